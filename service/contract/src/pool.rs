@@ -1,0 +1,42 @@
+//! The pools of database connections: one a class of work, so that no class can take another's
+//! connections. A pool's share of the connections is its size; all waits are bounded.
+//!
+//! Never here: a connection outside a pool (there is one: the listener for wake-ups).
+
+use crate::table::{is_snake_case, table};
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spec {
+    /// What uses it.
+    pub used_by: &'static str,
+    /// Its share of the process's connections, in parts of the sum over all rows.
+    pub share: u32,
+    /// Most that a checkout waits, in milliseconds; then the work answers 503 or tries again later.
+    pub wait_ms_max: u32,
+}
+
+table! {
+    /// A pool of database connections.
+    pub enum Pool: Spec;
+
+    /// Requests that people and providers wait for: reads, and the group commit's transactions.
+    Interactive = interactive { used_by: "endpoints and the group commit", share: 8, wait_ms_max: 2_000, }
+    /// The work that moves messages: release, claim, settle, recover, resolve.
+    Pipeline = pipeline { used_by: "stages that move messages", share: 6, wait_ms_max: 5_000, }
+    /// Housekeeping: floors, sweeps, folding, planning ahead.
+    Upkeep = upkeep { used_by: "stages that keep the house clean", share: 2, wait_ms_max: 5_000, }
+    /// Audits and counts for operators.
+    Reporting = reporting { used_by: "audit and backlog", share: 2, wait_ms_max: 5_000, }
+}
+
+// A silly row does not compile.
+const _: () = {
+    let mut i = 0;
+    while i < Pool::COUNT {
+        let row = Pool::ALL[i];
+        assert!(is_snake_case(row.name()), "a pool's name is snake_case");
+        assert!(row.spec().share > 0 && row.spec().wait_ms_max > 0);
+        i += 1;
+    }
+};

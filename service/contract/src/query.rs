@@ -1,0 +1,192 @@
+//! Every statement that the service runs: its name is its file under `service/sql/queries`, its
+//! metric label and its `-- name:` header. The row says who runs it, how fresh its data must be
+//! and how many rows to expect.
+//!
+//! Never here: SQL. Never there: a statement without a row.
+
+use crate::table::is_snake_case;
+
+/// How fresh the data that a statement reads must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// Reads and writes the primary.
+    Strong,
+    /// A reader that shows the token of its write sees at least that write.
+    ReadYourWrites,
+    /// May be older, by a bounded time.
+    BoundedStaleness,
+}
+
+/// How many rows a statement returns or touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// None or one.
+    One,
+    /// At most the batch that it was given.
+    Batch,
+    /// A page with a stated limit.
+    Page,
+    /// As many as there are: audits and the like, never on a hot path.
+    Many,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spec {
+    /// How fresh its data must be.
+    pub consistency: Consistency,
+    /// How many rows to expect.
+    pub rows: Rows,
+    /// Limited to one shard by `shard = $n`.
+    pub sharded: bool,
+    /// The source file that runs it.
+    pub file: &'static str,
+    /// The function that runs it.
+    pub func: &'static str,
+}
+
+/// Hands every row of the query table to the macro named: the one list, for the enum here and for
+/// the statement texts in the service.
+#[macro_export]
+macro_rules! for_each_query {
+    ($with:ident) => {
+        $with! {
+            // Floors and clocks.
+            "The floors of a shard, locked so that they can't rise before commit."
+            ShardFloors = shard_floors: Strong, One, true, "service/src/db/floors.rs", "lock_floors";
+            "The domain clock."
+            ClockRead = clock_read: Strong, One, false, "service/src/clock.rs", "poll";
+            "Sets the domain clock."
+            ClockWrite = clock_write: Strong, One, false, "service/src/endpoints/put_clock.rs", "handle";
+            "The shard count fixed at the first migration."
+            DeploymentRead = deployment_read: Strong, One, false, "service/src/db/deployment.rs", "read";
+            "Fixes the shard count; the first one wins."
+            DeploymentInsert = deployment_insert: Strong, One, false, "service/src/db/deployment.rs", "fix";
+            "Makes the rows of the shards that are missing."
+            ShardInsert = shard_insert: Strong, Many, false, "service/src/db/deployment.rs", "fix";
+            "Makes the rows of the maintainers that are missing."
+            MaintainerInsert = maintainer_insert: Strong, Many, false, "service/src/db/deployment.rs", "fix";
+            "Attaches the daily partitions that are missing."
+            DaysAttach = days_attach: Strong, One, false, "service/src/db/deployment.rs", "attach_days";
+            "Whether the database answers and can be written to."
+            ReadinessProbe = readiness_probe: Strong, One, false, "service/src/endpoints/read_readiness.rs", "handle";
+
+            // Practices and keys.
+            "A practice with its newest settings and rules, one row a rule."
+            PracticeRead = practice_read: Strong, Batch, true, "service/src/practice/store.rs", "read";
+            "The settings and rules of one revision, one row a rule."
+            PracticeRevisionRead = practice_revision_read: Strong, Batch, true, "service/src/practice/store.rs", "read_revision";
+            "Locks a practice against another change."
+            PracticeLock = practice_lock: Strong, One, true, "service/src/practice/store.rs", "put";
+            "Makes or changes a practice."
+            PracticeUpsert = practice_upsert: Strong, One, true, "service/src/practice/store.rs", "put";
+            "Opens a revision of a practice's settings."
+            PracticeRevisionInsert = practice_revision_insert: Strong, One, true, "service/src/practice/store.rs", "put";
+            "The rules of a revision."
+            RuleInsert = rule_insert: Strong, Batch, true, "service/src/practice/store.rs", "put";
+            "Gives a sender number to a practice; another practice's is left alone."
+            SenderUpsert = sender_upsert: Strong, One, false, "service/src/practice/store.rs", "put";
+            "Takes from a practice the sender numbers that it no longer uses."
+            SenderDelete = sender_delete: Strong, Many, false, "service/src/practice/store.rs", "put";
+            "Whose sender number it is."
+            SenderRead = sender_read: Strong, One, false, "service/src/practice/senders.rs", "find";
+            "Stores the hash of a new API key."
+            ApiKeyInsert = api_key_insert: Strong, One, true, "service/src/endpoints/create_api_key.rs", "handle";
+            "The hash of an API key that is not revoked."
+            ApiKeyRead = api_key_read: Strong, One, true, "service/src/http/auth.rs", "check_practice_key";
+            "Ends an API key."
+            ApiKeyRevoke = api_key_revoke: Strong, One, true, "service/src/endpoints/revoke_api_key.rs", "handle";
+
+            // Appointments and what they promise.
+            "Locks the appointments of a batch in key order and returns what is known of them."
+            AppointmentLock = appointment_lock: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            "Stores the newest versions of a batch of appointments."
+            AppointmentUpsert = appointment_upsert: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            "Locks the intents of a batch of appointments in key order."
+            IntentLock = intent_lock: Strong, Batch, true, "service/src/ingest/write.rs", "lock_intents";
+            "Locks the lanes of released messages and says which can still be stopped."
+            LaneLockForMessages = lane_lock_for_messages: Strong, Batch, true, "service/src/ingest/write.rs", "stoppable";
+            "The state of released messages, read after their lanes are locked."
+            MessageStateRead = message_state_read: Strong, Batch, true, "service/src/ingest/write.rs", "stoppable";
+            "Removes planned intents that moved."
+            IntentDelete = intent_delete: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            "Marks intents that were stopped in time."
+            IntentSuppress = intent_suppress: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            "Makes intents, none of them due below the floor."
+            IntentInsert = intent_insert: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            "Appends changes of the counts."
+            TallyDeltaInsert = tally_delta_insert: Strong, Batch, true, "service/src/db/tally.rs", "append";
+            "An appointment as it is known."
+            AppointmentRead = appointment_read: ReadYourWrites, One, true, "service/src/endpoints/read_appointment.rs", "handle";
+            "The intents of an appointment with the messages they became."
+            AppointmentMessages = appointment_messages: ReadYourWrites, Batch, true, "service/src/endpoints/read_appointment.rs", "handle";
+            "A page of a practice's messages."
+            MessagePage = message_page: ReadYourWrites, Page, true, "service/src/endpoints/list_messages.rs", "handle";
+            "A page of a practice's messages of one local day."
+            MessagePageOfDay = message_page_of_day: ReadYourWrites, Page, true, "service/src/endpoints/list_messages.rs", "handle";
+            "The counts of a practice's day: folded and not yet folded."
+            DailyCounts = daily_counts: BoundedStaleness, Batch, true, "service/src/endpoints/read_daily_counts.rs", "handle";
+
+            // Receipts and replies.
+            "Records the receipts of a batch that are newer than what is known."
+            ReceiptApply = receipt_apply: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
+            "Stores replies, once each."
+            ReplyInsert = reply_insert: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
+            "Shows replies at the messages that they answer."
+            ReplyApply = reply_apply: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
+            "Records opt-outs and opt-ins."
+            ConsentUpsert = consent_upsert: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
+        }
+    };
+}
+
+macro_rules! query_table {
+    ($($help:literal $Variant:ident = $name:ident: $consistency:ident, $rows:ident, $sharded:literal, $file:literal, $func:literal;)+) => {
+        crate::table::table! {
+            /// A statement that the service runs.
+            pub enum Query: Spec;
+            $(
+                #[doc = $help]
+                $Variant = $name {
+                    consistency: Consistency::$consistency,
+                    rows: Rows::$rows,
+                    sharded: $sharded,
+                    file: $file,
+                    func: $func,
+                }
+            )+
+        }
+    };
+}
+
+for_each_query!(query_table);
+
+// A silly row does not compile.
+const _: () = {
+    let mut i = 0;
+    while i < Query::COUNT {
+        assert!(is_snake_case(Query::ALL[i].name()), "a query's name is snake_case");
+        i += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique() {
+        let names: HashSet<_> = Query::ALL.iter().map(|q| q.name()).collect();
+        assert_eq!(names.len(), Query::COUNT);
+    }
+
+    #[test]
+    fn callers_are_source_files_of_the_service() {
+        for query in Query::ALL {
+            let spec = query.spec();
+            assert!(spec.file.starts_with("service/src/") && spec.file.ends_with(".rs"));
+            assert!(is_snake_case(spec.func), "{}", query.name());
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The stages of the work: what turns a booking into a receipt, and what keeps the house clean.
+//! Each is measured by its lateness (when a thing was started minus when it was due), its
+//! duration, its batch and what is in flight.
+//!
+//! Never here: how a stage works (`service/src/stages/<name>.rs`).
+
+use crate::table::{is_snake_case, table};
+use crate::tier::Tier;
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spec {
+    /// How much it matters.
+    pub tier: Tier,
+    /// Work is on time when started within this many milliseconds of being due.
+    pub lateness_ms: u32,
+    /// The share of work that must be on time, as a ratio.
+    pub objective: f64,
+    /// Most items in one batch.
+    pub batch_max: u32,
+    /// For periodic work, how often each shard has its turn; 0 for work that is woken.
+    pub period_ms: u32,
+}
+
+table! {
+    /// A stage of the work.
+    pub enum Stage: Spec;
+
+    /// Plans the reminders of appointments in the transaction that takes them in. Lateness is the time from arrival to the start of the transaction.
+    Plan = plan {
+        tier: Tier::Critical, lateness_ms: 250, objective: 0.99, batch_max: 1_000, period_ms: 0,
+    }
+    /// Records the providers' receipts and the patients' replies.
+    Receive = receive {
+        tier: Tier::Critical, lateness_ms: 500, objective: 0.99, batch_max: 1_000, period_ms: 0,
+    }
+    /// Turns intents that fall due into texts in their recipients' lanes. Lateness is real time since the due instant.
+    Release = release {
+        tier: Tier::Critical, lateness_ms: 2_500, objective: 0.99, batch_max: 1_000, period_ms: 0,
+    }
+    /// Renders the text of a group and counts its segments.
+    Render = render {
+        tier: Tier::Critical, lateness_ms: 2_500, objective: 0.99, batch_max: 1_000, period_ms: 0,
+    }
+    /// Leases ready lanes, looks at their appointments again and records the attempts. Lateness is the time since the lane was ready.
+    Claim = claim {
+        tier: Tier::Critical, lateness_ms: 2_500, objective: 0.99, batch_max: 250, period_ms: 0,
+    }
+    /// Hands a text to the provider. Lateness is the time from the claim's commit to the first byte.
+    Deliver = deliver {
+        tier: Tier::Critical, lateness_ms: 1_000, objective: 0.99, batch_max: 1, period_ms: 0,
+    }
+    /// Records what came of the deliveries and frees their lanes. Lateness is the time since the provider's answer.
+    Settle = settle {
+        tier: Tier::Critical, lateness_ms: 1_000, objective: 0.99, batch_max: 500, period_ms: 0,
+    }
+    /// Finds leases that ran out. What may have left becomes unresolved, the rest ready again.
+    Recover = recover {
+        tier: Tier::Critical, lateness_ms: 10_000, objective: 0.99, batch_max: 500, period_ms: 1_000,
+    }
+    /// Asks the provider about deliveries whose answer was lost.
+    Resolve = resolve {
+        tier: Tier::Critical, lateness_ms: 10_000, objective: 0.99, batch_max: 100, period_ms: 500,
+    }
+    /// Raises the floors below which no scan looks.
+    Floor = floor {
+        tier: Tier::Standard, lateness_ms: 5_000, objective: 0.99, batch_max: 1, period_ms: 1_000,
+    }
+    /// Proves that nothing stands below a floor. Its count must be zero.
+    Sweep = sweep {
+        tier: Tier::Standard, lateness_ms: 30_000, objective: 0.99, batch_max: 1_000, period_ms: 30_000,
+    }
+    /// Folds the deltas of the counts into their sums.
+    Fold = fold {
+        tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 20_000, period_ms: 2_000,
+    }
+    /// Attaches the days ahead and plans appointments that came inside the horizon.
+    Extend = extend {
+        tier: Tier::Standard, lateness_ms: 60_000, objective: 0.99, batch_max: 500, period_ms: 5_000,
+    }
+    /// Plans a practice's future appointments again after its rules or settings changed.
+    Replan = replan {
+        tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 500, period_ms: 1_000,
+    }
+}
+
+// A silly row does not compile.
+const _: () = {
+    let mut i = 0;
+    while i < Stage::COUNT {
+        let row = Stage::ALL[i];
+        let spec = row.spec();
+        assert!(is_snake_case(row.name()), "a stage's name is snake_case");
+        assert!(spec.lateness_ms > 0 && spec.batch_max > 0);
+        assert!(spec.objective > 0.0 && spec.objective < 1.0);
+        i += 1;
+    }
+};

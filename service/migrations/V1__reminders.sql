@@ -1,0 +1,309 @@
+-- Everything a reminder needs, from booking to receipt.
+--
+-- Every table begins with `shard`, and every hot statement names one shard, so that the same
+-- statements are single-node tasks on a distributed PostgreSQL. `shard` and `practice_id` lead
+-- every key; text keys are COLLATE "C" so that the order of the keys is the order of the bytes
+-- (the program sorts batches the same way, which is what keeps them free of deadlocks).
+
+-- Fixed when the database is made: how many shards practices are spread over.
+CREATE TABLE deployment (
+    id          boolean     PRIMARY KEY DEFAULT true CHECK (id),
+    shard_count smallint    NOT NULL CHECK (shard_count BETWEEN 1 AND 1024),
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- Domain time as all processes see it: domain_origin + max(0, real − real_origin) × speed.
+-- The default row is the identity. Before real_origin the domain clock stands still.
+CREATE TABLE clock (
+    id            boolean          PRIMARY KEY DEFAULT true CHECK (id),
+    real_origin   timestamptz      NOT NULL,
+    domain_origin timestamptz      NOT NULL,
+    speed         double precision NOT NULL CHECK (speed > 0 AND speed <= 100000)
+);
+INSERT INTO clock (real_origin, domain_origin, speed)
+VALUES ('2000-01-01T00:00:00Z', '2000-01-01T00:00:00Z', 1);
+
+-- One row a shard: the floors. Whoever makes a lane ready locks this row FOR SHARE until commit
+-- and sets ready_at to at least ready_floor; whoever plans an intent does the same with due_at and
+-- release_floor. One maintainer raises the floors under FOR NO KEY UPDATE. A scan that starts at
+-- the floor never walks the dead index entries to its left.
+CREATE TABLE shard (
+    shard         smallint    PRIMARY KEY,
+    ready_floor   timestamptz NOT NULL,  -- real time
+    release_floor timestamptz NOT NULL,  -- domain time
+    release_day   date        NOT NULL   -- the oldest local day that may still hold planned intents
+);
+
+-- One row a shard and stage that must have one runner at a time: FOR UPDATE SKIP LOCKED is the lease.
+CREATE TABLE maintainer (
+    shard  smallint    NOT NULL,
+    stage  text        NOT NULL COLLATE "C",
+    ran_at timestamptz NOT NULL DEFAULT '-infinity',
+    PRIMARY KEY (shard, stage)
+);
+
+CREATE TABLE practice (
+    shard        smallint    NOT NULL,
+    practice_id  bigint      NOT NULL CHECK (practice_id BETWEEN 1 AND 9007199254740991),
+    revision     integer     NOT NULL,       -- the newest practice_revision
+    name         text        NOT NULL CHECK (length(name) BETWEEN 1 AND 120),
+    sender       bigint      NOT NULL CHECK (sender BETWEEN 1000000 AND 999999999999999),
+    replan_after text        COLLATE "C",    -- not null while appointments are replanned: the key reached
+    created_at   timestamptz NOT NULL,
+    PRIMARY KEY (shard, practice_id)
+);
+CREATE INDEX practice_replan ON practice (shard, practice_id) WHERE replan_after IS NOT NULL;
+
+-- Which practice a text to this number is for.
+CREATE TABLE sender (
+    sender      bigint   PRIMARY KEY,
+    shard       smallint NOT NULL,
+    practice_id bigint   NOT NULL
+);
+
+-- What planning depends on, never changed once written: an appointment names the revision that it
+-- was planned under, so that what was promised can be derived again at any time.
+CREATE TABLE practice_revision (
+    shard       smallint    NOT NULL,
+    practice_id bigint      NOT NULL,
+    revision    integer     NOT NULL CHECK (revision > 0),
+    timezone    text        NOT NULL,
+    send_from   time        NOT NULL,
+    send_until  time        NOT NULL,
+    created_at  timestamptz NOT NULL,
+    PRIMARY KEY (shard, practice_id, revision),
+    CHECK (send_from < send_until)
+);
+
+CREATE TABLE rule (
+    shard              smallint NOT NULL,
+    practice_id        bigint   NOT NULL,
+    revision           integer  NOT NULL,
+    rule_id            smallint NOT NULL CHECK (rule_id BETWEEN 1 AND 100),
+    name               text     NOT NULL CHECK (length(name) BETWEEN 1 AND 40),
+    before_days        smallint NOT NULL CHECK (before_days BETWEEN 0 AND 60),
+    before_minutes     integer  NOT NULL CHECK (before_minutes BETWEEN 0 AND 1440),
+    grouping_minutes   integer  NOT NULL CHECK (grouping_minutes BETWEEN 1 AND 1440),
+    scatter_seconds    integer  NOT NULL CHECK (scatter_seconds BETWEEN 0 AND 3600),
+    template           text     NOT NULL CHECK (length(template) BETWEEN 1 AND 1000),
+    PRIMARY KEY (shard, practice_id, revision, rule_id),
+    CHECK (before_days > 0 OR before_minutes > 0)
+);
+
+CREATE TABLE api_key (
+    shard       smallint    NOT NULL,
+    practice_id bigint      NOT NULL,
+    key_id      integer     NOT NULL CHECK (key_id > 0),
+    secret_hash bytea       NOT NULL CHECK (length(secret_hash) = 32),
+    created_at  timestamptz NOT NULL,
+    revoked_at  timestamptz,
+    PRIMARY KEY (shard, practice_id, key_id)
+);
+
+-- The newest known version of each appointment.
+CREATE TABLE appointment (
+    shard          smallint    NOT NULL,
+    practice_id    bigint      NOT NULL,
+    appointment_id text        NOT NULL COLLATE "C" CHECK (length(appointment_id) BETWEEN 1 AND 64),
+    version        bigint      NOT NULL CHECK (version BETWEEN 0 AND 9007199254740991),
+    revision       integer     NOT NULL,
+    status         "char"      NOT NULL CHECK (status IN ('b', 'c')),  -- booked, cancelled
+    starts_at      timestamptz NOT NULL,
+    phone          bigint      NOT NULL CHECK (phone BETWEEN 1000000 AND 999999999999999),
+    patient_name   text        NOT NULL CHECK (length(patient_name) <= 80),
+    instructions   text        NOT NULL CHECK (length(instructions) <= 300),
+    planned_at     timestamptz NOT NULL,       -- domain time at which this version was planned
+    intent_days    date[]      NOT NULL,       -- the days on which it has intents, for pruning
+    plan_later_day date,                       -- not null: due beyond the horizon, planned on that day
+    PRIMARY KEY (shard, practice_id, appointment_id)
+) WITH (fillfactor = 90);
+CREATE INDEX appointment_plan_later ON appointment (shard, plan_later_day)
+    WHERE plan_later_day IS NOT NULL;
+
+-- The promise: one row for each appointment and rule. Cold and deep; partitioned by the local day
+-- on which it is due, dropped whole. plan_version is the appointment's version that planned it.
+CREATE TABLE intent (
+    due_day        date        NOT NULL,
+    shard          smallint    NOT NULL,
+    practice_id    bigint      NOT NULL,
+    appointment_id text        NOT NULL COLLATE "C",
+    rule_id        smallint    NOT NULL,
+    plan_version   bigint      NOT NULL,
+    state          "char"      NOT NULL CHECK (state IN ('p', 'r', 'x')),  -- planned, released, suppressed
+    reason         "char"      CHECK (reason IN ('c', 'm')),               -- cancelled, moved (superseded)
+    group_slot     smallint    NOT NULL,       -- which grouping window of the local day
+    revision       integer     NOT NULL,
+    phone          bigint      NOT NULL,
+    message_id     bigint,
+    due_at         timestamptz NOT NULL,
+    starts_at      timestamptz NOT NULL,
+    PRIMARY KEY (due_day, shard, practice_id, appointment_id, rule_id, plan_version),
+    CHECK ((state = 'x') = (reason IS NOT NULL)),
+    CHECK (state <> 'r' OR message_id IS NOT NULL)
+) PARTITION BY RANGE (due_day);
+-- Serves release: planned intents of one shard in the order in which they fall due, family by family.
+CREATE INDEX intent_due ON intent (shard, due_at, practice_id, phone, rule_id) WHERE state = 'p';
+
+-- One text for one phone. Its identity is its group and generation, so two planners can't make two.
+-- Flat: it carries all that a report needs.
+CREATE TABLE message (
+    shard           smallint    NOT NULL,
+    practice_id     bigint      NOT NULL,
+    message_id      bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
+    phone           bigint      NOT NULL,
+    local_day       date        NOT NULL,
+    rule_id         smallint    NOT NULL,
+    group_slot      smallint    NOT NULL,
+    generation      smallint    NOT NULL CHECK (generation > 0),
+    state           "char"      NOT NULL CHECK (state IN ('q', 's', 'f', 'x', 'e', 'a')),
+        -- queued, sent (the provider accepted it), failed, suppressed, expired, ambiguous
+    reason          "char"      CHECK (reason IN ('c', 'm', 'o', 'n')),
+        -- cancelled, moved, opted out, not allowed (outside production)
+    receipt         smallint    NOT NULL DEFAULT 0 CHECK (receipt BETWEEN 0 AND 3),
+        -- none, undelivered, delivered, read; a higher one wins
+    attempts        smallint    NOT NULL DEFAULT 0,
+    segments        smallint    NOT NULL,
+    revision        integer     NOT NULL,
+    error_code      integer,
+    due_at          timestamptz NOT NULL,      -- domain time
+    expires_at      timestamptz NOT NULL,      -- domain time: the earliest appointment in it
+    released_at     timestamptz NOT NULL,      -- real time
+    sent_at         timestamptz,               -- real time
+    receipt_at      timestamptz,               -- real time
+    replied_at      timestamptz,               -- real time
+    reply           "char"      CHECK (reply IN ('y', 'n', 's', 't')),  -- yes, no, stop, other text
+    provider_ref    text,
+    appointment_ids text[]      NOT NULL,
+    starts_at       timestamptz[] NOT NULL,    -- as rendered, one for each appointment
+    body            text        NOT NULL,
+    PRIMARY KEY (shard, practice_id, message_id),
+    UNIQUE (shard, practice_id, phone, local_day, rule_id, group_slot, generation),
+    CHECK ((state = 'x') = (reason IS NOT NULL)),
+    CHECK (cardinality(appointment_ids) = cardinality(starts_at))
+) WITH (fillfactor = 80);
+
+-- One row for each recipient with pending work: hot and small, deleted when empty.
+CREATE TABLE lane (
+    shard       smallint    NOT NULL,
+    practice_id bigint      NOT NULL,
+    phone       bigint      NOT NULL,
+    state       "char"      NOT NULL CHECK (state IN ('r', 'l', 'u')),
+        -- ready (from ready_at on), leased, unresolved (its head's fate is being looked up)
+    token       bigint      NOT NULL,          -- raised by every lease: a late worker's is too low
+    ready_at    timestamptz NOT NULL,          -- real time
+    lease_until timestamptz NOT NULL DEFAULT '-infinity',
+    PRIMARY KEY (shard, practice_id, phone)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+        autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX lane_ready ON lane (shard, ready_at, practice_id, phone) WHERE state = 'r';
+CREATE INDEX lane_leased ON lane (shard, lease_until) WHERE state = 'l';
+CREATE INDEX lane_unresolved ON lane (shard, ready_at) WHERE state = 'u';
+
+-- The recipient's messages in order; the head is the lowest message_id.
+CREATE TABLE lane_item (
+    shard       smallint    NOT NULL,
+    practice_id bigint      NOT NULL,
+    phone       bigint      NOT NULL,
+    message_id  bigint      NOT NULL,
+    attempts    smallint    NOT NULL DEFAULT 0,
+    expires_at  timestamptz NOT NULL,          -- domain time
+    PRIMARY KEY (shard, practice_id, phone, message_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+        autovacuum_vacuum_cost_delay = 0);
+
+-- Every try at the provider, committed before its first byte leaves. Append-only, by local day.
+CREATE TABLE attempt (
+    local_day   date        NOT NULL,
+    shard       smallint    NOT NULL,
+    practice_id bigint      NOT NULL,
+    message_id  bigint      NOT NULL,
+    attempt_no  smallint    NOT NULL,
+    token       bigint      NOT NULL,
+    started_at  timestamptz NOT NULL,
+    PRIMARY KEY (local_day, shard, practice_id, message_id, attempt_no)
+) PARTITION BY RANGE (local_day);
+
+-- What came of it. Append-only: an ambiguous try that was looked up has a second row.
+CREATE TABLE attempt_outcome (
+    local_day    date        NOT NULL,
+    shard        smallint    NOT NULL,
+    practice_id  bigint      NOT NULL,
+    message_id   bigint      NOT NULL,
+    attempt_no   smallint    NOT NULL,
+    outcome      "char"      NOT NULL CHECK (outcome IN ('s', 't', 'f', 'a', 'n')),
+        -- sent, transient failure, failed for good, ambiguous, not accepted (looked up)
+    http_status  smallint,
+    error_code   integer,
+    provider_ref text,
+    finished_at  timestamptz NOT NULL
+) PARTITION BY RANGE (local_day);
+CREATE INDEX attempt_outcome_message ON attempt_outcome (local_day, shard, practice_id, message_id);
+
+-- Inbound texts, once each by the provider's reference.
+CREATE TABLE reply (
+    shard        smallint    NOT NULL,
+    practice_id  bigint      NOT NULL,
+    provider_ref text        NOT NULL COLLATE "C" CHECK (length(provider_ref) BETWEEN 1 AND 64),
+    phone        bigint      NOT NULL,
+    message_id   bigint,                       -- the newest text to that phone, where there is one
+    kind         "char"      NOT NULL CHECK (kind IN ('y', 'n', 's', 't')),
+    body         text        NOT NULL CHECK (length(body) <= 1600),
+    received_at  timestamptz NOT NULL,
+    PRIMARY KEY (shard, practice_id, provider_ref)
+);
+
+CREATE TABLE consent (
+    shard       smallint    NOT NULL,
+    practice_id bigint      NOT NULL,
+    phone       bigint      NOT NULL,
+    opted_out   boolean     NOT NULL,
+    changed_at  timestamptz NOT NULL,
+    PRIMARY KEY (shard, practice_id, phone)
+);
+
+-- Flat counts. Deltas are appended in the transaction that makes the fact true and folded into
+-- tally by one maintainer a shard; the truth is tally + what is not yet folded.
+CREATE TABLE tally_delta (
+    shard       smallint NOT NULL,
+    delta_id    bigint   NOT NULL GENERATED ALWAYS AS IDENTITY,
+    practice_id bigint   NOT NULL,
+    local_day   date     NOT NULL,
+    rule_id     smallint NOT NULL,
+    fate        smallint NOT NULL,
+    n           integer  NOT NULL,
+    PRIMARY KEY (shard, delta_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+        autovacuum_vacuum_cost_delay = 0);
+CREATE TABLE tally (
+    shard       smallint NOT NULL,
+    practice_id bigint   NOT NULL,
+    local_day   date     NOT NULL,
+    rule_id     smallint NOT NULL,
+    fate        smallint NOT NULL,
+    n           bigint   NOT NULL,
+    PRIMARY KEY (shard, practice_id, local_day, rule_id, fate)
+) WITH (fillfactor = 80);
+
+-- Attaches the missing daily partitions of a table from one day up to, not including, another.
+-- CREATE TABLE … PARTITION OF would lock the parent ACCESS EXCLUSIVE; ATTACH does not.
+CREATE FUNCTION attach_days(parent text, first_day date, end_day date) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    day  date := first_day;
+    part text;
+    made integer := 0;
+BEGIN
+    -- One process at a time; the others find the work done.
+    PERFORM pg_advisory_xact_lock(hashtext('attach_days'));
+    WHILE day < end_day LOOP
+        part := parent || '_' || to_char(day, 'YYYYMMDD');
+        IF to_regclass(part) IS NULL THEN
+            EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', part, parent);
+            EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                           parent, part, day, day + 1);
+            made := made + 1;
+        END IF;
+        day := day + 1;
+    END LOOP;
+    RETURN made;
+END $$;

@@ -1,1 +1,19 @@
-//! x
+//! Punctual: sends appointment reminders on time and proves it. This crate is the service; its
+//! binary is a few lines around [`cli::main`].
+//!
+//! A request's way: `http` reads and checks it, `endpoints` answers it, `ingest` and `receipts`
+//! commit what it changes, `plan` says what an appointment promises. A message's way: `stages`
+//! release, claim, deliver and settle it through a `provider`. Everything is measured in `obs`,
+//! and everything that has a name has its row in the `contract` crate.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub(crate) mod config;
+pub(crate) mod db;
+#[cfg(test)]
+mod golden;
+pub(crate) mod http;
+pub(crate) mod obs;
+pub(crate) mod phone;
+pub(crate) mod readiness;

@@ -35,6 +35,11 @@ table! {
         default: 1_024, unit: "requests",
         reason: "a second's worth at a thousand a second: a longer queue only makes answers late",
     }
+    /// Bytes of request bodies held in memory at a time.
+    BodyBytes = body_bytes {
+        default: 33_554_432, unit: "bytes",
+        reason: "sixteen of the largest batches; read, they take a multiple of it",
+    }
     /// Bytes of a request's head.
     RequestHeadBytes = request_head_bytes {
         default: 16_384, unit: "bytes",

@@ -1,0 +1,197 @@
+//! From a request's head to its answer: the checks in their order, each before anything that costs
+//! more. Host, route, room, caller, body, handler; every way out is an answer with a request id.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use contract::Limit;
+use contract::endpoint::Listener;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use http::request::Parts;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::body::{self, Leaving, Outgoing};
+use super::exchange::Exchange;
+use super::problem::{Code, Problem};
+use super::request::{Request, RequestId};
+use super::response::Response;
+use super::route;
+use super::server::{Dispatch, Shared};
+use crate::obs;
+
+/// Answers one request.
+pub(super) async fn answer<D: Dispatch>(
+    shared: Arc<Shared<D>>,
+    leaving: Leaving,
+    request: hyper::Request<Incoming>,
+) -> http::Response<Outgoing> {
+    let (head, mut incoming) = request.into_parts();
+    let mut exchange = Exchange::begin(RequestId::of(&head.headers), shared.listener);
+    let is_head = head.method == http::Method::HEAD;
+    let scope = Arc::clone(&exchange.scope);
+    // Boxed: an idle connection keeps only the box' pointer, not the largest handler's state.
+    let work = Box::pin(process(&shared, &mut exchange, head, &mut incoming));
+    let result = match obs::request::within(scope, contained(work)).await {
+        Ok(result) => result,
+        Err(cause) => Err(Problem::internal(cause)),
+    };
+    let response = match result {
+        Ok(response) => {
+            exchange.answered(response.status, response.body.len());
+            response
+        }
+        Err(problem) => {
+            let response = problem.respond(&exchange.id);
+            exchange.answered(response.status, response.body.len());
+            exchange.refused(problem);
+            response
+        }
+    };
+    let is_unread = !incoming.is_end_stream();
+    if is_unread {
+        shared.tasks.spawn(body::discard(incoming));
+    }
+    let must_close = is_unread || shared.leaving.is_cancelled();
+    write(response, exchange, leaving, is_head, must_close)
+}
+
+/// The checks and the handler.
+async fn process<D: Dispatch>(
+    shared: &Shared<D>,
+    exchange: &mut Exchange,
+    head: Parts,
+    incoming: &mut Incoming,
+) -> Result<Response, Problem> {
+    check_host(&head)?;
+    let found = route::find(shared.listener, &head.method, head.uri.path())?;
+    exchange.endpoint = Some(found.endpoint);
+    let spec = found.endpoint.spec();
+    let _room = room(shared)?;
+    let deadline =
+        Duration::from_millis(u64::from(spec.deadline_ms)).min(shared.bounds.deadline_max);
+
+    let caller = shared
+        .dispatch
+        .authenticate(found.endpoint, &found.path, &head.headers);
+    let principal = in_time(deadline, caller).await?;
+
+    let reading = body::read(incoming, spec.body_bytes_max, &shared.body_bytes);
+    let Ok(received) = tokio::time::timeout(deadline, reading).await else {
+        let detail = format!("Send the whole body within {} ms.", deadline.as_millis());
+        return Err(Problem::new(Code::SlowBody, detail));
+    };
+    let received = received?;
+    exchange.bytes_in = received.bytes.len() as u64;
+
+    let request = Request {
+        endpoint: found.endpoint,
+        path: found.path,
+        query: form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect(),
+        uri_path_and_query: head
+            .uri
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        headers: head.headers,
+        body: received.bytes.clone(),
+        principal,
+        id: exchange.id.clone(),
+        received_at: exchange.received_at,
+    };
+    in_time(deadline, shared.dispatch.dispatch(request)).await
+}
+
+/// A Host header, exactly one: without it nobody knows what was asked, with two, two proxies can
+/// disagree. HTTP/1.0 may leave it out.
+fn check_host(head: &Parts) -> Result<(), Problem> {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    let is_enough = hosts == 1 || (hosts == 0 && head.version == http::Version::HTTP_10);
+    if is_enough {
+        return Ok(());
+    }
+    let detail = format!("Send exactly one Host header; there are {hosts}.");
+    Err(Problem::new(Code::BadRequest, detail))
+}
+
+/// A place among the requests that may be answered at a time. Operators' requests need none:
+/// they must get through when all is full.
+fn room<D>(shared: &Shared<D>) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    match shared.listener {
+        Listener::Admin => Ok(None),
+        Listener::Public => match Arc::clone(&shared.requests).try_acquire_owned() {
+            Ok(permit) => Ok(Some(permit)),
+            Err(_) => {
+                obs::limit::reached(Limit::RequestsInFlight);
+                let detail = "Too many requests are being answered: try again in a moment.";
+                Err(Problem::new(Code::Overloaded, detail))
+            }
+        },
+    }
+}
+
+async fn in_time<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    tokio::time::timeout(deadline, work)
+        .await
+        .unwrap_or_else(|_| {
+            let detail = "It took too long: repeating the request is safe, try again in a moment.";
+            Err(Problem::new(Code::DeadlineExceeded, detail))
+        })
+}
+
+/// Runs a future such that its panic ends only it. What it shares with others is behind locks
+/// that no panic holds, or is atomic.
+async fn contained<F: Future>(future: F) -> Result<F::Output, String> {
+    let mut future = pin!(future);
+    poll_fn(
+        move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(obs::log::caught(&*payload))),
+        },
+    )
+    .await
+}
+
+fn write(
+    response: Response,
+    exchange: Exchange,
+    leaving: Leaving,
+    is_head: bool,
+    must_close: bool,
+) -> http::Response<Outgoing> {
+    let Response {
+        status,
+        content_type,
+        body,
+        headers,
+    } = response;
+    let mut head = http::Response::new(());
+    *head.status_mut() =
+        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let map = head.headers_mut();
+    if !content_type.is_empty() {
+        map.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        map.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if is_head {
+        map.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    if must_close {
+        map.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Ok(id) = HeaderValue::from_str(exchange.id.as_str()) {
+        map.insert("x-request-id", id);
+    }
+    map.extend(headers);
+    let data = if is_head { bytes::Bytes::new() } else { body };
+    head.map(|()| Outgoing::new(data, exchange, leaving))
+}

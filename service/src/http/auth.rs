@@ -1,0 +1,237 @@
+//! Who calls: the admin key, or a key of a practice. A practice's key is
+//! `pk_<practice>_<key>_<secret>`; stored is only the SHA-256 of the secret, which has 256 random
+//! bits, so that nothing slower is needed. What is stored is kept in memory for a minute, also
+//! that there is none: a key that was revoked works for a minute at most.
+//!
+//! Never here: what a caller may do beyond its practice; that is the endpoint's row.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use contract::endpoint::Access;
+use contract::{Endpoint, Limit, Pool, Query, shard_of};
+use http::HeaderMap;
+
+use super::path::{MAX_ID, PathParams};
+use super::problem::{Code, Problem};
+use super::request::Principal;
+use crate::db::Db;
+use crate::obs;
+
+/// How long what is stored of a key is believed.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// SHA-256 of a secret.
+pub(crate) type Hash = [u8; 32];
+
+/// A new key of a practice: what is shown once, and what is stored.
+pub(crate) fn make_key(practice_id: i64, key_id: i32) -> (String, Hash) {
+    let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+    let hash = hash(&secret);
+    (format!("pk_{practice_id}_{key_id}_{secret}"), hash)
+}
+
+fn hash(secret: &str) -> Hash {
+    let digest = digest(&SHA256, secret.as_bytes());
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// A practice's key as it was presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Presented {
+    practice_id: i64,
+    key_id: i32,
+    hash: Hash,
+}
+
+impl Presented {
+    fn parse(key: &str) -> Option<Self> {
+        let mut parts = key.strip_prefix("pk_")?.splitn(3, '_');
+        let practice_id = parts
+            .next()?
+            .parse()
+            .ok()
+            .filter(|id| (1..=MAX_ID).contains(id))?;
+        let key_id = parts.next()?.parse().ok().filter(|id: &i32| *id > 0)?;
+        let secret = parts
+            .next()
+            .filter(|secret| (32..=128).contains(&secret.len()))?;
+        Some(Self {
+            practice_id,
+            key_id,
+            hash: hash(secret),
+        })
+    }
+}
+
+/// What is known of keys.
+pub(crate) struct Keys {
+    admin: Hash,
+    known: Mutex<Generations>,
+    entries_max: usize,
+}
+
+/// Two maps: when the younger is half of the bound, it becomes the older, which is forgotten.
+/// Bounded without a list of ages.
+#[derive(Default)]
+struct Generations {
+    young: HashMap<(i64, i32), Entry>,
+    old: HashMap<(i64, i32), Entry>,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    /// None: there is no such key, or it was revoked.
+    hash: Option<Hash>,
+    read_at: Instant,
+}
+
+impl Keys {
+    /// Knows nothing yet but the admin key.
+    pub(crate) fn new(admin_key: &str, entries_max: usize) -> Self {
+        Self {
+            admin: hash(admin_key),
+            known: Mutex::default(),
+            entries_max,
+        }
+    }
+
+    /// Finds out who calls an endpoint, reading the key's hash from the database if it must.
+    pub(crate) async fn principal(
+        &self,
+        db: &Db,
+        shard_count: i16,
+        endpoint: Endpoint,
+        path: &PathParams,
+        headers: &HeaderMap,
+    ) -> Result<Principal, Problem> {
+        let read = async |practice_id, key_id| {
+            check_practice_key(db, shard_of(practice_id, shard_count), practice_id, key_id).await
+        };
+        self.resolve(endpoint, path, headers, Instant::now(), read)
+            .await
+    }
+
+    /// Forgets a key, so that its end holds here at once.
+    pub(crate) fn forget(&self, practice_id: i64, key_id: i32) {
+        let mut known = self.known.lock().expect("nothing panics under this lock");
+        known.young.remove(&(practice_id, key_id));
+        known.old.remove(&(practice_id, key_id));
+    }
+
+    async fn resolve(
+        &self,
+        endpoint: Endpoint,
+        path: &PathParams,
+        headers: &HeaderMap,
+        now: Instant,
+        read: impl AsyncFnOnce(i64, i32) -> Result<Option<Hash>, Problem>,
+    ) -> Result<Principal, Problem> {
+        let access = endpoint.spec().access;
+        match access {
+            Access::Open => return Ok(Principal::Anonymous),
+            Access::Provider => return Ok(Principal::Provider),
+            Access::Practice | Access::AdminKey => {}
+        }
+        let key = bearer(headers)?;
+        if verify_slices_are_equal(&hash(key), &self.admin).is_ok() {
+            return Ok(Principal::Admin);
+        }
+        let presented = Presented::parse(key).ok_or_else(unauthenticated)?;
+        let Presented {
+            practice_id,
+            key_id,
+            ..
+        } = presented;
+        let stored = match self.known(practice_id, key_id, now) {
+            Some(stored) => stored,
+            None => {
+                let stored = read(practice_id, key_id).await?;
+                self.learn(
+                    practice_id,
+                    key_id,
+                    Entry {
+                        hash: stored,
+                        read_at: now,
+                    },
+                );
+                stored
+            }
+        };
+        let is_right =
+            stored.is_some_and(|stored| verify_slices_are_equal(&presented.hash, &stored).is_ok());
+        if !is_right {
+            return Err(unauthenticated());
+        }
+        if access == Access::AdminKey {
+            return Err(Problem::new(Code::AdminOnly, "Use the admin key for this."));
+        }
+        if path.str("practice_id") != practice_id.to_string() {
+            let detail = format!("This key is of practice {practice_id}.");
+            return Err(Problem::new(Code::NotYourPractice, detail));
+        }
+        Ok(Principal::Practice {
+            practice_id,
+            key_id,
+        })
+    }
+
+    fn known(&self, practice_id: i64, key_id: i32, now: Instant) -> Option<Option<Hash>> {
+        let known = self.known.lock().expect("nothing panics under this lock");
+        let key = (practice_id, key_id);
+        let entry = known.young.get(&key).or_else(|| known.old.get(&key))?;
+        (now.saturating_duration_since(entry.read_at) < LIFE).then_some(entry.hash)
+    }
+
+    fn learn(&self, practice_id: i64, key_id: i32, entry: Entry) {
+        let mut known = self.known.lock().expect("nothing panics under this lock");
+        if known.young.len() >= (self.entries_max / 2).max(1) {
+            known.old = std::mem::take(&mut known.young);
+        }
+        known.young.insert((practice_id, key_id), entry);
+        let used = known.young.len() + known.old.len();
+        obs::limit::used_of(Limit::ApiKeyCache, used as u64, self.entries_max as u64);
+    }
+}
+
+fn unauthenticated() -> Problem {
+    let detail = "Send a valid key: Authorization: Bearer pk_…";
+    Problem::new(Code::Unauthenticated, detail)
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(unauthenticated());
+    };
+    let text = value.to_str().map_err(|_| unauthenticated())?;
+    let (scheme, key) = text.split_once(' ').ok_or_else(unauthenticated)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(key.trim())
+    } else {
+        Err(unauthenticated())
+    }
+}
+
+/// The stored hash of a practice's key, if the key is valid.
+async fn check_practice_key(
+    db: &Db,
+    shard: i16,
+    practice_id: i64,
+    key_id: i32,
+) -> Result<Option<Hash>, Problem> {
+    let conn = db.get(Pool::Interactive).await?;
+    let row = conn
+        .row_opt(Query::ApiKeyRead, &[&shard, &practice_id, &key_id])
+        .await?;
+    Ok(row.and_then(|row| row.get::<_, &[u8]>(0).try_into().ok()))
+}
+
+#[cfg(test)]
+#[path = "auth_tests.rs"]
+mod tests;

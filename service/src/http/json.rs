@@ -1,0 +1,183 @@
+//! Reads JSON and says what is wrong with it and where: field, line and column, what was expected.
+//! Never what stood there: it may be a phone number or a text.
+
+use serde::de::DeserializeOwned;
+
+use super::problem::{Code, Problem};
+
+/// Why a text is not the JSON that was expected, without any of its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Where in the document, such as `[3].starts_at`; empty at its top.
+    pub(crate) field: String,
+    /// What is wrong.
+    pub(crate) what: String,
+    /// Line, from 1.
+    pub(crate) line: usize,
+    /// Column, from 1; 0 before the first.
+    pub(crate) column: usize,
+}
+
+/// Reads a whole document.
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| Fault::of(&error.path().to_string(), error.inner()))?;
+    deserializer.end().map_err(|error| Fault::of("", &error))?;
+    Ok(value)
+}
+
+impl Fault {
+    fn of(path: &str, error: &serde_json::Error) -> Self {
+        let field = if is_harmless(path) { path } else { "" };
+        Self {
+            field: field.trim_matches('.').to_owned(),
+            what: what(error),
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        write!(
+            f,
+            "{} (line {}, column {})",
+            self.what, self.line, self.column
+        )
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::new(Code::BadJson, fault.to_string())
+    }
+}
+
+/// serde's message without the value in it. serde writes `invalid type: string "…", expected X`;
+/// X and the names of our own fields are ours, what stands before is the caller's.
+fn what(error: &serde_json::Error) -> String {
+    if !error.is_data() {
+        return syntax(&error.to_string());
+    }
+    let message = error.to_string();
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(before, _)| before);
+    for kind in ["missing field `", "duplicate field `"] {
+        if message.starts_with(kind) {
+            return message.to_owned();
+        }
+    }
+    if let Some(rest) = message.strip_prefix("unknown field `") {
+        let name = rest.split('`').next().unwrap_or_default();
+        let known = rest.rsplit_once("`, ").map_or("", |(_, known)| known);
+        let named = if is_harmless(name) && !name.contains(['[', '.']) {
+            format!("unknown field `{name}`")
+        } else {
+            "unknown field".to_owned()
+        };
+        // The known names begin after the last piece of the caller's text.
+        let known = rest
+            .find("`, expected ")
+            .map_or(known, |at| &rest[at + 3..]);
+        return format!("{named}, {known}")
+            .trim_end_matches([',', ' '])
+            .to_owned();
+    }
+    let kind = [
+        "invalid type",
+        "invalid value",
+        "invalid length",
+        "unknown variant",
+    ]
+    .into_iter()
+    .find(|kind| message.starts_with(kind));
+    match (kind, message.rsplit_once(", expected ")) {
+        (Some(kind), Some((_, expected))) => format!("{kind}, expected {expected}"),
+        (Some(kind), None) => kind.to_owned(),
+        (None, _) => "not valid here".to_owned(),
+    }
+}
+
+/// serde_json's own messages are fixed texts; only their end repeats line and column.
+fn syntax(message: &str) -> String {
+    let text = message
+        .rsplit_once(" at line ")
+        .map_or(message, |(before, _)| before);
+    format!("not JSON: {text}")
+}
+
+/// True for a path of plain field names and indexes, which can't hold anyone's data.
+fn is_harmless(path: &str) -> bool {
+    let digits_in_a_row = path
+        .split(|c: char| !c.is_ascii_digit())
+        .map(str::len)
+        .max();
+    path.len() <= 120
+        && digits_in_a_row.unwrap_or(0) <= 5
+        && path.bytes().all(|b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'[' | b']')
+        })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its shape matters")]
+    struct Item {
+        phone: crate::phone::Phone,
+        version: u32,
+        #[serde(default)]
+        kind: Option<Kind>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Booked,
+        Cancelled,
+    }
+
+    fn fault(text: &str) -> String {
+        parse::<Vec<Item>>(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn says_where_and_what_was_expected_and_never_what_stood_there() {
+        let cases = [
+            r#"[{"phone":"+99912345678","version":"12345678"}]"#,
+            r#"[{"phone":"99912345678","version":1}]"#,
+            r#"[{"phone":"+99912345678","version":1,"secret, expected 99912345678":1}]"#,
+            r#"[{"phone":"+99912345678","version":1,"verson":2}]"#,
+            r#"[{"phone":"+99912345678"}]"#,
+            r#"[{"phone":"+99912345678","version":1,"kind":"99912345678, expected 5"}]"#,
+            r#"[{"phone":"+99912345678","version":1}"#,
+            r#"[{"phone":"+99912345678","version":1}] 99912345678"#,
+            "[{phone}]",
+            "",
+        ];
+        let said: Vec<String> = cases.iter().map(|case| fault(case)).collect();
+        for line in &said {
+            assert!(!line.contains("12345678"), "{line}");
+        }
+        expect_test::expect![[r#""#]].assert_eq(&said.join("\n"));
+    }
+
+    #[test]
+    fn a_good_document_is_read() {
+        let items: Vec<Item> =
+            parse(br#"[{"phone":"+99912345678","version":1,"kind":"booked"}] "#).unwrap();
+        assert_eq!(items.len(), 1);
+        assert!(matches!(items[0].kind, Some(Kind::Booked)));
+    }
+}

@@ -1,0 +1,202 @@
+//! What a handler is given: a request that is complete, within its limits, and whose caller is
+//! known.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Instant;
+
+use bytes::Bytes;
+use contract::Endpoint;
+use http::HeaderMap;
+use serde::de::DeserializeOwned;
+
+use super::json;
+use super::path::PathParams;
+use super::problem::{Code, Problem};
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Principal {
+    /// Nobody in particular.
+    Anonymous,
+    /// Holds the admin key.
+    Admin,
+    /// Holds a key of the practice in the path.
+    Practice {
+        /// Whose key.
+        practice_id: i64,
+        /// Which of its keys.
+        key_id: i32,
+    },
+    /// Says that it is a provider: the handler checks its signature over the body.
+    Provider,
+}
+
+/// Names a request in logs and answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestId(Cow<'static, str>);
+
+impl RequestId {
+    /// The caller's own name for it, if it is short and plain, else a random one of 128 bits.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let given = headers
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok());
+        match given {
+            Some(text) if Self::is_sane(text) => Self(text.to_owned().into()),
+            Some(_) | None => Self(format!("{:032x}", rand::random::<u128>()).into()),
+        }
+    }
+
+    /// For tests and for work that no request asked for.
+    #[cfg(test)]
+    pub(crate) const fn made(id: &'static str) -> Self {
+        Self(Cow::Borrowed(id))
+    }
+
+    /// As it is answered and logged.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Letters, digits and a few marks. Not a run of digits only, which could be a phone number.
+    fn is_sane(text: &str) -> bool {
+        (8..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && text.bytes().any(|b| b.is_ascii_alphabetic())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A request that is ready to be answered.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Which endpoint it is for.
+    pub(crate) endpoint: Endpoint,
+    /// The parameters of its path.
+    pub(crate) path: PathParams,
+    /// The parameters after the question mark, decoded, in their order.
+    pub(crate) query: Vec<(String, String)>,
+    /// Its headers.
+    pub(crate) headers: HeaderMap,
+    /// Its whole body.
+    pub(crate) body: Bytes,
+    /// Who calls.
+    pub(crate) principal: Principal,
+    /// Its name.
+    pub(crate) id: RequestId,
+    /// When its head had been read.
+    pub(crate) received_at: Instant,
+    /// Path and query as they were sent, for signatures.
+    pub(crate) uri_path_and_query: String,
+}
+
+impl Request {
+    /// A query parameter, the first of that name.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// A query parameter in its form; `expected` says in words what that is.
+    pub(crate) fn query_as<T: std::str::FromStr>(
+        &self,
+        name: &'static str,
+        expected: &str,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.query(name) else {
+            return Ok(None);
+        };
+        let wrong = || Problem::new(Code::BadQuery, format!("{name} must be {expected}"));
+        text.parse().map(Some).map_err(|_| wrong())
+    }
+
+    /// Refuses query parameters that are not among these, and any that stands twice.
+    pub(crate) fn only_queries(&self, known: &[&str]) -> Result<(), Problem> {
+        for (i, (name, _)) in self.query.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = if known.is_empty() {
+                    "none".into()
+                } else {
+                    known.join(", ")
+                };
+                let detail = format!("A query parameter is not known; known here: {known}");
+                return Err(Problem::new(Code::BadQuery, detail));
+            }
+            if self.query[..i].iter().any(|(earlier, _)| earlier == name) {
+                return Err(Problem::new(Code::BadQuery, format!("{name} stands twice")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The body as JSON of a shape.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let kind = self.media_type();
+        if kind != "application/json" && !kind.is_empty() {
+            let detail = "Send the body with Content-Type: application/json";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+        json::parse(&self.body).map_err(Problem::from)
+    }
+
+    /// The body's media type in lower case without its parameters; empty if none is stated.
+    pub(crate) fn media_type(&self) -> String {
+        let value = self
+            .headers
+            .get(http::header::CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok());
+        let kind = value
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        kind.trim().to_ascii_lowercase()
+    }
+
+    /// The body as a form (`application/x-www-form-urlencoded`), decoded, in its order.
+    pub(crate) fn form(&self) -> Result<Vec<(String, String)>, Problem> {
+        let kind = self.media_type();
+        if kind != "application/x-www-form-urlencoded" && !kind.is_empty() {
+            let detail = "Send the body with Content-Type: application/x-www-form-urlencoded";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+        Ok(form_urlencoded::parse(&self.body).into_owned().collect())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn id_of(value: &str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-request-id", value.parse().unwrap());
+        RequestId::of(&headers).as_str().to_owned()
+    }
+
+    #[test]
+    fn a_callers_own_id_is_kept_if_it_is_plain() {
+        assert_eq!(id_of("0af7651916cd43dd-8448"), "0af7651916cd43dd-8448");
+        for bad in [
+            "short",
+            "has spaces in it",
+            "99912345678901",
+            &"x".repeat(65),
+        ] {
+            let made = id_of(bad);
+            assert_eq!(made.len(), 32, "{bad}");
+            assert!(made.bytes().all(|b| b.is_ascii_hexdigit()));
+        }
+    }
+}

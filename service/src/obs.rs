@@ -1,0 +1,23 @@
+//! What is measured, and the only place that records it: one file a measured thing. Handles are
+//! registered once, at start, so that a series that can exist exists at zero, and so that
+//! recording costs nanoseconds; before [`install`] every call does nothing.
+//!
+//! Belongs here: families, labels, buckets, the scrape, the log's set-up. Never here: a decision
+//! that depends on a measured value.
+
+pub(crate) mod buckets;
+pub(crate) mod fate;
+pub(crate) mod http;
+pub(crate) mod journey;
+pub(crate) mod law;
+pub(crate) mod limit;
+pub(crate) mod log;
+pub(crate) mod pool;
+pub(crate) mod process;
+pub(crate) mod query;
+mod recorder;
+pub(crate) mod request;
+mod slo;
+pub(crate) mod stage;
+
+pub(crate) use recorder::{install, render, upkeep};

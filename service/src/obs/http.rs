@@ -1,0 +1,428 @@
+//! Requests: how long each took to its last byte, how it ended, what it used, and the one log line
+//! about it. A request that the caller gave up on is counted as well, for it is a slow one.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use contract::endpoint::{Access, Listener};
+use contract::{Endpoint, RequestOutcome};
+use metrics::{Counter, Gauge, Histogram};
+
+use super::request::Scope;
+use super::slo::{Objective, Slo};
+
+/// The label of a request that no endpoint matches.
+const UNMATCHED: &str = "unmatched";
+/// The label of a method that the table doesn't have.
+const OTHER_METHOD: &str = "_OTHER";
+/// What an unmatched request is answered.
+const UNMATCHED_STATUSES: &[u16] = &[400, 404, 405, 500];
+
+/// A request that came to its end.
+#[derive(Debug)]
+pub(crate) struct Finished<'a> {
+    /// What it was for; none for a path that isn't known.
+    pub(crate) endpoint: Option<Endpoint>,
+    /// Its name.
+    pub(crate) id: &'a str,
+    /// What was answered; 0 if the caller went away before.
+    pub(crate) status: u16,
+    /// How it ended.
+    pub(crate) outcome: RequestOutcome,
+    /// The stable code of the problem, if there was one.
+    pub(crate) code: &'static str,
+    /// Why, for whoever reads the log.
+    pub(crate) cause: &'a str,
+    /// From the head's arrival to the last byte's departure.
+    pub(crate) took: Duration,
+    /// Bytes of the request's body.
+    pub(crate) bytes_in: u64,
+    /// Bytes of the answer's body.
+    pub(crate) bytes_out: u64,
+    /// What it used.
+    pub(crate) scope: &'a Scope,
+}
+
+struct Route {
+    /// By status, for answers that were read to their end.
+    answered: Vec<(u16, Histogram)>,
+    aborted: Histogram,
+}
+
+struct Handles {
+    routes: [Route; Endpoint::COUNT],
+    unmatched: Route,
+    queries: [Histogram; Endpoint::COUNT],
+    pool_wait: [Histogram; Endpoint::COUNT],
+    over_budget: [Counter; Endpoint::COUNT],
+    latency: [Slo; Endpoint::COUNT],
+    availability: [Slo; Endpoint::COUNT],
+    active: [Gauge; 2],
+    connections: [Gauge; 2],
+    broken: [[Counter; Broken::ALL.len()]; 2],
+}
+
+static HANDLES: OnceLock<Handles> = OnceLock::new();
+
+const DURATION: &str = "http_server_request_duration_seconds";
+
+/// Why a connection ended other than by agreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// What came was no HTTP, or a head too large; answered with a bare 400 or 431.
+    BadHead,
+    /// No complete head in time, or idle.
+    Timeout,
+    /// The peer went away in the middle.
+    Peer,
+    /// Closed by us at the drain's deadline.
+    Cut,
+}
+
+impl Broken {
+    const ALL: [Self; 4] = [Self::BadHead, Self::Timeout, Self::Peer, Self::Cut];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::BadHead => "bad_head",
+            Self::Timeout => "timeout",
+            Self::Peer => "peer",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+pub(super) fn register() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_histogram!(
+        DURATION,
+        Unit::Seconds,
+        "Time from a request's head to the last byte."
+    );
+    describe_gauge!("http_server_active_requests", "Requests being answered.");
+    describe_gauge!("http_server_connections", "Open connections.");
+    describe_counter!(
+        "http_server_broken_connections_total",
+        "Connections that ended badly."
+    );
+    describe_histogram!(
+        "endpoint_db_queries_per_request",
+        "Named statements of one request."
+    );
+    describe_histogram!(
+        "endpoint_db_pool_wait_seconds",
+        Unit::Seconds,
+        "Time that one request waited for connections to the database."
+    );
+    describe_counter!(
+        "endpoint_budget_exceeded_total",
+        "Requests that ran more statements than their budget."
+    );
+    HANDLES.get_or_init(Handles::register);
+}
+
+impl Handles {
+    fn register() -> Self {
+        let each = Endpoint::ALL;
+        let name = |i: usize| each[i].name();
+        let listeners = ["public", "admin"];
+        let this = Self {
+            routes: std::array::from_fn(|i| {
+                let method = each[i].spec().method.name();
+                Route::register(name(i), method, &statuses(each[i]))
+            }),
+            unmatched: Route::register(UNMATCHED, OTHER_METHOD, UNMATCHED_STATUSES),
+            queries: std::array::from_fn(
+                |i| metrics::histogram!("endpoint_db_queries_per_request", "http_route" => name(i)),
+            ),
+            pool_wait: std::array::from_fn(
+                |i| metrics::histogram!("endpoint_db_pool_wait_seconds", "http_route" => name(i)),
+            ),
+            over_budget: std::array::from_fn(
+                |i| metrics::counter!("endpoint_budget_exceeded_total", "http_route" => name(i)),
+            ),
+            latency: std::array::from_fn(|i| slo(each[i], "latency")),
+            availability: std::array::from_fn(|i| slo(each[i], "availability")),
+            active: listeners
+                .map(|l| metrics::gauge!("http_server_active_requests", "listener" => l)),
+            connections: listeners
+                .map(|l| metrics::gauge!("http_server_connections", "listener" => l)),
+            broken: listeners.map(|listener| {
+                Broken::ALL.map(|broken| {
+                    let family = "http_server_broken_connections_total";
+                    metrics::counter!(family, "listener" => listener, "reason" => broken.name())
+                })
+            }),
+        };
+        for gauge in this.active.iter().chain(&this.connections) {
+            gauge.set(0.0);
+        }
+        for counter in this.over_budget.iter().chain(this.broken.iter().flatten()) {
+            counter.increment(0);
+        }
+        this
+    }
+}
+
+fn slo(endpoint: Endpoint, slo: &'static str) -> Slo {
+    let spec = endpoint.spec();
+    let is_latency = slo == "latency";
+    Slo::register(&Objective {
+        family: "requests",
+        label: "http_route",
+        value: endpoint.name(),
+        slo,
+        threshold_ms: is_latency.then_some(spec.latency_ms),
+        ratio: if is_latency {
+            spec.latency_objective
+        } else {
+            spec.availability_objective
+        },
+    })
+}
+
+impl Route {
+    fn register(route: &'static str, method: &'static str, statuses: &[u16]) -> Self {
+        let of = |status: String, outcome: RequestOutcome| {
+            metrics::histogram!(
+                DURATION,
+                "http_route" => route,
+                "http_request_method" => method,
+                "http_response_status_code" => status,
+                "outcome" => outcome.name(),
+            )
+        };
+        Self {
+            answered: statuses
+                .iter()
+                .map(|&status| (status, of(status.to_string(), outcome_of(status))))
+                .collect(),
+            aborted: of(String::new(), RequestOutcome::Aborted),
+        }
+    }
+
+    fn of(&self, status: u16, outcome: RequestOutcome) -> &Histogram {
+        if outcome == RequestOutcome::Aborted {
+            return &self.aborted;
+        }
+        let found = self.answered.iter().find(|(known, _)| *known == status);
+        // A status that the endpoint isn't known to answer: its class stands for it.
+        let of_class = || {
+            self.answered
+                .iter()
+                .rfind(|(known, _)| known / 100 == status / 100)
+        };
+        found
+            .or_else(of_class)
+            .map_or(&self.aborted, |(_, histogram)| histogram)
+    }
+}
+
+/// Every status that an endpoint answers: what its row makes possible.
+pub(crate) fn statuses(endpoint: Endpoint) -> Vec<u16> {
+    let spec = endpoint.spec();
+    let mut statuses = successes(endpoint).to_vec();
+    statuses.extend([400, 500, 503]);
+    match spec.access {
+        Access::Open => {}
+        Access::Practice | Access::AdminKey => statuses.extend([401, 403, 404]),
+        Access::Provider => statuses.extend([403, 404]),
+    }
+    if spec.body_bytes_max > 0 {
+        statuses.extend([408, 409, 413, 415, 422]);
+        if spec.access == Access::Open {
+            statuses.push(403); // refused in production
+        }
+    } else {
+        statuses.push(413);
+    }
+    statuses.sort_unstable();
+    statuses
+}
+
+/// The statuses by which an endpoint says that it did what was asked.
+pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
+    match endpoint {
+        Endpoint::PutPractice => &[200, 201],
+        Endpoint::CreateApiKey => &[201],
+        Endpoint::RevokeApiKey | Endpoint::ReceiveStatus => &[204],
+        Endpoint::ReadPractice
+        | Endpoint::UpsertAppointments
+        | Endpoint::CancelAppointment
+        | Endpoint::ReadAppointment
+        | Endpoint::ListMessages
+        | Endpoint::ReadDailyCounts
+        | Endpoint::ReceiveReply
+        | Endpoint::ReadOpenapi
+        | Endpoint::ReadHealth
+        | Endpoint::ReadReadiness
+        | Endpoint::ReadMetrics
+        | Endpoint::RunAudit
+        | Endpoint::ReadBacklog
+        | Endpoint::ReadClock
+        | Endpoint::PutClock => &[200],
+    }
+}
+
+/// How an answer of a status is counted; a problem's code may say otherwise.
+pub(crate) const fn outcome_of(status: u16) -> RequestOutcome {
+    match status {
+        503 => RequestOutcome::Shed,
+        0..400 => RequestOutcome::Ok,
+        400..500 => RequestOutcome::Rejected,
+        500.. => RequestOutcome::Failed,
+    }
+}
+
+/// Records a request at its end and writes its log line.
+pub(crate) fn finished(request: &Finished<'_>) {
+    if let Some(handles) = HANDLES.get() {
+        count(handles, request);
+    }
+    log(request);
+}
+
+fn count(handles: &Handles, request: &Finished<'_>) {
+    let Finished {
+        status,
+        outcome,
+        took,
+        scope,
+        ..
+    } = *request;
+    let seconds = took.as_secs_f64();
+    let Some(endpoint) = request.endpoint else {
+        handles.unmatched.of(status, outcome).record(seconds);
+        return;
+    };
+    let i = endpoint.index();
+    handles.routes[i].of(status, outcome).record(seconds);
+    handles.queries[i].record(f64::from(scope.queries()));
+    handles.pool_wait[i].record(scope.pool_wait().as_secs_f64());
+    if is_over_budget(endpoint, scope) {
+        handles.over_budget[i].increment(1);
+    }
+    let in_time = took <= Duration::from_millis(u64::from(endpoint.spec().latency_ms));
+    match outcome {
+        RequestOutcome::Ok => {
+            handles.latency[i].count(1, in_time);
+            handles.availability[i].count(1, true);
+        }
+        RequestOutcome::Rejected => handles.availability[i].count(1, true),
+        RequestOutcome::Shed | RequestOutcome::Failed => handles.availability[i].count(1, false),
+        // Who waited longer than the objective and left is a slow request; who left earlier isn't.
+        RequestOutcome::Aborted if !in_time => handles.latency[i].count(1, false),
+        RequestOutcome::Aborted => {}
+    }
+}
+
+fn is_over_budget(endpoint: Endpoint, scope: &Scope) -> bool {
+    scope.queries() > endpoint.spec().query_budget
+}
+
+/// One wide line a request. Its level says who must act: error, an operator, now; warning, an
+/// operator, if it goes on; info, the caller; debug, nobody.
+fn log(request: &Finished<'_>) {
+    let Finished {
+        endpoint,
+        id,
+        status,
+        outcome,
+        code,
+        cause,
+        took,
+        bytes_in,
+        bytes_out,
+        scope,
+    } = *request;
+    let route = endpoint.map_or(UNMATCHED, Endpoint::name);
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                endpoint = route,
+                status,
+                outcome = outcome.name(),
+                code,
+                cause,
+                duration_ms = took.as_secs_f64() * 1e3,
+                request_id = id,
+                bytes_in,
+                bytes_out,
+                queries = scope.queries(),
+                rows = scope.rows(),
+                pool_wait_ms = scope.pool_wait().as_secs_f64() * 1e3,
+                "request"
+            )
+        };
+    }
+    match outcome {
+        RequestOutcome::Ok => line!(debug),
+        RequestOutcome::Rejected | RequestOutcome::Aborted => line!(info),
+        RequestOutcome::Shed => line!(warn),
+        RequestOutcome::Failed => line!(error),
+    }
+    if let Some(endpoint) = endpoint.filter(|&endpoint| is_over_budget(endpoint, scope)) {
+        tracing::warn!(
+            endpoint = route,
+            request_id = id,
+            queries = scope.queries(),
+            budget = endpoint.spec().query_budget,
+            "a request ran more statements than its budget"
+        );
+    }
+}
+
+const fn index(listener: Listener) -> usize {
+    match listener {
+        Listener::Public => 0,
+        Listener::Admin => 1,
+    }
+}
+
+/// One more request being answered, until the guard is dropped.
+#[must_use]
+pub(crate) fn active(listener: Listener) -> Counted {
+    Counted::one(
+        HANDLES
+            .get()
+            .map(|handles| &handles.active[index(listener)]),
+    )
+}
+
+/// One more open connection, until the guard is dropped.
+#[must_use]
+pub(crate) fn connected(listener: Listener) -> Counted {
+    Counted::one(
+        HANDLES
+            .get()
+            .map(|handles| &handles.connections[index(listener)]),
+    )
+}
+
+/// Counts a connection that ended badly.
+pub(crate) fn broken(listener: Listener, why: Broken) {
+    if let Some(handles) = HANDLES.get() {
+        handles.broken[index(listener)][why as usize].increment(1);
+    }
+}
+
+/// One in a gauge.
+#[derive(Debug)]
+pub(crate) struct Counted(Option<&'static Gauge>);
+
+impl Counted {
+    fn one(gauge: Option<&'static Gauge>) -> Self {
+        if let Some(gauge) = gauge {
+            gauge.increment(1.0);
+        }
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(gauge) = self.0 {
+            gauge.decrement(1.0);
+        }
+    }
+}

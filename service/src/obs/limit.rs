@@ -1,0 +1,50 @@
+//! How full each bounded thing is, and how often it was found full.
+
+use std::sync::OnceLock;
+
+use contract::Limit;
+use metrics::{Counter, Gauge};
+
+struct Handles {
+    used: [Gauge; Limit::COUNT],
+    reached: [Counter; Limit::COUNT],
+}
+
+static HANDLES: OnceLock<Handles> = OnceLock::new();
+
+pub(super) fn register() {
+    metrics::describe_gauge!("limit_used_ratio", "How much of a bound is in use.");
+    metrics::describe_counter!("limit_reached_total", "How often a bound was reached.");
+    HANDLES.get_or_init(|| Handles {
+        used: std::array::from_fn(|i| {
+            let gauge = metrics::gauge!("limit_used_ratio", "limit" => Limit::ALL[i].name());
+            gauge.set(0.0);
+            gauge
+        }),
+        reached: std::array::from_fn(|i| {
+            let counter = metrics::counter!("limit_reached_total", "limit" => Limit::ALL[i].name());
+            counter.increment(0);
+            counter
+        }),
+    });
+}
+
+/// States which share of a bound is in use, `0.0 ..= 1.0`.
+pub(crate) fn used(limit: Limit, ratio: f64) {
+    if let Some(handles) = HANDLES.get() {
+        handles.used[limit.index()].set(ratio);
+    }
+}
+
+/// The same from two counts.
+pub(crate) fn used_of(limit: Limit, used_count: u64, max: u64) {
+    // Precise far beyond any bound in the table.
+    used(limit, used_count as f64 / max.max(1) as f64);
+}
+
+/// Counts that something was turned away because a bound was reached.
+pub(crate) fn reached(limit: Limit) {
+    if let Some(handles) = HANDLES.get() {
+        handles.reached[limit.index()].increment(1);
+    }
+}

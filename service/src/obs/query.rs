@@ -1,0 +1,93 @@
+//! Named statements: how long each took on which pool, how it ended, how many rows it gave.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use contract::{Pool, Query, QueryOutcome};
+use metrics::Histogram;
+
+/// One histogram an outcome.
+type Outcomes = [Histogram; QueryOutcome::COUNT];
+
+struct Handles {
+    /// By pool. At start only the pools in which the statement is at home have theirs: all of
+    /// them would be four times as many series, most of which can never be counted on.
+    duration: [OnceLock<Outcomes>; Pool::COUNT],
+    rows: Histogram,
+}
+
+static HANDLES: OnceLock<[Handles; Query::COUNT]> = OnceLock::new();
+
+const DURATION: &str = "db_client_operation_duration_seconds";
+const ROWS: &str = "db_client_response_returned_rows";
+
+pub(super) fn register() {
+    metrics::describe_histogram!(
+        DURATION,
+        metrics::Unit::Seconds,
+        "Time of a named statement."
+    );
+    metrics::describe_histogram!(ROWS, "Rows that a named statement returned or touched.");
+    HANDLES.get_or_init(|| {
+        std::array::from_fn(|i| {
+            let query = Query::ALL[i];
+            let handles = Handles {
+                duration: std::array::from_fn(|_| OnceLock::new()),
+                rows: metrics::histogram!(ROWS, "db_query_name" => query.name()),
+            };
+            for &pool in home(query) {
+                handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
+            }
+            handles
+        })
+    });
+}
+
+fn outcomes(query: Query, pool: Pool) -> Outcomes {
+    std::array::from_fn(|i| {
+        metrics::histogram!(
+            DURATION,
+            "db_query_name" => query.name(),
+            "pool" => pool.name(),
+            "outcome" => QueryOutcome::ALL[i].name(),
+        )
+    })
+}
+
+/// The pools that the callers of a statement use, by where its row says that they are.
+fn home(query: Query) -> &'static [Pool] {
+    let file = query.spec().file.trim_start_matches("service/src/");
+    if file.starts_with("audit") || file.ends_with("read_backlog.rs") {
+        &[Pool::Reporting]
+    } else if file == "db/floors.rs" || file == "db/tally.rs" {
+        &[Pool::Interactive, Pool::Pipeline, Pool::Upkeep]
+    } else if file.starts_with("db/") || file.starts_with("clock") {
+        &[Pool::Upkeep]
+    } else if let Some(stage) = file.strip_prefix("stages/") {
+        let moves_messages = [
+            "release", "claim", "deliver", "settle", "recover", "resolve",
+        ]
+        .iter()
+        .any(|name| stage.starts_with(name));
+        if moves_messages {
+            &[Pool::Pipeline]
+        } else {
+            &[Pool::Upkeep]
+        }
+    } else {
+        &[Pool::Interactive]
+    }
+}
+
+/// Records one statement, and charges it to the request on whose behalf this task runs.
+pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, took: Duration, rows: u64) {
+    if let Some(scope) = super::request::current() {
+        scope.charge(1, rows);
+    }
+    let Some(handles) = HANDLES.get().map(|handles| &handles[query.index()]) else {
+        return;
+    };
+    let histograms = handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
+    histograms[outcome.index()].record(took.as_secs_f64());
+    handles.rows.record(rows as f64);
+}

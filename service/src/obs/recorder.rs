@@ -1,0 +1,167 @@
+//! The recorder behind the facade, and the scrape. Installed once, before anything is recorded.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use super::{buckets, fate, http, journey, law, limit, pool, process, query, stage};
+
+static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// How often what was recorded is folded into the buckets: a second of samples is a few hundred
+/// kilobytes, and recording waits for nothing.
+const UPKEEP_PERIOD: Duration = Duration::from_secs(1);
+
+/// Families that count things rather than time, with their bounds.
+const NOT_SECONDS: [(&str, &[f64]); 3] = [
+    ("stage_batch_size", buckets::ITEMS),
+    ("db_client_response_returned_rows", buckets::ITEMS),
+    ("endpoint_db_queries_per_request", buckets::QUERIES),
+];
+
+/// Installs the recorder and registers every series at zero. Done twice, the second does nothing.
+///
+/// # Errors
+/// One line when an objective lies off the histograms' bounds, or a recorder is there already.
+pub(crate) fn install() -> Result<(), String> {
+    if HANDLE.get().is_some() {
+        return Ok(());
+    }
+    let off = buckets::objectives_off_the_grid();
+    if !off.is_empty() {
+        return Err(format!(
+            "objectives that no histogram can judge: {}",
+            off.join(", ")
+        ));
+    }
+    let recorder = builder()
+        .map_err(|error| error.to_string())?
+        .build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(|error| error.to_string())?;
+    let _first = HANDLE.set(handle);
+    for register in [
+        fate::register,
+        http::register,
+        journey::register,
+        law::register,
+        limit::register,
+        pool::register,
+        process::register,
+        query::register,
+        stage::register,
+    ] {
+        register();
+    }
+    Ok(())
+}
+
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    let builder = PrometheusBuilder::new().set_buckets(buckets::SECONDS)?;
+    NOT_SECONDS
+        .iter()
+        .try_fold(builder, |builder, (family, bounds)| {
+            builder.set_buckets_for_metric(Matcher::Full((*family).to_owned()), bounds)
+        })
+}
+
+/// Everything in Prometheus' text format 0.0.4. Empty before [`install`].
+pub(crate) fn render() -> String {
+    process::observe();
+    HANDLE
+        .get()
+        .map(PrometheusHandle::render)
+        .unwrap_or_default()
+}
+
+/// Folds what was recorded, for ever.
+pub(crate) async fn upkeep() {
+    let mut ticks = tokio::time::interval(UPKEEP_PERIOD);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Some(handle) = HANDLE.get() {
+            handle.run_upkeep();
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use contract::{Endpoint, Fate, Journey, Limit, Pool, Query, QueryOutcome, Stage};
+
+    // The recorder is one for the whole process, so this is one test.
+    #[test]
+    fn every_row_has_its_series_from_the_start() {
+        install().unwrap();
+        install().unwrap();
+        let text = render();
+        let mut missing = Vec::new();
+        let mut expect = |family: &str, label: &str, value: &str| {
+            let named = format!("{label}=\"{value}\"");
+            if !text
+                .lines()
+                .any(|line| line.starts_with(family) && line.contains(&named))
+            {
+                missing.push(format!("{family}{{{named}}}"));
+            }
+        };
+        for row in Endpoint::ALL {
+            expect(
+                "http_server_request_duration_seconds_bucket",
+                "http_route",
+                row.name(),
+            );
+            expect("slo_requests_total", "http_route", row.name());
+            expect("slo_good_requests_total", "http_route", row.name());
+            expect(
+                "endpoint_db_queries_per_request_sum",
+                "http_route",
+                row.name(),
+            );
+            expect("endpoint_budget_exceeded_total", "http_route", row.name());
+        }
+        for row in Stage::ALL {
+            expect("stage_duration_seconds_count", "stage", row.name());
+            expect("stage_lateness_seconds_count", "stage", row.name());
+            expect("slo_stage_items_total", "stage", row.name());
+        }
+        for row in Journey::ALL {
+            expect("journey_duration_seconds_count", "journey", row.name());
+            expect("slo_good_journeys_total", "journey", row.name());
+        }
+        for row in Query::ALL {
+            expect(
+                "db_client_operation_duration_seconds_count",
+                "db_query_name",
+                row.name(),
+            );
+        }
+        for row in Pool::ALL {
+            expect("db_client_connections_max", "pool", row.name());
+        }
+        for row in Limit::ALL {
+            expect("limit_used_ratio", "limit", row.name());
+        }
+        for row in Fate::ALL {
+            expect("messages_total", "fate", row.name());
+        }
+        assert_eq!(missing, Vec::<String>::new());
+        assert!(text.contains("build_info{"));
+        assert!(text.contains("process_resident_memory_bytes"));
+        assert!(text.contains(r#"http_route="unmatched""#));
+
+        let query = Query::ALL[0];
+        let took = Duration::from_millis(3);
+        super::super::query::record(query, Pool::Reporting, QueryOutcome::Ok, took, 1);
+        let labels = r#"pool="reporting",outcome="ok"} 1"#;
+        assert!(
+            render()
+                .lines()
+                .any(|line| line.contains(query.name()) && line.ends_with(labels))
+        );
+    }
+}

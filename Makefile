@@ -1,0 +1,52 @@
+# Everything that a person or CI runs. `make help` lists the targets.
+#
+# Builds go outside of the clone, so that every clone and every branch shares one cache.
+
+CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/punctual/target
+export CARGO_TARGET_DIR
+# Where rustup puts cargo when the shell's profile hasn't been read.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# Texts that the simulator accepts in the demo's day.
+MESSAGES ?= 500000
+# Further flags for the demo, as in `make demo FLAGS='--seed 7'`.
+FLAGS ?=
+
+DEBUG := $(CARGO_TARGET_DIR)/debug
+RELEASE := $(CARGO_TARGET_DIR)/release
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test ci bench fmt lint docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: PostgreSQL and a C compiler (Debian, Ubuntu)
+	@.ci/setup
+
+demo: setup ## Replay a day of MESSAGES=500000 texts on a private stack and check the laws
+	@cargo build --locked --workspace
+	@$(DEBUG)/loadtest demo --messages $(MESSAGES) $(FLAGS)
+
+test: setup ## Run all tests (on a private PostgreSQL that they start and remove)
+	@cargo test --locked --workspace
+
+ci: ## All that must hold before a change lands: format, lints, licences, docs, tests
+	@.ci/run
+
+bench: setup ## Measure the SQL alone, stage by stage, with the release build
+	@cargo build --locked --workspace --release
+	@$(RELEASE)/loadtest bench $(FLAGS)
+
+fmt: ## Format the code
+	@cargo fmt --all
+
+lint: ## Lint the code; a warning fails
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+
+docs: ## Build the code's documentation; a warning fails
+	@RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+
+clean: ## Remove what was built, and reports
+	@cargo clean
+	@rm -rf reports goose-runs

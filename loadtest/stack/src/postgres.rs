@@ -37,6 +37,10 @@ const TOOL_WITHIN: Duration = Duration::from_secs(120);
 const FIRST_CATCH_UP_WITHIN: Duration = Duration::from_secs(30);
 /// Another process may take a port between our look and the server's.
 const PORT_TRIES: usize = 5;
+/// For the tools, whatever the profile: a machine that crashes before the first checkpoint costs an
+/// empty cluster, while a thousand files synced one by one take ten seconds. The servers' own
+/// fsync is a setting of the profile.
+const NO_SYNC: &str = "--no-sync";
 /// Holds back the WAL that the replica hasn't received yet.
 const SLOT: &str = "replica";
 
@@ -161,15 +165,11 @@ impl Maker {
         let spec = self
             .tool("initdb")
             .arguments(["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"])
-            .arguments(["--username", Address::USER, "--no-instructions"])
+            .arguments(["--username", Address::USER, "--no-instructions", NO_SYNC])
             .argument("--pwfile")
             .argument(&password_file)
             .argument("--pgdata")
             .argument(data);
-        let spec = match self.options.profile {
-            Profile::Test => spec.argument("--no-sync"),
-            Profile::Demo => spec,
-        };
         crate::Process::run(spec, &self.run, TOOL_WITHIN).await?;
         fs::remove_file(&password_file).map_err(StackError::file("remove", &password_file))
     }
@@ -185,15 +185,11 @@ impl Maker {
                 "--write-recovery-conf",
                 "--create-slot",
             ])
-            .arguments(["--slot", SLOT, "--username", Address::USER])
+            .arguments(["--slot", SLOT, "--username", Address::USER, NO_SYNC])
             .argument(format!("--port={}", primary.address().port))
             .argument("--pgdata")
             .argument(&data)
             .env("PGPASSWORD", &primary.address().password);
-        let spec = match self.options.profile {
-            Profile::Test => spec.argument("--no-sync"),
-            Profile::Demo => spec,
-        };
         crate::Process::run(spec, &self.run, TOOL_WITHIN).await?;
         self.launch("replica", &primary.address().password).await
     }

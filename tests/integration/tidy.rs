@@ -171,12 +171,9 @@ fn functions(text: &str) -> Vec<(&str, usize)> {
             continue;
         }
         // A declaration over several lines ends with a semicolon and has no brace of its own.
-        let to = lines[from + 1..].iter().position(|line| {
-            ends(line)
-                || line
-                    .strip_prefix(indent)
-                    .is_some_and(|rest| is_declared_only(rest))
-        });
+        let to = lines[from + 1..]
+            .iter()
+            .position(|line| ends(line) || line.strip_prefix(indent).is_some_and(is_declared_only));
         found.extend(to.map(|to| (name, to + 2)));
     }
     found

@@ -60,6 +60,7 @@ CREATE TABLE sender (
     shard       smallint NOT NULL,
     practice_id bigint   NOT NULL
 );
+CREATE INDEX sender_practice ON sender (practice_id);
 
 -- What planning depends on, never changed once written: an appointment names the revision that it
 -- was planned under, so that what was promised can be derived again at any time.
@@ -112,13 +113,13 @@ CREATE TABLE appointment (
     phone          bigint      NOT NULL CHECK (phone BETWEEN 1000000 AND 999999999999999),
     patient_name   text        NOT NULL CHECK (length(patient_name) <= 80),
     instructions   text        NOT NULL CHECK (length(instructions) <= 300),
-    planned_at     timestamptz NOT NULL,       -- domain time at which this version was planned
+    planned_at     timestamptz NOT NULL,       -- domain time at which it was first planned as it is
     intent_days    date[]      NOT NULL,       -- the days on which it has intents, for pruning
-    plan_later_day date,                       -- not null: due beyond the horizon, planned on that day
+    unplanned_from date,                       -- not null: from this day on beyond the horizon
     PRIMARY KEY (shard, practice_id, appointment_id)
 ) WITH (fillfactor = 90);
-CREATE INDEX appointment_plan_later ON appointment (shard, plan_later_day)
-    WHERE plan_later_day IS NOT NULL;
+CREATE INDEX appointment_unplanned ON appointment (shard, unplanned_from)
+    WHERE unplanned_from IS NOT NULL;
 
 -- The promise: one row for each appointment and rule. Cold and deep; partitioned by the local day
 -- on which it is due, dropped whole. plan_version is the appointment's version that planned it.
@@ -181,6 +182,9 @@ CREATE TABLE message (
     CHECK ((state = 'x') = (reason IS NOT NULL)),
     CHECK (cardinality(appointment_ids) = cardinality(starts_at))
 ) WITH (fillfactor = 80);
+
+-- Serves the lists and reports of a practice's day.
+CREATE INDEX message_day ON message (shard, practice_id, local_day, message_id);
 
 -- One row for each recipient with pending work: hot and small, deleted when empty.
 CREATE TABLE lane (

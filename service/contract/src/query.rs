@@ -58,6 +58,8 @@ macro_rules! for_each_query {
             ClockRead = clock_read: Strong, One, false, "service/src/clock.rs", "poll";
             "Sets the domain clock."
             ClockWrite = clock_write: Strong, One, false, "service/src/endpoints/put_clock.rs", "handle";
+            "Lowers the floors to a clock that was put back."
+            ShardFloorsLower = shard_floors_lower: Strong, Many, false, "service/src/endpoints/put_clock.rs", "handle";
             "The shard count fixed at the first migration."
             DeploymentRead = deployment_read: Strong, One, false, "service/src/db/deployment.rs", "read";
             "Fixes the shard count; the first one wins."
@@ -114,6 +116,14 @@ macro_rules! for_each_query {
             IntentSuppress = intent_suppress: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
             "Makes intents, none of them due below the floor."
             IntentInsert = intent_insert: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            "Appointments with a reminder that has come inside the horizon."
+            AppointmentUnplanned = appointment_unplanned: Strong, Batch, true, "service/src/stages/extend.rs", "run_shard";
+            "A practice whose appointments are to be planned again."
+            PracticeReplanning = practice_replanning: Strong, One, true, "service/src/stages/replan.rs", "run_shard";
+            "A page of a practice's appointments, with those planned under an older revision."
+            AppointmentReplanPage = appointment_replan_page: Strong, Batch, true, "service/src/stages/replan.rs", "run_shard";
+            "How far a practice is planned again."
+            PracticeReplanned = practice_replanned: Strong, One, true, "service/src/stages/replan.rs", "run_shard";
             "Appends changes of the counts."
             TallyDeltaInsert = tally_delta_insert: Strong, Batch, true, "service/src/db/tally.rs", "append";
             "An appointment as it is known."
@@ -126,6 +136,30 @@ macro_rules! for_each_query {
             MessagePageOfDay = message_page_of_day: ReadYourWrites, Page, true, "service/src/endpoints/list_messages.rs", "handle";
             "The counts of a practice's day: folded and not yet folded."
             DailyCounts = daily_counts: BoundedStaleness, Batch, true, "service/src/endpoints/read_daily_counts.rs", "handle";
+
+            // Audits and counts for operators.
+            "How much work stands before each stage of a shard."
+            BacklogRead = backlog_read: BoundedStaleness, One, true, "service/src/endpoints/read_backlog.rs", "handle";
+            "Promises derived from appointments and rules against the intents that are there."
+            AuditExpected = audit_expected: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            "Every promise has exactly one fate, and every text that it became is there."
+            AuditConservation = audit_conservation: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            "The counts against a recount."
+            AuditTally = audit_tally: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            "The members of every text against the promises that became it."
+            AuditMembers = audit_members: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            "Every text that left has its attempt, and at most one was accepted."
+            AuditAttempts = audit_attempts: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            "Per recipient, a text's first attempt comes after the one before is settled."
+            AuditOrder = audit_order: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            "What was stopped in time is in no text that left."
+            AuditCancelled = audit_cancelled: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            "No appointment is told twice under one rule for one start."
+            AuditGroups = audit_groups: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            "Texts that tell of several appointments tell of them in one group."
+            AuditFamilies = audit_families: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            "Statements that PostgreSQL remembers of us, and those without a name."
+            AuditStatements = audit_statements: BoundedStaleness, One, false, "service/src/audit.rs", "statements";
 
             // Receipts and replies.
             "Records the receipts of a batch that are newer than what is known."
@@ -165,7 +199,10 @@ for_each_query!(query_table);
 const _: () = {
     let mut i = 0;
     while i < Query::COUNT {
-        assert!(is_snake_case(Query::ALL[i].name()), "a query's name is snake_case");
+        assert!(
+            is_snake_case(Query::ALL[i].name()),
+            "a query's name is snake_case"
+        );
         i += 1;
     }
 };

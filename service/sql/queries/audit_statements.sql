@@ -1,0 +1,11 @@
+-- name: audit_statements
+-- Every statement of this database that we sent begins with its name.
+SELECT count(*) AS cases,
+       count(*) FILTER (WHERE NOT is_named) AS violations,
+       (array_agg(left(query, 80)) FILTER (WHERE NOT is_named))[1:10] AS examples
+FROM (
+    SELECT s.query, s.query LIKE '/*db\_query=''%' AS is_named
+    FROM pg_stat_statements s
+    WHERE s.userid = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+      AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+) AS ours

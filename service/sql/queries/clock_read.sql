@@ -1,0 +1,3 @@
+-- name: clock_read
+SELECT real_origin, domain_origin, speed
+FROM clock

@@ -1,0 +1,2 @@
+-- name: days_attach
+SELECT attach_days($1, $2, $3)

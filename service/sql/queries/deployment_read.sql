@@ -1,0 +1,3 @@
+-- name: deployment_read
+SELECT shard_count
+FROM deployment

@@ -1,0 +1,26 @@
+-- name: message_settle
+-- What became of texts. Their receipts may be coming in at the same time, so the rows are locked
+-- first, FOR UPDATE in key order, as receipts do. Served by the primary key.
+WITH locked AS (
+    SELECT m.practice_id, m.message_id, u.state, u.reason, u.attempts, u.error_code, u.sent_at,
+           u.provider_ref
+    FROM unnest($2::bigint[], $3::bigint[], $4::"char"[], $5::"char"[], $6::smallint[],
+                $7::integer[], $8::timestamptz[], $9::text[])
+             AS u(practice_id, message_id, state, reason, attempts, error_code, sent_at,
+                  provider_ref)
+    JOIN message m
+      ON m.shard = $1 AND m.practice_id = u.practice_id AND m.message_id = u.message_id
+    ORDER BY m.practice_id, m.message_id
+    FOR UPDATE OF m
+)
+UPDATE message m
+SET state = k.state,
+    reason = k.reason,
+    attempts = k.attempts,
+    error_code = coalesce(k.error_code, m.error_code),
+    sent_at = k.sent_at,
+    provider_ref = coalesce(k.provider_ref, m.provider_ref)
+FROM locked k
+WHERE m.shard = $1
+  AND m.practice_id = k.practice_id
+  AND m.message_id = k.message_id

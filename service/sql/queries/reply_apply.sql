@@ -1,0 +1,19 @@
+-- name: reply_apply
+-- Locks in key order. A later answer replaces an earlier one; the first one counts.
+WITH known AS (
+    SELECT m.practice_id, m.message_id, m.reply AS before, u.kind
+    FROM unnest($2::bigint[], $3::bigint[], $4::"char"[]) AS u(practice_id, message_id, kind)
+    JOIN message m
+      ON m.shard = $1 AND m.practice_id = u.practice_id AND m.message_id = u.message_id
+    ORDER BY m.practice_id, m.message_id
+    FOR UPDATE OF m
+)
+UPDATE message m
+SET reply = k.kind,
+    replied_at = $5
+FROM known k
+WHERE m.shard = $1
+  AND m.practice_id = k.practice_id
+  AND m.message_id = k.message_id
+RETURNING m.practice_id, m.local_day, m.rule_id,
+          CASE WHEN k.before IS NULL THEN cardinality(m.appointment_ids) ELSE 0 END AS members

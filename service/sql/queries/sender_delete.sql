@@ -1,0 +1,4 @@
+-- name: sender_delete
+DELETE FROM sender
+WHERE practice_id = $2
+  AND sender <> $1

@@ -1,0 +1,4 @@
+-- name: sender_read
+SELECT practice_id
+FROM sender
+WHERE sender = $1

@@ -1,0 +1,2 @@
+-- name: wake_listen
+LISTEN punctual_wake

@@ -1,0 +1,189 @@
+//! The process put together: what the endpoints and the stages share. Starting brings the schema
+//! up to date, fixes what is fixed once, and then runs whatever keeps the parts fresh.
+//!
+//! Belongs here: who owns what, and the order of starting and stopping. Never here: work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::{Limit, Pool, Stage};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::clock::{self, Clock, Pace};
+use crate::commit::Bounds;
+use crate::config::Config;
+use crate::db::{self, Db, DbError, deployment, migrate};
+use crate::http::auth::Keys;
+use crate::ingest::{Ingest, write::Ingester};
+use crate::practice::{Practices, Senders};
+use crate::provider::Provider;
+use crate::readiness::{Latch, Readiness};
+use crate::receipts::{Receipts, write::Recorder};
+use crate::wake::Wake;
+
+/// How long the first write of a group commit waits for company: a fiftieth of the tightest
+/// objective of an endpoint that writes.
+const COMMIT_LINGER: Duration = Duration::from_millis(5);
+/// Batches that each group commit writes at a time: two keep a connection busy while the other
+/// waits for the disk; more only make the batches smaller.
+const COMMIT_FLUSHERS: usize = 2;
+/// How often the clock's row is read where it may change.
+const CLOCK_POLL: Duration = Duration::from_millis(250);
+
+/// How often the pools' fill is published and the database asked whether it is there.
+const WATCH_PERIOD: Duration = Duration::from_secs(1);
+
+/// What the parts of the process share.
+pub(crate) struct App {
+    /// The settings.
+    pub(crate) config: Arc<Config>,
+    /// The pools of connections.
+    pub(crate) db: Db,
+    /// Domain and real time.
+    pub(crate) clock: Arc<Clock>,
+    /// Settings and rules of practices.
+    pub(crate) practices: Arc<Practices>,
+    /// Whose sender number it is.
+    pub(crate) senders: Senders,
+    /// API keys that were checked.
+    pub(crate) keys: Arc<Keys>,
+    /// The way in for appointments.
+    pub(crate) ingest: Ingest,
+    /// The way in for receipts and replies.
+    pub(crate) receipts: Receipts,
+    /// Tells the stages that a shard has work.
+    pub(crate) wake: Arc<Wake>,
+    /// Whether the process can do its work.
+    pub(crate) readiness: Arc<Readiness>,
+    /// Who sends the texts.
+    pub(crate) provider: Arc<Provider>,
+    /// Ends with the process.
+    _watchers: Vec<AbortOnDropHandle<()>>,
+}
+
+impl App {
+    /// Puts the process together: migrates, fixes the shard count, attaches the days ahead and
+    /// reads the clock. Needs the database; on failure it can be called again.
+    ///
+    /// # Errors
+    /// The database is away or refused something.
+    pub(crate) async fn start(
+        config: Arc<Config>,
+        keys: Arc<Keys>,
+        readiness: Arc<Readiness>,
+        provider: Arc<Provider>,
+    ) -> Result<Arc<Self>, DbError> {
+        let settings = db_settings(&config);
+        let applied = migrate::run(&settings).await?;
+        if applied > 0 {
+            tracing::info!(applied, "the schema was migrated");
+        }
+        let db = Db::new(&settings).map_err(DbError::Unavailable)?;
+        let shard_count = deployment::fix(&db, config.shard_count).await?;
+        if shard_count != config.shard_count {
+            tracing::warn!(
+                configured = config.shard_count,
+                fixed = shard_count,
+                "the shard count was fixed when the database was made; that one holds"
+            );
+        }
+        readiness.set(Latch::Migrated, true);
+        let conn = db.get(Pool::Upkeep).await?;
+        let pace = if config.env.is_production() { Pace::REAL } else { clock::read(&conn).await? };
+        let clock = Clock::new(pace);
+        let horizon = config.limit(Limit::PlanHorizonDays);
+        deployment::attach_days(&conn, clock.domain_now(), horizon).await?;
+        drop(conn);
+        readiness.set(Latch::Clock, true);
+        readiness.set(Latch::Database, true);
+
+        let practices = Arc::new(Practices::new(
+            db.clone(),
+            shard_count,
+            config.limit_usize(Limit::PracticeCache),
+        ));
+        let wake = Wake::start(&settings, db.clone(), shard_count);
+        let ingester =
+            Ingester::new(db.clone(), Arc::clone(&clock), Arc::clone(&wake), &config);
+        let recorder = Recorder { db: db.clone(), clock: Arc::clone(&clock) };
+        let watchers = vec![
+            AbortOnDropHandle::new(tokio::spawn(watch_clock(&config, &clock, &db))),
+            AbortOnDropHandle::new(tokio::spawn(watch(db.clone(), Arc::clone(&readiness)))),
+        ];
+        Ok(Arc::new(Self {
+            senders: Senders::new(db.clone(), config.limit_usize(Limit::SenderCache)),
+            ingest: Ingest::start(ingester, shard_count, bounds(&config, Stage::Plan)),
+            receipts: Receipts::start(recorder, shard_count, bounds(&config, Stage::Receive)),
+            config,
+            db,
+            clock,
+            practices,
+            keys,
+            wake,
+            readiness,
+            provider,
+            _watchers: watchers,
+        }))
+    }
+
+    /// Waits until all that was taken in is committed. Nothing may come in any more.
+    pub(crate) async fn drained(&self) {
+        self.ingest.drained().await;
+        self.receipts.drained().await;
+    }
+}
+
+/// What the pools need of the settings.
+pub(crate) fn db_settings(config: &Config) -> db::Settings {
+    db::Settings {
+        url: config.database_url.expose().to_owned(),
+        connections: config.database_connections,
+        statement_timeout: config.database_statement_timeout_ms,
+        ca_file: config.database_ca_file.clone(),
+    }
+}
+
+fn bounds(config: &Config, stage: Stage) -> Bounds {
+    Bounds {
+        queue_max: config.limit_usize(Limit::CommitQueue),
+        batch_max: stage.spec().batch_max as usize,
+        linger: COMMIT_LINGER,
+        flushers: COMMIT_FLUSHERS,
+    }
+}
+
+fn watch_clock(config: &Config, clock: &Arc<Clock>, db: &Db) -> impl Future<Output = ()> + use<> {
+    // In production domain time is real time, whatever the row says.
+    let is_production = config.env.is_production();
+    let (clock, db) = (Arc::clone(clock), db.clone());
+    async move {
+        if !is_production {
+            clock::poll(clock, db, CLOCK_POLL).await;
+        }
+    }
+}
+
+/// Publishes how full the pools are, and turns the latch of the database.
+async fn watch(db: Db, readiness: Arc<Readiness>) {
+    let mut timer = tokio::time::interval(WATCH_PERIOD);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        timer.tick().await;
+        db.observe();
+        let probe = async {
+            let conn = db.get(Pool::Upkeep).await?;
+            conn.row_opt(contract::Query::ReadinessProbe, &[]).await
+        };
+        match probe.await {
+            Ok(row) => {
+                let writable = row.is_some_and(|row| row.get(0));
+                readiness.set(Latch::Database, writable);
+            }
+            // A full pool says nothing about the database.
+            Err(DbError::PoolTimeout(_)) => {}
+            Err(_) => {
+                readiness.set(Latch::Database, false);
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The laws, checked from the database's side by statements that share nothing with the workers:
+//! they derive from appointments and rules what must be there, and from rows what became of it,
+//! and name what is wrong. Law 1 is conservation, 2 no unknown duplicates, 3 order, 4 what was
+//! cancelled in time never left, 7 one text a group, 12 nothing unnamed.
+//!
+//! Never here: a fix. The wire's side is the load harness's.
+
+use contract::{Pool, Query};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::db::{Conn, Db, DbError};
+use crate::obs;
+
+/// Examples named for each check, over all shards.
+const EXAMPLES_MAX: usize = 10;
+
+/// What the checks found.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Report {
+    /// When they ran.
+    #[schemars(with = "String")]
+    pub(crate) as_of: Timestamp,
+    /// True when no check found a violation.
+    pub(crate) holds: bool,
+    /// The checks, by law.
+    pub(crate) checks: Vec<Check>,
+}
+
+/// One check of a law.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Check {
+    /// Which law.
+    pub(crate) law: u8,
+    /// Which side of it.
+    pub(crate) name: &'static str,
+    /// What was counted as a case.
+    pub(crate) counted: &'static str,
+    /// How many cases there were.
+    pub(crate) cases: i64,
+    /// How many of them break the law.
+    pub(crate) violations: i64,
+    /// Some of those, by name; never a phone number or a text.
+    pub(crate) examples: Vec<String>,
+}
+
+/// A check's statement and what it shows.
+struct Spec {
+    query: Query,
+    law: u8,
+    name: &'static str,
+    counted: &'static str,
+}
+
+const fn spec(query: Query, law: u8, name: &'static str, counted: &'static str) -> Spec {
+    Spec { query, law, name, counted }
+}
+
+/// The checks that run shard by shard. Each answers cases, violations and examples.
+const SHARD_CHECKS: &[Spec] = &[
+    spec(Query::AuditExpected, 1, "expected", "promises derived from appointments and rules"),
+    spec(Query::AuditConservation, 1, "conservation", "promises with their fates"),
+    spec(Query::AuditTally, 1, "tally", "counts of a practice, day, rule and fate"),
+    spec(Query::AuditMembers, 1, "members", "texts with the promises that they keep"),
+    spec(Query::AuditAttempts, 2, "attempts", "texts that were handed over"),
+    spec(Query::AuditOrder, 3, "order", "texts that followed another to the same recipient"),
+    spec(Query::AuditCancelled, 4, "cancelled", "promises that were stopped in time"),
+    spec(Query::AuditGroups, 7, "groups", "appointments told in a text, by rule"),
+    spec(Query::AuditFamilies, 7, "families", "texts that tell of several appointments"),
+];
+
+/// Runs all checks.
+pub(crate) async fn run(db: &Db, shard_count: i16, real_now: Timestamp) -> Result<Report, DbError> {
+    let conn = db.get(Pool::Reporting).await?;
+    let mut checks = Vec::with_capacity(SHARD_CHECKS.len() + 1);
+    for spec in SHARD_CHECKS {
+        let mut check = Check::of(spec);
+        for shard in 0..shard_count {
+            check.run(&conn, spec, shard).await?;
+        }
+        checks.push(check);
+    }
+    checks.push(statements(&conn).await?);
+    let residual = checks.iter().filter(|c| c.law == 1).map(|c| c.violations).sum();
+    obs::law::residual(residual);
+    let holds = checks.iter().all(|check| check.violations == 0);
+    Ok(Report { as_of: real_now, holds, checks })
+}
+
+impl Check {
+    const fn of(spec: &Spec) -> Self {
+        Self {
+            law: spec.law,
+            name: spec.name,
+            counted: spec.counted,
+            cases: 0,
+            violations: 0,
+            examples: Vec::new(),
+        }
+    }
+
+    async fn run(
+        &mut self,
+        conn: &Conn,
+        spec: &Spec,
+        shard: i16,
+    ) -> Result<(), DbError> {
+        let row = conn.row_opt(spec.query, &[&shard]).await?;
+        let Some(row) = row else { return Ok(()) };
+        self.cases += row.get::<_, i64>("cases");
+        self.violations += row.get::<_, i64>("violations");
+        let examples: Option<Vec<String>> = row.get("examples");
+        let room = EXAMPLES_MAX.saturating_sub(self.examples.len());
+        self.examples.extend(examples.unwrap_or_default().into_iter().take(room));
+        Ok(())
+    }
+}
+
+/// Law 12: every statement that PostgreSQL remembers of us has its name.
+async fn statements(conn: &Conn) -> Result<Check, DbError> {
+    let mut check = Check::of(&spec(
+        Query::AuditStatements,
+        12,
+        "statements",
+        "statements in pg_stat_statements",
+    ));
+    match conn.row_opt(Query::AuditStatements, &[]).await {
+        Ok(row) => {
+            if let Some(row) = row {
+                check.cases = row.get("cases");
+                check.violations = row.get("violations");
+                check.examples = row.get::<_, Option<Vec<String>>>("examples").unwrap_or_default();
+            }
+        }
+        // Not installed: no cases, which whoever asked for some will see.
+        Err(DbError::Refused { code, .. }) if code == "42P01" || code == "55000" => {
+            check.examples.push("pg_stat_statements is not installed in this database".into());
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(check)
+}
+
+/// Connects, runs all checks and says what they found; for the command line.
+pub(crate) async fn run_once(
+    settings: &crate::db::Settings,
+    real_now: Timestamp,
+) -> Result<Report, DbError> {
+    let db = Db::new(settings).map_err(DbError::Unavailable)?;
+    let conn = db.get(Pool::Reporting).await?;
+    let row = conn.row_opt(Query::DeploymentRead, &[]).await?;
+    drop(conn);
+    let shard_count = row.map_or(0, |row| row.get(0));
+    let report = run(&db, shard_count, real_now).await?;
+    db.close();
+    Ok(report)
+}
+
+impl Report {
+    /// The report as a table for the terminal.
+    pub(crate) fn table(&self) -> String {
+        let mut text = format!("{:<4} {:<14} {:>10} {:>10}  {}\n", "law", "check", "cases",
+            "violations", "what was counted");
+        for check in &self.checks {
+            text += &format!(
+                "{:<4} {:<14} {:>10} {:>10}  {}\n",
+                check.law, check.name, check.cases, check.violations, check.counted
+            );
+            for example in &check.examples {
+                text += &format!("       {example}\n");
+            }
+        }
+        text += if self.holds { "all laws hold\n" } else { "LAWS ARE BROKEN\n" };
+        text
+    }
+}
+

@@ -1,0 +1,22 @@
+//! PostgreSQL, through one door: [`Conn`] takes a [`contract::Query`], never a string, and every
+//! statement, wait and connection that passes it is measured. One pool a class of work.
+//!
+//! Belongs here: connections, statements' texts, transactions, errors, migrations, and the few
+//! writes that every module shares (floors, counts). Never here: what a statement is for; that is
+//! the module of its caller, named in its row.
+
+pub(crate) mod conn;
+pub(crate) mod deployment;
+pub(crate) mod error;
+pub(crate) mod floors;
+pub(crate) mod migrate;
+pub(crate) mod pools;
+pub(crate) mod statement;
+pub(crate) mod tally;
+mod tls;
+pub(crate) mod tx;
+
+pub(crate) use conn::Conn;
+pub(crate) use error::DbError;
+pub(crate) use pools::{Db, Settings};
+pub(crate) use tx::Tx;

@@ -1,0 +1,206 @@
+//! A connection that is checked out of a pool, and the only way to run a statement. It measures,
+//! it keeps statements in the order in which they were called, and it never gives back a
+//! connection on which something is still running: that one is cancelled and thrown away.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use contract::{Pool, Query, QueryOutcome};
+use deadpool_postgres::Object;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::error::DbError;
+use super::statement;
+use super::tx::Tx;
+use crate::obs;
+
+/// Parameters of a statement.
+pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A connection of a pool.
+pub(crate) struct Conn {
+    /// Always there until drop.
+    client: Option<Object>,
+    pool: Pool,
+    taken_at: Instant,
+    /// How much longer than the server's own limit we wait for an answer.
+    deadline: Duration,
+    /// Statements sent and not answered. Above zero at drop: a future was dropped in the middle.
+    running: AtomicU32,
+    /// The connection's state is not known any more.
+    tainted: AtomicBool,
+    /// Held while a statement is prepared and sent: first called, first sent.
+    order: tokio::sync::Mutex<()>,
+}
+
+impl Conn {
+    pub(super) fn new(client: Object, pool: Pool, deadline: Duration) -> Self {
+        Self {
+            client: Some(client),
+            pool,
+            taken_at: Instant::now(),
+            deadline,
+            running: AtomicU32::new(0),
+            tainted: AtomicBool::new(false),
+            order: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Runs a statement and returns its rows.
+    pub(crate) async fn rows(&self, query: Query, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        let client = self.client();
+        let prepare = client.prepare_cached(statement::text(query));
+        let answer = self.in_order(query.name(), prepare, |statement| async move {
+            client.query(&statement, params).await
+        });
+        self.measured(query, answer, Vec::len).await
+    }
+
+    /// Runs a statement that returns at most one row.
+    pub(crate) async fn row_opt(
+        &self,
+        query: Query,
+        params: Params<'_>,
+    ) -> Result<Option<Row>, DbError> {
+        Ok(self.rows(query, params).await?.pop())
+    }
+
+    /// Runs a statement and returns how many rows it touched.
+    pub(crate) async fn execute(&self, query: Query, params: Params<'_>) -> Result<u64, DbError> {
+        let client = self.client();
+        let prepare = client.prepare_cached(statement::text(query));
+        let answer = self.in_order(query.name(), prepare, |statement| async move {
+            client.execute(&statement, params).await
+        });
+        self.measured(query, answer, |n| usize::try_from(*n).unwrap_or(usize::MAX)).await
+    }
+
+    /// Begins a transaction, with its first statement. Each statement sees what was committed
+    /// before it.
+    pub(crate) fn begin(&mut self) -> Tx<'_> {
+        Tx::new(self, statement::BEGIN)
+    }
+
+    /// Begins a transaction, with its first statement. All statements see the same state.
+    pub(crate) fn begin_repeatable_read(&mut self) -> Tx<'_> {
+        Tx::new(self, statement::BEGIN_REPEATABLE_READ)
+    }
+
+    /// Which pool it came from.
+    pub(crate) const fn pool(&self) -> Pool {
+        self.pool
+    }
+
+    /// Runs one of the fixed texts that open and end a transaction.
+    pub(super) async fn control(&self, text: &'static str) -> Result<(), DbError> {
+        let client = self.client();
+        let nothing = std::future::ready(Ok(()));
+        self.in_order("transaction", nothing, |()| client.batch_execute(text)).await
+    }
+
+    /// Marks the connection as unfit to be given back.
+    pub(super) fn taint(&self) {
+        self.tainted.store(true, Ordering::Relaxed);
+    }
+
+    fn client(&self) -> &Object {
+        self.client.as_ref().expect("a connection has its client until it is dropped")
+    }
+
+    /// Prepares and sends under the lock, waits for the answer outside of it: calls made one after
+    /// the other on one task go out in that order, and several can be on their way at a time.
+    async fn in_order<P, T, A>(
+        &self,
+        name: &'static str,
+        prepare: impl Future<Output = Result<P, tokio_postgres::Error>>,
+        send: impl FnOnce(P) -> A,
+    ) -> Result<T, DbError>
+    where
+        A: Future<Output = Result<T, tokio_postgres::Error>>,
+    {
+        let flight = Flight::begin(self);
+        let work = async {
+            let turn = self.order.lock().await;
+            let mut answer = pin!(send(prepare.await?));
+            // The driver writes a request when its future is polled first.
+            let first = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
+            drop(turn);
+            match first {
+                Poll::Ready(result) => result,
+                Poll::Pending => answer.await,
+            }
+        };
+        let Ok(result) = tokio::time::timeout(self.deadline, work).await else {
+            return Err(DbError::Timeout(name)); // the flight has not landed: discarded at drop
+        };
+        flight.land();
+        result.map_err(|error| {
+            let error = DbError::of_statement(name, &error);
+            if error.is_unavailable() {
+                self.taint();
+            }
+            error
+        })
+    }
+
+    async fn measured<T>(
+        &self,
+        query: Query,
+        answer: impl Future<Output = Result<T, DbError>>,
+        rows: impl Fn(&T) -> usize,
+    ) -> Result<T, DbError> {
+        let started = Instant::now();
+        let result = answer.await;
+        let (outcome, n) = match &result {
+            Ok(value) => (QueryOutcome::Ok, rows(value) as u64),
+            Err(DbError::Timeout(_) | DbError::PoolTimeout(_)) => (QueryOutcome::Timeout, 0),
+            Err(DbError::Unavailable(_)) => (QueryOutcome::Disconnected, 0),
+            Err(DbError::Retry { .. } | DbError::Constraint { .. } | DbError::Refused { .. }) => {
+                (QueryOutcome::Error, 0)
+            }
+        };
+        obs::query::record(query, self.pool, outcome, started.elapsed(), n);
+        result
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        obs::pool::held(self.pool, self.taken_at.elapsed());
+        let Some(client) = self.client.take() else { return };
+        let running = self.running.load(Ordering::Relaxed) > 0;
+        if !running && !self.tainted.load(Ordering::Relaxed) {
+            return; // goes back to its pool
+        }
+        let cancel = running.then(|| client.cancel_token());
+        // Closing the connection makes the server roll back whatever was open.
+        drop(Object::take(client));
+        if let (Some(cancel), Ok(runtime)) = (cancel, tokio::runtime::Handle::try_current()) {
+            // A dropped future's statement goes on running on the server: stop it. Without TLS:
+            // a cancel request carries nothing but its key; over TLS-only servers it is refused
+            // and the statement ends by its own timeout.
+            runtime.spawn(async move {
+                let request = cancel.cancel_query(tokio_postgres::NoTls);
+                let _refused = tokio::time::timeout(Duration::from_secs(2), request).await;
+            });
+        }
+    }
+}
+
+/// A statement on its way: leaves its mark if its future is dropped before the answer.
+struct Flight<'a>(&'a Conn);
+
+impl<'a> Flight<'a> {
+    fn begin(conn: &'a Conn) -> Self {
+        conn.running.fetch_add(1, Ordering::Relaxed);
+        Self(conn)
+    }
+
+    fn land(self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}

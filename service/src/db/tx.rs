@@ -1,0 +1,116 @@
+//! A transaction. It is committed only if every statement of it succeeded: PostgreSQL answers
+//! COMMIT of a failed transaction without an error. Dropped before its end, it takes its
+//! connection with it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use contract::Query;
+use tokio_postgres::Row;
+
+use super::conn::{Conn, Params};
+use super::error::DbError;
+use super::statement;
+
+/// An open transaction.
+pub(crate) struct Tx<'a> {
+    conn: &'a Conn,
+    begin: &'static str,
+    /// BEGIN has been sent.
+    begun: AtomicBool,
+    /// A statement of it did not succeed.
+    failed: AtomicBool,
+    /// Statements so far.
+    statements: AtomicU32,
+    /// It was committed or rolled back.
+    ended: bool,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) const fn new(conn: &'a Conn, begin: &'static str) -> Self {
+        Self {
+            conn,
+            begin,
+            begun: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            statements: AtomicU32::new(0),
+            ended: false,
+        }
+    }
+
+    /// Runs a statement and returns its rows.
+    pub(crate) async fn rows(&self, query: Query, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        self.after_begin(self.conn.rows(query, params)).await
+    }
+
+    /// Runs a statement that returns at most one row.
+    pub(crate) async fn row_opt(
+        &self,
+        query: Query,
+        params: Params<'_>,
+    ) -> Result<Option<Row>, DbError> {
+        self.after_begin(self.conn.row_opt(query, params)).await
+    }
+
+    /// Runs a statement and returns how many rows it touched.
+    pub(crate) async fn execute(&self, query: Query, params: Params<'_>) -> Result<u64, DbError> {
+        self.after_begin(self.conn.execute(query, params)).await
+    }
+
+    /// How many statements it has run, for the budgets of the requests that it serves.
+    pub(crate) fn statements(&self) -> u32 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Commits, if every statement succeeded.
+    pub(crate) async fn commit(mut self) -> Result<(), DbError> {
+        if self.failed.load(Ordering::Relaxed) {
+            self.end(statement::ROLLBACK).await?;
+            return Err(DbError::Refused {
+                query: "commit",
+                code: "25P02".into(),
+                message: "a statement of the transaction had failed".into(),
+            });
+        }
+        self.end(statement::COMMIT).await
+    }
+
+    /// Ends it without effect and keeps the connection.
+    pub(crate) async fn rollback(mut self) -> Result<(), DbError> {
+        self.end(statement::ROLLBACK).await
+    }
+
+    async fn end(&mut self, text: &'static str) -> Result<(), DbError> {
+        if self.begun.load(Ordering::Relaxed) {
+            self.conn.control(text).await?;
+        }
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Sends BEGIN ahead of the first statement, in the same write.
+    async fn after_begin<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbError>>,
+    ) -> Result<T, DbError> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        let result = if self.begun.swap(true, Ordering::Relaxed) {
+            statement.await
+        } else {
+            let (begun, result) =
+                tokio::join!(biased; self.conn.control(self.begin), statement);
+            begun.and(result)
+        };
+        if result.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        if !self.ended && self.begun.load(Ordering::Relaxed) {
+            self.conn.taint();
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! One file an endpoint, named like its row: read the request, do the one thing, answer. The
+//! dispatch is exhaustive, so a row without a file does not compile.
+//!
+//! Belongs here: the interface's JSON and what it means. Never here: sockets and limits (`http`),
+//! transactions (`ingest`, `receipts`, `practice`).
+
+pub(crate) mod cancel_appointment;
+pub(crate) mod create_api_key;
+pub(crate) mod list_messages;
+pub(crate) mod put_clock;
+pub(crate) mod put_practice;
+pub(crate) mod read_appointment;
+pub(crate) mod read_backlog;
+pub(crate) mod read_clock;
+pub(crate) mod read_daily_counts;
+pub(crate) mod read_health;
+pub(crate) mod read_metrics;
+pub(crate) mod read_openapi;
+pub(crate) mod read_practice;
+pub(crate) mod read_readiness;
+pub(crate) mod receive_reply;
+pub(crate) mod receive_status;
+pub(crate) mod revoke_api_key;
+pub(crate) mod run_audit;
+pub(crate) mod shapes;
+pub(crate) mod upsert_appointments;
+
+use std::sync::Arc;
+
+use contract::Endpoint;
+
+use crate::app::App;
+use crate::http::{Problem, Request, Response};
+
+/// Answers a request by its endpoint's handler.
+pub(crate) async fn dispatch(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
+    match request.endpoint {
+        Endpoint::PutPractice => put_practice::handle(app, request).await,
+        Endpoint::ReadPractice => read_practice::handle(app, request).await,
+        Endpoint::CreateApiKey => create_api_key::handle(app, request).await,
+        Endpoint::RevokeApiKey => revoke_api_key::handle(app, request).await,
+        Endpoint::UpsertAppointments => upsert_appointments::handle(app, request).await,
+        Endpoint::CancelAppointment => cancel_appointment::handle(app, request).await,
+        Endpoint::ReadAppointment => read_appointment::handle(app, request).await,
+        Endpoint::ListMessages => list_messages::handle(app, request).await,
+        Endpoint::ReadDailyCounts => read_daily_counts::handle(app, request).await,
+        Endpoint::ReceiveStatus => receive_status::handle(app, request).await,
+        Endpoint::ReceiveReply => receive_reply::handle(app, request).await,
+        Endpoint::ReadOpenapi => read_openapi::handle(app, request).await,
+        Endpoint::ReadHealth => read_health::handle(app, request).await,
+        Endpoint::ReadReadiness => read_readiness::handle(app, request).await,
+        Endpoint::ReadMetrics => read_metrics::handle(app, request).await,
+        Endpoint::RunAudit => run_audit::handle(app, request).await,
+        Endpoint::ReadBacklog => read_backlog::handle(app, request).await,
+        Endpoint::ReadClock => read_clock::handle(app, request).await,
+        Endpoint::PutClock => put_clock::handle(app, request).await,
+    }
+}

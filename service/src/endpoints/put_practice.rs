@@ -1,0 +1,27 @@
+//! `PUT /v1/practices/{practice_id}`
+
+use std::sync::Arc;
+
+use super::shapes::{PracticeAnswer, PracticeSettings};
+use crate::app::App;
+use crate::http::{Code, Problem, Request, Response};
+use crate::practice::store::{self, Put};
+
+/// Makes a practice or changes it.
+pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
+    let practice_id = request.path.i64("practice_id")?;
+    let wanted = request.json::<PracticeSettings>()?.check(practice_id)?;
+    let shard = app.practices.shard(practice_id);
+    let put = store::put(&app.db, shard, wanted, app.clock.real_now()).await?;
+    let (status, revision) = match put {
+        Put::Created(revision) => (201, revision),
+        Put::Changed(revision) | Put::Unchanged(revision) => (200, revision),
+        Put::SenderTaken => {
+            let detail = "sender: the number belongs to another practice";
+            return Err(Problem::new(Code::Conflict, detail));
+        }
+    };
+    let answer = PracticeAnswer::of(&revision);
+    app.practices.remember(revision);
+    Ok(Response::json(status, &answer))
+}

@@ -1,0 +1,14 @@
+//! `GET /v1/practices/{practice_id}`
+
+use std::sync::Arc;
+
+use super::shapes::{PracticeAnswer, no_practice};
+use crate::app::App;
+use crate::http::{Problem, Request, Response};
+
+/// Reads a practice.
+pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
+    let practice_id = request.path.i64("practice_id")?;
+    let revision = app.practices.get(practice_id).await?.ok_or_else(no_practice)?;
+    Ok(Response::json(200, &PracticeAnswer::of(&revision)))
+}

@@ -1,0 +1,313 @@
+//! `POST /v1/practices/{practice_id}/appointments`: one object, an array, or a line each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use contract::Limit;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::shapes::{is_appointment_id, is_plain_text, is_sane_start, no_practice};
+use crate::app::App;
+use crate::http::{Code, Problem, Request, Response, json};
+use crate::ingest::{Appointment, Change, Done, Outcome};
+use crate::obs;
+use crate::phone::Phone;
+
+/// An appointment as a client states it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppointmentBody {
+    /// The client's own name for it: 1 to 64 letters, digits and `. _ : -`.
+    appointment_id: String,
+    /// Higher is newer; a lower one than is known changes nothing.
+    version: u64,
+    /// When it begins, with its offset.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    starts_at: Timestamp,
+    /// Whom to remind.
+    phone: Phone,
+    /// As texts address the patient; at most 80 characters.
+    #[serde(default)]
+    patient_name: String,
+    /// What to bring or to mind; at most 300 characters.
+    #[serde(default)]
+    instructions: String,
+    /// Whether it will take place.
+    #[serde(default)]
+    status: Status,
+}
+
+/// Whether an appointment will take place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// It will.
+    #[default]
+    Booked,
+    /// It won't.
+    Cancelled,
+}
+
+/// What became of the appointments, in their order.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct UpsertAnswer {
+    results: Vec<ItemAnswer>,
+}
+
+/// What became of one.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct ItemAnswer {
+    /// Which one; absent if it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    appointment_id: Option<String>,
+    /// The version that holds now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<i64>,
+    /// In short.
+    outcome: ItemOutcome,
+    /// Reminders that are planned for it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned: Option<usize>,
+    /// Why it was rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ItemError>,
+}
+
+/// What became of one, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ItemOutcome {
+    /// It is stored and its reminders are planned.
+    Stored,
+    /// The same version was known.
+    Unchanged,
+    /// A newer version is known.
+    Superseded,
+    /// It is wrong; the others are not touched by that.
+    Rejected,
+}
+
+/// Why an item was rejected.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct ItemError {
+    /// Stable.
+    code: &'static str,
+    /// What is wrong and what to do.
+    message: String,
+}
+
+/// Takes appointments in.
+pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
+    let practice_id = request.path.i64("practice_id")?;
+    let (items, is_single) = split(&request, app.config.limit_usize(Limit::BatchItems))?;
+    let revision = app.practices.get(practice_id).await?.ok_or_else(no_practice)?;
+    let shard = app.practices.shard(practice_id);
+
+    let mut checked: Vec<Result<Appointment, ItemError>> = items.into_iter().map(check).collect();
+    if is_single && let Some(Err(error)) = checked.first() {
+        return Err(Problem::new(Code::Invalid, error.message.clone()));
+    }
+    let superseded = newest_of_each(&mut checked);
+    let changes: Vec<Change> = checked
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| !superseded[*n])
+        .filter_map(|(_, item)| item.as_ref().ok().cloned().map(Change::Upsert))
+        .collect();
+    let done = app.ingest.apply(shard, revision, changes, request.received_at).await?;
+
+    let mut done = done.into_iter();
+    let results = checked
+        .into_iter()
+        .zip(superseded)
+        .map(|(item, superseded)| match item {
+            Err(error) => rejected(error),
+            Ok(appointment) if superseded => ItemAnswer {
+                appointment_id: Some(appointment.appointment_id),
+                version: None,
+                outcome: ItemOutcome::Superseded,
+                planned: None,
+                error: None,
+            },
+            Ok(appointment) => answer(appointment, done.next()),
+        })
+        .collect();
+    Ok(Response::json(200, &UpsertAnswer { results }))
+}
+
+fn rejected(error: ItemError) -> ItemAnswer {
+    ItemAnswer {
+        appointment_id: None,
+        version: None,
+        outcome: ItemOutcome::Rejected,
+        planned: None,
+        error: Some(error),
+    }
+}
+
+fn answer(appointment: Appointment, done: Option<Done>) -> ItemAnswer {
+    let done = done.expect("every accepted appointment is answered");
+    ItemAnswer {
+        appointment_id: Some(appointment.appointment_id),
+        version: Some(done.version),
+        outcome: match done.outcome {
+            Outcome::Stored => ItemOutcome::Stored,
+            Outcome::Unchanged => ItemOutcome::Unchanged,
+            Outcome::Superseded | Outcome::Unknown => ItemOutcome::Superseded,
+        },
+        planned: Some(done.planned),
+        error: None,
+    }
+}
+
+/// Takes the body apart: an object, an array, or a line each. Says whether it was one object.
+fn split(request: &Request, most: usize) -> Result<(Vec<Box<RawValue>>, bool), Problem> {
+    let is_lines = request.media_type() == "application/x-ndjson";
+    let (items, is_single) = if is_lines {
+        let lines = request.body.split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty());
+        let items = lines
+            .enumerate()
+            .map(|(n, line)| {
+                json::parse(line).map_err(|fault| {
+                    Problem::new(Code::BadJson, format!("item {}: {fault}", n + 1))
+                })
+            })
+            .collect::<Result<Vec<Box<RawValue>>, _>>()?;
+        (items, false)
+    } else if request.body.trim_ascii_start().first() == Some(&b'[') {
+        (request.json::<Vec<Box<RawValue>>>()?, false)
+    } else {
+        (vec![request.json::<Box<RawValue>>()?], true)
+    };
+    if items.len() > most {
+        obs::limit::reached(Limit::BatchItems);
+        let detail = format!("Send at most {most} appointments in one request.");
+        return Err(Problem::new(Code::TooManyItems, detail));
+    }
+    Ok((items, is_single))
+}
+
+fn check(item: Box<RawValue>) -> Result<Appointment, ItemError> {
+    let wrong = |message: String| ItemError { code: "invalid", message };
+    let body: AppointmentBody =
+        json::parse(item.get().as_bytes()).map_err(|fault| wrong(fault.to_string()))?;
+    if !is_appointment_id(&body.appointment_id) {
+        let what = "appointment_id: must be 1 to 64 letters, digits and . _ : -";
+        return Err(wrong(what.into()));
+    }
+    let version = i64::try_from(body.version).ok().filter(|v| *v <= 9_007_199_254_740_991);
+    let Some(version) = version else {
+        return Err(wrong("version: must be at most 9007199254740991".into()));
+    };
+    if !is_sane_start(body.starts_at) {
+        return Err(wrong("starts_at: must lie between the years 2000 and 2100".into()));
+    }
+    if !is_plain_text(&body.patient_name, 0, 80) {
+        let what = "patient_name: at most 80 characters, no control characters";
+        return Err(wrong(what.into()));
+    }
+    if !is_plain_text(&body.instructions, 0, 300) {
+        let what = "instructions: at most 300 characters, no control characters";
+        return Err(wrong(what.into()));
+    }
+    Ok(Appointment {
+        appointment_id: body.appointment_id,
+        version,
+        starts_at: body.starts_at,
+        phone: body.phone.as_i64(),
+        patient_name: body.patient_name,
+        instructions: body.instructions,
+        cancelled: body.status == Status::Cancelled,
+    })
+}
+
+/// Marks every appointment of which the request has a newer version, or the same one earlier.
+fn newest_of_each(items: &mut [Result<Appointment, ItemError>]) -> Vec<bool> {
+    let mut newest: HashMap<&str, usize> = HashMap::new();
+    for (n, item) in items.iter().enumerate() {
+        let Ok(appointment) = item else { continue };
+        newest
+            .entry(&appointment.appointment_id)
+            .and_modify(|best| {
+                let known = items[*best].as_ref().map_or(0, |known| known.version);
+                if appointment.version > known {
+                    *best = n;
+                }
+            })
+            .or_insert(n);
+    }
+    let mut superseded = vec![true; items.len()];
+    for n in newest.into_values() {
+        superseded[n] = false;
+    }
+    superseded
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn item(text: &str) -> Result<Appointment, String> {
+        check(RawValue::from_string(text.into()).unwrap()).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn a_good_item() {
+        let good = item(
+            r#"{"appointment_id":"a-1","version":3,"starts_at":"2026-05-20T14:30:00-03:00",
+                "phone":"+99912345678","status":"cancelled"}"#,
+        )
+        .unwrap();
+        assert_eq!((good.version, good.phone, good.cancelled), (3, 99_912_345_678, true));
+    }
+
+    #[test]
+    fn bad_items_say_which_field() {
+        let with = |field: &str, value: &str| {
+            let mut item = serde_json::json!({
+                "appointment_id": "a", "version": 1, "starts_at": "2026-05-20T14:30:00-03:00",
+                "phone": "+99912345678",
+            });
+            item[field] = serde_json::from_str(value).unwrap();
+            check(RawValue::from_string(item.to_string()).unwrap()).unwrap_err().message
+        };
+        for (field, value) in [
+            ("appointment_id", "\"\""),
+            ("appointment_id", "\"a b\""),
+            ("version", "-1"),
+            ("version", "9007199254740992"),
+            ("starts_at", "\"2026-05-20T14:30:00\""),
+            ("starts_at", "\"1926-05-20T14:30:00Z\""),
+            ("phone", "\"12345\""),
+            ("patient_name", "\"a\\u0000b\""),
+            ("status", "\"maybe\""),
+            ("colour", "1"),
+        ] {
+            let message = with(field, value);
+            let named = message.contains(field);
+            assert!(named, "{field}={value}: {message}");
+        }
+    }
+
+    #[test]
+    fn of_several_versions_the_highest_counts_once() {
+        let mut items: Vec<_> = [("a", 1), ("b", 5), ("a", 3), ("a", 3), ("b", 4)]
+            .map(|(id, version)| {
+                Ok(Appointment {
+                    appointment_id: id.into(),
+                    version,
+                    starts_at: Timestamp::UNIX_EPOCH,
+                    phone: 1,
+                    patient_name: String::new(),
+                    instructions: String::new(),
+                    cancelled: false,
+                })
+            })
+            .into();
+        assert_eq!(newest_of_each(&mut items), [true, false, false, true, true]);
+    }
+}

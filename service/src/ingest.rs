@@ -1,0 +1,208 @@
+//! Taking appointments in: upserts, cancellations and replans go through one group commit, and
+//! each of them plans its own reminders in the transaction that stores it.
+//!
+//! Belongs here: what becomes of an appointment and of the intents it had. Never here: what a rule
+//! means (`plan`), HTTP (`endpoints`), what happens to an intent once it is due (`stages`).
+
+pub(crate) mod decide;
+pub(crate) mod write;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use contract::{Journey, Limit};
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::commit::{Bounds, Full, GroupCommit, Job};
+use crate::db::DbError;
+use crate::obs;
+use crate::obs::request::Scope;
+use crate::practice::Revision;
+
+/// An appointment as a client states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Appointment {
+    /// The client's name for it.
+    pub(crate) appointment_id: String,
+    /// Higher is newer.
+    pub(crate) version: i64,
+    /// When it begins.
+    pub(crate) starts_at: Timestamp,
+    /// Whom to remind.
+    pub(crate) phone: i64,
+    /// As texts address the patient; may be empty.
+    pub(crate) patient_name: String,
+    /// What to bring or to mind; may be empty.
+    pub(crate) instructions: String,
+    /// It will not take place.
+    pub(crate) cancelled: bool,
+}
+
+/// What is to be done with an appointment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Store this version if it is newer than what is known, and plan it.
+    Upsert(Appointment),
+    /// Cancel what is known, as this version or as the next one.
+    Cancel {
+        /// Which appointment.
+        appointment_id: String,
+        /// The version of the cancellation; the known one's successor if not given.
+        version: Option<i64>,
+    },
+    /// Plan what is known again: under the practice's newest revision, or because its day has come
+    /// inside the horizon.
+    Replan {
+        /// Which appointment.
+        appointment_id: String,
+    },
+}
+
+impl Change {
+    /// Which appointment it is about.
+    pub(crate) fn appointment_id(&self) -> &str {
+        match self {
+            Self::Upsert(appointment) => &appointment.appointment_id,
+            Self::Cancel { appointment_id, .. } | Self::Replan { appointment_id } => appointment_id,
+        }
+    }
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// In short.
+    pub(crate) outcome: Outcome,
+    /// The version that holds now.
+    pub(crate) version: i64,
+    /// Reminders that are planned for it now.
+    pub(crate) planned: usize,
+    /// What the change stopped or came too late for.
+    pub(crate) stopped: Vec<Stopped>,
+}
+
+/// What became of a change, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is stored.
+    Stored,
+    /// The same version was known already.
+    Unchanged,
+    /// A newer version was known already.
+    Superseded,
+    /// There is no such appointment to cancel or replan.
+    Unknown,
+}
+
+/// A reminder that a cancellation or a move met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stopped {
+    /// Under which rule.
+    pub(crate) rule_id: i16,
+    /// The text that it had become, if it had.
+    pub(crate) message_id: Option<i64>,
+    /// When it was due.
+    pub(crate) due_at: Timestamp,
+    /// True: it will not leave. False: it has left or may be leaving.
+    pub(crate) in_time: bool,
+}
+
+/// Changes of one practice, committed together.
+pub(crate) struct Work {
+    /// Under which its appointments are planned.
+    pub(crate) revision: Arc<Revision>,
+    /// No appointment twice.
+    pub(crate) changes: Vec<Change>,
+    /// When the request arrived.
+    pub(crate) received_at: Instant,
+    /// The request that brought them, to be charged for the batch's statements.
+    pub(crate) scope: Option<Arc<Scope>>,
+    /// Where the caller waits, in the order of the changes.
+    pub(crate) answer: oneshot::Sender<Result<Vec<Done>, DbError>>,
+}
+
+impl Job for Work {
+    type Key = (i64, String);
+
+    fn weight(&self) -> usize {
+        self.changes.len()
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Self::Key> {
+        let practice_id = self.revision.practice_id;
+        self.changes.iter().map(move |change| (practice_id, change.appointment_id().to_owned()))
+    }
+}
+
+/// Why changes were not made.
+#[derive(Debug, Clone)]
+pub(crate) enum IngestError {
+    /// Too much is waiting already: shed.
+    Full,
+    /// The database did not take them.
+    Db(DbError),
+}
+
+impl From<Full> for IngestError {
+    fn from(Full: Full) -> Self {
+        Self::Full
+    }
+}
+
+/// The way in.
+pub(crate) struct Ingest {
+    queue: GroupCommit<write::Ingester>,
+}
+
+impl Ingest {
+    /// Starts taking in.
+    pub(crate) fn start(writer: write::Ingester, shard_count: i16, bounds: Bounds) -> Self {
+        Self { queue: GroupCommit::start(writer, shard_count, bounds) }
+    }
+
+    /// Makes changes to one practice's appointments (none of them twice) and returns what became
+    /// of each, after the commit.
+    pub(crate) async fn apply(
+        &self,
+        shard: i16,
+        revision: Arc<Revision>,
+        changes: Vec<Change>,
+        received_at: Instant,
+    ) -> Result<Vec<Done>, IngestError> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let journeys: Vec<Option<Journey>> = changes.iter().map(journey_of).collect();
+        let (answer, answered) = oneshot::channel();
+        let scope = obs::request::current();
+        let work = Work { revision, changes, received_at, scope, answer };
+        let submitted = self.queue.submit(shard, work);
+        obs::limit::used(Limit::CommitQueue, self.queue.used_ratio());
+        submitted?;
+        let done = answered.await.map_err(|_dropped| {
+            IngestError::Db(DbError::Unavailable("the batch was given up".into()))
+        })?;
+        let done = done.map_err(IngestError::Db)?;
+        for (journey, done) in journeys.iter().zip(&done) {
+            if let (Some(journey), Outcome::Stored) = (journey, done.outcome) {
+                obs::journey::record(*journey, received_at.elapsed());
+            }
+        }
+        Ok(done)
+    }
+
+    /// Waits until everything taken in is committed.
+    pub(crate) async fn drained(&self) {
+        self.queue.drained().await;
+    }
+}
+
+const fn journey_of(change: &Change) -> Option<Journey> {
+    match change {
+        Change::Upsert(appointment) if appointment.cancelled => Some(Journey::CancelToSafe),
+        Change::Upsert(_) => Some(Journey::BookingToPromise),
+        Change::Cancel { .. } => Some(Journey::CancelToSafe),
+        Change::Replan { .. } => None,
+    }
+}

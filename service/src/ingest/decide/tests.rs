@@ -1,0 +1,206 @@
+//! Properties of the decision over random histories of one appointment, kept in a small model.
+
+use jiff::civil::{date, time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use proptest::prelude::*;
+
+use super::*;
+use crate::practice::Rule;
+
+fn revision() -> Revision {
+    let rule = |rule_id, before_days, before_minutes, grouping_minutes| Rule {
+        rule_id,
+        name: String::new(),
+        before_days,
+        before_minutes,
+        grouping_minutes,
+        scatter_seconds: 300,
+        template: String::new(),
+    };
+    Revision {
+        practice_id: 3,
+        revision: 1,
+        name: String::new(),
+        sender: 1,
+        timezone: TimeZone::UTC,
+        timezone_name: "UTC".into(),
+        send_from: time(8, 0, 0, 0),
+        send_until: time(20, 0, 0, 0),
+        rules: vec![rule(1, 1, 0, 240), rule(2, 0, 120, 60)],
+    }
+}
+
+/// One appointment and its live intents, as the database would hold them.
+#[derive(Default)]
+struct Model {
+    known: Option<Known>,
+    live: Vec<Intent>,
+    suppressed: Vec<Intent>,
+}
+
+impl Model {
+    fn apply(&mut self, change: &Change, domain_now: Timestamp) -> Decision {
+        let now = Now { domain_now, horizon: date(2026, 7, 1) };
+        let revision = revision();
+        let decision = decide(self.known.as_ref(), change, &self.live, &revision, now);
+        self.live.retain(|intent| {
+            !decision.delete.contains(intent)
+                && !decision.suppress.iter().any(|(gone, _)| gone == intent)
+        });
+        self.suppressed.extend(decision.suppress.iter().map(|(intent, _)| *intent));
+        if let Some(store) = &decision.store {
+            self.known = Some(store.clone());
+            for due in &decision.insert {
+                self.live.push(Intent {
+                    due_day: due.local_day,
+                    rule_id: due.rule_id,
+                    plan_version: store.appointment.version,
+                    group_slot: due.group_slot,
+                    phone: store.appointment.phone,
+                    due_at: due.due_at,
+                    starts_at: store.appointment.starts_at,
+                    released: None,
+                });
+            }
+        }
+        decision
+    }
+
+    /// What is due becomes a text, which may or may not have left.
+    fn release(&mut self, domain_now: Timestamp, stoppable: bool) {
+        for (n, intent) in self.live.iter_mut().enumerate() {
+            if intent.due_at <= domain_now && intent.released.is_none() {
+                intent.released = Some(Released { message_id: n as i64, stoppable });
+            } else if let Some(released) = &mut intent.released {
+                released.stoppable &= stoppable;
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Upsert { version: i64, start_hours: i64, phone: i64, cancelled: bool },
+    Cancel { version: Option<i64> },
+    Replan,
+    Pass { hours: i64, stoppable: bool },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_i64..12, 0_i64..120, 1_i64..3, prop::bool::weighted(0.2)).prop_map(
+            |(version, start_hours, phone, cancelled)| Step::Upsert {
+                version, start_hours, phone, cancelled
+            }
+        ),
+        1 => prop::option::of(0_i64..12).prop_map(|version| Step::Cancel { version }),
+        1 => Just(Step::Replan),
+        3 => (1_i64..40, any::<bool>()).prop_map(|(hours, stoppable)| {
+            Step::Pass { hours, stoppable }
+        }),
+    ]
+}
+
+fn change(step: &Step) -> Option<Change> {
+    let base: Timestamp = "2026-05-04T00:00:00Z".parse().unwrap();
+    let appointment_id = "a".to_owned();
+    match step {
+        Step::Upsert { version, start_hours, phone, cancelled } => {
+            Some(Change::Upsert(Appointment {
+                appointment_id,
+                version: *version,
+                starts_at: base + start_hours.hours(),
+                phone: *phone,
+                patient_name: String::new(),
+                instructions: String::new(),
+                cancelled: *cancelled,
+            }))
+        }
+        Step::Cancel { version } => Some(Change::Cancel { appointment_id, version: *version }),
+        Step::Replan => Some(Change::Replan { appointment_id }),
+        Step::Pass { .. } => None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_history_keeps_its_promises(steps in prop::collection::vec(step(), 1..40)) {
+        let mut model = Model::default();
+        let mut now: Timestamp = "2026-05-01T00:00:00Z".parse().unwrap();
+        for step in &steps {
+            if let Step::Pass { hours, stoppable } = step {
+                now += hours.hours();
+                model.release(now, *stoppable);
+                continue;
+            }
+            let change = change(step).unwrap();
+            let before = model.known.as_ref().map(|known| known.appointment.version);
+            model.apply(&change, now);
+
+            // Versions never go back.
+            let after = model.known.as_ref().map(|known| known.appointment.version);
+            prop_assert!(after >= before);
+            // A rule has at most one reminder that is planned.
+            for rule_id in [1, 2] {
+                let planned = model.live.iter()
+                    .filter(|intent| intent.rule_id == rule_id && intent.released.is_none());
+                prop_assert!(planned.count() <= 1);
+            }
+            let Some(known) = &model.known else { continue };
+            // Whatever is planned tells the truth of the newest version, of which nothing is
+            // planned once it is cancelled.
+            for intent in model.live.iter().filter(|intent| intent.released.is_none()) {
+                prop_assert!(!known.appointment.cancelled);
+                prop_assert_eq!(intent.starts_at, known.appointment.starts_at);
+                prop_assert_eq!(intent.phone, known.appointment.phone);
+            }
+            // What could be stopped and is no longer true was stopped.
+            for intent in &model.live {
+                if intent.released.is_some_and(|released| released.stoppable) {
+                    prop_assert!(!known.appointment.cancelled);
+                    prop_assert_eq!(intent.starts_at, known.appointment.starts_at);
+                }
+            }
+            // Every intent can be found again.
+            for intent in model.live.iter().chain(&model.suppressed) {
+                prop_assert!(known.intent_days.contains(&intent.due_day));
+            }
+            // Doing it again does nothing.
+            let again = model.apply(&change, now);
+            prop_assert!(again.delete.is_empty() && again.suppress.is_empty());
+            prop_assert!(again.insert.is_empty(), "{:?}", again.insert);
+        }
+    }
+}
+
+#[test]
+fn a_small_edit_after_the_text_left_sends_no_second_one() {
+    let mut model = Model::default();
+    let upsert = |version| {
+        change(&Step::Upsert { version, start_hours: 14, phone: 1, cancelled: false }).unwrap()
+    };
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    model.apply(&upsert(1), at("2026-05-01T09:00:00Z"));
+    assert_eq!(model.live.len(), 2);
+    model.release(at("2026-05-04T12:30:00Z"), false);
+    // Within the window of the two-hour rule, before its exact time of 12:00.
+    let edited = model.apply(&upsert(2), at("2026-05-04T11:59:00Z"));
+    assert_eq!((edited.insert.len(), edited.done.planned), (0, 0));
+}
+
+#[test]
+fn cancelling_says_for_each_reminder_whether_it_was_in_time() {
+    let mut model = Model::default();
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let upsert =
+        change(&Step::Upsert { version: 1, start_hours: 14, phone: 1, cancelled: false }).unwrap();
+    model.apply(&upsert, at("2026-05-01T09:00:00Z"));
+    model.release(at("2026-05-03T16:00:00Z"), false); // the day before has left
+    let cancelled =
+        model.apply(&change(&Step::Cancel { version: None }).unwrap(), at("2026-05-04T09:00:00Z"));
+    let in_time: Vec<_> =
+        cancelled.done.stopped.iter().map(|s| (s.rule_id, s.in_time)).collect();
+    assert_eq!(in_time, [(1, false), (2, true)]);
+    assert_eq!(cancelled.done.version, 2);
+}

@@ -1,0 +1,206 @@
+//! What the rules mean, as tables that can be read without knowing the program.
+
+use jiff::Timestamp;
+use jiff::civil::time;
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use super::*;
+
+fn practice(zone: &str) -> Revision {
+    let rule = |rule_id, before_days, before_minutes, grouping_minutes, scatter_seconds| Rule {
+        rule_id,
+        name: format!("rule {rule_id}"),
+        before_days,
+        before_minutes,
+        grouping_minutes,
+        scatter_seconds,
+        template: "x".into(),
+    };
+    Revision {
+        practice_id: 7,
+        revision: 1,
+        name: "Test".into(),
+        sender: 999_000_000_001,
+        timezone: TimeZone::get(zone).unwrap(),
+        timezone_name: zone.into(),
+        send_from: time(8, 0, 0, 0),
+        send_until: time(20, 0, 0, 0),
+        rules: vec![rule(1, 1, 0, 240, 0), rule(2, 0, 120, 60, 0)],
+    }
+}
+
+/// `appointment | planned at` → `rule day slot due` of each reminder, all in the practice's zone.
+fn check(zone: &str, starts: &str, planned: &str, expected: &[&str]) {
+    let revision = practice(zone);
+    let local = |text: &str| {
+        let parsed: DateTime = text.parse().unwrap();
+        to_instant(&revision, parsed).unwrap()
+    };
+    let shown: Vec<String> = plan(&revision, 999_123, local(starts), local(planned))
+        .map(|due| {
+            let at = due.due_at.to_zoned(revision.timezone.clone()).datetime();
+            assert_eq!(at.date(), due.local_day, "the day is the due time's own");
+            format!("{} {} {}", due.rule_id, due.group_slot, at)
+        })
+        .collect();
+    assert_eq!(shown, expected, "{starts} planned at {planned}");
+}
+
+#[test]
+fn a_week_ahead_both_rules_apply() {
+    check(
+        "America/Sao_Paulo",
+        "2026-05-20T14:30:00",
+        "2026-05-13T09:00:00",
+        // A day before 14:30 lies in the window from 12:00; two hours before, in that from 12:00.
+        &["1 3 2026-05-19T12:00:00", "2 12 2026-05-20T12:00:00"],
+    );
+}
+
+#[test]
+fn booked_on_the_day_only_the_short_rule_applies() {
+    check(
+        "America/Sao_Paulo",
+        "2026-05-20T14:30:00",
+        "2026-05-20T09:00:00",
+        &["2 12 2026-05-20T12:00:00"],
+    );
+}
+
+#[test]
+fn booked_inside_the_window_it_is_due_at_once() {
+    check(
+        "America/Sao_Paulo",
+        "2026-05-20T14:45:00",
+        "2026-05-20T12:20:00",
+        &["2 12 2026-05-20T12:20:00"],
+    );
+}
+
+#[test]
+fn booked_too_late_for_any_rule() {
+    check("America/Sao_Paulo", "2026-05-20T14:30:00", "2026-05-20T13:00:00", &[]);
+}
+
+#[test]
+fn early_appointments_are_reminded_when_the_practice_opens() {
+    check(
+        "America/Sao_Paulo",
+        "2026-05-20T08:30:00",
+        "2026-05-13T09:00:00",
+        // Two hours before would be 06:30; the window that holds 08:00 opens at 08:00.
+        &["1 2 2026-05-19T08:00:00", "2 8 2026-05-20T08:00:00"],
+    );
+}
+
+#[test]
+fn an_appointment_before_opening_gets_no_text_on_the_day() {
+    check(
+        "America/Sao_Paulo",
+        "2026-05-20T07:30:00",
+        "2026-05-13T09:00:00",
+        &["1 2 2026-05-19T08:00:00"],
+    );
+}
+
+#[test]
+fn booked_after_closing_it_is_too_late_for_the_day_before() {
+    check("America/Sao_Paulo", "2026-05-20T22:00:00", "2026-05-19T21:00:00", &[
+        "2 19 2026-05-20T19:00:00",
+    ]);
+}
+
+#[test]
+fn late_appointments_are_reminded_before_the_practice_closes() {
+    check(
+        "America/Sao_Paulo",
+        "2026-05-20T21:30:00",
+        "2026-05-13T09:00:00",
+        // The last window of the day that begins before 20:00.
+        &["1 4 2026-05-19T16:00:00", "2 19 2026-05-20T19:00:00"],
+    );
+}
+
+#[test]
+fn clocks_that_go_forward_and_back_keep_the_wall_time() {
+    // Berlin: forward on 2026-03-29, back on 2026-10-25. The day before is the same wall time.
+    check(
+        "Europe/Berlin",
+        "2026-03-29T12:15:00",
+        "2026-03-20T09:00:00",
+        &["1 3 2026-03-28T12:00:00", "2 10 2026-03-29T10:00:00"],
+    );
+    check(
+        "Europe/Berlin",
+        "2026-10-25T12:15:00",
+        "2026-10-20T09:00:00",
+        &["1 3 2026-10-24T12:00:00", "2 10 2026-10-25T10:00:00"],
+    );
+}
+
+#[test]
+fn a_wall_time_that_does_not_exist_moves_forward() {
+    let mut revision = practice("Europe/Berlin");
+    revision.send_from = time(0, 0, 0, 0);
+    revision.rules = vec![Rule { grouping_minutes: 15, ..revision.rules[0].clone() }];
+    // 02:30 on 2026-03-29 does not exist in Berlin.
+    let starts: Timestamp = "2026-03-30T02:30:00+02:00".parse().unwrap();
+    let planned: Timestamp = "2026-03-20T00:00:00Z".parse().unwrap();
+    let dues: Vec<Due> = plan(&revision, 1, starts, planned).collect();
+    assert_eq!(dues[0].due_at, "2026-03-29T03:30:00+02:00".parse::<Timestamp>().unwrap());
+}
+
+proptest! {
+    #[test]
+    fn a_due_time_is_in_hours_before_the_appointment_and_not_before_planning(
+        start_minutes in 0_i64..60 * 24 * 700,
+        lead_minutes in 0_i64..60 * 24 * 200,
+        phone in 999_000_000_i64..999_999_999,
+        scatter_seconds in 0_i32..3600,
+        grouping in 1_i32..=1440,
+        zone in prop::sample::select(vec![
+            "America/Sao_Paulo", "Europe/Berlin", "America/New_York", "Asia/Kolkata",
+            "Australia/Lord_Howe", "Pacific/Apia",
+        ]),
+    ) {
+        let mut revision = practice(zone);
+        for rule in &mut revision.rules {
+            rule.scatter_seconds = scatter_seconds;
+            rule.grouping_minutes = grouping;
+        }
+        let base: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let starts = base + start_minutes.minutes();
+        let planned = starts - lead_minutes.minutes();
+        for due in plan(&revision, phone, starts, planned) {
+            let local = due.due_at.to_zoned(revision.timezone.clone());
+            prop_assert!(due.due_at < starts);
+            prop_assert!(due.due_at >= planned);
+            prop_assert!(local.time() >= revision.send_from);
+            prop_assert!(local.time() < revision.send_until);
+            prop_assert_eq!(local.date(), due.local_day);
+        }
+    }
+
+    #[test]
+    fn a_familys_appointments_in_one_window_fall_due_together(
+        first in 8_i64 * 60..18 * 60,
+        gap in 0_i64..60,
+        phone in 999_000_000_i64..999_999_999,
+    ) {
+        let mut revision = practice("America/Sao_Paulo");
+        for rule in &mut revision.rules {
+            rule.scatter_seconds = 600;
+        }
+        let midnight: Timestamp = "2026-05-20T00:00:00-03:00".parse().unwrap();
+        let planned: Timestamp = "2026-05-01T00:00:00-03:00".parse().unwrap();
+        let a: Vec<Due> = plan(&revision, phone, midnight + first.minutes(), planned).collect();
+        let b: Vec<Due> =
+            plan(&revision, phone, midnight + (first + gap).minutes(), planned).collect();
+        for (a, b) in a.iter().zip(&b) {
+            if (a.rule_id, a.local_day, a.group_slot) == (b.rule_id, b.local_day, b.group_slot) {
+                prop_assert_eq!(a.due_at, b.due_at);
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Where practices are stored: reading a revision, and putting one, which opens a new revision
+//! only if something that planning or rendering depends on has changed.
+
+use contract::{Pool, Query};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio_postgres::Row;
+
+use super::{Revision, Rule};
+use crate::db::{Conn, Db, DbError};
+
+/// Reads the newest revision.
+pub(super) async fn read(
+    conn: &Conn,
+    shard: i16,
+    practice_id: i64,
+) -> Result<Option<Revision>, DbError> {
+    let rows = conn.rows(Query::PracticeRead, &[&shard, &practice_id]).await?;
+    from_rows(practice_id, &rows)
+}
+
+/// Reads a stated revision.
+pub(super) async fn read_revision(
+    conn: &Conn,
+    shard: i16,
+    practice_id: i64,
+    revision: i32,
+) -> Result<Option<Revision>, DbError> {
+    let rows =
+        conn.rows(Query::PracticeRevisionRead, &[&shard, &practice_id, &revision]).await?;
+    from_rows(practice_id, &rows)
+}
+
+fn from_rows(practice_id: i64, rows: &[Row]) -> Result<Option<Revision>, DbError> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let timezone_name: String = first.get("timezone");
+    let timezone = TimeZone::get(&timezone_name).map_err(|error| DbError::Refused {
+        query: Query::PracticeRead.name(),
+        code: "client".into(),
+        message: format!("practice {practice_id} has a time zone that is not known: {error}"),
+    })?;
+    let rules = rows.iter().map(rule_of).collect();
+    Ok(Some(Revision {
+        practice_id,
+        revision: first.get("revision"),
+        name: first.get("practice_name"),
+        sender: first.get("sender"),
+        timezone,
+        timezone_name,
+        send_from: first.get("send_from"),
+        send_until: first.get("send_until"),
+        rules,
+    }))
+}
+
+fn rule_of(row: &Row) -> Rule {
+    Rule {
+        rule_id: row.get("rule_id"),
+        name: row.get("rule_name"),
+        before_days: row.get("before_days"),
+        before_minutes: row.get("before_minutes"),
+        grouping_minutes: row.get("grouping_minutes"),
+        scatter_seconds: row.get("scatter_seconds"),
+        template: row.get("template"),
+    }
+}
+
+/// What came of putting a practice.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Put {
+    /// It is new.
+    Created(Revision),
+    /// It has a new revision, and its future appointments are planned again.
+    Changed(Revision),
+    /// It was so already.
+    Unchanged(Revision),
+    /// The sender number is another practice's.
+    SenderTaken,
+}
+
+/// Puts a practice in the wanted state; `wanted.revision` is ignored.
+pub(crate) async fn put(
+    db: &Db,
+    shard: i16,
+    wanted: Revision,
+    real_now: Timestamp,
+) -> Result<Put, DbError> {
+    let mut conn = db.get(Pool::Interactive).await?;
+    let id = wanted.practice_id;
+    let tx = conn.begin();
+    let locked = tx.row_opt(Query::PracticeLock, &[&shard, &id]).await?;
+    let rows = tx.rows(Query::PracticeRead, &[&shard, &id]).await?;
+    let known = from_rows(id, &rows)?;
+    if let Some(known) = &known
+        && (Revision { revision: known.revision, ..wanted.clone() }) == *known
+    {
+        tx.rollback().await?;
+        return Ok(Put::Unchanged(known.clone()));
+    }
+    let replans = known.as_ref().is_some_and(|known| plans_differently(known, &wanted));
+    let revision = known.as_ref().map_or(1, |known| known.revision + 1);
+    let wanted = Revision { revision, ..wanted };
+
+    let given: Option<Row> = tx
+        .row_opt(Query::SenderUpsert, &[&wanted.sender, &shard, &id])
+        .await?;
+    if given.is_none() {
+        tx.rollback().await?;
+        return Ok(Put::SenderTaken);
+    }
+    tx.execute(Query::SenderDelete, &[&wanted.sender, &id]).await?;
+    tx.execute(
+        Query::PracticeUpsert,
+        &[&shard, &id, &revision, &wanted.name, &wanted.sender, &replans, &real_now],
+    )
+    .await?;
+    tx.execute(
+        Query::PracticeRevisionInsert,
+        &[
+            &shard,
+            &id,
+            &revision,
+            &wanted.timezone_name,
+            &wanted.send_from,
+            &wanted.send_until,
+            &real_now,
+        ],
+    )
+    .await?;
+    insert_rules(&tx, shard, &wanted).await?;
+    tx.commit().await?;
+    Ok(if locked.is_some() { Put::Changed(wanted) } else { Put::Created(wanted) })
+}
+
+/// True when appointments planned under the one would be planned differently under the other.
+fn plans_differently(a: &Revision, b: &Revision) -> bool {
+    let timing = |r: &Rule| {
+        (r.rule_id, r.before_days, r.before_minutes, r.grouping_minutes, r.scatter_seconds)
+    };
+    a.timezone_name != b.timezone_name
+        || (a.send_from, a.send_until) != (b.send_from, b.send_until)
+        || a.rules.iter().map(timing).ne(b.rules.iter().map(timing))
+}
+
+async fn insert_rules(
+    tx: &crate::db::Tx<'_>,
+    shard: i16,
+    revision: &Revision,
+) -> Result<(), DbError> {
+    let rules = &revision.rules;
+    let ids: Vec<i16> = rules.iter().map(|r| r.rule_id).collect();
+    let names: Vec<&str> = rules.iter().map(|r| r.name.as_str()).collect();
+    let days: Vec<i16> = rules.iter().map(|r| r.before_days).collect();
+    let minutes: Vec<i32> = rules.iter().map(|r| r.before_minutes).collect();
+    let grouping: Vec<i32> = rules.iter().map(|r| r.grouping_minutes).collect();
+    let scatter: Vec<i32> = rules.iter().map(|r| r.scatter_seconds).collect();
+    let templates: Vec<&str> = rules.iter().map(|r| r.template.as_str()).collect();
+    tx.execute(
+        Query::RuleInsert,
+        &[
+            &shard,
+            &revision.practice_id,
+            &revision.revision,
+            &ids,
+            &names,
+            &days,
+            &minutes,
+            &grouping,
+            &scatter,
+            &templates,
+        ],
+    )
+    .await?;
+    Ok(())
+}

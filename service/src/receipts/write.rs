@@ -1,0 +1,241 @@
+//! Writes a batch of receipts and replies of one shard: replies first, then messages in key
+//! order, then consent and counts.
+
+use std::time::Instant;
+
+use contract::{Fate, Journey, Pool, Query, Stage};
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::Row;
+
+use super::{Item, News};
+use crate::clock::Clock;
+use crate::commit::Writer;
+use crate::db::tally::{self, TallyDelta};
+use crate::db::{Db, DbError, Tx};
+use crate::obs;
+
+const TRIES: u32 = 3;
+
+/// Writes batches of what came back.
+pub(crate) struct Recorder {
+    /// Where to.
+    pub(crate) db: Db,
+    /// Real time of arrival.
+    pub(crate) clock: Arc<Clock>,
+}
+
+impl Writer for Recorder {
+    type Job = Item;
+
+    async fn write(&self, shard: i16, jobs: Vec<Item>) {
+        let started = Instant::now();
+        for job in &jobs {
+            obs::stage::lateness(Stage::Receive, job.received_at.elapsed());
+        }
+        let result = self.write_with_retries(shard, &jobs).await;
+        obs::stage::batch(Stage::Receive, jobs.len(), started.elapsed());
+        let alone = jobs.len() == 1;
+        for job in jobs {
+            let result = match &result {
+                Ok(()) => Ok(()),
+                Err(error) if alone || error.is_unavailable() => Err(error.clone()),
+                // One of them may be at fault: each on its own, so that it fails alone.
+                Err(_) => self.write_with_retries(shard, std::slice::from_ref(&job)).await,
+            };
+            obs::stage::failed(Stage::Receive, u64::from(result.is_err()));
+            // The caller may have gone away; what is committed stays committed.
+            let _gone = job.answer.send(result);
+        }
+    }
+}
+
+impl Recorder {
+    async fn write_with_retries(&self, shard: i16, jobs: &[Item]) -> Result<(), DbError> {
+        let mut tries = 1;
+        loop {
+            match self.write_batch(shard, jobs).await {
+                Err(error) if error.is_retryable() && tries < TRIES => tries += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn write_batch(&self, shard: i16, jobs: &[Item]) -> Result<(), DbError> {
+        let real_now = self.clock.real_now();
+        let mut conn = self.db.get(Pool::Interactive).await?;
+        let tx = conn.begin();
+        let mut deltas = Vec::new();
+        deltas.extend(write_replies(&tx, shard, jobs, real_now).await?);
+        let (receipts, latencies) = write_receipts(&tx, shard, jobs, real_now).await?;
+        deltas.extend(receipts);
+        write_consent(&tx, shard, jobs, real_now).await?;
+        tally::append(&tx, shard, &deltas).await?;
+        let statements = tx.statements();
+        tx.commit().await?;
+        for job in jobs {
+            if let Some(scope) = &job.scope {
+                scope.charge(statements, 0);
+            }
+        }
+        for delta in &deltas {
+            obs::fate::add(delta.fate, u64::try_from(delta.n).unwrap_or(0));
+        }
+        for latency in latencies {
+            obs::journey::record(Journey::HandedOverToReceipt, latency);
+        }
+        Ok(())
+    }
+}
+
+fn key_of_delta(row: &Row, fate: Fate, n: i32) -> TallyDelta {
+    TallyDelta {
+        practice_id: row.get("practice_id"),
+        local_day: row.get("local_day"),
+        rule_id: row.get("rule_id"),
+        fate,
+        n,
+    }
+}
+
+/// Stores replies that are new and shows them at the texts that they answer.
+async fn write_replies(
+    tx: &Tx<'_>,
+    shard: i16,
+    jobs: &[Item],
+    real_now: Timestamp,
+) -> Result<Vec<TallyDelta>, DbError> {
+    let mut replies: Vec<_> = jobs
+        .iter()
+        .filter_map(|job| match &job.news {
+            News::Reply { practice_id, provider_ref, phone, keyword, body } => {
+                Some((*practice_id, provider_ref.as_str(), *phone, keyword.stored(), body.as_str()))
+            }
+            News::Receipt { .. } => None,
+        })
+        .collect();
+    if replies.is_empty() {
+        return Ok(Vec::new());
+    }
+    replies.sort_unstable();
+    let practices: Vec<i64> = replies.iter().map(|r| r.0).collect();
+    let refs: Vec<&str> = replies.iter().map(|r| r.1).collect();
+    let phones: Vec<i64> = replies.iter().map(|r| r.2).collect();
+    let kinds: Vec<i8> = replies.iter().map(|r| r.3).collect();
+    let bodies: Vec<&str> = replies.iter().map(|r| r.4).collect();
+    let inserted = tx
+        .rows(
+            Query::ReplyInsert,
+            &[&shard, &practices, &refs, &phones, &kinds, &bodies, &real_now],
+        )
+        .await?;
+    let mut shown: Vec<(i64, i64, i8)> = inserted
+        .iter()
+        .filter_map(|row| {
+            let message_id: Option<i64> = row.get("message_id");
+            Some((row.get("practice_id"), message_id?, row.get("kind")))
+        })
+        .collect();
+    if shown.is_empty() {
+        return Ok(Vec::new());
+    }
+    shown.sort_unstable();
+    let practices: Vec<i64> = shown.iter().map(|s| s.0).collect();
+    let messages: Vec<i64> = shown.iter().map(|s| s.1).collect();
+    let kinds: Vec<i8> = shown.iter().map(|s| s.2).collect();
+    let rows = tx
+        .rows(Query::ReplyApply, &[&shard, &practices, &messages, &kinds, &real_now])
+        .await?;
+    Ok(rows.iter().map(|row| key_of_delta(row, Fate::Replied, row.get("members"))).collect())
+}
+
+/// Records receipts that say more than what is known; returns the changes of the counts and how
+/// long after the hand-over each first receipt came.
+async fn write_receipts(
+    tx: &Tx<'_>,
+    shard: i16,
+    jobs: &[Item],
+    real_now: Timestamp,
+) -> Result<(Vec<TallyDelta>, Vec<Duration>), DbError> {
+    let mut receipts: Vec<_> = jobs
+        .iter()
+        .filter_map(|job| match &job.news {
+            News::Receipt { practice_id, message_id, provider_ref, receipt, error_code } => Some((
+                *practice_id,
+                *message_id,
+                receipt.rank(),
+                provider_ref.as_str(),
+                *error_code,
+            )),
+            News::Reply { .. } => None,
+        })
+        .collect();
+    if receipts.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    receipts.sort_unstable();
+    let practices: Vec<i64> = receipts.iter().map(|r| r.0).collect();
+    let messages: Vec<i64> = receipts.iter().map(|r| r.1).collect();
+    let ranks: Vec<i16> = receipts.iter().map(|r| r.2).collect();
+    let refs: Vec<&str> = receipts.iter().map(|r| r.3).collect();
+    let codes: Vec<Option<i32>> = receipts.iter().map(|r| r.4).collect();
+    let rows = tx
+        .rows(
+            Query::ReceiptApply,
+            &[&shard, &practices, &messages, &ranks, &refs, &codes, &real_now],
+        )
+        .await?;
+    let mut deltas = Vec::with_capacity(rows.len());
+    let mut latencies = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let members: i32 = row.get("members");
+        let (before, now): (i16, i16) = (row.get("receipt_before"), row.get("receipt"));
+        deltas.extend(fate_of(now).map(|fate| key_of_delta(row, fate, members)));
+        deltas.extend(fate_of(before).map(|fate| key_of_delta(row, fate, -members)));
+        let sent_at: Option<Timestamp> = row.get("sent_at");
+        if let (0, Some(sent_at)) = (before, sent_at) {
+            latencies.push(real_now.duration_since(sent_at).try_into().unwrap_or(Duration::ZERO));
+        }
+    }
+    Ok((deltas, latencies))
+}
+
+/// How a stored receipt counts.
+const fn fate_of(rank: i16) -> Option<Fate> {
+    match rank {
+        1 => Some(Fate::Undelivered),
+        2 | 3 => Some(Fate::Delivered),
+        _ => None,
+    }
+}
+
+async fn write_consent(
+    tx: &Tx<'_>,
+    shard: i16,
+    jobs: &[Item],
+    real_now: Timestamp,
+) -> Result<(), DbError> {
+    let mut changes: Vec<(i64, i64, bool)> = jobs
+        .iter()
+        .filter_map(|job| match &job.news {
+            News::Reply { practice_id, phone, keyword, .. } => {
+                Some((*practice_id, *phone, keyword.opts_out()?))
+            }
+            News::Receipt { .. } => None,
+        })
+        .collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    changes.sort_unstable();
+    let practices: Vec<i64> = changes.iter().map(|c| c.0).collect();
+    let phones: Vec<i64> = changes.iter().map(|c| c.1).collect();
+    let opted_out: Vec<bool> = changes.iter().map(|c| c.2).collect();
+    tx.execute(
+        Query::ConsentUpsert,
+        &[&shard, &practices, &phones, &opted_out, &real_now],
+    )
+    .await?;
+    Ok(())
+}

@@ -28,7 +28,10 @@ demo: setup ## Replay a day of MESSAGES=500000 texts on a private stack and chec
 	@cargo build --locked --workspace
 	@$(DEBUG)/loadtest demo --messages $(MESSAGES) $(FLAGS)
 
+# The first line builds the programs that the integration tests run, which `cargo test` alone
+# leaves out, as they are another package's; with --tests, so that both agree on features.
 test: setup ## Run all tests (on a private PostgreSQL that they start and remove)
+	@cargo build --locked --workspace --bins --tests
 	@cargo test --locked --workspace
 
 ci: ## All that must hold before a change lands: format, lints, licences, docs, tests

@@ -27,6 +27,9 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     /// What `Authorization` has to say.
     pub(crate) authorization: Vec<u8>,
+    /// Signs Twilio's callbacks.
+    pub(crate) twilio_key: hmac::Key,
+    /// Checks the webhook's requests and signs its callbacks.
     pub(crate) webhook_key: hmac::Key,
     pub(crate) queue: Queue,
     faults: Mutex<Arc<Faults>>,
@@ -49,6 +52,10 @@ impl Engine {
         let messages = ledger.index().next_number();
         let engine = Self {
             authorization: authorization(&options),
+            twilio_key: hmac::Key::new(
+                hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+                options.auth_token.expose().as_bytes(),
+            ),
             webhook_key: hmac::Key::new(
                 hmac::HMAC_SHA256,
                 options.webhook_secret.expose().as_bytes(),

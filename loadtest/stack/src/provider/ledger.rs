@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::draw::{Key, Purpose};
 use super::faults::{Fault, Faults};
+use super::hex;
 use super::index::{Index, Message};
 use super::lines::{LineFile, LogError};
 use super::log::{LogEntry, Moment, ProviderKind};
@@ -175,6 +176,7 @@ impl Ledger {
         if self.options.inbound_url.is_none() || submission.from.is_none() {
             plan.reply = None;
         }
+        let form_digest = hex::text(&submission.form_digest.to_be_bytes());
         let entry = LogEntry {
             seq: u64::from(number) + 1,
             t_ns: moment.t_ns,
@@ -190,7 +192,7 @@ impl Ledger {
             plan,
             messaging_service_sid: submission.messaging_service_sid,
             idempotency_key: submission.idempotency_key,
-            form_digest: submission.form_digest,
+            form_digest: form_digest.as_str(),
         };
         let place = self.log.append(&entry)?;
         self.index.add(key, &entry, place);

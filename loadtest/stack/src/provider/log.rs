@@ -45,8 +45,9 @@ pub struct LogEntry<S = String> {
     pub messaging_service_sid: Option<S>,
     /// The webhook's idempotency key.
     pub idempotency_key: Option<S>,
-    /// A hash of the request's body: equal for requests that are equal byte for byte.
-    pub form_digest: u64,
+    /// A hash of the request's body, 16 hexadecimal digits: equal for requests that are equal byte
+    /// for byte.
+    pub form_digest: S,
 }
 
 /// Which of its two faces the simulator showed.

@@ -193,8 +193,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn present<'a>(field: &'a Cow<'_, str>) -> Option<&'a str> {
-    (!field.is_empty()).then_some(field.as_ref())
+fn present(field: &str) -> Option<&str> {
+    (!field.is_empty()).then_some(field)
 }
 
 /// A sender is a phone number, a short code or a name; or a messaging service picks one.

@@ -2,6 +2,8 @@
 //!
 //! Here belongs the request; when it leaves is in `queue`, how in `client`.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -45,22 +47,23 @@ impl Outgoing {
                     Step::Sent | Step::Final(_) => status_fields(engine, entry, step, key),
                     Step::Reply(kind) => reply_fields(engine, entry, kind, key),
                 };
-                Self::twilio(options.auth_token.expose(), url, uri, &fields)
+                Self::twilio(&engine.twilio_key, url, uri, fields)
             }
             ProviderKind::Webhook => Self::webhook(engine, uri, entry, step, key),
         })
     }
 
-    fn twilio(auth_token: &str, url: &str, uri: Uri, fields: &[(&str, String)]) -> Self {
+    fn twilio(key: &hmac::Key, url: &str, uri: Uri, mut fields: Vec<(&str, Cow<'_, str>)>) -> Self {
+        fields.sort_unstable();
         let mut body = String::with_capacity(512);
-        for (name, value) in fields {
+        for (name, value) in &fields {
             form::push(&mut body, name, value);
         }
-        let signature = twilio_signature(auth_token, url, fields);
+        let fields = fields.iter().map(|(name, value)| (*name, value.as_ref()));
         Self {
             uri,
             content_type: "application/x-www-form-urlencoded; charset=utf-8",
-            signature: ("x-twilio-signature", signature),
+            signature: ("x-twilio-signature", sign(key, url, fields)),
             body: body.into(),
         }
     }
@@ -107,7 +110,16 @@ where
         .collect();
     sorted.sort_unstable();
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth_token.as_bytes());
-    let mut context = hmac::Context::with_key(&key);
+    sign(&key, url, sorted.into_iter())
+}
+
+/// The same for fields that are in order.
+fn sign<'a>(
+    key: &hmac::Key,
+    url: &str,
+    sorted: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let mut context = hmac::Context::with_key(key);
     context.update(url.as_bytes());
     for (name, value) in sorted {
         context.update(name.as_bytes());
@@ -121,57 +133,54 @@ pub(crate) fn webhook_signature(key: &hmac::Key, body: &[u8]) -> String {
     format!("sha256={}", hex::text(hmac::sign(key, body).as_ref()))
 }
 
-fn status_fields(
-    engine: &Engine,
-    entry: &LogEntry,
+fn status_fields<'a>(
+    engine: &'a Engine,
+    entry: &'a LogEntry,
     step: Step,
     key: Key,
-) -> Vec<(&'static str, String)> {
-    let status = status(step).to_owned();
-    let mut fields = vec![
-        ("AccountSid", engine.options.account_sid.clone()),
-        ("ApiVersion", API_VERSION.to_owned()),
-        ("MessageSid", entry.sid.clone()),
-        ("MessageStatus", status.clone()),
-        ("SmsSid", entry.sid.clone()),
-        ("SmsStatus", status),
-        ("To", entry.to.clone()),
-    ];
-    fields.extend(entry.from.clone().map(|from| ("From", from)));
-    fields.extend(
-        entry
-            .messaging_service_sid
-            .clone()
-            .map(|sid| ("MessagingServiceSid", sid)),
-    );
+) -> Vec<(&'static str, Cow<'a, str>)> {
+    let status = status(step);
     let error = match step {
         Step::Final(fate) => fate.error(key),
         Step::Sent | Step::Reply(_) => None,
     };
-    fields.extend(error.map(|(code, _)| ("ErrorCode", code.to_string())));
+    let code = error.map(|(code, _)| code.to_string());
+    let service = entry.messaging_service_sid.as_deref();
+    let mut fields = vec![
+        ("AccountSid", engine.options.account_sid.as_str().into()),
+        ("ApiVersion", API_VERSION.into()),
+        ("MessageSid", entry.sid.as_str().into()),
+        ("MessageStatus", status.into()),
+        ("SmsSid", entry.sid.as_str().into()),
+        ("SmsStatus", status.into()),
+        ("To", entry.to.as_str().into()),
+    ];
+    fields.extend(entry.from.as_deref().map(|from| ("From", from.into())));
+    fields.extend(service.map(|sid| ("MessagingServiceSid", sid.into())));
+    fields.extend(code.map(|code| ("ErrorCode", code.into())));
     fields
 }
 
-fn reply_fields(
-    engine: &Engine,
-    entry: &LogEntry,
+fn reply_fields<'a>(
+    engine: &'a Engine,
+    entry: &'a LogEntry,
     kind: ReplyKind,
     key: Key,
-) -> Vec<(&'static str, String)> {
+) -> Vec<(&'static str, Cow<'a, str>)> {
     let sid = Reference::reply(key, number(entry)).as_str().to_owned();
     let text = kind.text(key);
     vec![
-        ("AccountSid", engine.options.account_sid.clone()),
-        ("ApiVersion", API_VERSION.to_owned()),
-        ("Body", text.to_owned()),
-        ("From", entry.to.clone()),
-        ("MessageSid", sid.clone()),
-        ("NumMedia", "0".to_owned()),
-        ("NumSegments", segments::count(text).to_string()),
-        ("SmsMessageSid", sid.clone()),
-        ("SmsSid", sid),
-        ("SmsStatus", "received".to_owned()),
-        ("To", entry.from.clone().unwrap_or_default()),
+        ("AccountSid", engine.options.account_sid.as_str().into()),
+        ("ApiVersion", API_VERSION.into()),
+        ("Body", text.into()),
+        ("From", entry.to.as_str().into()),
+        ("MessageSid", sid.clone().into()),
+        ("NumMedia", "0".into()),
+        ("NumSegments", segments::count(text).to_string().into()),
+        ("SmsMessageSid", sid.clone().into()),
+        ("SmsSid", sid.into()),
+        ("SmsStatus", "received".into()),
+        ("To", entry.from.as_deref().unwrap_or_default().into()),
     ]
 }
 

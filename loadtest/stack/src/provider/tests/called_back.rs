@@ -215,7 +215,8 @@ async fn without_room_to_wait_it_is_given_up_at_once() {
 
 #[tokio::test]
 async fn recipients_reply() {
-    let shares: [(ReplyKind, fn(&mut Fates)); 4] = [
+    type Set = fn(&mut Fates);
+    let shares: [(ReplyKind, Set); 4] = [
         (ReplyKind::Yes, |fates| fates.reply_yes_share = 1.0),
         (ReplyKind::No, |fates| fates.reply_no_share = 1.0),
         (ReplyKind::Stop, |fates| fates.reply_stop_share = 1.0),

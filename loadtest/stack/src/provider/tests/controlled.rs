@@ -1,13 +1,13 @@
 //! The control API, and what a simulator refuses to start with.
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 
 use super::Fixture;
 use super::client::{get, send, text};
-use crate::provider::{Faults, Latency, Options, Simulator, StartError, State};
+use crate::provider::{Faults, Latency, Options, Simulator, StartError, State, control};
 
 fn put(body: &str) -> Request<Full<Bytes>> {
     Request::put("/control/faults")
@@ -77,6 +77,25 @@ async fn wrong_faults_change_nothing() {
         .await
         .unwrap();
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn other_machines_control_nothing() {
+    let fixture = Fixture::new().await;
+    let engine = &fixture.simulator.engine;
+    let put = |peer: &str| {
+        let peer = peer.parse().unwrap();
+        control::answer(
+            engine,
+            peer,
+            &Method::PUT,
+            "/control/faults",
+            br#"{"hang_share":1}"#,
+        )
+    };
+    assert_eq!(put("192.0.2.1:1").status(), StatusCode::FORBIDDEN);
+    assert_eq!(fixture.simulator.faults(), Faults::none());
+    assert_eq!(put("[::ffff:127.0.0.1]:1").status(), StatusCode::OK);
 }
 
 #[tokio::test]

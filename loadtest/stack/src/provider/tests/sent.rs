@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::Fixture;
 use super::client::{Client, FROM, MESSAGES, authorization, get, post, send, text};
+use crate::provider::Options;
 
 #[tokio::test]
 async fn the_answer_to_a_client_library() {
@@ -55,10 +56,11 @@ async fn the_answer_to_a_client_library() {
     }
     let shown = serde_json::to_string_pretty(&resource)
         .unwrap()
-        .replace(&sid, "(SID)");
+        .replace(&sid, "(SID)")
+        .replace(Options::ACCOUNT_SID, "(ACCOUNT)");
     expect![[r#"
         {
-          "account_sid": "AC00000000000000000000000000000999",
+          "account_sid": "(ACCOUNT)",
           "api_version": "2010-04-01",
           "body": "Hello & grüße",
           "date_created": "(RFC 2822)",
@@ -76,11 +78,12 @@ async fn the_answer_to_a_client_library() {
           "sid": "(SID)",
           "status": "queued",
           "subresource_uris": {
-            "media": "/2010-04-01/Accounts/AC00000000000000000000000000000999/Messages/(SID)/Media.json"
+            "media": "/2010-04-01/Accounts/(ACCOUNT)/Messages/(SID)/Media.json"
           },
           "to": "+99912345678",
-          "uri": "/2010-04-01/Accounts/AC00000000000000000000000000000999/Messages/(SID).json"
-        }"#]].assert_eq(&shown);
+          "uri": "/2010-04-01/Accounts/(ACCOUNT)/Messages/(SID).json"
+        }"#]]
+    .assert_eq(&shown);
 
     let [entry] = fixture.log().try_into().unwrap();
     assert_eq!(

@@ -5,6 +5,8 @@
 //! means (`plan`), HTTP (`endpoints`), what happens to an intent once it is due (`stages`).
 
 pub(crate) mod decide;
+mod read;
+mod rows;
 pub(crate) mod write;
 
 use std::sync::Arc;

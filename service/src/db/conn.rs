@@ -2,6 +2,8 @@
 //! it keeps statements in the order in which they were called, and it never gives back a
 //! connection on which something is still running: that one is cancelled and thrown away.
 
+#![expect(clippy::disallowed_methods, reason = "this is the door that the ban points to")]
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -76,7 +78,8 @@ impl Conn {
         let answer = self.in_order(query.name(), prepare, |statement| async move {
             client.execute(&statement, params).await
         });
-        self.measured(query, answer, |n| usize::try_from(*n).unwrap_or(usize::MAX)).await
+        self.measured(query, answer, |n| usize::try_from(*n).unwrap_or(usize::MAX))
+            .await
     }
 
     /// Begins a transaction, with its first statement. Each statement sees what was committed
@@ -99,7 +102,8 @@ impl Conn {
     pub(super) async fn control(&self, text: &'static str) -> Result<(), DbError> {
         let client = self.client();
         let nothing = std::future::ready(Ok(()));
-        self.in_order("transaction", nothing, |()| client.batch_execute(text)).await
+        self.in_order("transaction", nothing, |()| client.batch_execute(text))
+            .await
     }
 
     /// Marks the connection as unfit to be given back.
@@ -108,7 +112,9 @@ impl Conn {
     }
 
     fn client(&self) -> &Object {
-        self.client.as_ref().expect("a connection has its client until it is dropped")
+        self.client
+            .as_ref()
+            .expect("a connection has its client until it is dropped")
     }
 
     /// Prepares and sends under the lock, waits for the answer outside of it: calls made one after
@@ -171,7 +177,9 @@ impl Conn {
 impl Drop for Conn {
     fn drop(&mut self) {
         obs::pool::held(self.pool, self.taken_at.elapsed());
-        let Some(client) = self.client.take() else { return };
+        let Some(client) = self.client.take() else {
+            return;
+        };
         let running = self.running.load(Ordering::Relaxed) > 0;
         if !running && !self.tainted.load(Ordering::Relaxed) {
             return; // goes back to its pool

@@ -96,7 +96,11 @@ pub(super) fn wanted(known: Option<&Known>, change: &Change) -> Result<Appointme
                 return Err(Outcome::Unchanged);
             }
             let version = version.unwrap_or(current.version + 1).max(current.version);
-            Ok(Appointment { version, cancelled: true, ..current.clone() })
+            Ok(Appointment {
+                version,
+                cancelled: true,
+                ..current.clone()
+            })
         }
         (Change::Replan { .. }, Some(known)) => Ok(known.appointment.clone()),
     }
@@ -123,12 +127,63 @@ pub(super) fn decide(
     let dues: Vec<Due> = if appointment.cancelled {
         Vec::new()
     } else {
-        plan(revision, appointment.phone, appointment.starts_at, planned_at).collect()
+        plan(
+            revision,
+            appointment.phone,
+            appointment.starts_at,
+            planned_at,
+        )
+        .collect()
     };
-    let (beyond, mut dues): (Vec<Due>, Vec<Due>) =
-        dues.into_iter().partition(|due| due.local_day > now.horizon);
+    let (beyond, mut dues): (Vec<Due>, Vec<Due>) = dues
+        .into_iter()
+        .partition(|due| due.local_day > now.horizon);
     let unplanned_from = beyond.iter().map(|due| due.local_day).min();
 
+    let Fates { delete, suppress, stopped, kept } =
+        fates_of(intents, &appointment, &mut dues);
+    let planned = kept + dues.len();
+    let mut intent_days: Vec<Date> = intents
+        .iter()
+        .filter(|intent| !delete.contains(intent))
+        .map(|intent| intent.due_day)
+        .chain(dues.iter().map(|due| due.local_day))
+        .chain(suppressed_days(known))
+        .collect();
+    intent_days.sort_unstable();
+    intent_days.dedup();
+    let version = appointment.version;
+    Decision {
+        done: Done {
+            outcome: Outcome::Stored,
+            version,
+            planned,
+            stopped,
+        },
+        store: Some(Known {
+            appointment,
+            revision: revision.revision,
+            planned_at,
+            intent_days,
+            unplanned_from,
+        }),
+        delete,
+        suppress,
+        insert: dues,
+    }
+}
+
+/// What becomes of the intents that an appointment has.
+struct Fates {
+    delete: Vec<Intent>,
+    suppress: Vec<(Intent, Why)>,
+    stopped: Vec<Stopped>,
+    /// How many planned ones stay as they are.
+    kept: usize,
+}
+
+/// Compares the intents with the reminders that are due now; takes out of those what is there.
+fn fates_of(intents: &[Intent], appointment: &Appointment, dues: &mut Vec<Due>) -> Fates {
     let mut delete = Vec::new();
     let mut suppress = Vec::new();
     let mut stopped = Vec::new();
@@ -146,7 +201,11 @@ pub(super) fn decide(
             Some(released) => {
                 stopped.push(stop(intent, released.stoppable));
                 if released.stoppable {
-                    let why = if appointment.cancelled { Why::Cancelled } else { Why::Moved };
+                    let why = if appointment.cancelled {
+                        Why::Cancelled
+                    } else {
+                        Why::Moved
+                    };
                     suppress.push((*intent, why));
                 }
             }
@@ -163,30 +222,7 @@ pub(super) fn decide(
             },
         }
     }
-    let planned = kept + dues.len();
-    let mut intent_days: Vec<Date> = intents
-        .iter()
-        .filter(|intent| !delete.contains(intent))
-        .map(|intent| intent.due_day)
-        .chain(dues.iter().map(|due| due.local_day))
-        .chain(suppressed_days(known))
-        .collect();
-    intent_days.sort_unstable();
-    intent_days.dedup();
-    let version = appointment.version;
-    Decision {
-        done: Done { outcome: Outcome::Stored, version, planned, stopped },
-        store: Some(Known {
-            appointment,
-            revision: revision.revision,
-            planned_at,
-            intent_days,
-            unplanned_from,
-        }),
-        delete,
-        suppress,
-        insert: dues,
-    }
+    Fates { delete, suppress, stopped, kept }
 }
 
 fn moves_nothing(known: &Known, new: &Appointment, revision: &Revision) -> bool {
@@ -205,7 +241,9 @@ fn is_same_promise(intent: &Intent, due: &Due) -> bool {
 /// Days are only ever added, so that every intent of an appointment can be found again; they go
 /// with their partitions.
 fn suppressed_days(known: Option<&Known>) -> impl Iterator<Item = Date> {
-    known.into_iter().flat_map(|known| known.intent_days.iter().copied())
+    known
+        .into_iter()
+        .flat_map(|known| known.intent_days.iter().copied())
 }
 
 fn stop(intent: &Intent, in_time: bool) -> Stopped {
@@ -222,7 +260,10 @@ fn nothing(known: Option<&Known>, outcome: Outcome, intents: &[Intent]) -> Decis
         done: Done {
             outcome,
             version: known.map_or(0, |known| known.appointment.version),
-            planned: intents.iter().filter(|intent| intent.released.is_none()).count(),
+            planned: intents
+                .iter()
+                .filter(|intent| intent.released.is_none())
+                .count(),
             stopped: Vec::new(),
         },
         store: None,

@@ -53,7 +53,8 @@ pub struct Limits {
     /// Callbacks that wait for their time; more are given up at once. At 32 bytes each, one
     /// million are 32 MB.
     pub callbacks_waiting_max: usize,
-    /// Callbacks on the wire at once.
+    /// Callbacks on the wire at once. Where an answer takes 20 ms, as behind a group commit, 128
+    /// of them make 6,400 a second: two for each of 3,200 messages.
     pub callbacks_in_flight_max: usize,
     /// How often one callback is tried, with twice the pause each time from 250 ms up to 5 s:
     /// ten tries last 28 s, in which a killed service is back.
@@ -171,7 +172,7 @@ impl Default for Limits {
             connections_max: 768,
             messages_max: 5_000_000,
             callbacks_waiting_max: 1_000_000,
-            callbacks_in_flight_max: 32,
+            callbacks_in_flight_max: 128,
             callback_tries_max: 10,
             callback_deadline: Duration::from_secs(10),
         }

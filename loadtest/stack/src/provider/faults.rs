@@ -27,7 +27,8 @@ pub struct Faults {
     pub hang_share: f64,
     /// Not accepted; the connection is reset (RST) after the request was read.
     pub reset_share: f64,
-    /// Connections that are reset as soon as they are open, before anything is read.
+    /// Connections that are reset as soon as they are open, before anything is read; those to the
+    /// control API are no exception.
     pub reset_connection_share: f64,
     /// Status callbacks and replies that are sent twice.
     pub duplicate_callback_share: f64,

@@ -266,6 +266,11 @@ impl Drop for Process {
     }
 }
 
+/// What this process itself has used so far; `None` where there is no `/proc`.
+pub fn own_usage() -> Option<Usage> {
+    table::usage(std::process::id())
+}
+
 /// The program's full path. Under `setpriv` a missing program would be a riddle in a log; here
 /// it is an error.
 fn locate(program: &Path) -> Result<PathBuf, StackError> {

@@ -91,6 +91,16 @@ impl Server {
         connect(&self.url(database)).await
     }
 
+    /// Forgets what `pg_stat_statements` has counted so far, in all databases. Asked from the
+    /// database `postgres`, as the call itself is counted where it is made.
+    pub async fn forget_statements(&self) -> Result<(), StackError> {
+        let client = self.connect("postgres").await?;
+        client
+            .batch_execute("SELECT pg_stat_statements_reset()")
+            .await
+            .map_err(StackError::postgres("resetting pg_stat_statements"))
+    }
+
     /// Starts it and waits until it takes connections. Does nothing if it runs.
     pub async fn start(&self) -> Result<(), StackError> {
         if self.current().is_some() {

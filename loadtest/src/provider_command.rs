@@ -86,10 +86,8 @@ pub struct ProviderArgs {
 pub async fn run(args: ProviderArgs) -> Result<Exit, Failure> {
     // Before it listens, so that a signal right after the address is known ends it cleanly.
     let handler = |kind| signal(kind).map_err(|error| Failure::Unavailable(error.to_string()));
-    let (mut interrupt, mut terminate) = (
-        handler(SignalKind::interrupt())?,
-        handler(SignalKind::terminate())?,
-    );
+    let (mut interrupt, mut terminate) =
+        (handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?);
     let address_file = args.address_file.clone();
     let file_failure = |file: &Path, error: io::Error| {
         Failure::Usage(format!("address-file {}: {error}", file.display()))
@@ -117,11 +115,7 @@ pub async fn run(args: ProviderArgs) -> Result<Exit, Failure> {
 impl ProviderArgs {
     /// The options that the flags stand for.
     fn options(self) -> Result<Options, Failure> {
-        let log = if self.log.is_dir() {
-            self.log.join("messages.jsonl")
-        } else {
-            self.log
-        };
+        let log = if self.log.is_dir() { self.log.join("messages.jsonl") } else { self.log };
         if let Some(folder) = log.parent() {
             fs::create_dir_all(folder)
                 .map_err(|error| Failure::Usage(format!("log {}: {error}", log.display())))?;
@@ -176,20 +170,9 @@ fn say(line: &str) {
 }
 
 fn summary(state: &State) -> String {
-    let State {
-        accepted,
-        messages,
-        dropped,
-        callbacks,
-        replies,
-        ..
-    } = state;
-    let refused: u64 = state
-        .answered
-        .iter()
-        .filter(|(status, _)| **status >= 400)
-        .map(|(_, count)| count)
-        .sum();
+    let State { accepted, messages, dropped, callbacks, replies, .. } = state;
+    let refused: u64 =
+        state.answered.iter().filter(|(status, _)| **status >= 400).map(|(_, count)| count).sum();
     format!(
         "stopped: {accepted} messages accepted ({messages} in the log), {dropped} of them without \
          an answer, {refused} requests refused; callbacks {} acknowledged, {} given up, {} still \
@@ -222,14 +205,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let log = folder.path().join("log");
         let log = log.to_str().expect("plain characters");
-        let all = ["provider", "--log", log]
-            .into_iter()
-            .chain(flags.iter().copied());
-        Program::parse_from(all)
-            .args
-            .options()
-            .map_err(|it| it.to_string())
-            .expect("options")
+        let all = ["provider", "--log", log].into_iter().chain(flags.iter().copied());
+        Program::parse_from(all).args.options().map_err(|it| it.to_string()).expect("options")
     }
 
     #[test]
@@ -253,24 +230,8 @@ mod tests {
             "--failed",
             "0",
         ]);
-        let latency = Latency::Uniform {
-            min_ms: 1.0,
-            max_ms: 2.0,
-        };
-        assert_eq!(
-            options.faults,
-            Faults {
-                hang_share: 0.01,
-                latency,
-                ..Faults::day()
-            }
-        );
-        assert_eq!(
-            options.fates,
-            Fates {
-                failed_share: 0.0,
-                ..Fates::day()
-            }
-        );
+        let latency = Latency::Uniform { min_ms: 1.0, max_ms: 2.0 };
+        assert_eq!(options.faults, Faults { hang_share: 0.01, latency, ..Faults::day() });
+        assert_eq!(options.fates, Fates { failed_share: 0.0, ..Fates::day() });
     }
 }

@@ -127,14 +127,10 @@ impl FaultArgs {
                 .too_many_requests
                 .unwrap_or(start.too_many_requests_share),
             retry_after_seconds: self.retry_after.unwrap_or(start.retry_after_seconds),
-            accept_then_drop_share: self
-                .accept_then_drop
-                .unwrap_or(start.accept_then_drop_share),
+            accept_then_drop_share: self.accept_then_drop.unwrap_or(start.accept_then_drop_share),
             hang_share: self.hang.unwrap_or(start.hang_share),
             reset_share: self.reset.unwrap_or(start.reset_share),
-            reset_connection_share: self
-                .reset_connections
-                .unwrap_or(start.reset_connection_share),
+            reset_connection_share: self.reset_connections.unwrap_or(start.reset_connection_share),
             duplicate_callback_share: self
                 .duplicate_callbacks
                 .unwrap_or(start.duplicate_callback_share),

@@ -53,9 +53,7 @@ fn main() -> Result<(), Failure> {
     let seconds = arguments.next().map_or(Ok(10), |text| text.parse())?;
     let connections = arguments.next().map_or(Ok(32), |text| text.parse())?;
     let callbacks = arguments.next().is_some_and(|word| word == "callbacks");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = LocalSet::new().block_on(&runtime, bench(seconds, connections, callbacks))?;
     outcome.print();
     Ok(())
@@ -71,16 +69,10 @@ async fn bench(seconds: u64, connections: u64, callbacks: bool) -> Result<Outcom
     bind(0)?;
 
     let (start, cpu_before) = (Instant::now(), simulator_cpu()?);
-    let callback = if callbacks {
-        receiver().await?
-    } else {
-        String::new()
-    };
+    let callback = if callbacks { receiver().await? } else { String::new() };
     let end = start + Duration::from_secs(seconds);
     let latencies = load(&simulator, connections, callback, end).await?;
-    let state = simulator
-        .wait_for(|state| state.callbacks.pending == 0)
-        .await;
+    let state = simulator.wait_for(|state| state.callbacks.pending == 0).await;
     let outcome = Outcome {
         elapsed: start.elapsed(),
         simulator_cpu: simulator_cpu()? - cpu_before,
@@ -101,29 +93,15 @@ impl Outcome {
         let at = |share: f64| self.latencies[(share * last as f64) as usize];
         let (elapsed, cpu) = (self.elapsed.as_secs_f64(), self.simulator_cpu.as_secs_f64());
         let count = self.state.accepted as f64;
-        println!(
-            "messages   {count} in {elapsed:.1} s, {:.0} a second",
-            count / elapsed
-        );
-        println!(
-            "callbacks  {} acknowledged",
-            self.state.callbacks.acknowledged
-        );
+        println!("messages   {count} in {elapsed:.1} s, {:.0} a second", count / elapsed);
+        println!("callbacks  {} acknowledged", self.state.callbacks.acknowledged);
         println!(
             "simulator  {:.0} % of its core, so {:.0} messages for each second of it",
             100.0 * cpu / elapsed,
             count / cpu
         );
-        println!(
-            "latency    p50 {:?}, p99 {:?}, most {:?}",
-            at(0.5),
-            at(0.99),
-            at(1.0)
-        );
-        println!(
-            "log        {:.0} bytes a message",
-            self.log_bytes as f64 / count
-        );
+        println!("latency    p50 {:?}, p99 {:?}, most {:?}", at(0.5), at(0.99), at(1.0));
+        println!("log        {:.0} bytes a message", self.log_bytes as f64 / count);
         println!(
             "memory     {} kB more, of which 16 bytes a message are this program's latencies",
             self.memory_kb
@@ -140,10 +118,7 @@ async fn load(
 ) -> Result<Vec<Duration>, Failure> {
     let credentials = format!("{}:{}", Options::ACCOUNT_SID, Options::AUTH_TOKEN);
     let load = Rc::new(Load {
-        path: format!(
-            "/2010-04-01/Accounts/{}/Messages.json",
-            Options::ACCOUNT_SID
-        ),
+        path: format!("/2010-04-01/Accounts/{}/Messages.json", Options::ACCOUNT_SID),
         authorization: format!("Basic {}", STANDARD.encode(credentials)),
         callback,
         end,
@@ -212,9 +187,7 @@ async fn receiver() -> Result<String, Failure> {
             spawn_local(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });
-    Ok(format!(
-        "http%3A%2F%2F127.0.0.1%3A{port}%2Fv1%2Fcallbacks%2Ftwilio%2Fstatus%2F1%2F2%2F3"
-    ))
+    Ok(format!("http%3A%2F%2F127.0.0.1%3A{port}%2Fv1%2Fcallbacks%2Ftwilio%2Fstatus%2F1%2F2%2F3"))
 }
 
 /// Binds the calling thread to one core, where there are several.
@@ -245,16 +218,8 @@ fn simulator_cpu() -> Result<Duration, Failure> {
         if fs::read_to_string(path.join("comm"))?.trim() == "provider" {
             let stat = fs::read_to_string(path.join("stat"))?;
             // Behind the name in brackets: utime and stime are the 12th and 13th field.
-            let fields = stat
-                .rsplit(')')
-                .next()
-                .unwrap_or_default()
-                .split_whitespace();
-            let ticks: u64 = fields
-                .skip(11)
-                .take(2)
-                .filter_map(|it| it.parse::<u64>().ok())
-                .sum();
+            let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            let ticks: u64 = fields.skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum();
             return Ok(Duration::from_millis(ticks * 10));
         }
     }
@@ -265,13 +230,6 @@ fn memory_kb() -> Result<u64, Failure> {
     let Ok(status) = fs::read_to_string("/proc/self/status") else {
         return Ok(0);
     };
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap_or_default();
-    Ok(line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap_or_default())
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    Ok(line.trim().trim_end_matches(" kB").parse().unwrap_or_default())
 }

@@ -113,16 +113,9 @@ impl Simulator {
             .name("provider".to_owned())
             .spawn(move || run_thread(options, started, tokens))
             .map_err(StartError::Thread)?;
-        let (address, engine) = starting
-            .await
-            .expect("the thread says how it started, whatever happens")?;
-        Ok(Self {
-            address,
-            engine,
-            stop,
-            abort,
-            thread: Some(thread),
-        })
+        let (address, engine) =
+            starting.await.expect("the thread says how it started, whatever happens")?;
+        Ok(Self { address, engine, stop, abort, thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -163,10 +156,7 @@ impl Simulator {
     /// Waits until its state is as wanted, and returns it. The caller sets the deadline.
     pub async fn wait_for(&self, wanted: impl FnMut(&State) -> bool) -> State {
         let mut changes = self.engine.state().subscribe();
-        let state = changes
-            .wait_for(wanted)
-            .await
-            .expect("the engine holds the sender");
+        let state = changes.wait_for(wanted).await.expect("the engine holds the sender");
         state.clone()
     }
 
@@ -225,10 +215,7 @@ fn run_thread(
 
 async fn open(options: Options) -> Result<(Arc<Engine>, TcpListener, SocketAddr), StartError> {
     let wanted = options.listen;
-    let listen_error = |source| StartError::Listen {
-        address: wanted,
-        source,
-    };
+    let listen_error = |source| StartError::Listen { address: wanted, source };
     let engine = Arc::new(Engine::open(options)?);
     let listener = TcpListener::bind(wanted).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;

@@ -69,14 +69,7 @@ async fn deliver(engine: &Engine, client: &Client, mut job: Job) {
     let tried = attempt(engine, client, &entry, step).await;
     engine.count(|state| state.callbacks.in_flight -= 1);
     match tried {
-        Some(200..=299) => finish(
-            engine,
-            job,
-            &entry,
-            step,
-            CallbackOutcome::Acknowledged,
-            tried,
-        ),
+        Some(200..=299) => finish(engine, job, &entry, step, CallbackOutcome::Acknowledged, tried),
         Some(_) | None => retry_or_give_up(engine, job, &entry, step, tried),
     }
 }
@@ -100,19 +93,12 @@ async fn attempt(engine: &Engine, client: &Client, entry: &LogEntry, step: Step)
 fn retry_or_give_up(engine: &Engine, job: Job, entry: &LogEntry, step: Step, tried: Tried) {
     engine.count(|state| state.callbacks.tries_failed += 1);
     if job.tries >= engine.options.limits.callback_tries_max {
-        tracing::warn!(
-            sid = entry.sid,
-            tries = job.tries,
-            "a callback was given up"
-        );
+        tracing::warn!(sid = entry.sid, tries = job.tries, "a callback was given up");
         return finish(engine, job, entry, step, CallbackOutcome::GivenUp, tried);
     }
     let doubled = PAUSE_MIN.saturating_mul(1 << (job.tries - 1).min(16));
     let pause = doubled.min(PAUSE_MAX);
-    engine.schedule(Job {
-        due_ns: monotonic_ns() + pause.as_nanos() as u64,
-        ..job
-    });
+    engine.schedule(Job { due_ns: monotonic_ns() + pause.as_nanos() as u64, ..job });
     engine.count(|state| state.callbacks.pending -= 1);
 }
 
@@ -185,14 +171,8 @@ fn duplicate(engine: &Engine, job: Job) {
 /// The text that a job is about and the step of it; without them there is nothing to send.
 fn look_up(engine: &Engine, job: Job) -> Option<(LogEntry, Step)> {
     let ledger = engine.ledger();
-    let message = ledger
-        .index()
-        .message(job.number)
-        .expect("jobs are made from messages");
-    let step = message
-        .plan
-        .step(job.step.into())
-        .expect("jobs are made from steps");
+    let message = ledger.index().message(job.number).expect("jobs are made from messages");
+    let step = message.plan.step(job.step.into()).expect("jobs are made from steps");
     match ledger.read(message) {
         Ok(entry) => Some((entry, step)),
         Err(error) => {

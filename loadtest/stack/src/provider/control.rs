@@ -29,10 +29,9 @@ pub(crate) fn answer(
         }
         ("/control/faults", &Method::GET) => response::json(StatusCode::OK, &*engine.faults()),
         ("/control/faults", &Method::PUT) => set_faults(engine, body),
-        ("/control/state" | "/control/faults", _) => problem(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "use GET, or PUT for /control/faults",
-        ),
+        ("/control/state" | "/control/faults", _) => {
+            problem(StatusCode::METHOD_NOT_ALLOWED, "use GET, or PUT for /control/faults")
+        }
         (_, _) => problem(
             StatusCode::NOT_FOUND,
             "there are GET /control/state, GET /control/faults and PUT /control/faults",
@@ -44,10 +43,7 @@ fn set_faults(engine: &Engine, body: &[u8]) -> Answer {
     let faults = match serde_json::from_slice(body) {
         Ok(faults) => faults,
         Err(error) => {
-            return problem(
-                StatusCode::BAD_REQUEST,
-                &format!("the body is no faults: {error}"),
-            );
+            return problem(StatusCode::BAD_REQUEST, &format!("the body is no faults: {error}"));
         }
     };
     match engine.set_faults(faults) {

@@ -59,9 +59,7 @@ pub(crate) fn digest(bytes: &[u8]) -> u64 {
 
 fn absorb(state: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
-    let hashed = words
-        .iter()
-        .fold(state, |hash, word| mix(hash ^ u64::from_le_bytes(*word)));
+    let hashed = words.iter().fold(state, |hash, word| mix(hash ^ u64::from_le_bytes(*word)));
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     mix(mix(hashed ^ u64::from_le_bytes(last)) ^ bytes.len() as u64)
@@ -102,9 +100,6 @@ mod tests {
         let hits = (0..100_000u64)
             .filter(|n| Key::of_number(1, *n).unit(Purpose::Fault, 1) < 0.01)
             .count();
-        assert!(
-            (900..1_100).contains(&hits),
-            "1 % of 100,000 came out as {hits}"
-        );
+        assert!((900..1_100).contains(&hits), "1 % of 100,000 came out as {hits}");
     }
 }

@@ -44,9 +44,7 @@ impl Engine {
         let mut ledger = Ledger::open(options.clone())?;
         let callback_log = LineFile::open(&options.callback_log(), |entry: CallbackEntry, _| {
             if !entry.duplicate && entry.seq > 0 {
-                ledger
-                    .index_mut()
-                    .step_done((entry.seq - 1) as u32, entry.step);
+                ledger.index_mut().step_done((entry.seq - 1) as u32, entry.step);
             }
         })?;
         let messages = ledger.index().next_number();
@@ -64,10 +62,7 @@ impl Engine {
             faults: Mutex::new(Arc::new(options.faults.clone())),
             ledger: Mutex::new(ledger),
             callback_log: Mutex::new(callback_log),
-            state: watch::Sender::new(State {
-                messages: messages.into(),
-                ..State::default()
-            }),
+            state: watch::Sender::new(State { messages: messages.into(), ..State::default() }),
             options,
         };
         engine.resume(messages);
@@ -152,11 +147,7 @@ impl Engine {
     }
 
     pub(crate) fn log_callback(&self, entry: &CallbackEntry<&str>) {
-        let written = self
-            .callback_log
-            .lock()
-            .expect("no holder panics")
-            .append(entry);
+        let written = self.callback_log.lock().expect("no holder panics").append(entry);
         if let Err(error) = written {
             tracing::error!(%error, "a callback's outcome could not be logged");
             self.count(|state| state.log_failures += 1);
@@ -171,19 +162,10 @@ impl Engine {
                 Step::Sent | Step::Final(_) => message.has_callback,
                 Step::Reply(_) => true,
             };
-            let delay = self
-                .options
-                .fates
-                .delay(message.plan, n.into(), message.key);
+            let delay = self.options.fates.delay(message.plan, n.into(), message.key);
             due_ns += delay.as_nanos() as u64;
             if wanted {
-                return Some(Job {
-                    due_ns,
-                    number,
-                    step: n,
-                    tries: 0,
-                    duplicate: false,
-                });
+                return Some(Job { due_ns, number, step: n, tries: 0, duplicate: false });
             }
         }
         None
@@ -207,10 +189,7 @@ impl Engine {
 impl Engine {
     /// The key of a message, for draws about it.
     pub(crate) fn key(&self, number: u32) -> Option<Key> {
-        self.ledger()
-            .index()
-            .message(number)
-            .map(|message| message.key)
+        self.ledger().index().message(number).map(|message| message.key)
     }
 }
 

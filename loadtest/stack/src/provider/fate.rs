@@ -89,20 +89,11 @@ impl Default for Fates {
     fn default() -> Self {
         Self {
             sent_callback: true,
-            sent_delay: Latency::Uniform {
-                min_ms: 10.0,
-                max_ms: 100.0,
-            },
-            final_delay: Latency::Lognormal {
-                p50_ms: 300.0,
-                p99_ms: 2_000.0,
-            },
+            sent_delay: Latency::Uniform { min_ms: 10.0, max_ms: 100.0 },
+            final_delay: Latency::Lognormal { p50_ms: 300.0, p99_ms: 2_000.0 },
             undelivered_share: 0.0,
             failed_share: 0.0,
-            reply_delay: Latency::Lognormal {
-                p50_ms: 500.0,
-                p99_ms: 5_000.0,
-            },
+            reply_delay: Latency::Lognormal { p50_ms: 500.0, p99_ms: 5_000.0 },
             reply_yes_share: 0.0,
             reply_no_share: 0.0,
             reply_stop_share: 0.0,
@@ -129,29 +120,19 @@ impl Fates {
     /// Checks every share and both sums.
     pub fn check(&self) -> Result<(), FaultsError> {
         let mut wrong = Vec::new();
-        let fates = [
-            ("undelivered_share", self.undelivered_share),
-            ("failed_share", self.failed_share),
-        ];
-        let replies = self
-            .replies()
-            .map(|(kind, share)| (kind.share_name(), share));
+        let fates =
+            [("undelivered_share", self.undelivered_share), ("failed_share", self.failed_share)];
+        let replies = self.replies().map(|(kind, share)| (kind.share_name(), share));
         for (group, shares) in [("fates", &fates[..]), ("replies", &replies[..])] {
             for (name, share) in shares {
                 check_share(&mut wrong, name, *share);
             }
             let sum: f64 = shares.iter().map(|(_, share)| share).sum();
             if sum > 1.0 {
-                wrong.push(format!(
-                    "the shares of the {group} add up to {sum}, above 1"
-                ));
+                wrong.push(format!("the shares of the {group} add up to {sum}, above 1"));
             }
         }
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(FaultsError(wrong))
-        }
+        if wrong.is_empty() { Ok(()) } else { Err(FaultsError(wrong)) }
     }
 
     /// The plan for a text: the same for the same text, whatever came before it.
@@ -166,12 +147,7 @@ impl Fates {
         };
         let out_of_order = key.unit(Purpose::OutOfOrder, 0) < faults.out_of_order_callback_share;
         let reply = (fate == Fate::Delivered).then(|| self.reply(key)).flatten();
-        Plan {
-            fate,
-            reply,
-            sent_callback: self.sent_callback,
-            out_of_order,
-        }
+        Plan { fate, reply, sent_callback: self.sent_callback, out_of_order }
     }
 
     /// How long after the step before it (or the acceptance) the n-th step of a plan is due.
@@ -306,12 +282,7 @@ mod tests {
 
     fn plan(fate: Fate, sent_callback: bool, out_of_order: bool) -> Vec<Step> {
         let reply = (fate == Fate::Delivered).then_some(ReplyKind::Yes);
-        let plan = Plan {
-            fate,
-            reply,
-            sent_callback,
-            out_of_order,
-        };
+        let plan = Plan { fate, reply, sent_callback, out_of_order };
         (0..).map_while(|n| plan.step(n)).collect()
     }
 
@@ -322,53 +293,32 @@ mod tests {
         assert_eq!(plan(Fate::Delivered, true, false), [sent, delivered, yes]);
         assert_eq!(plan(Fate::Delivered, true, true), [delivered, sent, yes]);
         assert_eq!(plan(Fate::Delivered, false, true), [delivered, yes]);
-        assert_eq!(
-            plan(Fate::Undelivered, true, false),
-            [sent, Step::Final(Fate::Undelivered)]
-        );
+        assert_eq!(plan(Fate::Undelivered, true, false), [sent, Step::Final(Fate::Undelivered)]);
         assert_eq!(plan(Fate::Failed, true, true), [Step::Final(Fate::Failed)]);
     }
 
     #[test]
     fn shares_come_out_as_asked_and_only_the_delivered_answer() {
-        let fates = Fates {
-            undelivered_share: 0.2,
-            failed_share: 0.1,
-            ..Fates::day()
-        };
-        let plans: Vec<Plan> = (0..10_000)
-            .map(|n| fates.plan(&Faults::day(), Key::of_number(5, n)))
-            .collect();
+        let fates = Fates { undelivered_share: 0.2, failed_share: 0.1, ..Fates::day() };
+        let plans: Vec<Plan> =
+            (0..10_000).map(|n| fates.plan(&Faults::day(), Key::of_number(5, n))).collect();
         let count = |fate| plans.iter().filter(|plan| plan.fate == fate).count();
         assert!((1_850..2_150).contains(&count(Fate::Undelivered)));
         assert!((900..1_100).contains(&count(Fate::Failed)));
         let replies = plans.iter().filter(|plan| plan.reply.is_some()).count();
-        assert!(
-            (550..800).contains(&replies),
-            "9.6 % of 7,000 came out as {replies}"
-        );
-        assert!(
-            plans
-                .iter()
-                .all(|plan| plan.reply.is_none() || plan.fate == Fate::Delivered)
-        );
+        assert!((550..800).contains(&replies), "9.6 % of 7,000 came out as {replies}");
+        assert!(plans.iter().all(|plan| plan.reply.is_none() || plan.fate == Fate::Delivered));
     }
 
     #[test]
     fn a_look_up_follows_the_clock() {
         let constant = |ms| Latency::Constant { ms };
-        let fates = Fates {
-            sent_delay: constant(10.0),
-            final_delay: constant(90.0),
-            ..Fates::default()
-        };
+        let fates =
+            Fates { sent_delay: constant(10.0), final_delay: constant(90.0), ..Fates::default() };
         let key = Key::of_number(1, 1);
         let plan = fates.plan(&Faults::none(), key);
         let at = |ms| fates.status(plan, key, Duration::from_millis(ms));
-        assert_eq!(
-            [at(9), at(10), at(99), at(100)],
-            ["queued", "sent", "sent", "delivered"]
-        );
+        assert_eq!([at(9), at(10), at(99), at(100)], ["queued", "sent", "sent", "delivered"]);
     }
 
     #[test]

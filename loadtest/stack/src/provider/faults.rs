@@ -85,10 +85,7 @@ impl Faults {
     /// median and 30 ms at p99. High enough that 20,000 messages meet each at least twenty times.
     pub const fn day() -> Self {
         Self {
-            latency: Latency::Lognormal {
-                p50_ms: 4.0,
-                p99_ms: 30.0,
-            },
+            latency: Latency::Lognormal { p50_ms: 4.0, p99_ms: 30.0 },
             server_error_share: 0.002,
             too_many_requests_share: 0.002,
             accept_then_drop_share: 0.001,
@@ -106,15 +103,9 @@ impl Faults {
         }
         let sum: f64 = self.request_faults().iter().map(|(_, share)| share).sum();
         if sum > 1.0 {
-            wrong.push(format!(
-                "the shares of the request faults add up to {sum}, above 1"
-            ));
+            wrong.push(format!("the shares of the request faults add up to {sum}, above 1"));
         }
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(FaultsError(wrong))
-        }
+        if wrong.is_empty() { Ok(()) } else { Err(FaultsError(wrong)) }
     }
 
     /// The fault that this attempt at a text meets. One draw decides between all of them, so that
@@ -122,12 +113,10 @@ impl Faults {
     pub(crate) fn choose(&self, key: Key, attempt: u32) -> Option<Fault> {
         let unit = key.unit(Purpose::Fault, attempt);
         let mut bound = 0.0;
-        self.request_faults()
-            .into_iter()
-            .find_map(|(fault, share)| {
-                bound += share;
-                (unit < bound).then_some(fault)
-            })
+        self.request_faults().into_iter().find_map(|(fault, share)| {
+            bound += share;
+            (unit < bound).then_some(fault)
+        })
     }
 
     fn request_faults(&self) -> [(Fault, f64); 5] {
@@ -187,32 +176,22 @@ mod tests {
             ..Faults::none()
         };
         let count = |wanted: Option<Fault>| {
-            (0..10_000u64)
-                .filter(|n| faults.choose(Key::of_number(3, *n), 1) == wanted)
-                .count()
+            (0..10_000u64).filter(|n| faults.choose(Key::of_number(3, *n), 1) == wanted).count()
         };
         for (fault, _) in faults.request_faults() {
             let hits = count(Some(fault));
-            assert!(
-                (850..1_150).contains(&hits),
-                "{fault:?} came out as {hits} of 10,000"
-            );
+            assert!((850..1_150).contains(&hits), "{fault:?} came out as {hits} of 10,000");
         }
-        let faulty = (0..)
-            .map(|n| Key::of_number(3, n))
-            .find(|key| faults.choose(*key, 1).is_some());
+        let faulty =
+            (0..).map(|n| Key::of_number(3, n)).find(|key| faults.choose(*key, 1).is_some());
         let key = faulty.expect("half of them meet a fault");
         assert!((2..20).any(|attempt| faults.choose(key, attempt).is_none()));
     }
 
     #[test]
     fn all_mistakes_are_named_at_once() {
-        let faults = Faults {
-            hang_share: 1.5,
-            reset_share: -0.1,
-            latency: Latency::NONE,
-            ..Faults::none()
-        };
+        let faults =
+            Faults { hang_share: 1.5, reset_share: -0.1, latency: Latency::NONE, ..Faults::none() };
         let error = faults.check().unwrap_err().to_string();
         assert!(error.contains("hang_share is 1.5") && error.contains("reset_share is -0.1"));
         assert!(error.contains("add up to 1.4"), "{error}");
@@ -224,13 +203,7 @@ mod tests {
         let faults: Faults =
             serde_json::from_str(r#"{"hang_share":0.5,"latency":"uniform:1:9"}"#).unwrap();
         assert_eq!(faults.hang_share, 0.5);
-        assert_eq!(
-            faults.latency,
-            Latency::Uniform {
-                min_ms: 1.0,
-                max_ms: 9.0
-            }
-        );
+        assert_eq!(faults.latency, Latency::Uniform { min_ms: 1.0, max_ms: 9.0 });
         assert!(serde_json::from_str::<Faults>(r#"{"hang":0.5}"#).is_err());
     }
 }

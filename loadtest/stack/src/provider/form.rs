@@ -11,13 +11,11 @@ use super::hex;
 /// The decoded name and value pairs of a form or a query, in order. What is no UTF-8 becomes
 /// U+FFFD and a stray `%` stands for itself, as the standard has it.
 pub(crate) fn pairs(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    form.split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let name = halves.next().unwrap_or_default();
-            (decode(name), decode(halves.next().unwrap_or_default()))
-        })
+    form.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let name = halves.next().unwrap_or_default();
+        (decode(name), decode(halves.next().unwrap_or_default()))
+    })
 }
 
 /// Appends `name=value` to a form.
@@ -71,9 +69,7 @@ mod tests {
     use super::*;
 
     fn decoded(form: &str) -> Vec<(String, String)> {
-        pairs(form.as_bytes())
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect()
+        pairs(form.as_bytes()).map(|(name, value)| (name.into(), value.into())).collect()
     }
 
     #[test]
@@ -88,14 +84,8 @@ mod tests {
                 pair("Bare", ""),
             ]
         );
-        assert_eq!(
-            decoded("DateSent>=2026-01-02"),
-            [pair("DateSent>", "2026-01-02")]
-        );
-        assert_eq!(
-            decoded("a=%zz%4&b=%ff"),
-            [pair("a", "%zz%4"), pair("b", "\u{fffd}")]
-        );
+        assert_eq!(decoded("DateSent>=2026-01-02"), [pair("DateSent>", "2026-01-02")]);
+        assert_eq!(decoded("a=%zz%4&b=%ff"), [pair("a", "%zz%4"), pair("b", "\u{fffd}")]);
     }
 
     #[test]

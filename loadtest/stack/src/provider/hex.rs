@@ -8,26 +8,18 @@ pub(crate) fn byte(high: u8, low: u8) -> Option<u8> {
 /// The bytes of a text of digits, if it is one.
 pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    rest.is_empty()
-        .then(|| pairs.iter().map(|[high, low]| byte(*high, *low)).collect())?
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| byte(*high, *low)).collect())?
 }
 
 /// The lower-case digits of bytes.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| digits(*byte))
-        .map(char::from)
-        .collect()
+    bytes.iter().flat_map(|byte| digits(*byte)).map(char::from).collect()
 }
 
 /// The two lower-case digits of a byte.
 pub(crate) fn digits(byte: u8) -> [u8; 2] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    [
-        DIGITS[usize::from(byte >> 4)],
-        DIGITS[usize::from(byte & 15)],
-    ]
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
 fn digit(character: u8) -> Option<u8> {

@@ -68,11 +68,7 @@ impl Index {
             plan: entry.plan,
             steps_done: 0,
             has_callback: entry.callback.is_some(),
-            sender: entry
-                .from
-                .as_ref()
-                .map(|from| sender(from.as_ref()))
-                .unwrap_or_default(),
+            sender: entry.from.as_ref().map(|from| sender(from.as_ref())).unwrap_or_default(),
             older,
         });
     }
@@ -96,33 +92,26 @@ impl Index {
     }
 
     pub(crate) fn idempotent(&self, idempotency_key: &str) -> Option<u32> {
-        self.by_idempotency_key
-            .get(&digest(idempotency_key.as_bytes()))
-            .copied()
+        self.by_idempotency_key.get(&digest(idempotency_key.as_bytes())).copied()
     }
 
     /// Message numbers, newest first: all of them, or those to one phone.
     pub(crate) fn newest_first(&self, to: Option<&str>) -> impl Iterator<Item = u32> {
         let start = match to {
-            Some(to) => phone(to)
-                .and_then(|phone| self.newest_by_phone.get(&phone))
-                .copied(),
+            Some(to) => phone(to).and_then(|phone| self.newest_by_phone.get(&phone)).copied(),
             None => self.next_number().checked_sub(1),
         };
         let all = to.is_none();
-        std::iter::successors(start, move |number| {
-            if all {
-                number.checked_sub(1)
-            } else {
-                self.older(*number)
-            }
-        })
+        std::iter::successors(
+            start,
+            move |number| {
+                if all { number.checked_sub(1) } else { self.older(*number) }
+            },
+        )
     }
 
     fn older(&self, number: u32) -> Option<u32> {
-        self.message(number)
-            .map(|message| message.older)
-            .filter(|older| *older != NONE)
+        self.message(number).map(|message| message.older).filter(|older| *older != NONE)
     }
 }
 
@@ -147,14 +136,9 @@ mod tests {
     #[test]
     fn phones() {
         assert_eq!(phone("+99912345678"), Some(99_912_345_678));
-        for text in [
-            "99912345678",
-            "+",
-            "+123456",
-            "+0991234567",
-            "+1234567890123456",
-            "+99 9123456",
-        ] {
+        for text in
+            ["99912345678", "+", "+123456", "+0991234567", "+1234567890123456", "+99 9123456"]
+        {
             assert_eq!(phone(text), None, "{text}");
         }
     }

@@ -83,11 +83,7 @@ impl FromStr for Latency {
         let mut parts = text.split(':');
         let form = parts.next().unwrap_or_default();
         let numbers = parts
-            .map(|part| {
-                part.parse()
-                    .ok()
-                    .filter(|ms| (0.0..=CEILING_MS).contains(ms))
-            })
+            .map(|part| part.parse().ok().filter(|ms| (0.0..=CEILING_MS).contains(ms)))
             .collect::<Option<Vec<f64>>>()
             .ok_or_else(wrong)?;
         match (form, numbers.as_slice()) {
@@ -140,13 +136,8 @@ fn tail(q: f64) -> f64 {
         4.374664141464968,
         2.938163982698783,
     ];
-    const D: [f64; 5] = [
-        7.784695709041462e-3,
-        3.224671290700398e-1,
-        2.445134137142996,
-        3.754408661907416,
-        1.0,
-    ];
+    const D: [f64; 5] =
+        [7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996, 3.754408661907416, 1.0];
     horner(&C, q) / horner(&D, q)
 }
 
@@ -172,9 +163,7 @@ fn centre(q: f64) -> f64 {
 }
 
 fn horner(coefficients: &[f64], x: f64) -> f64 {
-    coefficients
-        .iter()
-        .fold(0.0, |sum, coefficient| sum * x + coefficient)
+    coefficients.iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
 }
 
 #[cfg(test)]

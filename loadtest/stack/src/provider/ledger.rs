@@ -83,11 +83,7 @@ impl Ledger {
             let key = Key::of(options.seed, entry.to.as_bytes(), entry.body.as_bytes());
             index.add(key, &entry, place);
         })?;
-        Ok(Self {
-            options,
-            log,
-            index,
-        })
+        Ok(Self { options, log, index })
     }
 
     pub(crate) fn index(&self) -> &Index {
@@ -105,11 +101,7 @@ impl Ledger {
 
     /// Decides about a request. When this returns `Accepted`, its line is in the log.
     pub(crate) fn decide(&mut self, submission: &Submission<'_>, faults: &Faults) -> Verdict {
-        let key = Key::of(
-            self.options.seed,
-            submission.to.as_bytes(),
-            submission.body.as_bytes(),
-        );
+        let key = Key::of(self.options.seed, submission.to.as_bytes(), submission.body.as_bytes());
         if self.index.fullest() >= self.options.limits.messages_max as usize {
             return Verdict::at_once(Refusal::Unavailable);
         }
@@ -139,16 +131,10 @@ impl Ledger {
         fault: Option<Fault>,
         faults: &Faults,
     ) -> Decision {
-        let known = submission
-            .idempotency_key
-            .and_then(|key| self.index.idempotent(key));
+        let known = submission.idempotency_key.and_then(|key| self.index.idempotent(key));
         let decided = match known.and_then(|number| self.index.message(number)) {
-            Some(message) => self
-                .read(message)
-                .map(|entry| Decision::Repeated(Box::new(entry))),
-            None => self
-                .write(submission, key, attempt, fault, faults)
-                .map(Decision::Accepted),
+            Some(message) => self.read(message).map(|entry| Decision::Repeated(Box::new(entry))),
+            None => self.write(submission, key, attempt, fault, faults).map(Decision::Accepted),
         };
         decided.unwrap_or_else(|error| {
             tracing::error!(%error, log = %self.log.path().display(), "the log is out of order");
@@ -196,21 +182,13 @@ impl Ledger {
         };
         let place = self.log.append(&entry)?;
         self.index.add(key, &entry, place);
-        Ok(Accepted {
-            number,
-            reference,
-            moment,
-        })
+        Ok(Accepted { number, reference, moment })
     }
 }
 
 impl Verdict {
     fn at_once(refusal: Refusal) -> Self {
-        Self {
-            latency: Duration::ZERO,
-            lost: false,
-            decision: Decision::Refused(refusal),
-        }
+        Self { latency: Duration::ZERO, lost: false, decision: Decision::Refused(refusal) }
     }
 }
 

@@ -74,30 +74,17 @@ impl LineFile {
         path: &Path,
         mut each: impl FnMut(T, Place),
     ) -> Result<Self, LogError> {
-        let error = |source| LogError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path);
+        let error = |source| LogError::File { path: path.to_owned(), source };
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path);
         let file = file.map_err(error)?;
-        file.try_lock()
-            .map_err(|_| LogError::InUse(path.to_owned()))?;
+        file.try_lock().map_err(|_| LogError::InUse(path.to_owned()))?;
         let mut reader = LineReader::open(path)?;
         while let Some((entry, place)) = reader.next_placed()? {
             each(entry, place);
         }
         let length = reader.offset;
         file.set_len(length).map_err(error)?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            length,
-            line: Vec::new(),
-        })
+        Ok(Self { path: path.to_owned(), file, length, line: Vec::new() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -114,10 +101,7 @@ impl LineFile {
             return Err(error);
         }
         let length = self.line.len();
-        let place = Place {
-            offset: self.length,
-            length: length as u32,
-        };
+        let place = Place { offset: self.length, length: length as u32 };
         self.length += length as u64;
         Ok(place)
     }
@@ -133,10 +117,8 @@ impl LineFile {
 impl<T: DeserializeOwned> LineReader<T> {
     /// Opens a file of lines.
     pub fn open(path: &Path) -> Result<Self, LogError> {
-        let file = File::open(path).map_err(|source| LogError::File {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file =
+            File::open(path).map_err(|source| LogError::File { path: path.to_owned(), source })?;
         Ok(Self {
             path: path.to_owned(),
             lines: BufReader::with_capacity(256 * 1024, file),
@@ -152,10 +134,7 @@ impl<T: DeserializeOwned> LineReader<T> {
         let length = self
             .lines
             .read_until(b'\n', &mut self.line)
-            .map_err(|source| LogError::File {
-                path: self.path.clone(),
-                source,
-            })?;
+            .map_err(|source| LogError::File { path: self.path.clone(), source })?;
         if self.line.last() != Some(&b'\n') {
             return Ok(None);
         }
@@ -165,10 +144,7 @@ impl<T: DeserializeOwned> LineReader<T> {
             line: self.number,
             source,
         })?;
-        let place = Place {
-            offset: self.offset,
-            length: length as u32,
-        };
+        let place = Place { offset: self.offset, length: length as u32 };
         self.offset += length as u64;
         Ok(Some((entry, place)))
     }
@@ -178,9 +154,7 @@ impl<T: DeserializeOwned> Iterator for LineReader<T> {
     type Item = Result<T, LogError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_placed()
-            .map(|entry| entry.map(|(entry, _)| entry))
-            .transpose()
+        self.next_placed().map(|entry| entry.map(|(entry, _)| entry)).transpose()
     }
 }
 
@@ -198,20 +172,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         std::fs::write(&path, "\"one\"\n\"two\"\n\"thr").unwrap();
-        let read: Vec<String> = LineReader::open(&path)
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
+        let read: Vec<String> = LineReader::open(&path).unwrap().map(Result::unwrap).collect();
         assert_eq!(read, ["one", "two"]);
 
         let (mut file, found) = open(&path).unwrap();
         assert_eq!(found, ["one", "two"]);
         let place = file.append(&"three").unwrap();
         assert_eq!(file.read::<String>(place).unwrap(), "three");
-        assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
-            "\"one\"\n\"two\"\n\"three\"\n"
-        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "\"one\"\n\"two\"\n\"three\"\n");
     }
 
     #[test]
@@ -220,10 +188,7 @@ mod tests {
         let path = folder.path().join("log");
         std::fs::write(&path, "\"one\"\nhello\n\"two\"\n").unwrap();
         let error = open(&path).unwrap_err().to_string();
-        assert!(
-            error.contains("log, line 2: ") && error.contains("move the file"),
-            "{error}"
-        );
+        assert!(error.contains("log, line 2: ") && error.contains("move the file"), "{error}");
     }
 
     #[test]

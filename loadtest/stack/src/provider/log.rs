@@ -111,10 +111,7 @@ pub(crate) struct Moment {
 impl Moment {
     /// Now. The only place where the simulator looks at a clock for its logs.
     pub(crate) fn now() -> Self {
-        Self {
-            t_ns: monotonic_ns(),
-            real: Timestamp::now(),
-        }
+        Self { t_ns: monotonic_ns(), real: Timestamp::now() }
     }
 }
 

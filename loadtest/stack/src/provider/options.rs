@@ -122,14 +122,11 @@ impl Options {
         }
         if !is_sid(&self.account_sid, "AC") {
             let sid = &self.account_sid;
-            wrong.push(format!(
-                "account-sid {sid:?}: write AC and 32 hexadecimal digits"
-            ));
+            wrong.push(format!("account-sid {sid:?}: write AC and 32 hexadecimal digits"));
         }
-        for (name, secret) in [
-            ("auth-token", &self.auth_token),
-            ("webhook-secret", &self.webhook_secret),
-        ] {
+        for (name, secret) in
+            [("auth-token", &self.auth_token), ("webhook-secret", &self.webhook_secret)]
+        {
             if secret.0.is_empty() {
                 wrong.push(format!("{name}: must not be empty"));
             }
@@ -139,25 +136,9 @@ impl Options {
         {
             wrong.push(format!("inbound-url {url:?}: {error}"));
         }
-        wrong.extend(
-            self.faults
-                .check()
-                .err()
-                .into_iter()
-                .flat_map(|error| error.0),
-        );
-        wrong.extend(
-            self.fates
-                .check()
-                .err()
-                .into_iter()
-                .flat_map(|error| error.0),
-        );
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(OptionsError(wrong))
-        }
+        wrong.extend(self.faults.check().err().into_iter().flat_map(|error| error.0));
+        wrong.extend(self.fates.check().err().into_iter().flat_map(|error| error.0));
+        if wrong.is_empty() { Ok(()) } else { Err(OptionsError(wrong)) }
     }
 
     /// The log of callbacks, beside the log of accepted texts.
@@ -215,11 +196,7 @@ pub(crate) fn target(url: &str, allow_remote: bool) -> Result<Uri, TargetError> 
         Some(address) => address.is_loopback(),
         None => host == "localhost",
     };
-    if loopback || allow_remote {
-        Ok(uri)
-    } else {
-        Err(TargetError::Remote)
-    }
+    if loopback || allow_remote { Ok(uri) } else { Err(TargetError::Remote) }
 }
 
 #[cfg(test)]
@@ -234,10 +211,7 @@ mod tests {
         assert_eq!(check("http://[::1]:8080/x"), Ok(()));
         assert_eq!(check("https://127.0.0.1/x"), Err(TargetError::NoHttp));
         assert_eq!(check("http://192.0.2.1/x"), Err(TargetError::Remote));
-        assert_eq!(
-            check("http://localhost.example.org/x"),
-            Err(TargetError::Remote)
-        );
+        assert_eq!(check("http://localhost.example.org/x"), Err(TargetError::Remote));
         assert_eq!(check("/x"), Err(TargetError::NoUrl));
         assert_eq!(check("not a url"), Err(TargetError::NoUrl));
         assert!(target("http://192.0.2.1/x", true).is_ok());
@@ -250,20 +224,11 @@ mod tests {
             account_sid: "AC1".into(),
             auth_token: Secret::new(""),
             inbound_url: Some("http://192.0.2.1/".into()),
-            faults: Faults {
-                hang_share: 2.0,
-                ..Faults::none()
-            },
+            faults: Faults { hang_share: 2.0, ..Faults::none() },
             ..Options::new("log")
         };
         let error = options.check().unwrap_err().to_string();
-        for part in [
-            "listen 0.0.0.0:0",
-            "account-sid",
-            "auth-token",
-            "inbound-url",
-            "hang_share",
-        ] {
+        for part in ["listen 0.0.0.0:0", "account-sid", "auth-token", "inbound-url", "hang_share"] {
             assert!(error.contains(part), "{part} is missing from {error}");
         }
         assert!(!format!("{:?}", Options::new("log")).contains(Options::AUTH_TOKEN));

@@ -20,12 +20,7 @@ impl Reference {
 
     /// The reference of the reply to a message; its number is the message's.
     pub(crate) fn reply(key: Key, number: u32) -> Self {
-        Self::assemble(
-            *b"SM",
-            !key.draw(Purpose::ReplyReference, number),
-            u32::MAX,
-            number,
-        )
+        Self::assemble(*b"SM", !key.draw(Purpose::ReplyReference, number), u32::MAX, number)
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -68,10 +63,8 @@ mod tests {
     fn a_reference_leads_to_its_number() {
         for number in [0, 1, 499_999, u32::MAX] {
             let key = Key::of_number(1, u64::from(number));
-            for reference in [
-                Reference::new(*b"SM", key, 1, number),
-                Reference::reply(key, number),
-            ] {
+            for reference in [Reference::new(*b"SM", key, 1, number), Reference::reply(key, number)]
+            {
                 assert!(reference.as_str().starts_with("SM"));
                 assert_eq!(Reference::number(reference.as_str()), Some(number));
             }

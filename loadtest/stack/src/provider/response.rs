@@ -32,11 +32,7 @@ pub(crate) enum Reaction {
 
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
-        Self {
-            latency: Duration::ZERO,
-            lost: false,
-            reaction: Reaction::Answer(answer),
-        }
+        Self { latency: Duration::ZERO, lost: false, reaction: Reaction::Answer(answer) }
     }
 }
 

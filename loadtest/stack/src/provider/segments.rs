@@ -28,11 +28,7 @@ fn fill(units: impl Iterator<Item = usize> + Clone, [alone, joined]: [usize; 2])
         return 1;
     }
     let (full, _) = units.fold((0, 0), |(full, used), unit| {
-        if used + unit > joined {
-            (full + 1, unit)
-        } else {
-            (full, used + unit)
-        }
+        if used + unit > joined { (full + 1, unit) } else { (full, used + unit) }
     });
     full + 1
 }
@@ -72,13 +68,7 @@ mod tests {
             ("Grüße, Ihr Termin: 15 % [x]", 1),
         ];
         for (text, wanted) in cases {
-            assert_eq!(
-                count(text),
-                wanted,
-                "{} characters of {:?}",
-                text.chars().count(),
-                text
-            );
+            assert_eq!(count(text), wanted, "{} characters of {:?}", text.chars().count(), text);
         }
     }
 }

@@ -146,12 +146,7 @@ async fn handle(
     with_reset: &AtomicBool,
 ) -> Result<Answer, NoAnswer> {
     let control = request.uri().path().starts_with("/control/");
-    let Some(Reply {
-        latency,
-        lost,
-        reaction,
-    }) = respond(engine, request, peer).await
-    else {
+    let Some(Reply { latency, lost, reaction }) = respond(engine, request, peer).await else {
         return Err(NoAnswer);
     };
     if !latency.is_zero() {
@@ -191,10 +186,7 @@ async fn respond(engine: &Engine, request: Request<Incoming>, peer: SocketAddr) 
         return Some(control::answer(engine, peer, &head.method, path, &body).into());
     }
     if path == "/webhook/messages" {
-        let signature = head
-            .headers
-            .get("x-punctual-signature")
-            .and_then(|it| it.to_str().ok());
+        let signature = head.headers.get("x-punctual-signature").and_then(|it| it.to_str().ok());
         return take_webhook(engine, &head.method, signature, body).await;
     }
     let authorization = head.headers.get(AUTHORIZATION).map(|it| it.as_bytes());
@@ -246,11 +238,7 @@ fn authorize<'a>(
     let presented = authorization.unwrap_or_default();
     aws_lc_rs::constant_time::verify_slices_are_equal(presented, &engine.authorization)
         .map_err(|_| TwilioError::Authenticate)?;
-    if account == engine.options.account_sid {
-        Ok(resource)
-    } else {
-        Err(not_found())
-    }
+    if account == engine.options.account_sid { Ok(resource) } else { Err(not_found()) }
 }
 
 async fn read(body: Incoming) -> Result<Bytes, NoBody> {

@@ -36,10 +36,7 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let mut options = Options::new(folder.path().join("messages.jsonl"));
         change(&mut options);
-        Self {
-            simulator: Simulator::start(options).await.unwrap(),
-            folder,
-        }
+        Self { simulator: Simulator::start(options).await.unwrap(), folder }
     }
 
     async fn wait_for(&self, wanted: impl FnMut(&State) -> bool) -> State {
@@ -48,10 +45,7 @@ impl Fixture {
     }
 
     fn log(&self) -> Vec<super::LogEntry> {
-        super::read_log(self.simulator.log_path())
-            .unwrap()
-            .map(Result::unwrap)
-            .collect()
+        super::read_log(self.simulator.log_path()).unwrap().map(Result::unwrap).collect()
     }
 
     fn callback_log(&self) -> Vec<super::CallbackEntry> {

@@ -47,9 +47,7 @@ pub(crate) enum Resources<'a> {
 
 /// The account and the resource that a path names.
 pub(crate) fn route(path: &str) -> Option<(&str, Resources<'_>)> {
-    let (account, rest) = path
-        .strip_prefix("/2010-04-01/Accounts/")?
-        .split_once('/')?;
+    let (account, rest) = path.strip_prefix("/2010-04-01/Accounts/")?.split_once('/')?;
     let resource = match rest.strip_suffix(".json")? {
         "Messages" => Resources::Messages,
         other => Resources::Message(other.strip_prefix("Messages/")?),
@@ -99,11 +97,7 @@ pub(crate) fn create(engine: &Engine, form: &[u8]) -> Result<Reply, TwilioError>
         Decision::Reset => Reaction::Reset,
         Decision::Hang => Reaction::Hang,
     };
-    Ok(Reply {
-        latency: verdict.latency,
-        lost: verdict.lost,
-        reaction,
-    })
+    Ok(Reply { latency: verdict.latency, lost: verdict.lost, reaction })
 }
 
 fn one(engine: &Engine, sid: &str, path: &str) -> Result<Answer, TwilioError> {
@@ -155,13 +149,7 @@ impl<'a> Fields<'a> {
     }
 
     fn check(&self, engine: &Engine, form: &[u8]) -> Result<Submission<'_>, FieldError> {
-        let Self {
-            to,
-            from,
-            messaging_service_sid,
-            body,
-            status_callback,
-        } = self;
+        let Self { to, from, messaging_service_sid, body, status_callback } = self;
         if to.is_empty() {
             return Err(FieldError::ToMissing);
         }
@@ -203,17 +191,11 @@ fn check_sender(from: &str, service: &str) -> Result<(), FieldError> {
         return Err(FieldError::MessagingServiceInvalid(service.to_owned()));
     }
     if from.is_empty() {
-        return if service.is_empty() {
-            Err(FieldError::FromMissing)
-        } else {
-            Ok(())
-        };
+        return if service.is_empty() { Err(FieldError::FromMissing) } else { Ok(()) };
     }
     let short_code = (3..=8).contains(&from.len()) && from.bytes().all(|it| it.is_ascii_digit());
     let name = from.len() <= 11
-        && from
-            .bytes()
-            .all(|it| it.is_ascii_alphanumeric() || it == b' ')
+        && from.bytes().all(|it| it.is_ascii_alphanumeric() || it == b' ')
         && from.bytes().any(|it| it.is_ascii_alphabetic());
     if phone(from).is_some() || short_code || name {
         Ok(())
@@ -240,26 +222,14 @@ mod tests {
     #[test]
     fn senders() {
         let service = "MG0123456789abcdef0123456789abcdef";
-        for (from, service) in [
-            ("+99912345678", ""),
-            ("12345", ""),
-            ("Clinic 4", ""),
-            ("", service),
-        ] {
+        for (from, service) in
+            [("+99912345678", ""), ("12345", ""), ("Clinic 4", ""), ("", service)]
+        {
             assert_eq!(check_sender(from, service), Ok(()), "{from:?} {service:?}");
         }
         assert_eq!(check_sender("", ""), Err(FieldError::FromMissing));
-        assert!(matches!(
-            check_sender("+1", ""),
-            Err(FieldError::FromInvalid(_))
-        ));
-        assert!(matches!(
-            check_sender("a-name", ""),
-            Err(FieldError::FromInvalid(_))
-        ));
-        assert!(matches!(
-            check_sender("", "MG1"),
-            Err(FieldError::MessagingServiceInvalid(_))
-        ));
+        assert!(matches!(check_sender("+1", ""), Err(FieldError::FromInvalid(_))));
+        assert!(matches!(check_sender("a-name", ""), Err(FieldError::FromInvalid(_))));
+        assert!(matches!(check_sender("", "MG1"), Err(FieldError::MessagingServiceInvalid(_))));
     }
 }

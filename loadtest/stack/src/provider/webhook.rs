@@ -86,11 +86,7 @@ pub(crate) fn create(
         Decision::Reset => Reaction::Reset,
         Decision::Hang => Reaction::Hang,
     };
-    Ok(Reply {
-        latency: verdict.latency,
-        lost: verdict.lost,
-        reaction,
-    })
+    Ok(Reply { latency: verdict.latency, lost: verdict.lost, reaction })
 }
 
 impl WebhookError {
@@ -102,21 +98,15 @@ impl WebhookError {
                 "bad_signature",
                 "X-Punctual-Signature must be sha256= and the HMAC-SHA256 of the body, in hex",
             ),
-            Self::MethodNotAllowed => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "use POST",
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                "send at most 64 kB",
-            ),
-            Self::TooSlow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "body_too_slow",
-                "send the body within 10 s",
-            ),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use POST")
+            }
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "send at most 64 kB")
+            }
+            Self::TooSlow => {
+                (StatusCode::REQUEST_TIMEOUT, "body_too_slow", "send the body within 10 s")
+            }
             Self::Invalid(why) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", why.as_str()),
             Self::KeyReused => (
                 StatusCode::CONFLICT,
@@ -130,13 +120,7 @@ impl WebhookError {
 
 impl Message {
     fn check(&self, engine: &Engine) -> Result<(), String> {
-        let Self {
-            to,
-            from,
-            body,
-            idempotency_key,
-            callback,
-        } = self;
+        let Self { to, from, body, idempotency_key, callback } = self;
         for (name, number) in [("to", to), ("from", from)] {
             if phone(number).is_none() {
                 return Err(format!("{name}: write E.164, such as +99912345678"));
@@ -146,9 +130,7 @@ impl Message {
             return Err(format!("body: write 1 to {BODY_CHARACTERS_MAX} characters"));
         }
         if idempotency_key.is_empty() || idempotency_key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-            return Err(format!(
-                "idempotency_key: write 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes"
-            ));
+            return Err(format!("idempotency_key: write 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes"));
         }
         match callback {
             Some(url) => target(url, engine.options.allow_remote)
@@ -165,41 +147,26 @@ fn verify(engine: &Engine, signature: Option<&str>, body: &[u8]) -> Option<()> {
 }
 
 fn receipt(status: StatusCode, id: &str) -> Reaction {
-    Reaction::Answer(response::json(
-        status,
-        &Receipt {
-            id,
-            status: "queued",
-        },
-    ))
+    Reaction::Answer(response::json(status, &Receipt { id, status: "queued" }))
 }
 
 fn refused(engine: &Engine, refusal: Refusal) -> Answer {
     let seconds = engine.faults().retry_after_seconds.to_string();
     match refusal {
-        Refusal::InternalError => problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal_error",
-            "try again",
-        ),
+        Refusal::InternalError => {
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "try again")
+        }
         Refusal::Unavailable => {
             let answer = problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try later");
             response::with(answer, RETRY_AFTER, &seconds)
         }
         Refusal::TooManyRequests => {
-            let answer = problem(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_requests",
-                "try later",
-            );
+            let answer = problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "try later");
             response::with(answer, RETRY_AFTER, &seconds)
         }
     }
 }
 
 fn problem(status: StatusCode, code: &str, message: &str) -> Answer {
-    response::json(
-        status,
-        &json!({"error": {"code": code, "message": message}}),
-    )
+    response::json(status, &json!({"error": {"code": code, "message": message}}))
 }

@@ -49,19 +49,12 @@ struct Idle {
 
 impl Client {
     pub(crate) fn new(idle_max: usize) -> Self {
-        Self {
-            idle: Mutex::default(),
-            idle_max,
-        }
+        Self { idle: Mutex::default(), idle_max }
     }
 
     /// Posts and returns the status of the answer.
     pub(crate) async fn post(&self, outgoing: &Outgoing) -> Result<u16, ClientError> {
-        let authority = outgoing
-            .uri
-            .authority()
-            .map(|it| it.as_str())
-            .unwrap_or_default();
+        let authority = outgoing.uri.authority().map(|it| it.as_str()).unwrap_or_default();
         if let Some(sender) = self.take(authority).await
             && let Ok(status) = self.exchange(sender, authority, outgoing).await
         {
@@ -69,8 +62,7 @@ impl Client {
         }
         // A kept connection may have been closed meanwhile. That costs no try: a callback that
         // arrives twice is what every receiver has to expect anyway.
-        self.exchange(connect(&outgoing.uri).await?, authority, outgoing)
-            .await
+        self.exchange(connect(&outgoing.uri).await?, authority, outgoing).await
     }
 
     async fn exchange(
@@ -80,10 +72,7 @@ impl Client {
         outgoing: &Outgoing,
     ) -> Result<u16, ClientError> {
         let (name, signature) = &outgoing.signature;
-        let path = outgoing
-            .uri
-            .path_and_query()
-            .map_or("/", |path| path.as_str());
+        let path = outgoing.uri.path_and_query().map_or("/", |path| path.as_str());
         let request = Request::post(path)
             .header(HOST, authority)
             .header(USER_AGENT, "TwilioProxy/1.1")
@@ -92,11 +81,7 @@ impl Client {
             .body(Full::new(outgoing.body.clone()))?;
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
-        if Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-            .collect()
-            .await
-            .is_ok()
-        {
+        if Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.is_ok() {
             self.keep(authority, sender);
         }
         Ok(status)
@@ -120,11 +105,7 @@ impl Client {
     fn keep(&self, authority: &str, sender: SendRequest<Full<Bytes>>) {
         let mut idle = self.idle.lock().expect("no holder panics");
         if idle.len() < self.idle_max {
-            idle.push(Idle {
-                authority: authority.to_owned(),
-                since: Instant::now(),
-                sender,
-            });
+            idle.push(Idle { authority: authority.to_owned(), since: Instant::now(), sender });
         }
     }
 }
@@ -132,11 +113,7 @@ impl Client {
 async fn connect(uri: &Uri) -> Result<SendRequest<Full<Bytes>>, ClientError> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     // By address and not by name, so that no resolver can send "localhost" elsewhere.
-    let host = if host == "localhost" {
-        "127.0.0.1"
-    } else {
-        host
-    };
+    let host = if host == "localhost" { "127.0.0.1" } else { host };
     let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;

@@ -104,10 +104,8 @@ where
     N: AsRef<str>,
     V: AsRef<str>,
 {
-    let mut sorted: Vec<(&str, &str)> = fields
-        .iter()
-        .map(|(name, value)| (name.as_ref(), value.as_ref()))
-        .collect();
+    let mut sorted: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
     sorted.sort_unstable();
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth_token.as_bytes());
     sign(&key, url, sorted.into_iter())
@@ -204,11 +202,7 @@ mod tests {
             ("CallSid", "CA1234567890ABCDE"),
         ];
         assert_eq!(
-            twilio_signature(
-                "12345",
-                "https://mycompany.com/myapp.php?foo=1&bar=2",
-                &fields
-            ),
+            twilio_signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &fields),
             "RSOYDt4T1cUTdK1PDd93/VVr8B8="
         );
     }

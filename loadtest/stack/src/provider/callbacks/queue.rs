@@ -37,11 +37,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn new(waiting_max: usize) -> Self {
-        Self {
-            waiting: Mutex::default(),
-            waiting_max,
-            earlier: Notify::new(),
-        }
+        Self { waiting: Mutex::default(), waiting_max, earlier: Notify::new() }
     }
 
     /// Adds a job, or hands it back where there is no room.
@@ -89,13 +85,7 @@ mod tests {
     use super::*;
 
     fn job(due_ns: u64) -> Job {
-        Job {
-            due_ns,
-            number: 0,
-            step: 0,
-            tries: 0,
-            duplicate: false,
-        }
+        Job { due_ns, number: 0, step: 0, tries: 0, duplicate: false }
     }
 
     #[test]
@@ -104,11 +94,7 @@ mod tests {
         assert_eq!(queue.pop_due(5), Err(None));
         queue.push(job(20)).unwrap();
         queue.push(job(10)).unwrap();
-        assert_eq!(
-            queue.push(job(1)),
-            Err(job(1)),
-            "a full queue hands the job back"
-        );
+        assert_eq!(queue.push(job(1)), Err(job(1)), "a full queue hands the job back");
         assert_eq!(queue.pop_due(9), Err(Some(Duration::from_nanos(1))));
         assert_eq!(queue.pop_due(10), Ok(job(10)));
         assert_eq!(queue.pop_due(30), Ok(job(20)));

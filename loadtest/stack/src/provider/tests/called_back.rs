@@ -32,10 +32,7 @@ fn assert_signed(received: &Received) {
     let signature = twilio_signature(Options::AUTH_TOKEN, &received.url, &received.fields());
     assert_eq!(received.header("x-twilio-signature"), signature);
     let content_type = received.header("content-type");
-    assert_eq!(
-        content_type,
-        "application/x-www-form-urlencoded; charset=utf-8"
-    );
+    assert_eq!(content_type, "application/x-www-form-urlencoded; charset=utf-8");
 }
 
 async fn statuses<const N: usize>(receiver: &mut Receiver) -> [String; N] {
@@ -58,36 +55,20 @@ async fn sent_then_delivered_and_signed() {
         let received = receiver.next().await;
         assert_eq!(received.url, url);
         assert_signed(&received);
-        let fields = [
-            ("MessageSid", sid.as_str().unwrap()),
-            ("To", TO),
-            ("From", "+99900000001"),
-        ];
+        let fields = [("MessageSid", sid.as_str().unwrap()), ("To", TO), ("From", "+99900000001")];
         for (name, value) in fields {
             assert_eq!(received.field(name).as_deref(), Some(value));
         }
         assert_eq!(received.field("MessageStatus").as_deref(), Some(status));
-        assert_eq!(
-            received.field("AccountSid").as_deref(),
-            Some(Options::ACCOUNT_SID)
-        );
+        assert_eq!(received.field("AccountSid").as_deref(), Some(Options::ACCOUNT_SID));
         assert_eq!(received.field("ErrorCode"), None);
     }
     let state = fixture.wait_for(|state| state.callbacks.pending == 0).await;
-    assert_eq!(
-        (state.callbacks.acknowledged, state.callbacks.tries_failed),
-        (2, 0)
-    );
+    assert_eq!((state.callbacks.acknowledged, state.callbacks.tries_failed), (2, 0));
     let log = fixture.callback_log();
-    assert_eq!(
-        log.iter().map(|it| it.status.as_str()).collect::<Vec<_>>(),
-        ["sent", "delivered"]
-    );
+    assert_eq!(log.iter().map(|it| it.status.as_str()).collect::<Vec<_>>(), ["sent", "delivered"]);
     for entry in log {
-        assert_eq!(
-            (entry.seq, entry.tries, entry.http_status),
-            (1, 1, Some(204))
-        );
+        assert_eq!((entry.seq, entry.tries, entry.http_status), (1, 1, Some(204)));
         assert_eq!(entry.outcome, CallbackOutcome::Acknowledged);
         assert!(entry.due_ns <= entry.t_ns);
     }
@@ -99,11 +80,8 @@ async fn what_does_not_arrive_has_an_error_code() {
     let mut receiver = Receiver::start().await;
     for (failed, undelivered) in [(1.0, 0.0), (0.0, 1.0)] {
         let fixture = with(|options| {
-            options.fates = Fates {
-                failed_share: failed,
-                undelivered_share: undelivered,
-                ..at_once()
-            };
+            options.fates =
+                Fates { failed_share: failed, undelivered_share: undelivered, ..at_once() };
         })
         .await;
         text(&fixture.simulator, TO, "hello", &receiver.url("/cb")).await;
@@ -112,14 +90,7 @@ async fn what_does_not_arrive_has_an_error_code() {
         }
         let received = receiver.next().await;
         let status = received.field("MessageStatus").unwrap();
-        assert_eq!(
-            status,
-            if failed > 0.0 {
-                "failed"
-            } else {
-                "undelivered"
-            }
-        );
+        assert_eq!(status, if failed > 0.0 { "failed" } else { "undelivered" });
         assert!(received.field("ErrorCode").unwrap().starts_with("300"));
         fixture.wait_for(|state| state.callbacks.pending == 0).await;
     }
@@ -144,18 +115,8 @@ async fn duplicates() {
     statuses.sort();
     assert_eq!(statuses, ["delivered", "delivered", "sent", "sent"]);
     let state = fixture.wait_for(|state| state.callbacks.pending == 0).await;
-    assert_eq!(
-        (state.callbacks.duplicates, state.callbacks.acknowledged),
-        (2, 4)
-    );
-    assert_eq!(
-        fixture
-            .callback_log()
-            .iter()
-            .filter(|it| it.duplicate)
-            .count(),
-        2
-    );
+    assert_eq!((state.callbacks.duplicates, state.callbacks.acknowledged), (2, 4));
+    assert_eq!(fixture.callback_log().iter().filter(|it| it.duplicate).count(), 2);
 }
 
 #[tokio::test]
@@ -174,10 +135,7 @@ async fn tried_again_until_it_is_heard() {
     let statuses: [String; 3] = statuses(&mut receiver).await;
     assert_eq!(statuses, ["delivered", "delivered", "delivered"]);
     let state = fixture.wait_for(|state| state.callbacks.pending == 0).await;
-    assert_eq!(
-        (state.callbacks.acknowledged, state.callbacks.tries_failed),
-        (1, 2)
-    );
+    assert_eq!((state.callbacks.acknowledged, state.callbacks.tries_failed), (1, 2));
     assert_eq!(fixture.callback_log()[0].tries, 3);
 }
 
@@ -190,10 +148,7 @@ async fn given_up_after_the_last_try() {
     let fixture = with(|options| options.limits.callback_tries_max = 2).await;
     text(&fixture.simulator, TO, "hello", &closed).await;
     let state = fixture.wait_for(|state| state.callbacks.pending == 0).await;
-    assert_eq!(
-        (state.callbacks.given_up, state.callbacks.tries_failed),
-        (2, 4)
-    );
+    assert_eq!((state.callbacks.given_up, state.callbacks.tries_failed), (2, 4));
     for entry in fixture.callback_log() {
         assert_eq!((entry.outcome, entry.tries), (CallbackOutcome::GivenUp, 2));
         assert_eq!(entry.http_status, None);
@@ -205,9 +160,7 @@ async fn without_room_to_wait_it_is_given_up_at_once() {
     let mut receiver = Receiver::start().await;
     let fixture = with(|options| options.limits.callbacks_waiting_max = 0).await;
     text(&fixture.simulator, TO, "hello", &receiver.url("/cb")).await;
-    let state = fixture
-        .wait_for(|state| state.callbacks.given_up == 2)
-        .await;
+    let state = fixture.wait_for(|state| state.callbacks.given_up == 2).await;
     assert_eq!(state.callbacks.pending, 0);
     assert_eq!(fixture.callback_log()[0].tries, 0);
     assert!(receiver.is_empty());
@@ -237,10 +190,7 @@ async fn recipients_reply() {
         assert_eq!(reply.url, receiver.url("/inbound"));
         assert_eq!(reply.field("From").as_deref(), Some(TO));
         assert_eq!(reply.field("To").as_deref(), Some("+99900000001"));
-        assert_ne!(
-            reply.field("MessageSid").as_deref(),
-            sent.json["sid"].as_str()
-        );
+        assert_ne!(reply.field("MessageSid").as_deref(), sent.json["sid"].as_str());
         let body = reply.field("Body").unwrap();
         match kind {
             ReplyKind::Yes => assert_eq!(body.trim().to_lowercase(), "yes"),
@@ -259,22 +209,13 @@ async fn recipients_reply() {
 async fn an_accepted_text_without_an_answer_is_called_back_all_the_same() {
     let mut receiver = Receiver::start().await;
     let fixture = with(|options| {
-        options.faults = Faults {
-            accept_then_drop_share: 1.0,
-            ..Faults::none()
-        };
+        options.faults = Faults { accept_then_drop_share: 1.0, ..Faults::none() };
     })
     .await;
     let url = receiver.url("/cb");
-    let fields = [
-        ("To", TO),
-        ("From", "+99900000001"),
-        ("Body", "hello"),
-        ("StatusCallback", &url),
-    ];
-    send(&fixture.simulator, super::client::post(&fields))
-        .await
-        .unwrap_err();
+    let fields =
+        [("To", TO), ("From", "+99900000001"), ("Body", "hello"), ("StatusCallback", &url)];
+    send(&fixture.simulator, super::client::post(&fields)).await.unwrap_err();
     assert_eq!(statuses(&mut receiver).await, ["sent", "delivered"]);
 }
 
@@ -296,29 +237,18 @@ async fn the_webhook_has_signed_json_callbacks() {
     .await
     .unwrap();
     assert_eq!(sent.status, StatusCode::CREATED);
-    let key = aws_lc_rs::hmac::Key::new(
-        aws_lc_rs::hmac::HMAC_SHA256,
-        Options::WEBHOOK_SECRET.as_bytes(),
-    );
+    let key =
+        aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, Options::WEBHOOK_SECRET.as_bytes());
     for wanted in ["sent", "delivered", ""] {
         let received = receiver.next().await;
-        let tag = received
-            .header("x-punctual-signature")
-            .strip_prefix("sha256=")
-            .unwrap();
+        let tag = received.header("x-punctual-signature").strip_prefix("sha256=").unwrap();
         let tag = crate::provider::hex::bytes(tag).unwrap();
         aws_lc_rs::hmac::verify(&key, &received.body, &tag).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&received.body).unwrap();
         if wanted.is_empty() {
-            assert_eq!(
-                (&json["from"], &json["to"]),
-                (&TO.into(), &"+99900000001".into())
-            );
+            assert_eq!((&json["from"], &json["to"]), (&TO.into(), &"+99900000001".into()));
         } else {
-            assert_eq!(
-                (&json["id"], &json["status"]),
-                (&sent.json["id"], &wanted.into())
-            );
+            assert_eq!((&json["id"], &json["status"]), (&sent.json["id"], &wanted.into()));
         }
     }
 }

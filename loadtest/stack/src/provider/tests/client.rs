@@ -52,15 +52,9 @@ impl Client {
             let (head, body) = response.into_parts();
             let body = body.collect().await?.to_bytes();
             let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
-            Ok(Answered {
-                status: head.status,
-                headers: head.headers,
-                json,
-            })
+            Ok(Answered { status: head.status, headers: head.headers, json })
         };
-        timeout(PATIENCE, exchange)
-            .await
-            .expect("an answer or an end")
+        timeout(PATIENCE, exchange).await.expect("an answer or an end")
     }
 }
 

@@ -10,10 +10,7 @@ use super::client::{get, send, text};
 use crate::provider::{Faults, Latency, Options, Simulator, StartError, State, control};
 
 fn put(body: &str) -> Request<Full<Bytes>> {
-    Request::put("/control/faults")
-        .header("host", "x")
-        .body(Full::from(body.to_owned()))
-        .unwrap()
+    Request::put("/control/faults").header("host", "x").body(Full::from(body.to_owned())).unwrap()
 }
 
 #[tokio::test]
@@ -26,31 +23,16 @@ async fn faults_change_while_it_runs() {
     assert_eq!(answered.json["latency"], "uniform:1:2");
     let wanted = Faults {
         too_many_requests_share: 1.0,
-        latency: Latency::Uniform {
-            min_ms: 1.0,
-            max_ms: 2.0,
-        },
+        latency: Latency::Uniform { min_ms: 1.0, max_ms: 2.0 },
         ..Faults::none()
     };
     assert_eq!(simulator.faults(), wanted);
-    assert_eq!(
-        text(simulator, "+99912345678", "hello", "")
-            .await
-            .status
-            .as_u16(),
-        429
-    );
+    assert_eq!(text(simulator, "+99912345678", "hello", "").await.status.as_u16(), 429);
 
     let read = send(simulator, get("/control/faults")).await.unwrap();
     assert_eq!(serde_json::from_value::<Faults>(read.json).unwrap(), wanted);
     send(simulator, put("{}")).await.unwrap();
-    assert_eq!(
-        text(simulator, "+99912345678", "hello", "")
-            .await
-            .status
-            .as_u16(),
-        201
-    );
+    assert_eq!(text(simulator, "+99912345678", "hello", "").await.status.as_u16(), 201);
 
     let read = send(simulator, get("/control/state")).await.unwrap();
     let state: State = serde_json::from_value(read.json).unwrap();
@@ -73,9 +55,7 @@ async fn wrong_faults_change_nothing() {
         assert!(message.contains(part), "{message}");
     }
     assert_eq!(fixture.simulator.faults(), Faults::none());
-    let missing = send(&fixture.simulator, get("/control/other"))
-        .await
-        .unwrap();
+    let missing = send(&fixture.simulator, get("/control/other")).await.unwrap();
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
 }
 
@@ -85,13 +65,7 @@ async fn other_machines_control_nothing() {
     let engine = &fixture.simulator.engine;
     let put = |peer: &str| {
         let peer = peer.parse().unwrap();
-        control::answer(
-            engine,
-            peer,
-            &Method::PUT,
-            "/control/faults",
-            br#"{"hang_share":1}"#,
-        )
+        control::answer(engine, peer, &Method::PUT, "/control/faults", br#"{"hang_share":1}"#)
     };
     assert_eq!(put("192.0.2.1:1").status(), StatusCode::FORBIDDEN);
     assert_eq!(fixture.simulator.faults(), Faults::none());

@@ -43,11 +43,7 @@ async fn bare_request() -> Vec<u8> {
 
 #[tokio::test]
 async fn accept_then_drop() {
-    let fixture = with(Faults {
-        accept_then_drop_share: 1.0,
-        ..Faults::none()
-    })
-    .await;
+    let fixture = with(Faults { accept_then_drop_share: 1.0, ..Faults::none() }).await;
     let read = bare(&fixture).await;
     assert_eq!(read.unwrap(), 0, "the connection ends without a byte");
     let state = fixture.wait_for(|state| state.dropped == 1).await;
@@ -55,48 +51,26 @@ async fn accept_then_drop() {
     let [entry] = fixture.log().try_into().unwrap();
     assert_eq!(entry.fault, Some(Fault::AcceptThenDrop));
 
-    let found = send(
-        &fixture.simulator,
-        get(&format!("{MESSAGES}?To=%2B99912345678")),
-    )
-    .await;
-    assert_eq!(
-        found.unwrap().json["messages"][0]["sid"],
-        entry.sid.as_str()
-    );
+    let found = send(&fixture.simulator, get(&format!("{MESSAGES}?To=%2B99912345678"))).await;
+    assert_eq!(found.unwrap().json["messages"][0]["sid"], entry.sid.as_str());
 }
 
 #[tokio::test]
 async fn hang() {
-    let fixture = with(Faults {
-        hang_share: 1.0,
-        ..Faults::none()
-    })
-    .await;
-    let mut stream = TcpStream::connect(fixture.simulator.address())
-        .await
-        .unwrap();
+    let fixture = with(Faults { hang_share: 1.0, ..Faults::none() }).await;
+    let mut stream = TcpStream::connect(fixture.simulator.address()).await.unwrap();
     stream.write_all(&bare_request().await).await.unwrap();
     fixture.wait_for(|state| state.hanging == 1).await;
-    assert_eq!(
-        stream.try_read(&mut [0; 1]).unwrap_err().kind(),
-        ErrorKind::WouldBlock
-    );
+    assert_eq!(stream.try_read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock);
     drop(stream);
-    let state = fixture
-        .wait_for(|state| state.hanging == 0 && state.connections == 0)
-        .await;
+    let state = fixture.wait_for(|state| state.hanging == 0 && state.connections == 0).await;
     assert_eq!((state.hung, state.accepted), (1, 0));
     assert!(fixture.log().is_empty());
 }
 
 #[tokio::test]
 async fn reset() {
-    let fixture = with(Faults {
-        reset_share: 1.0,
-        ..Faults::none()
-    })
-    .await;
+    let fixture = with(Faults { reset_share: 1.0, ..Faults::none() }).await;
     let read = bare(&fixture).await;
     assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
     let state = fixture.wait_for(|state| state.reset == 1).await;
@@ -106,11 +80,7 @@ async fn reset() {
 
 #[tokio::test]
 async fn reset_before_anything_is_read() {
-    let fixture = with(Faults {
-        reset_connection_share: 1.0,
-        ..Faults::none()
-    })
-    .await;
+    let fixture = with(Faults { reset_connection_share: 1.0, ..Faults::none() }).await;
     let read = bare(&fixture).await;
     assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
     fixture.wait_for(|state| state.connections_reset == 1).await;
@@ -118,19 +88,9 @@ async fn reset_before_anything_is_read() {
 
 #[tokio::test]
 async fn server_errors() {
-    let fixture = with(Faults {
-        server_error_share: 1.0,
-        ..Faults::none()
-    })
-    .await;
+    let fixture = with(Faults { server_error_share: 1.0, ..Faults::none() }).await;
     for number in 0..20 {
-        let answered = text(
-            &fixture.simulator,
-            &format!("+999123456{number:02}"),
-            "hi",
-            "",
-        )
-        .await;
+        let answered = text(&fixture.simulator, &format!("+999123456{number:02}"), "hi", "").await;
         match answered.status.as_u16() {
             500 => assert_eq!(answered.json["code"], 20500),
             503 => {
@@ -141,38 +101,24 @@ async fn server_errors() {
         }
     }
     let state = fixture.simulator.state();
-    assert!(
-        state.answered_with(500) > 0 && state.answered_with(503) > 0,
-        "{state:?}"
-    );
+    assert!(state.answered_with(500) > 0 && state.answered_with(503) > 0, "{state:?}");
     assert_eq!((state.accepted, fixture.log().len()), (0, 0));
 }
 
 #[tokio::test]
 async fn too_many_requests() {
-    let faults = Faults {
-        too_many_requests_share: 1.0,
-        retry_after_seconds: 7,
-        ..Faults::none()
-    };
+    let faults = Faults { too_many_requests_share: 1.0, retry_after_seconds: 7, ..Faults::none() };
     let fixture = with(faults).await;
     let answered = text(&fixture.simulator, "+99912345678", "hello", "").await;
     assert_eq!(answered.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(
-        (&answered.json["code"], &answered.json["status"]),
-        (&20429.into(), &429.into())
-    );
+    assert_eq!((&answered.json["code"], &answered.json["status"]), (&20429.into(), &429.into()));
     assert_eq!(answered.headers["retry-after"], "7");
     assert!(fixture.log().is_empty());
 }
 
 #[tokio::test]
 async fn latency_comes_after_acceptance() {
-    let fixture = with(Faults {
-        latency: Latency::Constant { ms: 300.0 },
-        ..Faults::none()
-    })
-    .await;
+    let fixture = with(Faults { latency: Latency::Constant { ms: 300.0 }, ..Faults::none() }).await;
     let start = Instant::now();
     let answer = text(&fixture.simulator, "+99912345678", "hello", "");
     let (answered, ()) = tokio::join!(answer, async {
@@ -186,11 +132,7 @@ async fn latency_comes_after_acceptance() {
 
 #[tokio::test]
 async fn a_retry_can_succeed() {
-    let fixture = with(Faults {
-        server_error_share: 0.5,
-        ..Faults::none()
-    })
-    .await;
+    let fixture = with(Faults { server_error_share: 0.5, ..Faults::none() }).await;
     for number in 0..10 {
         let to = format!("+9991234567{number}");
         let mut attempts = 1;
@@ -218,11 +160,8 @@ async fn the_seed_decides_and_not_the_order() {
             numbers.reverse();
         }
         for number in numbers {
-            let fields = [
-                ("To", &*format!("+999123456{number:02}")),
-                ("From", FROM),
-                ("Body", "hello"),
-            ];
+            let fields =
+                [("To", &*format!("+999123456{number:02}")), ("From", FROM), ("Body", "hello")];
             let _dropped = send(&fixture.simulator, post(&fields)).await;
         }
         outcomes.push(by_recipient(fixture.log()));
@@ -232,7 +171,5 @@ async fn the_seed_decides_and_not_the_order() {
 }
 
 fn by_recipient(log: Vec<LogEntry>) -> BTreeMap<String, String> {
-    log.into_iter()
-        .map(|it| (it.to, format!("{:?} {:?}", it.fault, it.plan)))
-        .collect()
+    log.into_iter().map(|it| (it.to, format!("{:?} {:?}", it.fault, it.plan))).collect()
 }

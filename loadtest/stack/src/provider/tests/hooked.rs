@@ -14,24 +14,16 @@ fn message(key: &str, body: &str) -> Value {
 #[tokio::test]
 async fn a_key_is_accepted_once_and_answered_for_ever() {
     let fixture = Fixture::new().await;
-    let first = send(&fixture.simulator, hook(&message("m1", "hello")))
-        .await
-        .unwrap();
+    let first = send(&fixture.simulator, hook(&message("m1", "hello"))).await.unwrap();
     assert_eq!(first.status, StatusCode::CREATED);
     assert!(first.json["id"].as_str().unwrap().starts_with("WM"));
     for _ in 0..3 {
-        let again = send(&fixture.simulator, hook(&message("m1", "hello")))
-            .await
-            .unwrap();
+        let again = send(&fixture.simulator, hook(&message("m1", "hello"))).await.unwrap();
         assert_eq!((again.status, &again.json), (StatusCode::OK, &first.json));
     }
-    let other = send(&fixture.simulator, hook(&message("m2", "hello")))
-        .await
-        .unwrap();
+    let other = send(&fixture.simulator, hook(&message("m2", "hello"))).await.unwrap();
     assert_ne!(other.json["id"], first.json["id"]);
-    let reused = send(&fixture.simulator, hook(&message("m1", "good-bye")))
-        .await
-        .unwrap();
+    let reused = send(&fixture.simulator, hook(&message("m1", "good-bye"))).await.unwrap();
     assert_eq!(reused.status, StatusCode::CONFLICT);
 
     let log = fixture.log();
@@ -45,42 +37,28 @@ async fn a_key_is_accepted_once_and_answered_for_ever() {
     simulator.stop().await;
     let options = Options::new(folder.path().join("messages.jsonl"));
     let restarted = Simulator::start(options).await.unwrap();
-    let again = send(&restarted, hook(&message("m1", "hello")))
-        .await
-        .unwrap();
+    let again = send(&restarted, hook(&message("m1", "hello"))).await.unwrap();
     assert_eq!((again.status, &again.json), (StatusCode::OK, &first.json));
 }
 
 #[tokio::test]
 async fn a_dropped_answer_is_found_again_by_its_key() {
     let fixture = Fixture::with(|options| {
-        options.faults = Faults {
-            accept_then_drop_share: 1.0,
-            ..Faults::none()
-        };
+        options.faults = Faults { accept_then_drop_share: 1.0, ..Faults::none() };
     })
     .await;
-    send(&fixture.simulator, hook(&message("m1", "hello")))
-        .await
-        .unwrap_err();
+    send(&fixture.simulator, hook(&message("m1", "hello"))).await.unwrap_err();
     fixture.simulator.set_faults(Faults::none()).unwrap();
-    let again = send(&fixture.simulator, hook(&message("m1", "hello")))
-        .await
-        .unwrap();
+    let again = send(&fixture.simulator, hook(&message("m1", "hello"))).await.unwrap();
     let [entry] = fixture.log().try_into().unwrap();
-    assert_eq!(
-        (again.status, &again.json["id"]),
-        (StatusCode::OK, &entry.sid.into())
-    );
+    assert_eq!((again.status, &again.json["id"]), (StatusCode::OK, &entry.sid.into()));
 }
 
 #[tokio::test]
 async fn what_is_wrong_is_said() {
     let fixture = Fixture::new().await;
     let mut unsigned = hook(&message("m1", "hello"));
-    unsigned
-        .headers_mut()
-        .insert("x-punctual-signature", "sha256=00".parse().unwrap());
+    unsigned.headers_mut().insert("x-punctual-signature", "sha256=00".parse().unwrap());
     let answered = send(&fixture.simulator, unsigned).await.unwrap();
     assert_eq!(answered.status, StatusCode::UNAUTHORIZED);
     assert_eq!(answered.json["error"]["code"], "bad_signature");
@@ -89,10 +67,7 @@ async fn what_is_wrong_is_said() {
         (json!({"to": "+99912345678"}), "missing field"),
         (message("", "hello"), "idempotency_key: write 1 to 255"),
         (message("m1", ""), "body: write 1 to 1600"),
-        (
-            json!({"to": "1", "from": "+99900000001", "body": "x", "idempotency_key": "k"}),
-            "to:",
-        ),
+        (json!({"to": "1", "from": "+99900000001", "body": "x", "idempotency_key": "k"}), "to:"),
     ];
     for (body, part) in cases {
         let answered = send(&fixture.simulator, hook(&body)).await.unwrap();

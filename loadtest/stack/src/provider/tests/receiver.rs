@@ -53,9 +53,7 @@ impl Receiver {
 
     pub(super) async fn next(&mut self) -> Received {
         let received = timeout(PATIENCE, self.received.recv()).await;
-        received
-            .expect("a callback within reason")
-            .expect("the receiver lives")
+        received.expect("a callback within reason").expect("the receiver lives")
     }
 
     /// Nothing else has arrived.
@@ -72,17 +70,11 @@ impl Received {
     }
 
     pub(super) fn field(&self, name: &str) -> Option<String> {
-        self.fields()
-            .into_iter()
-            .find(|(it, _)| it == name)
-            .map(|(_, value)| value)
+        self.fields().into_iter().find(|(it, _)| it == name).map(|(_, value)| value)
     }
 
     pub(super) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map(|value| value.to_str().unwrap())
-            .unwrap_or_default()
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 }
 
@@ -104,11 +96,7 @@ async fn listen(
             async move {
                 let (head, body) = request.into_parts();
                 let body = body.collect().await.unwrap().to_bytes();
-                let received = Received {
-                    url,
-                    headers: head.headers,
-                    body,
-                };
+                let received = Received { url, headers: head.headers, body };
                 let mut response = Response::new(Full::<Bytes>::default());
                 *response.status_mut() = status(number).try_into().unwrap();
                 let _gone = sender.send(received);

@@ -29,30 +29,15 @@ async fn look_ups_and_numbers_go_on() {
     assert_eq!(simulator.stop().await.accepted, 1);
 
     let simulator = Simulator::start(options(&folder)).await.unwrap();
-    assert_eq!(
-        (simulator.state().messages, simulator.state().accepted),
-        (1, 0)
-    );
-    let found = send(&simulator, get(before.json["uri"].as_str().unwrap()))
-        .await
-        .unwrap();
+    assert_eq!((simulator.state().messages, simulator.state().accepted), (1, 0));
+    let found = send(&simulator, get(before.json["uri"].as_str().unwrap())).await.unwrap();
     assert_eq!(found.json["body"], "before");
     let again = text(&simulator, "+99912345678", "before", "").await;
     assert_ne!(again.json["sid"], before.json["sid"]);
-    let list = send(&simulator, get(&format!("{MESSAGES}?To=%2B99912345678")))
-        .await
-        .unwrap();
+    let list = send(&simulator, get(&format!("{MESSAGES}?To=%2B99912345678"))).await.unwrap();
     assert_eq!(list.json["messages"].as_array().unwrap().len(), 2);
-    let log: Vec<_> = read_log(simulator.log_path())
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    assert_eq!(
-        log.iter()
-            .map(|it| (it.seq, it.attempt))
-            .collect::<Vec<_>>(),
-        [(1, 1), (2, 2)]
-    );
+    let log: Vec<_> = read_log(simulator.log_path()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(log.iter().map(|it| (it.seq, it.attempt)).collect::<Vec<_>>(), [(1, 1), (2, 2)]);
     assert!(log[0].t_ns < log[1].t_ns);
 }
 
@@ -64,10 +49,7 @@ async fn a_torn_last_line_was_never_answered_and_goes() {
     let path = simulator.log_path().to_owned();
     drop(simulator);
     let whole = std::fs::read(&path).unwrap();
-    let mut file = std::fs::OpenOptions::new()
-        .append(true)
-        .open(&path)
-        .unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(&whole[..whole.len() / 2]).unwrap();
     assert_eq!(read_log(&path).unwrap().map(Result::unwrap).count(), 1);
 
@@ -75,10 +57,7 @@ async fn a_torn_last_line_was_never_answered_and_goes() {
     assert_eq!(std::fs::read(&path).unwrap(), whole);
     text(&simulator, "+99912345678", "next", "").await;
     let log: Vec<_> = read_log(&path).unwrap().map(Result::unwrap).collect();
-    assert_eq!(
-        log.iter().map(|it| it.body.as_str()).collect::<Vec<_>>(),
-        ["whole", "next"]
-    );
+    assert_eq!(log.iter().map(|it| it.body.as_str()).collect::<Vec<_>>(), ["whole", "next"]);
 }
 
 #[tokio::test]
@@ -92,49 +71,25 @@ async fn callbacks_that_were_still_to_come_come() {
         };
     })
     .await;
-    text(
-        &fixture.simulator,
-        "+99912345678",
-        "hello",
-        &receiver.url("/cb"),
-    )
-    .await;
-    assert_eq!(
-        receiver.next().await.field("MessageStatus").as_deref(),
-        Some("sent")
-    );
-    fixture
-        .wait_for(|state| state.callbacks.acknowledged == 1)
-        .await;
+    text(&fixture.simulator, "+99912345678", "hello", &receiver.url("/cb")).await;
+    assert_eq!(receiver.next().await.field("MessageStatus").as_deref(), Some("sent"));
+    fixture.wait_for(|state| state.callbacks.acknowledged == 1).await;
     let Fixture { simulator, folder } = fixture;
     drop(simulator);
 
     let mut options = options(&folder);
     options.fates.final_delay = Latency::NONE;
     let simulator = Simulator::start(options).await.unwrap();
-    assert_eq!(
-        receiver.next().await.field("MessageStatus").as_deref(),
-        Some("delivered")
-    );
-    simulator
-        .wait_for(|state| state.callbacks.pending == 0)
-        .await;
-    assert!(
-        receiver.is_empty(),
-        "what was acknowledged isn't sent again"
-    );
+    assert_eq!(receiver.next().await.field("MessageStatus").as_deref(), Some("delivered"));
+    simulator.wait_for(|state| state.callbacks.pending == 0).await;
+    assert!(receiver.is_empty(), "what was acknowledged isn't sent again");
 }
 
 #[tokio::test]
 async fn two_simulators_never_share_a_log() {
     let fixture = Fixture::new().await;
-    let error = Simulator::start(options(&fixture.folder))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, StartError::Log(LogError::InUse(_))),
-        "{error}"
-    );
+    let error = Simulator::start(options(&fixture.folder)).await.unwrap_err();
+    assert!(matches!(error, StartError::Log(LogError::InUse(_))), "{error}");
 }
 
 /// Not a test of its own: the process that the next test kills.
@@ -152,11 +107,7 @@ async fn child() {
 async fn nothing_that_was_answered_is_lost_by_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "provider::tests::restarted::child",
-            "--exact",
-            "--nocapture",
-        ])
+        .args(["provider::tests::restarted::child", "--exact", "--nocapture"])
         .env(CHILD_LOG, log(&folder))
         .stdout(Stdio::piped())
         .spawn()
@@ -164,23 +115,13 @@ async fn nothing_that_was_answered_is_lost_by_kill_9() {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let address: SocketAddr = lines
         .map(Result::unwrap)
-        .find_map(|line| {
-            line.strip_prefix("listening on ")
-                .map(|it| it.parse().unwrap())
-        })
+        .find_map(|line| line.strip_prefix("listening on ").map(|it| it.parse().unwrap()))
         .unwrap();
 
     let answered = Arc::new(Mutex::new(HashMap::new()));
     let (enough, mut wait) = tokio::sync::watch::channel(0);
     let senders: Vec<_> = (0..8)
-        .map(|lane| {
-            tokio::spawn(keep_sending(
-                lane,
-                address,
-                answered.clone(),
-                enough.clone(),
-            ))
-        })
+        .map(|lane| tokio::spawn(keep_sending(lane, address, answered.clone(), enough.clone())))
         .collect();
     let waited = tokio::time::timeout(PATIENCE, wait.wait_for(|count| *count >= 500)).await;
     waited.unwrap().unwrap();
@@ -204,10 +145,7 @@ async fn nothing_that_was_answered_is_lost_by_kill_9() {
     let (sid, body) = answered.iter().next().unwrap();
     let uri = format!("{}/{sid}.json", MESSAGES.strip_suffix(".json").unwrap());
     let found = send(&simulator, get(&uri)).await.unwrap();
-    assert_eq!(
-        (found.status, found.json["body"].as_str()),
-        (StatusCode::OK, Some(body.as_str()))
-    );
+    assert_eq!((found.status, found.json["body"].as_str()), (StatusCode::OK, Some(body.as_str())));
 }
 
 /// Sends texts until the other end is gone, and remembers what was answered.
@@ -222,11 +160,7 @@ async fn keep_sending(
     tokio::spawn(connection);
     for number in 0.. {
         let body = format!("text {number} of {lane}");
-        let request = post(&[
-            ("To", "+99912345678"),
-            ("From", "+99900000001"),
-            ("Body", &body),
-        ]);
+        let request = post(&[("To", "+99912345678"), ("From", "+99900000001"), ("Body", &body)]);
         let Ok(response) = sender.send_request(request).await else {
             return;
         };
@@ -234,10 +168,7 @@ async fn keep_sending(
             return;
         };
         let json: serde_json::Value = serde_json::from_slice(&collected.to_bytes()).unwrap();
-        answered
-            .lock()
-            .unwrap()
-            .insert(json["sid"].as_str().unwrap().to_owned(), body);
+        answered.lock().unwrap().insert(json["sid"].as_str().unwrap().to_owned(), body);
         count.send_modify(|count| *count += 1);
     }
 }

@@ -27,19 +27,14 @@ async fn the_answer_to_a_client_library() {
         body.len(),
         authorization(),
     );
-    let mut stream = TcpStream::connect(fixture.simulator.address())
-        .await
-        .unwrap();
+    let mut stream = TcpStream::connect(fixture.simulator.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = vec![0; 8192];
     let length = stream.read(&mut answer).await.unwrap();
     let answer = std::str::from_utf8(&answer[..length]).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 201 Created\r\n"), "{head}");
-    assert!(
-        head.contains("content-type: application/json; charset=utf-8"),
-        "{head}"
-    );
+    assert!(head.contains("content-type: application/json; charset=utf-8"), "{head}");
 
     let mut resource: Value = serde_json::from_str(body).unwrap();
     let sid = resource["sid"].as_str().unwrap().to_owned();
@@ -48,10 +43,7 @@ async fn the_answer_to_a_client_library() {
         let date = resource[field].as_str().unwrap();
         assert!(date.ends_with(" +0000"), "{date}");
         let parsed = jiff::fmt::rfc2822::parse(date).unwrap().timestamp();
-        assert!(
-            Timestamp::now().duration_since(parsed).as_secs() < 60,
-            "{date}"
-        );
+        assert!(Timestamp::now().duration_since(parsed).as_secs() < 60, "{date}");
         resource[field] = "(RFC 2822)".into();
     }
     let shown = serde_json::to_string_pretty(&resource)
@@ -86,14 +78,8 @@ async fn the_answer_to_a_client_library() {
     .assert_eq(&shown);
 
     let [entry] = fixture.log().try_into().unwrap();
-    assert_eq!(
-        (entry.seq, entry.sid.as_str(), entry.attempt),
-        (1, sid.as_str(), 1)
-    );
-    assert_eq!(
-        (entry.to.as_str(), entry.from.as_deref()),
-        ("+99912345678", Some(FROM))
-    );
+    assert_eq!((entry.seq, entry.sid.as_str(), entry.attempt), (1, sid.as_str(), 1));
+    assert_eq!((entry.to.as_str(), entry.from.as_deref()), ("+99912345678", Some(FROM)));
     assert_eq!(entry.body, "Hello & grüße");
     assert_eq!(entry.callback.as_deref(), Some("http://127.0.0.1:9/cb/1"));
     assert_eq!(entry.fault, None);
@@ -104,21 +90,14 @@ async fn the_answer_to_a_client_library() {
 async fn a_messaging_service_in_place_of_a_sender() {
     let fixture = Fixture::new().await;
     let service = "MG0123456789abcdef0123456789abcdef";
-    let fields = [
-        ("To", "+99912345678"),
-        ("MessagingServiceSid", service),
-        ("Body", "hello"),
-    ];
+    let fields = [("To", "+99912345678"), ("MessagingServiceSid", service), ("Body", "hello")];
     let answered = send(&fixture.simulator, post(&fields)).await.unwrap();
     assert_eq!(answered.status, StatusCode::CREATED);
     assert_eq!(answered.json["status"], "accepted");
     assert_eq!(answered.json["from"], Value::Null);
     assert_eq!(answered.json["num_segments"], "0");
     assert_eq!(answered.json["messaging_service_sid"], service);
-    assert_eq!(
-        fixture.log()[0].messaging_service_sid.as_deref(),
-        Some(service)
-    );
+    assert_eq!(fixture.log()[0].messaging_service_sid.as_deref(), Some(service));
 }
 
 #[tokio::test]
@@ -136,10 +115,7 @@ async fn what_is_wrong_with_a_request_is_said_in_twilios_codes() {
         (&[to, ("MessagingServiceSid", "MG1"), body], 21701),
         (&[to, from], 21602),
         (&[to, from, ("Body", &long)], 21617),
-        (
-            &[to, from, body, ("StatusCallback", "http://192.0.2.1/cb")],
-            21609,
-        ),
+        (&[to, from, body, ("StatusCallback", "http://192.0.2.1/cb")], 21609),
         (&[to, from, body, ("StatusCallback", "nonsense")], 21609),
     ];
     for (fields, code) in cases {
@@ -160,18 +136,11 @@ async fn who_is_not_the_account_is_sent_away() {
     let fixture = Fixture::new().await;
     for wrong in ["", "Basic bm86Ym9keQ=="] {
         let mut request = get(MESSAGES);
-        request
-            .headers_mut()
-            .insert("authorization", wrong.parse().unwrap());
+        request.headers_mut().insert("authorization", wrong.parse().unwrap());
         let answered = send(&fixture.simulator, request).await.unwrap();
         assert_eq!(answered.status, StatusCode::UNAUTHORIZED);
         assert_eq!(answered.json["code"], 20003);
-        assert!(
-            answered.headers["www-authenticate"]
-                .to_str()
-                .unwrap()
-                .starts_with("Basic")
-        );
+        assert!(answered.headers["www-authenticate"].to_str().unwrap().starts_with("Basic"));
     }
     let missing = [
         "/2010-04-01/Accounts/AC00000000000000000000000000000998/Messages.json",
@@ -180,18 +149,12 @@ async fn who_is_not_the_account_is_sent_away() {
     ];
     for path in missing {
         let answered = send(&fixture.simulator, get(path)).await.unwrap();
-        assert_eq!(
-            (answered.status.as_u16(), &answered.json["code"]),
-            (404, &20404.into())
-        );
+        assert_eq!((answered.status.as_u16(), &answered.json["code"]), (404, &20404.into()));
     }
     let mut request = post(&[]);
     *request.method_mut() = http::Method::DELETE;
     let answered = send(&fixture.simulator, request).await.unwrap();
-    assert_eq!(
-        (answered.status.as_u16(), &answered.json["code"]),
-        (405, &20004.into())
-    );
+    assert_eq!((answered.status.as_u16(), &answered.json["code"]), (405, &20004.into()));
 }
 
 #[tokio::test]
@@ -201,10 +164,7 @@ async fn one_connection_serves_many_requests() {
     for number in 0..20 {
         let to = format!("+999123400{number:02}");
         let fields = [("To", to.as_str()), ("From", FROM), ("Body", "hello")];
-        assert_eq!(
-            client.send(post(&fields)).await.unwrap().status,
-            StatusCode::CREATED
-        );
+        assert_eq!(client.send(post(&fields)).await.unwrap().status, StatusCode::CREATED);
     }
     assert_eq!(fixture.simulator.state().connections, 1);
     assert_eq!(fixture.simulator.state().accepted, 20);
@@ -223,10 +183,7 @@ async fn everything_is_bounded() {
         .header("authorization", authorization())
         .body(Full::from("a".repeat(64 * 1024 + 1)))
         .unwrap();
-    assert_eq!(
-        send(simulator, large).await.unwrap().status,
-        StatusCode::PAYLOAD_TOO_LARGE
-    );
+    assert_eq!(send(simulator, large).await.unwrap().status, StatusCode::PAYLOAD_TOO_LARGE);
 
     for (number, status) in [201, 201, 503].into_iter().enumerate() {
         let answered = text(simulator, &format!("+9991234567{number}"), "hello", "").await;

@@ -89,42 +89,30 @@ impl TwilioError {
                 let message = format!("The requested resource {path} was not found");
                 (StatusCode::NOT_FOUND, 20404, message)
             }
-            Self::MethodNotAllowed => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                20004,
-                "Method not allowed".into(),
-            ),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, 20004, "Method not allowed".into())
+            }
             Self::Field(field) => {
                 let (code, message) = field.parts();
                 (StatusCode::BAD_REQUEST, code, message)
             }
-            Self::Parameter(name) => (
-                StatusCode::BAD_REQUEST,
-                20001,
-                format!("Invalid parameter: {name}"),
-            ),
+            Self::Parameter(name) => {
+                (StatusCode::BAD_REQUEST, 20001, format!("Invalid parameter: {name}"))
+            }
             // Twilio's gateway answers these two without a code of its own.
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                413,
-                "Request entity too large".into(),
-            ),
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, 413, "Request entity too large".into())
+            }
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, 408, "Request timeout".into()),
-            Self::TooManyRequests(_) => (
-                StatusCode::TOO_MANY_REQUESTS,
-                20429,
-                "Too Many Requests".into(),
-            ),
-            Self::Internal => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                20500,
-                "Internal Server Error".into(),
-            ),
-            Self::Unavailable(_) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                20503,
-                "Service Unavailable".into(),
-            ),
+            Self::TooManyRequests(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, 20429, "Too Many Requests".into())
+            }
+            Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, 20500, "Internal Server Error".into())
+            }
+            Self::Unavailable(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, 20503, "Service Unavailable".into())
+            }
         }
     }
 }
@@ -135,19 +123,16 @@ impl FieldError {
             Self::ToMissing => (21604, "A 'To' phone number is required.".into()),
             Self::ToInvalid(to) => (21211, format!("Invalid 'To' Phone Number: {to}")),
             Self::FromMissing => (21603, "A 'From' phone number is required.".into()),
-            Self::FromInvalid(from) => (
-                21212,
-                format!("The 'From' number {from} is not a valid phone number."),
-            ),
-            Self::MessagingServiceInvalid(sid) => (
-                21701,
-                format!("The Messaging Service {sid} does not exist."),
-            ),
+            Self::FromInvalid(from) => {
+                (21212, format!("The 'From' number {from} is not a valid phone number."))
+            }
+            Self::MessagingServiceInvalid(sid) => {
+                (21701, format!("The Messaging Service {sid} does not exist."))
+            }
             Self::BodyMissing => (21602, "Message body is required.".into()),
-            Self::BodyTooLong => (
-                21617,
-                "The concatenated message body exceeds the 1600 character limit".into(),
-            ),
+            Self::BodyTooLong => {
+                (21617, "The concatenated message body exceeds the 1600 character limit".into())
+            }
             Self::CallbackInvalid(why) => (21609, format!("The StatusCallback URL {why}")),
         }
     }

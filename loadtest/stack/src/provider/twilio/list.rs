@@ -68,9 +68,7 @@ pub(crate) fn answer(engine: &Engine, query: &str) -> Result<Answer, TwilioError
         .collect();
     let start = query.page * query.page_size;
     let last = found.last().map(|(_, entry)| entry.sid.as_str());
-    let next = last
-        .filter(|_| more)
-        .map(|sid| query.uri(account, query.page + 1, Some(sid)));
+    let next = last.filter(|_| more).map(|sid| query.uri(account, query.page + 1, Some(sid)));
     let page = Page {
         end: (start + messages.len()).saturating_sub(1),
         first_page_uri: query.uri(account, 0, None),
@@ -212,12 +210,7 @@ fn instant(text: &str, side: Side) -> Option<i64> {
 }
 
 fn midnight(date: Date) -> Option<i64> {
-    Some(
-        date.to_zoned(TimeZone::UTC)
-            .ok()?
-            .timestamp()
-            .as_millisecond(),
-    )
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
 #[cfg(test)]
@@ -238,10 +231,7 @@ mod tests {
         assert_eq!(span("DateSent>=1970-01-02"), (DAY_MS, i64::MAX));
         assert_eq!(span("DateSent%3E=1970-01-01T00:00:01Z"), (1_000, i64::MAX));
         assert_eq!(span("DateSent<=1970-01-02"), (i64::MIN, 2 * DAY_MS));
-        assert_eq!(
-            span("DateSent>=1970-01-02&DateSent<=1970-01-02"),
-            (DAY_MS, 2 * DAY_MS)
-        );
+        assert_eq!(span("DateSent>=1970-01-02&DateSent<=1970-01-02"), (DAY_MS, 2 * DAY_MS));
     }
 
     #[test]
@@ -251,10 +241,7 @@ mod tests {
             ("PageSize=many", "PageSize"),
             ("PageToken=1", "PageToken"),
         ] {
-            assert_eq!(
-                Query::parse(query).unwrap_err(),
-                TwilioError::Parameter(name.into())
-            );
+            assert_eq!(Query::parse(query).unwrap_err(), TwilioError::Parameter(name.into()));
         }
     }
 }

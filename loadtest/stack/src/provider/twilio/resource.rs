@@ -56,14 +56,7 @@ pub(crate) struct Fresh<'a> {
 impl<'a> Resource<'a> {
     /// A text that was just accepted.
     pub(crate) fn fresh(account_sid: &'a str, message: Fresh<'a>) -> Self {
-        let Fresh {
-            sid,
-            to,
-            from,
-            messaging_service_sid,
-            body,
-            accepted,
-        } = message;
+        let Fresh { sid, to, from, messaging_service_sid, body, accepted } = message;
         let date = rfc2822(accepted);
         let base = format!("/2010-04-01/Accounts/{account_sid}/Messages/{sid}");
         // A messaging service chooses its sender later, and with it the encoding.
@@ -86,9 +79,7 @@ impl<'a> Resource<'a> {
             price_unit: "USD",
             sid,
             status: if by_service { "accepted" } else { "queued" },
-            subresource_uris: Subresources {
-                media: format!("{base}/Media.json"),
-            },
+            subresource_uris: Subresources { media: format!("{base}/Media.json") },
             to,
             uri: format!("{base}.json"),
         }
@@ -118,11 +109,7 @@ impl<'a> Resource<'a> {
         if status == "queued" {
             return fresh;
         }
-        let error = if status == plan.fate.status() {
-            plan.fate.error(key)
-        } else {
-            None
-        };
+        let error = if status == plan.fate.status() { plan.fate.error(key) } else { None };
         Self {
             num_segments: segments::count(&entry.body).to_string(),
             date_sent: Some(rfc2822(entry.real)),

@@ -1,0 +1,20 @@
+//! The engine: sends a schedule of requests at their intended instants, whatever the service does,
+//! and keeps the books. An open model: a slow answer never delays the next request's intended
+//! start, and a request that leaves late is charged for it. Late, never dropped.
+//!
+//! Belongs here: pacing, sending, accounting; nothing of it knows what a reminder is. Never here:
+//! what is sent and what a good answer looks like (`replay`), verdicts (`report`).
+
+pub mod attack;
+pub mod connection;
+pub mod ledger;
+pub mod pacer;
+pub mod source;
+pub mod windows;
+pub mod worker;
+
+pub use attack::{Attack, EngineError};
+pub use connection::Connection;
+pub use ledger::{Ledger, Row};
+pub use source::{Answer, Label, Outgoing, Source, Verdict};
+pub use windows::Window;

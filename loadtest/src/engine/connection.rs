@@ -1,0 +1,160 @@
+//! One HTTP/1.1 connection to the service, opened when needed and opened again after it broke.
+//!
+//! Belongs here: bytes out, bytes in, and when each happened. Never here: trying again (`worker`,
+//! `replay::import`), meaning.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::source::{Answer, Outgoing};
+
+/// Largest answer read: a page of 500 messages is about 300 kB; eight times that is a fault.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Why there is no answer. Each names a row of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum Broken {
+    /// No connection was made, so nothing was sent.
+    #[error("no connection")]
+    Connect,
+    /// The connection broke before the whole answer had come.
+    #[error("connection broke")]
+    Exchange,
+    /// The answer did not come in time.
+    #[error("no answer in time")]
+    Timeout,
+}
+
+impl Broken {
+    /// The row of the report.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "no connection",
+            Self::Exchange => "connection broke",
+            Self::Timeout => "no answer in time",
+        }
+    }
+}
+
+/// Something that carries one request at a time.
+pub trait Transport: Send {
+    /// Sends a request and waits for the last byte of its answer.
+    fn exchange(
+        &mut self,
+        request: &Outgoing,
+    ) -> impl Future<Output = Result<Answer, Broken>> + Send;
+}
+
+/// A connection to one address.
+#[derive(Debug)]
+pub struct Connection {
+    address: String,
+    deadline: Duration,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Connection {
+    /// A connection to `host:port` that is opened with its first request. Each exchange, with
+    /// connecting, ends within `deadline`.
+    #[must_use]
+    pub fn new(address: String, deadline: Duration) -> Self {
+        Self { address, deadline, sender: None }
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Opens the connection unless it is open.
+    ///
+    /// # Errors
+    /// When nothing listens there, or does not answer in time.
+    pub async fn open(&mut self) -> Result<(), Broken> {
+        let deadline = self.deadline;
+        match timeout(deadline, self.sender()).await {
+            Ok(Ok(sender)) => {
+                self.sender = Some(sender);
+                Ok(())
+            }
+            Ok(Err(broken)) => Err(broken),
+            Err(_) => Err(Broken::Connect),
+        }
+    }
+
+    /// The open connection, or a new one.
+    async fn sender(&mut self) -> Result<SendRequest<Full<Bytes>>, Broken> {
+        if let Some(mut sender) = self.sender.take()
+            && sender.ready().await.is_ok()
+        {
+            return Ok(sender);
+        }
+        let stream = TcpStream::connect(&self.address).await.map_err(|_| Broken::Connect)?;
+        stream.set_nodelay(true).map_err(|_| Broken::Connect)?;
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|_| Broken::Connect)?;
+        // Ends by itself when the sender is dropped or the other side closes.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    async fn send(&mut self, request: &Outgoing) -> Result<Answer, Broken> {
+        let mut sender = self.sender().await?;
+        let request = assemble(request, &self.address);
+        let response = sender.send_request(request).await.map_err(|_| Broken::Exchange)?;
+        let answer = read(response).await?;
+        self.sender = Some(sender);
+        Ok(answer)
+    }
+}
+
+impl Transport for Connection {
+    async fn exchange(&mut self, request: &Outgoing) -> Result<Answer, Broken> {
+        // A connection is put back only after a whole answer: what was given up is never reused.
+        match timeout(self.deadline, self.send(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(Broken::Timeout),
+        }
+    }
+}
+
+fn assemble(request: &Outgoing, address: &str) -> Request<Full<Bytes>> {
+    let mut builder = Request::builder()
+        .method(request.method.clone())
+        .uri(request.path.as_str())
+        .header(HOST, address);
+    if let Some(authorization) = &request.authorization {
+        builder = builder.header(AUTHORIZATION, authorization);
+    }
+    if let Some(content_type) = request.content_type {
+        builder = builder.header(CONTENT_TYPE, content_type);
+    }
+    builder
+        .body(Full::new(request.body.clone()))
+        .expect("paths are made of identifiers that need no escaping")
+}
+
+async fn read(response: Response<Incoming>) -> Result<Answer, Broken> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+    let body = body.map_err(|_| Broken::Exchange)?.to_bytes();
+    let text = |name| head.headers.get(name).and_then(|v: &http::HeaderValue| v.to_str().ok());
+    Ok(Answer {
+        status: head.status.as_u16(),
+        retry_after_seconds: text(RETRY_AFTER).and_then(|v| v.parse().ok()),
+        content_type: text(CONTENT_TYPE).map(str::to_owned),
+        body,
+        ended: Instant::now(),
+    })
+}

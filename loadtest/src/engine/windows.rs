@@ -1,0 +1,87 @@
+//! The run second by second: what the charts show.
+//!
+//! Never here: verdicts; they come from whole distributions, not from windows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
+
+use super::ledger::Ledger;
+
+/// One kind of request within a window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct WindowRow {
+    /// Requests that ended.
+    pub count: u64,
+    /// Those within their objective.
+    pub good: u64,
+    /// Median response in seconds.
+    pub p50_seconds: f64,
+    /// 99th percentile of the response in seconds.
+    pub p99_seconds: f64,
+    /// Longest response in seconds.
+    pub max_seconds: f64,
+}
+
+/// A window of one second.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Window {
+    /// Seconds since the start at which it closed.
+    pub at_seconds: f64,
+    /// One row for each kind of request.
+    pub rows: Vec<WindowRow>,
+}
+
+/// Closes a window every second from `start` until told to stop.
+pub async fn collect(ledger: Arc<Ledger>, start: Instant, stop: CancellationToken) -> Vec<Window> {
+    let second = Duration::from_secs(1);
+    let mut ticks = interval_at(start + second, second);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut windows = Vec::new();
+    loop {
+        let last = tokio::select! {
+            _ = ticks.tick() => false,
+            () = stop.cancelled() => true,
+        };
+        let rows = ledger.close_window();
+        windows.push(Window { at_seconds: start.elapsed().as_secs_f64(), rows });
+        if last {
+            return windows;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ledger::{Ending, Times};
+    use crate::engine::source::Label;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_windows_add_up_to_the_run() {
+        let label = Label {
+            name: "x",
+            method: "GET",
+            objective: Duration::from_secs(1),
+            share: 0.99,
+            critical: false,
+        };
+        let ledger = Arc::new(Ledger::new(&[label]));
+        let start = Instant::now();
+        let stop = CancellationToken::new();
+        let windows = tokio::spawn(collect(ledger.clone(), start, stop.clone()));
+        for _ in 0..25 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let now = Instant::now();
+            let times = Times { intended: now, sent: Some(now), ended: now, again: 0 };
+            ledger.record(0, &times, Ending::Good);
+        }
+        stop.cancel();
+        let windows = windows.await.expect("the collector does not panic");
+        assert_eq!(windows.len(), 3);
+        assert_eq!(windows.iter().map(|w| w.rows[0].count).sum::<u64>(), 25);
+    }
+}

@@ -1,0 +1,169 @@
+//! What one user does: takes the next request of the shared schedule, waits for its time, sends it
+//! and books it. Users share one cursor, so a user that waits for a slow answer holds up nobody;
+//! when all are held up, requests leave late and are charged for it.
+//!
+//! Never here: goose (`attack`) or sockets (`connection`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{Broken, Transport};
+use super::ledger::{Ending, Ledger, Times};
+use super::pacer::Pacer;
+use super::source::{Outgoing, Source, Verdict};
+
+/// A request is given up this long after its first sending, however often it may be sent again.
+const GIVE_UP: Duration = Duration::from_secs(30);
+/// Wait before sending again after a broken connection.
+const BROKEN_WAIT: Duration = Duration::from_millis(100);
+
+/// What all users of a run share.
+#[derive(Debug)]
+pub struct Shared<S> {
+    /// The schedule.
+    pub source: Arc<S>,
+    /// The books.
+    pub ledger: Arc<Ledger>,
+    /// How to wait.
+    pub pacer: Pacer,
+    /// Ends the run early.
+    pub stop: CancellationToken,
+    cursor: AtomicUsize,
+}
+
+/// One booked request, as goose is told of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Booked {
+    /// Its label.
+    pub label: usize,
+    /// From the intended start to the end.
+    pub response: Duration,
+    /// The status, where there was an answer.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// Somebody besides the ledger who wants to know of every request.
+pub trait Witness: Send {
+    /// Takes note.
+    fn booked(&mut self, booked: Booked) -> impl Future<Output = ()> + Send;
+}
+
+impl<S: Source> Shared<S> {
+    /// A run over a schedule, nothing of it sent.
+    #[must_use]
+    pub fn new(source: Arc<S>, stop: CancellationToken) -> Self {
+        let ledger = Arc::new(Ledger::new(source.labels()));
+        Self { source, ledger, pacer: Pacer::default(), stop, cursor: AtomicUsize::new(0) }
+    }
+
+    /// How many requests users have taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.cursor.load(Ordering::Relaxed).min(self.source.len())
+    }
+
+    /// Works until the schedule is done or the run is stopped.
+    pub async fn work(
+        &self,
+        start: Instant,
+        transport: &mut impl Transport,
+        witness: &mut impl Witness,
+    ) {
+        loop {
+            let index = self.cursor.fetch_add(1, Ordering::Relaxed);
+            if index >= self.source.len() {
+                return;
+            }
+            let intended = self.source.intended(index);
+            tokio::select! {
+                biased;
+                // One whose time has not come when the run is stopped was never due.
+                () = self.stop.cancelled() => return self.close_one(index, start + intended),
+                _ = self.pacer.wait(start, intended) => {}
+            }
+            let booked = self.one(index, start + intended, transport).await;
+            witness.booked(booked).await;
+        }
+    }
+
+    /// Sends one request until it has its answer, and books it.
+    async fn one(&self, index: usize, intended: Instant, transport: &mut impl Transport) -> Booked {
+        let request = self.source.request(index);
+        let sent = Instant::now();
+        let mut status = None;
+        let mut again = 0;
+        let ending = loop {
+            let verdict = tokio::select! {
+                biased;
+                verdict = self.ask(index, &request, transport, &mut status) => verdict,
+                () = self.stop.cancelled() => break Ending::Unanswered,
+            };
+            match verdict {
+                Verdict::Good => break Ending::Good,
+                Verdict::Bad(reason) => break Ending::Failed(reason),
+                Verdict::Again(wait) if sent.elapsed() + wait < GIVE_UP => {
+                    again += 1;
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = self.stop.cancelled() => break Ending::Unanswered,
+                    }
+                }
+                Verdict::Again(_) => break Ending::Failed("given up"),
+            }
+        };
+        let ended = Instant::now();
+        let times = Times { intended, sent: Some(sent), ended, again };
+        self.ledger.record(request.label, &times, ending);
+        let response = ended.saturating_duration_since(intended);
+        Booked { label: request.label, response, status, ending }
+    }
+
+    async fn ask(
+        &self,
+        index: usize,
+        request: &Outgoing,
+        transport: &mut impl Transport,
+        status: &mut Option<u16>,
+    ) -> Verdict {
+        match transport.exchange(request).await {
+            Ok(answer) => {
+                *status = Some(answer.status);
+                self.source.answered(index, &answer)
+            }
+            // Every request of a replay may be repeated: writes carry a version, reads change
+            // nothing. So a broken connection costs time, not truth.
+            Err(Broken::Connect | Broken::Exchange) => Verdict::Again(BROKEN_WAIT),
+            Err(Broken::Timeout) => Verdict::Bad(Broken::Timeout.name()),
+        }
+    }
+
+    /// Books a request that was taken and not sent, if it was due.
+    fn close_one(&self, index: usize, intended: Instant) {
+        let now = Instant::now();
+        if intended <= now {
+            let times = Times { intended, sent: None, ended: now, again: 0 };
+            self.ledger.record(self.source.label(index), &times, Ending::Unsent);
+        }
+    }
+
+    /// Books what was due and never taken. To be called once, when no user works any more.
+    pub fn close(&self, start: Instant) {
+        for index in self.taken()..self.source.len() {
+            let intended = start + self.source.intended(index);
+            if intended > Instant::now() {
+                return;
+            }
+            self.close_one(index, intended);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

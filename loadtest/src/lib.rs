@@ -1,1 +1,23 @@
-//! x
+//! The load harness: a real day of reminders replayed against the service over HTTP, judged from
+//! the intended start of each request, with the laws checked afterwards.
+//!
+//! It knows the contract and HTTP; of the service it shares nothing. The day is a pure plan
+//! (`day`), sent by an open-model engine (`engine`), in the order of a replay (`replay`), judged
+//! from outside (`laws`), told as text, page and JSON (`report`); `demo` starts a whole stack
+//! around it.
+
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod client;
+pub mod day;
+pub mod demo;
+pub mod engine;
+pub mod exit;
+pub mod interrupt;
+pub mod laws;
+pub mod progress;
+pub mod provider_command;
+pub mod replay;
+pub mod report;
+pub mod scrape;

@@ -1,0 +1,217 @@
+//! The command line: what a person may ask for, and how the answer ends the process.
+//!
+//! Never here: doing it. Each command has its module.
+
+mod plan_args;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use contract::Limit;
+use jiff::Zoned;
+use tracing_subscriber::EnvFilter;
+
+use crate::day::{appointments, fit};
+use crate::demo;
+use crate::exit::{EXIT_HELP, Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::provider_command::{self, ProviderArgs};
+use crate::replay::{self, Settings, Target};
+use crate::report::files::ReportDir;
+use crate::report::{Ended, Report, terminal};
+pub use plan_args::{PlanArgs, Planned, ReplayArgs};
+
+/// Replays a real day of appointment reminders and checks that what the service promised was kept.
+#[derive(Debug, Parser)]
+#[command(name = "loadtest", version, after_help = EXIT_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts a private stack (PostgreSQL with a replica, provider simulator, service), replays a
+    /// day on it, checks the laws, reports, and stops everything.
+    #[command(after_help = EXIT_HELP)]
+    Demo(demo::DemoArgs),
+    /// Replays a day against a service and a provider simulator that already run.
+    #[command(after_help = EXIT_HELP)]
+    Day(DayArgs),
+    /// Simulates the SMS provider: Twilio's Messages API, callbacks and faults.
+    Provider(Box<ProviderArgs>),
+    /// Prints the profile fitted from an appointments file, as JSON.
+    #[command(after_help = EXIT_HELP)]
+    Profile(ProfileArgs),
+}
+
+#[derive(Debug, Args)]
+struct DayArgs {
+    /// Public listener of the service; once for each of its processes.
+    #[arg(long, value_name = "HOST:PORT", required = true)]
+    service: Vec<String>,
+    /// Admin listener of the service; once for each of its processes, in the same order.
+    #[arg(long, value_name = "HOST:PORT", required = true)]
+    admin: Vec<String>,
+    /// The service's admin key.
+    #[arg(long, value_name = "KEY", env = "PUNCTUAL_ADMIN_KEY", hide_env_values = true)]
+    admin_key: String,
+    /// The provider simulator.
+    #[arg(long, value_name = "HOST:PORT")]
+    provider: SocketAddr,
+    /// The simulator's log of accepted texts, as given to `loadtest provider --log`.
+    #[arg(long, value_name = "FILE")]
+    provider_log: PathBuf,
+    /// A bound that the service has other than by default, such as request_head_ms=30000.
+    #[arg(long = "limit", value_name = "NAME=NUMBER", value_parser = limit)]
+    limits: Vec<(&'static str, u64)>,
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    replay: ReplayArgs,
+}
+
+#[derive(Debug, Args)]
+struct ProfileArgs {
+    /// Appointments in the format of the "Medical Appointment No Shows" data set, CSV or gzip.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Runs the program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and versions go to stdout and end well; nobody may be there to read them.
+            let _nobody_reads = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
+            return exit.into();
+        }
+    };
+    log_to_stderr();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::Unavailable(format!("threads: {error}"))).into(),
+    };
+    runtime.block_on(run(cli.command)).unwrap_or_else(|failure| fail(&failure)).into()
+}
+
+fn fail(failure: &Failure) -> Exit {
+    eprintln!("loadtest: {failure}");
+    failure.exit()
+}
+
+/// Warnings, unless `RUST_LOG` says otherwise: progress and results are not log lines.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    // Fails only where a test has installed its own.
+    let _installed =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+async fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Demo(args) => {
+            let interrupt = Interrupt::install();
+            let abandoned = interrupt.abandon.clone();
+            tokio::select! {
+                result = demo::run(args, &interrupt) => result,
+                // What was started is stopped as it is dropped.
+                () = abandoned.cancelled() => Err(Failure::Interrupted),
+            }
+        }
+        Command::Day(args) => {
+            let interrupt = Interrupt::install();
+            let abandoned = interrupt.abandon.clone();
+            tokio::select! {
+                result = day(args, &interrupt) => result,
+                () = abandoned.cancelled() => Err(Failure::Interrupted),
+            }
+        }
+        Command::Provider(args) => provider_command::run(*args).await,
+        Command::Profile(args) => profile(&args),
+    }
+}
+
+async fn day(args: DayArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    if args.admin.len() != args.service.len() {
+        return Err(Failure::Usage(format!(
+            "--service is given {} times and --admin {} times; give both once for each process",
+            args.service.len(),
+            args.admin.len()
+        )));
+    }
+    let reports = report_dir(&args.replay)?;
+    let planned = args.plan.plan().await?;
+    let target = Target {
+        public: args.service,
+        admin: args.admin,
+        admin_key: args.admin_key,
+        provider: args.provider.to_string(),
+        provider_log: args.provider_log,
+        limits: BTreeMap::from_iter(args.limits),
+    };
+    let settings = settings(&args.replay, &planned, &reports);
+    let plan = Arc::new(planned.plan);
+    let report = replay::run(plan, &target, &settings, Vec::new(), interrupt).await?;
+    tell(&report, &reports)
+}
+
+/// The directory of a run's report, made before the run.
+pub(crate) fn report_dir(args: &ReplayArgs) -> Result<ReportDir, Failure> {
+    ReportDir::make(args.report_dir.as_deref(), &Zoned::now())
+        .map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// How to replay, from the flags.
+pub(crate) fn settings(args: &ReplayArgs, planned: &Planned, reports: &ReportDir) -> Settings {
+    Settings {
+        users: args.users,
+        speed: args.speed,
+        goose_dir: reports.path().join("goose"),
+        dashboard_port: args.dashboard,
+        source: planned.source.clone(),
+        left_out: planned.left_out.clone(),
+    }
+}
+
+/// Writes and prints a report; the exit status follows from it.
+pub(crate) fn tell(report: &Report, reports: &ReportDir) -> Result<Exit, Failure> {
+    println!("\n{}", terminal::render(report).trim_end());
+    let page = reports.write(report).map_err(|e| Failure::Unavailable(e.to_string()))?;
+    println!("report: {}", page.display());
+    Ok(match report.ended {
+        Ended::Passed => Exit::Passed,
+        Ended::Failed => Exit::Failed,
+        Ended::Interrupted => Exit::Interrupted,
+    })
+}
+
+fn profile(args: &ProfileArgs) -> Result<Exit, Failure> {
+    let read = appointments::read(&args.file).map_err(|e| Failure::Usage(e.to_string()))?;
+    if read.rejected.total() > 0 {
+        eprintln!("{}", read.rejected);
+    }
+    let json = serde_json::to_string_pretty(&fit(&read)).expect("a profile is JSON");
+    println!("{json}");
+    Ok(Exit::Passed)
+}
+
+fn limit(text: &str) -> Result<(&'static str, u64), String> {
+    let names = || Limit::ALL.iter().map(|limit| limit.name()).collect::<Vec<_>>().join(", ");
+    let (name, number) =
+        text.split_once('=').ok_or("write NAME=NUMBER, such as request_head_ms=30000")?;
+    let limit = Limit::from_name(name).ok_or_else(|| format!("the bounds are {}", names()))?;
+    let number = number.parse().map_err(|_| format!("{number:?} is no whole number"))?;
+    Ok((limit.name(), number))
+}
+
+#[cfg(test)]
+#[path = "cli_tests.rs"]
+mod tests;

@@ -1,0 +1,73 @@
+//! What the command line takes and refuses.
+
+#![allow(clippy::unwrap_used)]
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn refused(arguments: &[&str]) -> String {
+    let all = std::iter::once("loadtest").chain(arguments.iter().copied());
+    Cli::try_parse_from(all).unwrap_err().to_string()
+}
+
+#[test]
+fn the_flags_fit_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_tells_who_has_to_act_how_it_ends() {
+    let mut command = Cli::command();
+    for name in ["demo", "day"] {
+        let help = command.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+        assert!(help.contains("130  interrupted"), "{name}: {help}");
+        assert!(help.contains("--messages") && help.contains("--report-dir"), "{name}");
+    }
+}
+
+#[test]
+fn a_demo_has_defaults_for_everything() {
+    let cli = Cli::try_parse_from(["loadtest", "demo"]).unwrap();
+    let Command::Demo(args) = cli.command else { panic!("asked for the demo") };
+    assert_eq!((args.plan.messages, args.plan.seed, args.replay.users), (500_000, 1, 64));
+    assert_eq!(args.replay.speed, None);
+}
+
+#[test]
+fn wrong_flags_say_what_to_write() {
+    for (arguments, says) in [
+        (&["demo", "--speed", "0"][..], "0.01 to 10000"),
+        (&["demo", "--users", "0"], "from 1 to 1000"),
+        (&["demo", "--day", "yesterday"], "--day"),
+        (&["demo", "--messages", "-5"], "-5"),
+        (&["day"], "--service"),
+        (&["dance"], "dance"),
+    ] {
+        let text = refused(arguments);
+        assert!(text.contains(says), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn a_limit_is_one_of_the_contracts() {
+    assert_eq!(limit("request_head_ms=30000"), Ok(("request_head_ms", 30_000)));
+    assert!(limit("patience=3").unwrap_err().contains("request_head_ms"));
+    assert!(limit("request_head_ms=long").unwrap_err().contains("whole number"));
+    assert!(limit("request_head_ms").unwrap_err().contains("NAME=NUMBER"));
+}
+
+#[tokio::test]
+async fn a_missing_file_is_one_clear_line() {
+    let args = PlanArgs {
+        messages: 100,
+        appointments: Some("/nonexistent/appointments.csv".into()),
+        seed: 1,
+        book: None,
+        day: None,
+    };
+    let failure = args.plan().await.unwrap_err();
+    let text = failure.to_string();
+    assert_eq!(failure.exit(), Exit::Usage);
+    assert!(text.contains("/nonexistent/appointments.csv") && !text.contains('\n'), "{text}");
+}

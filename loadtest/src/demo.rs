@@ -1,0 +1,155 @@
+//! `loadtest demo`: a whole stack for one day. Starts a private PostgreSQL pair, the provider
+//! simulator and the service, replays a day against them, reports, and leaves nothing running,
+//! however it ends.
+//!
+//! Belongs here: what is started, with which settings, and stopping it. Never here: the replay.
+
+mod stack_up;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::cli::{PlanArgs, ReplayArgs, report_dir, settings, tell};
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::replay;
+use crate::report::Ended;
+use stack_up::StackUp;
+
+/// The flags of `loadtest demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+    #[command(flatten)]
+    pub(crate) replay: ReplayArgs,
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+}
+
+/// What the stack is made of.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "The stack")]
+pub struct StackArgs {
+    /// The service's binary; the one beside this program if not given.
+    #[arg(long, value_name = "PATH")]
+    pub punctual: Option<PathBuf>,
+    /// Processes of the service, side by side on one database.
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub processes: u16,
+    /// The provider does everything right: no lost answers, no 429, no 5xx, callbacks in order.
+    #[arg(long)]
+    pub no_faults: bool,
+    /// Keeps the logs of all processes, and the provider's, in logs/ of the report's directory.
+    /// Without it they are kept only when something failed.
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// When something is missing, or doesn't start, or fails.
+pub async fn run(args: DemoArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    raise_open_files();
+    let program = program(args.stack.punctual.as_deref())?;
+    let reports = report_dir(&args.replay)?;
+    let planned = tokio::select! {
+        planned = args.plan.plan() => planned?,
+        () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+    };
+    let settings = settings(&args.replay, &planned, &reports);
+    let plan = Arc::new(planned.plan);
+    let stack = tokio::select! {
+        stack = StackUp::start(&args.stack, &program, plan.seed()) => stack?,
+        () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+    };
+    println!("{}", stack.first_line());
+    let result = replay::run(plan, &stack.target(), &settings, stack.watched(), interrupt).await;
+    let passed = matches!(&result, Ok(report) if report.ended != Ended::Failed);
+    let kept = (args.stack.keep || !passed).then(|| reports.path().join("logs"));
+    if let Some(kept) = &kept {
+        stack.keep_logs(kept);
+    }
+    stack.stop().await;
+    let exit = result.and_then(|report| tell(&report, &reports));
+    if let Some(kept) = kept {
+        println!("logs: {}", kept.display());
+    }
+    exit
+}
+
+/// The service's binary.
+fn program(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None => {
+            let beside = std::env::current_exe().ok();
+            let beside = beside.as_deref().and_then(Path::parent).map(|dir| dir.join("punctual"));
+            beside.unwrap_or_else(|| PathBuf::from("punctual"))
+        }
+    };
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Failure::Usage(format!(
+        "{}: the service's binary is not there; build it (cargo build --workspace) or name it with \
+         --punctual",
+        path.display()
+    )))
+}
+
+/// The bounds on connections are reached on purpose at the end, which takes a few thousand open
+/// files here and in the service, which inherits this. Where the system allows fewer, the check
+/// of that bound says so.
+fn raise_open_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard.min(65_536).max(soft), hard)
+    {
+        tracing::warn!(%error, soft, "the limit of open files stays as it is");
+    }
+}
+
+/// Copies the logs of a run; what can't be copied is said and left.
+fn copy_logs(from: &[PathBuf], to: &Path) {
+    let copied = fs::create_dir_all(to).and_then(|()| {
+        for log in from.iter().filter(|log| log.is_file()) {
+            let name = log.file_name().unwrap_or_default();
+            fs::copy(log, to.join(name))?;
+        }
+        Ok(())
+    });
+    if let Err(error) = copied {
+        eprintln!("logs {}: {error}", to.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_missing_binary_is_one_clear_line() {
+        let failure = program(Some(Path::new("/nonexistent/punctual"))).unwrap_err();
+        let text = failure.to_string();
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert!(text.contains("--punctual") && !text.contains('\n'), "{text}");
+    }
+
+    #[test]
+    fn logs_are_copied_as_far_as_they_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("service.log");
+        fs::write(&log, "line\n").unwrap();
+        let to = dir.path().join("kept");
+        copy_logs(&[log, dir.path().join("absent.log")], &to);
+        assert_eq!(fs::read_to_string(to.join("service.log")).unwrap(), "line\n");
+    }
+}

@@ -1,0 +1,90 @@
+//! How the program ends: one status for each thing that a person or a script does next.
+//!
+//! Never here: the errors' causes; they are printed where the program ends.
+
+use std::process::ExitCode;
+
+/// An exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The run went through and every law held, with enough cases.
+    Passed,
+    /// A law was broken, or had fewer cases than the plan promises.
+    Failed,
+    /// Wrong flags or files, or something that must be installed first.
+    Usage,
+    /// The service or a part of the stack is away or failed.
+    Unavailable,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Unavailable => 3,
+            // 128 + SIGINT, as shells have it.
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.status())
+    }
+}
+
+/// Why a command can't go on, by what the person does next. Each is one line: what is wrong,
+/// where, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Change a flag or a file, or install something.
+    #[error("{0}")]
+    Usage(String),
+    /// Look at the service or the stack.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Nothing: it was asked for.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    /// How the program ends then.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Unavailable(_) => Exit::Unavailable,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+/// The text for `--help`.
+pub const EXIT_HELP: &str = "\
+Exit status:
+  0    passed: every law held, with at least the cases that the plan promises
+  1    failed: a law was broken, or had too few cases
+  2    usage: a wrong flag or file, or something must be installed first (the message says what)
+  3    unavailable: the service or a part of the stack is away or failed
+  130  interrupted: Ctrl-C; the report covers what was done so far";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_tells_every_status() {
+        for exit in [Exit::Passed, Exit::Failed, Exit::Usage, Exit::Unavailable, Exit::Interrupted]
+        {
+            assert!(EXIT_HELP.contains(&format!("\n  {} ", exit.status())), "{exit:?}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A day replayed against a running service: prepared, imported, sent at its instants, drained,
+//! judged, reported.
+//!
+//! Belongs here: the order of the phases and what is kept between them. Never here: starting a
+//! stack (`demo`), making a plan (`day`), sending (`engine`), judging (`laws`).
+
+mod calibrate;
+mod cancellations;
+mod clock;
+mod drain;
+mod facts;
+mod jobs;
+mod judge;
+mod live;
+mod prepare;
+pub mod target;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stack::provider::{State, monotonic_ns};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+pub use target::Target;
+pub use watch::Watched;
+
+use crate::client::Client;
+use crate::day::Plan;
+use crate::day::schedule::real_offset;
+use crate::engine::attack::Outcome;
+use crate::engine::{Attack, EngineError};
+use crate::exit::Failure;
+use crate::interrupt::Interrupt;
+use crate::laws::limits::SlowHeads;
+use crate::report::units::{count, latency, rate};
+use crate::report::{Ended, Report};
+use crate::scrape::Metrics;
+use calibrate::Speed;
+use clock::{ClockSetter, Running};
+use facts::Facts;
+use live::{Keys, Live};
+use watch::{Begin, Watch};
+
+/// Beyond the last instant of the day, everything that was due in it is done within this time,
+/// or half as long as the day took.
+const DRAIN_MIN: Duration = Duration::from_secs(120);
+
+/// How to replay.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Connections of the harness: the most requests that are under way at a time.
+    pub users: usize,
+    /// Domain seconds a real second; chosen by a calibration when not given.
+    pub speed: Option<f64>,
+    /// Where goose writes its report.
+    pub goose_dir: PathBuf,
+    /// Serves goose's live dashboard on this port of 127.0.0.1.
+    pub dashboard_port: Option<u16>,
+    /// Where clinics and patients come from, for the report.
+    pub source: String,
+    /// Rows of the source that were left out.
+    pub left_out: Vec<String>,
+}
+
+/// Replays a plan. An interrupted run has a report of what was done until then.
+///
+/// # Errors
+/// When the service, the provider or the engine fails.
+pub async fn run(
+    plan: Arc<Plan>,
+    target: &Target,
+    settings: &Settings,
+    watched: Vec<Watched>,
+    interrupt: &Interrupt,
+) -> Result<Report, Failure> {
+    let mut replay = Replay {
+        facts: Facts::default(),
+        watched: Arc::new(watched),
+        plan: plan.clone(),
+        target,
+        settings,
+        interrupt,
+    };
+    let ended = match replay.through().await {
+        Ok(()) if replay.facts.all_held() => Ended::Passed,
+        Ok(()) => Ended::Failed,
+        // What fails because it is being stopped is no failure of its own.
+        Err(_) if interrupt.stopped() => Ended::Interrupted,
+        Err(failure) => return Err(failure),
+    };
+    Ok(replay.facts.report(&plan, target, settings, ended))
+}
+
+struct Replay<'a> {
+    facts: Facts,
+    watched: Arc<Vec<Watched>>,
+    plan: Arc<Plan>,
+    target: &'a Target,
+    settings: &'a Settings,
+    interrupt: &'a Interrupt,
+}
+
+impl Replay<'_> {
+    async fn through(&mut self) -> Result<(), Failure> {
+        let mut clock = ClockSetter::new(self.target)?;
+        let speed = self.speed(&mut clock).await?;
+        self.facts.speed = speed.clone();
+        clock.hold(self.plan.origin()).await?;
+        let keys = prepare::practices(&self.plan, self.target, self.interrupt).await?;
+        self.facts.import = prepare::import(&self.plan, &keys, self.target, self.interrupt).await?;
+        let slow = SlowHeads::open(self.target.public.first().map_or("", String::as_str)).await;
+        let (live, running, start_ns) = self.day(&mut clock, &keys, speed.speed).await?;
+        let stopped = live.stopped();
+        let case = judge::Case {
+            plan: &self.plan,
+            keys: &keys,
+            target: self.target,
+            stopped: &stopped,
+            start_ns,
+            speed: running.pace.speed,
+            interrupt: self.interrupt,
+        };
+        let judged = judge::judge(&case, slow).await?;
+        self.facts.checks = judged.checks;
+        self.facts.faults.extend(judged.faults);
+        Ok(())
+    }
+
+    /// The speed that was asked for, or one that this machine can carry.
+    async fn speed(&self, clock: &mut ClockSetter) -> Result<Speed, Failure> {
+        if let Some(speed) = self.settings.speed {
+            return Ok(Speed { speed, reason: "given".to_owned() });
+        }
+        let burst = calibrate::probe(&self.plan, self.target, clock, self.interrupt).await?;
+        let window = Duration::from_nanos(self.plan.window_ns());
+        let speed = calibrate::choose(burst, self.plan.promise().messages_min, window);
+        eprintln!("{:<8} {:.1}, {}", "speed", speed.speed, speed.reason);
+        Ok(speed)
+    }
+
+    /// From the first arrival to the last thing done.
+    async fn day(
+        &mut self,
+        clock: &mut ClockSetter,
+        keys: &Keys,
+        speed: f64,
+    ) -> Result<(Arc<Live>, Running, u64), Failure> {
+        let live = Arc::new(Live::new(self.plan.clone(), keys.clone(), speed));
+        let lined = self.attack().line_up(live.clone(), self.interrupt.stop.clone()).await;
+        let lined = lined.map_err(engine_failure)?;
+        let mut provider = Client::new(&self.target.provider, None)?;
+        let before: State = provider.get("/control/state").await?;
+        self.facts.before = self.scrape().await?;
+        let running = clock.run(self.plan.origin(), speed).await?;
+        let (start, now) = (running.start, Instant::now());
+        let start_ns = monotonic_ns() + start.duration_since(now).as_nanos() as u64;
+        let schedule = real_offset(self.plan.window_ns(), speed);
+        let begin = Begin {
+            ledger: lined.ledger(),
+            before: self.facts.before.clone(),
+            accepted_before: before.accepted,
+            start,
+            schedule,
+            messages: self.plan.promise().messages_min,
+        };
+        let watch = Watch::new(self.target, self.watched.clone(), begin)?;
+        let over = CancellationToken::new();
+        let watching = tokio::spawn(watch.run(over.clone()));
+        self.facts.began = Some(jiff::Timestamp::now());
+        self.facts.ledger = Some(lined.ledger());
+        let gone = self.go(lined.go(start), clock, running, start + schedule).await;
+        over.cancel();
+        let (seen, step) = watching.await.map_err(|e| Failure::Unavailable(e.to_string()))?;
+        let accepted = seen.accepted.last().map_or(0, |(_, accepted)| *accepted);
+        let day = &mut self.facts.day;
+        day.accepted = accepted;
+        if day.seconds == 0.0 {
+            day.seconds = start.elapsed().as_secs_f64();
+        }
+        let text = format!(
+            "{} texts accepted in {} ({})",
+            count(accepted),
+            latency(day.seconds),
+            rate(accepted as f64 / day.seconds.max(1e-9))
+        );
+        step.end(&text);
+        self.facts.seen = seen;
+        // What the service and the provider say of the day, even if it was cut short.
+        self.facts.after = self.scrape().await.unwrap_or_default();
+        if let Ok(after) = provider.get::<State>("/control/state").await {
+            self.facts.provider_did(&before, &after);
+        }
+        gone?;
+        Ok((live, running, start_ns))
+    }
+
+    /// Sends the day, stops the clock at its end, and waits until all is done.
+    async fn go(
+        &mut self,
+        attack: impl Future<Output = Result<Outcome, EngineError>>,
+        clock: &mut ClockSetter,
+        running: Running,
+        end: Instant,
+    ) -> Result<(), Failure> {
+        let sending = async {
+            let outcome = attack.await.map_err(engine_failure)?;
+            Ok::<_, Failure>(outcome)
+        };
+        let holding = async {
+            tokio::select! {
+                () = sleep_until(end) => {}
+                () = self.interrupt.stop.cancelled() => return Ok(()),
+            }
+            // The next day's texts must not fall due while this day's are drained.
+            clock.hold(running.domain_at(Instant::now())).await
+        };
+        let (outcome, held) = tokio::join!(sending, holding);
+        self.facts.outcome(outcome?);
+        held?;
+        if self.interrupt.stopped() {
+            return Err(Failure::Interrupted);
+        }
+        let within = DRAIN_MIN.max((end - running.start) / 2);
+        let drained = drain::drain(self.target, within, self.interrupt).await?;
+        let day = &mut self.facts.day;
+        day.seconds = drained.at.duration_since(running.start).as_secs_f64();
+        day.drain_seconds = drained.at.saturating_duration_since(end).as_secs_f64();
+        if let Some((backlog, callbacks)) = drained.left {
+            day.undrained = true;
+            eprintln!("not drained: {backlog:?}, {callbacks} callbacks to come");
+        }
+        Ok(())
+    }
+
+    fn attack(&self) -> Attack {
+        Attack {
+            users: self.settings.users,
+            targets: self.target.public.clone(),
+            report_dir: self.settings.goose_dir.clone(),
+            dashboard_port: self.settings.dashboard_port,
+        }
+    }
+
+    async fn scrape(&self) -> Result<Metrics, Failure> {
+        let admin = self.target.admin.iter();
+        let mut clients =
+            admin.map(|address| Client::new(address, None)).collect::<Result<Vec<_>, _>>()?;
+        Ok(watch::scrape(&mut clients).await?)
+    }
+}
+
+fn engine_failure(error: EngineError) -> Failure {
+    Failure::Unavailable(error.to_string())
+}

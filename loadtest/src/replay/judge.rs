@@ -1,0 +1,244 @@
+//! After the day: gathers what the laws are judged by (the audit, the provider's log, reads of the
+//! service, the answers that were kept) and has them judged.
+//!
+//! Never here: a law (`laws`).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use stack::provider::Faults;
+
+use super::calibrate;
+use super::cancellations::{self, Reads};
+use super::jobs::{Job, work_off};
+use super::live::Keys;
+use super::target::Target;
+use crate::client::{Client, ClientError};
+use crate::day::{Plan, Request};
+use crate::exit::Failure;
+use crate::interrupt::Interrupt;
+use crate::laws::audit::{Audit, AuditCheck};
+use crate::laws::cancelled::{Cancellation, Fate, Stopped};
+use crate::laws::counts::DayCounts;
+use crate::laws::limits::{Probes, SlowHeads};
+use crate::laws::wire::Wire;
+use crate::laws::{Check, cancelled, counts, family, once, order};
+use crate::progress::Step;
+use crate::report::units::count;
+
+/// An audit of half a million messages takes some tens of seconds here.
+const AUDIT_WITHIN: Duration = Duration::from_secs(600);
+/// The statements of a day, of which the service has about twice as many.
+const STATEMENTS_MIN: u64 = 25;
+
+/// What is judged.
+pub(crate) struct Case<'a> {
+    pub(crate) plan: &'a Arc<Plan>,
+    pub(crate) keys: &'a Keys,
+    pub(crate) target: &'a Target,
+    pub(crate) stopped: &'a [Stopped],
+    /// The replay's start on the machine's monotonic clock.
+    pub(crate) start_ns: u64,
+    pub(crate) speed: f64,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+/// What was found.
+pub(crate) struct Judged {
+    pub(crate) checks: Vec<Check>,
+    pub(crate) faults: std::collections::BTreeMap<String, u64>,
+}
+
+/// Gathers and judges. `slow` was opened before the day.
+pub(crate) async fn judge(case: &Case<'_>, slow: SlowHeads) -> Result<Judged, Failure> {
+    let mut checks = audit(case).await?;
+    let reads = read_cancelled(case).await?;
+    let day_counts = read_counts(case).await?;
+    let wire = read_log(case).await?;
+    let promise = case.plan.promise();
+    let at = (case.start_ns, case.speed);
+    let cancellations = cancellations::join(case.plan, case.stopped, &reads, at);
+    checks.extend(of_the_wire(case.plan, &wire, lost_answers_promised(case, &wire).await));
+    checks.extend([
+        counts::counts_add_up(&day_counts, promise.practice_rules_min),
+        counts::sent_is_what_was_accepted(&wire, &day_counts, practices_with_texts(case.plan)),
+    ]);
+    checks.extend(of_the_cancellations(case.plan, &wire, &cancellations, &reads));
+    checks.extend(limits(case, slow).await?);
+    Ok(Judged { checks, faults: wire.faults })
+}
+
+fn practices_with_texts(plan: &Plan) -> u64 {
+    plan.practices().iter().filter(|practice| practice.texts.0 > 0).count() as u64
+}
+
+fn of_the_wire(plan: &Plan, wire: &Wire, lost_min: u64) -> Vec<Check> {
+    let promise = plan.promise();
+    let planned = wire.accepted.iter().filter(|text| text.practice_id != calibrate::PRACTICE);
+    let texts = planned.count() as u64;
+    vec![
+        once::no_message_twice(wire, promise.messages_min),
+        once::lost_answers_are_resolved(wire, lost_min),
+        order::in_order(wire, promise.recipients_in_order_min),
+        family::same_words_once(wire, promise.messages_min),
+        family::families_share(wire, promise.family_messages_min),
+        family::no_more_than_planned(texts, promise.messages_min, promise.messages_max),
+    ]
+}
+
+fn of_the_cancellations(
+    plan: &Plan,
+    wire: &Wire,
+    cancellations: &[Cancellation],
+    reads: &Reads,
+) -> Vec<Check> {
+    let promise = plan.promise();
+    let in_time = promise.cancellations_in_time_min + promise.cancellations_in_time_later_min;
+    // Those that were too late by an upsert say so to nobody.
+    let too_late = promise.cancellations_too_late_min / 2;
+    vec![
+        cancelled::nothing_leaves(wire, cancellations, in_time),
+        cancelled::too_late_is_seen(wire, cancellations, too_late),
+        cancelled::not_shown_as_sent(cancellations, reads, promise.cancellations_in_time_min),
+    ]
+}
+
+/// Half of what the provider's setting makes likely, so that chance doesn't decide.
+async fn lost_answers_promised(case: &Case<'_>, wire: &Wire) -> u64 {
+    let Ok(mut provider) = Client::new(&case.target.provider, None) else { return 0 };
+    match provider.get::<Faults>("/control/faults").await {
+        Ok(faults) => {
+            (wire.accepted.len() as f64 * faults.accept_then_drop_share / 2.0).floor() as u64
+        }
+        Err(_) => 0,
+    }
+}
+
+async fn audit(case: &Case<'_>) -> Result<Vec<Check>, Failure> {
+    let address = case.target.admin.first().map_or("", String::as_str);
+    let mut admin = Client::new(address, Some(&case.target.admin_key))?.within(AUDIT_WITHIN);
+    let step = Step::begin("audit", "checks", 1);
+    let audit: Audit = tokio::select! {
+        audit = admin.get("/admin/audit") => audit?,
+        () = case.interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+    };
+    step.end(&format!("{} checks of the database's side", audit.checks.len()));
+    let promise = case.plan.promise();
+    let promised = |check: &AuditCheck| match (check.law, check.name.as_str()) {
+        (1, "tally") => promise.practice_rules_min,
+        (1 | 2, _) | (7, "groups") => promise.messages_min,
+        (3, _) => promise.recipients_in_order_min,
+        (4, _) => promise.cancellations_in_time_min,
+        (7, "families") => promise.family_messages_min,
+        (12, _) => STATEMENTS_MIN,
+        // A check that this harness does not know of must have looked at something.
+        (_, _) => 1,
+    };
+    Ok(audit.checks(promised))
+}
+
+async fn read_cancelled(case: &Case<'_>) -> Result<Reads, Failure> {
+    let requests = cancellations::cancelled_appointments(case.plan, case.stopped);
+    let job =
+        Arc::new(ReadAppointments { requests, keys: case.keys.clone(), reads: Mutex::default() });
+    let total = job.requests.len() as u64;
+    let mut step = Step::begin("reads", "appointments", total);
+    work_off(job.clone(), &case.target.public, None, &mut step, case.interrupt).await?;
+    step.end(&format!("{} cancelled appointments read again", count(total)));
+    Ok(std::mem::take(&mut *job.reads.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+struct ReadAppointments {
+    requests: Vec<Request>,
+    keys: Keys,
+    reads: Mutex<Reads>,
+}
+
+#[derive(Deserialize)]
+struct AppointmentRead {
+    appointment_id: String,
+    messages: Vec<Fate>,
+}
+
+impl Job for ReadAppointments {
+    fn count(&self) -> usize {
+        self.requests.len()
+    }
+
+    async fn run(&self, client: &mut Client, index: usize) -> Result<u64, ClientError> {
+        let request = &self.requests[index];
+        let practice_id = request.practice_id();
+        client.present(self.keys.get(&practice_id).cloned());
+        let read: AppointmentRead = client.get(&request.path()).await?;
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        reads.insert((practice_id, read.appointment_id), read.messages);
+        Ok(1)
+    }
+}
+
+async fn read_counts(case: &Case<'_>) -> Result<Vec<(i64, DayCounts)>, Failure> {
+    let job = Arc::new(ReadCounts {
+        plan: case.plan.clone(),
+        keys: case.keys.clone(),
+        counts: Mutex::default(),
+    });
+    let total = case.plan.practices().len() as u64;
+    let mut step = Step::begin("counts", "practices", total);
+    work_off(job.clone(), &case.target.public, None, &mut step, case.interrupt).await?;
+    step.end(&format!("daily counts of {} practices", count(total)));
+    let counts = std::mem::take(&mut *job.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(counts.into_iter().collect())
+}
+
+struct ReadCounts {
+    plan: Arc<Plan>,
+    keys: Keys,
+    counts: Mutex<HashMap<i64, DayCounts>>,
+}
+
+impl Job for ReadCounts {
+    fn count(&self) -> usize {
+        self.plan.practices().len()
+    }
+
+    async fn run(&self, client: &mut Client, index: usize) -> Result<u64, ClientError> {
+        let practice_id = self.plan.practices()[index].practice_id;
+        client.present(self.keys.get(&practice_id).cloned());
+        let path = format!("/v1/practices/{practice_id}/days/{}/counts", self.plan.day());
+        let counts: DayCounts = client.get(&path).await?;
+        let mut all = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(practice_id, counts);
+        Ok(1)
+    }
+}
+
+async fn read_log(case: &Case<'_>) -> Result<Wire, Failure> {
+    let path = case.target.provider_log.clone();
+    let phones = cancellations::phones(case.plan, case.stopped);
+    // Half a million lines take some seconds of one core.
+    let read = tokio::task::spawn_blocking(move || Wire::read(&path, |to| phones.contains(&to)));
+    let read = read.await.map_err(|error| Failure::Unavailable(error.to_string()))?;
+    read.map_err(|error| Failure::Unavailable(format!("the provider's log: {error}")))
+}
+
+async fn limits(case: &Case<'_>, slow: SlowHeads) -> Result<Vec<Check>, Failure> {
+    let first = |addresses: &[String]| addresses.first().cloned().unwrap_or_default();
+    let practice = case.plan.practices().first().map_or(calibrate::PRACTICE, |p| p.practice_id);
+    let probes = Probes {
+        public: first(&case.target.public),
+        admin: first(&case.target.admin),
+        appointments_path: crate::day::request::import_path(practice),
+        key: case.target.admin_key.clone(),
+        configured: case.target.limits.clone(),
+    };
+    let step = Step::begin("limits", "bounds", 1);
+    let reached = tokio::select! {
+        reached = probes.run(slow) => reached,
+        () = case.interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+    };
+    let recovered = probes.recovers().await;
+    step.end(&format!("{} bounds reached on purpose", reached.cases));
+    Ok(vec![reached, recovered])
+}

@@ -1,0 +1,257 @@
+//! The service's own metrics, read from its `/metrics`: what the harness can't see from outside,
+//! such as how long receipts take or how late a stage is.
+//!
+//! Belongs here: parsing the text format (0.0.4) and adding up several processes. Never here:
+//! requests that the harness sends itself; those it measures better.
+
+use std::collections::BTreeMap;
+
+/// One process's or several processes' metrics: values by name and sorted labels.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metrics {
+    samples: BTreeMap<String, Vec<Sample>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Sample {
+    labels: Vec<(String, String)>,
+    value: f64,
+}
+
+/// A histogram by its cumulative buckets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Buckets {
+    /// Upper bound and how many are at or below it, the bounds rising, the last infinite.
+    pub cumulative: Vec<(f64, f64)>,
+}
+
+impl Metrics {
+    /// Reads one process's text. Lines that are none are skipped: a newer service may say more.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut metrics = Self::default();
+        for (name, sample) in text.lines().filter_map(parse_line) {
+            metrics.samples.entry(name.to_owned()).or_default().push(sample);
+        }
+        metrics
+    }
+
+    /// Adds another process's. Sums and buckets add up; gauges do too, which suits counts alone.
+    pub fn add(&mut self, other: Self) {
+        for (name, samples) in other.samples {
+            let mine = self.samples.entry(name).or_default();
+            for sample in samples {
+                match mine.iter_mut().find(|s| s.labels == sample.labels) {
+                    Some(same) => same.value += sample.value,
+                    None => mine.push(sample),
+                }
+            }
+        }
+    }
+
+    /// The sum of a family's values over all series that carry these labels.
+    #[must_use]
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.with(name, labels).map(|sample| sample.value).sum()
+    }
+
+    /// Every value of one label within a family, with the sum of its series.
+    #[must_use]
+    pub fn by_label(&self, name: &str, label: &str) -> BTreeMap<String, f64> {
+        let mut sums = BTreeMap::new();
+        for sample in self.samples.get(name).into_iter().flatten() {
+            if let Some((_, value)) = sample.labels.iter().find(|(key, _)| key == label) {
+                *sums.entry(value.clone()).or_default() += sample.value;
+            }
+        }
+        sums
+    }
+
+    /// A histogram over all series that carry these labels.
+    #[must_use]
+    pub fn buckets(&self, family: &str, labels: &[(&str, &str)]) -> Buckets {
+        let mut sums: Vec<(f64, f64)> = Vec::new();
+        for sample in self.with(&format!("{family}_bucket"), labels) {
+            let bound = sample.labels.iter().find(|(key, _)| key == "le");
+            let Some(bound) = bound.and_then(|(_, le)| parse_number(le)) else { continue };
+            match sums.iter_mut().find(|(b, _)| *b == bound) {
+                Some((_, count)) => *count += sample.value,
+                None => sums.push((bound, sample.value)),
+            }
+        }
+        sums.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Buckets { cumulative: sums }
+    }
+
+    fn with<'a>(
+        &'a self,
+        name: &str,
+        labels: &'a [(&str, &str)],
+    ) -> impl Iterator<Item = &'a Sample> {
+        self.samples.get(name).into_iter().flatten().filter(|sample| {
+            labels
+                .iter()
+                .all(|(key, value)| sample.labels.iter().any(|(k, v)| k == key && v == value))
+        })
+    }
+}
+
+impl Buckets {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.cumulative.last().map_or(0, |(_, count)| *count as u64)
+    }
+
+    /// How many came since an earlier reading of the same histogram.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = |bound: f64| {
+            earlier.cumulative.iter().find(|(b, _)| *b == bound).map_or(0.0, |(_, count)| *count)
+        };
+        let cumulative =
+            self.cumulative.iter().map(|(b, count)| (*b, (count - before(*b)).max(0.0)));
+        Self { cumulative: cumulative.collect() }
+    }
+
+    /// A quantile, interpolated within its bucket as Prometheus does; what lies beyond the last
+    /// finite bound reads as that bound. `None` when empty.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        let total = self.cumulative.last()?.1;
+        if total <= 0.0 {
+            return None;
+        }
+        let rank = q * total;
+        let at = self.cumulative.iter().position(|(_, count)| *count >= rank)?;
+        let (bound, count) = self.cumulative[at];
+        let (low, below) = if at == 0 { (0.0, 0.0) } else { self.cumulative[at - 1] };
+        if bound.is_infinite() {
+            return Some(low);
+        }
+        if count <= below {
+            return Some(bound);
+        }
+        Some(low + (bound - low) * (rank - below) / (count - below))
+    }
+
+    /// The share at or below a bound; exact when it is a bucket's. `None` when empty.
+    #[must_use]
+    pub fn share_within(&self, bound: f64) -> Option<f64> {
+        let total = self.cumulative.last().map(|(_, count)| *count).filter(|n| *n > 0.0)?;
+        let within = self.cumulative.iter().rev().find(|(b, _)| *b <= bound + 1e-9);
+        Some(within.map_or(0.0, |(_, count)| *count) / total)
+    }
+}
+
+fn parse_line(line: &str) -> Option<(&str, Sample)> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return None;
+    }
+    let name_end = line.find(['{', ' '])?;
+    let (name, rest) = line.split_at(name_end);
+    let (labels, rest) = match rest.strip_prefix('{') {
+        Some(rest) => parse_labels(rest)?,
+        None => (Vec::new(), rest),
+    };
+    // A timestamp or an exemplar may follow the value.
+    let value = parse_number(rest.split_whitespace().next()?)?;
+    Some((name, Sample { labels, value }))
+}
+
+/// Labels up to the closing brace, and what follows it.
+fn parse_labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
+    let mut labels = Vec::new();
+    loop {
+        rest = rest.trim_start_matches([',', ' ']);
+        if let Some(after) = rest.strip_prefix('}') {
+            return Some((labels, after));
+        }
+        let (key, after) = rest.split_once("=\"")?;
+        let (value, after) = unquote(after)?;
+        labels.push((key.to_owned(), value));
+        rest = after;
+    }
+}
+
+/// A quoted value without its quotes and escapes, and what follows it.
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => match chars.next()?.1 {
+                'n' => value.push('\n'),
+                other => value.push(other),
+            },
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+fn parse_number(text: &str) -> Option<f64> {
+    match text {
+        "+Inf" => Some(f64::INFINITY),
+        "-Inf" => Some(f64::NEG_INFINITY),
+        "NaN" => None,
+        number => number.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+# HELP journey_duration_seconds Time of a critical path.
+# TYPE journey_duration_seconds histogram
+journey_duration_seconds_bucket{journey="a",le="0.1"} 50
+journey_duration_seconds_bucket{journey="a",le="0.5"} 90
+journey_duration_seconds_bucket{journey="a",le="+Inf"} 100
+journey_duration_seconds_sum{journey="a"} 12.5
+journey_duration_seconds_count{journey="a"} 100
+journey_duration_seconds_bucket{journey="b",le="+Inf"} 0
+messages_total{fate="sent"} 7
+messages_total{fate="failed"} 1
+odd{text="a \"quoted\" } brace\\"} 3 1700000000000
+broken line
+nan_gauge NaN
+"#;
+
+    #[test]
+    fn the_text_format_is_read() {
+        let metrics = Metrics::parse(TEXT);
+        assert_eq!(metrics.sum("messages_total", &[]), 8.0);
+        assert_eq!(metrics.sum("messages_total", &[("fate", "sent")]), 7.0);
+        assert_eq!(metrics.sum("odd", &[("text", "a \"quoted\" } brace\\")]), 3.0);
+        assert_eq!(metrics.sum("absent", &[]), 0.0);
+        assert_eq!(metrics.by_label("messages_total", "fate")["failed"], 1.0);
+    }
+
+    #[test]
+    fn quantiles_lie_within_their_bucket() {
+        let buckets = Metrics::parse(TEXT).buckets("journey_duration_seconds", &[("journey", "a")]);
+        assert_eq!(buckets.count(), 100);
+        assert_eq!(buckets.quantile(0.5), Some(0.1));
+        assert_eq!(buckets.quantile(0.75), Some(0.35));
+        // What lies beyond the last bound is not made up.
+        assert_eq!(buckets.quantile(0.99), Some(0.5));
+        assert_eq!(buckets.share_within(0.5), Some(0.9));
+        assert_eq!(Buckets::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn processes_add_up_and_readings_subtract() {
+        let mut both = Metrics::parse(TEXT);
+        both.add(Metrics::parse(TEXT));
+        assert_eq!(both.sum("messages_total", &[("fate", "sent")]), 14.0);
+        let label = [("journey", "a")];
+        let after = both.buckets("journey_duration_seconds", &label);
+        let before = Metrics::parse(TEXT).buckets("journey_duration_seconds", &label);
+        assert_eq!(after.count(), 200);
+        assert_eq!(after.since(&before), before);
+    }
+}

@@ -125,7 +125,13 @@ impl Households<'_> {
             let arrives_ns = Some(arrives_ns);
             draft.versions.push(Version { arrives_ns, how: How::Booked, ..again });
         }
-        Some(self.outlook(&intents, (arrives_ns / NANOS) as i32))
+        // Only the call says what it stopped; an upsert must stop the same, unseen.
+        match how {
+            How::CancelledByCall { .. } => {
+                Some(self.outlook(&intents, (arrives_ns / NANOS) as i32))
+            }
+            How::CancelledByUpsert | How::Booked => None,
+        }
     }
 
     fn outlook(&self, intents: &[Intent], at: i32) -> Outlook {

@@ -23,15 +23,15 @@ pub struct Promise {
     pub family_messages_min: u64,
     /// Recipients (a phone at a practice) with two texts or more on the day, at least (law 3).
     pub recipients_in_order_min: u64,
-    /// Cancellations that stop a text that would have left on the day, at least (law 4).
+    /// Calls to cancel that stop a text that would have left on the day, at least (law 4).
     pub cancellations_in_time_min: u64,
-    /// Cancellations that stop texts due after the day, at least (law 4).
+    /// Calls to cancel that stop texts due after the day, at least (law 4).
     pub cancellations_in_time_later_min: u64,
-    /// Cancellations after a text has left, at least (law 4).
+    /// Calls to cancel after a text has left, at least (law 4).
     pub cancellations_too_late_min: u64,
-    /// Cancellations within two minutes of a due time, won by either side (law 4).
+    /// Calls to cancel within two minutes of a due time, won by either side (law 4).
     pub cancellations_near_due: u64,
-    /// Cancellations with nothing to stop.
+    /// Calls to cancel with nothing to stop.
     pub cancellations_of_nothing: u64,
 }
 

@@ -1,5 +1,139 @@
-//! x
-/// x
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The command line: what can be asked of the binary, and with which status it ends.
+//!
+//! Never here: what a command does beyond setting it up (`app`, `audit`, `bench`, `db::migrate`).
+
+mod args;
+mod serve;
+mod signals;
+mod site;
+
+use std::process::ExitCode;
+
+use crate::config::{self, Config, Loaded};
+use crate::obs;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what was asked.
+    Done,
+    /// It did, and what it found is not right: a law is broken.
+    Failed,
+    /// It was asked wrongly: a flag, a setting, a file.
+    Usage,
+    /// Something that it needs isn't there: the database.
+    Unavailable,
+    /// It was told to stop before the end.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Unavailable => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Runs the binary.
+#[must_use]
+pub fn main() -> ExitCode {
+    run(std::env::args_os().collect()).into()
+}
+
+fn run(arguments: Vec<std::ffi::OsString>) -> Exit {
+    let asked = match args::parse(arguments) {
+        Ok(asked) => asked,
+        Err(exit) => return exit,
+    };
+    let rust_log = std::env::var("RUST_LOG").ok();
+    let filter = obs::log::filter(rust_log.as_deref());
+    let (loaded, filter) = match (config::load(&asked.inputs), filter) {
+        (Ok(loaded), Ok(filter)) => (loaded, filter),
+        (loaded, filter) => {
+            let mistakes = loaded.err().unwrap_or_default();
+            let mistakes = mistakes.iter().map(ToString::to_string).chain(filter.err());
+            mistakes.for_each(|mistake| eprintln!("punctual: {mistake}"));
+            return Exit::Usage;
+        }
+    };
+    obs::log::install(loaded.config.log_format, filter);
+    if let Err(why) = obs::install() {
+        eprintln!("punctual: {why}");
+        return Exit::Failed;
+    }
+    start(asked.command, loaded)
+}
+
+fn start(command: args::Command, loaded: Loaded) -> Exit {
+    if command == args::Command::Config {
+        show(&loaded);
+        return Exit::Done;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("punctual: no threads to run on: {error}");
+            return Exit::Failed;
+        }
+    };
+    let exit = runtime.block_on(async move {
+        match command {
+            args::Command::Serve => Box::pin(serve::run(loaded)).await,
+            args::Command::Migrate => migrate(&loaded.config).await,
+            args::Command::Audit { is_json } => audit(&loaded.config, is_json).await,
+            args::Command::Config => Exit::Done,
+        }
+    });
+    // What still runs has had its deadline.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Prints the settings that hold, secrets masked, and where each was set.
+fn show(loaded: &Loaded) {
+    let lines = loaded.lines();
+    let names = lines.iter().map(|(name, _, _)| name.len()).max().unwrap_or(0);
+    for (name, text, source) in lines {
+        println!("{name:names$}  {text:40}  # {source}");
+    }
+    for note in &loaded.notes {
+        println!("# {note}");
+    }
+}
+
+async fn migrate(config: &Config) -> Exit {
+    match crate::db::migrate::run(&crate::app::db_settings(config)).await {
+        Ok(applied) => {
+            println!("punctual: {applied} migrations applied");
+            Exit::Done
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// Checks the laws and prints what was found: as a table, or as JSON.
+async fn audit(config: &Config, is_json: bool) -> Exit {
+    let now = jiff::Timestamp::now(); // only stamps the report
+    let report = match crate::audit::run_once(&crate::app::db_settings(config), now).await {
+        Ok(report) => report,
+        Err(error) => return unavailable(&error),
+    };
+    if is_json {
+        let text = serde_json::to_string(&report).expect("a report is JSON");
+        println!("{text}");
+    } else {
+        print!("{}", report.table());
+    }
+    if report.holds { Exit::Done } else { Exit::Failed }
+}
+
+/// Says that the database is away, or why it refused.
+fn unavailable(error: &crate::db::DbError) -> Exit {
+    eprintln!("punctual: PUNCTUAL_DATABASE_URL: {error}");
+    if error.is_unavailable() { Exit::Unavailable } else { Exit::Failed }
 }

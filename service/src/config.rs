@@ -20,7 +20,7 @@ use contract::Limit;
 
 pub(crate) use layers::{Inputs, Loaded, load};
 pub(crate) use settings::{Config, Setting, all as settings};
-pub(crate) use value::{BaseUrl, DatabaseUrl, Environment, LogFormat, ProviderKind, Secret};
+pub(crate) use value::{BaseUrl, LogFormat, ProviderKind};
 
 /// What a limit's setting is called: `limit_` and the row's name.
 pub(crate) const LIMIT_PREFIX: &str = "limit_";

@@ -22,5 +22,5 @@ pub(crate) mod server;
 
 pub(crate) use path::PathParams;
 pub(crate) use problem::{Code, Problem};
-pub(crate) use request::{Principal, Request, RequestId};
+pub(crate) use request::{Principal, Request};
 pub(crate) use response::Response;

@@ -92,8 +92,7 @@ impl<'de> Deserialize<'de> for Phone {
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Phone, E> {
                 let shown = serde::de::Unexpected::Other("other text");
-                text.parse()
-                    .map_err(|NotAPhone| E::invalid_value(shown, &self))
+                text.parse().map_err(|NotAPhone| E::invalid_value(shown, &self))
             }
         }
         deserializer.deserialize_str(Visitor)
@@ -118,7 +117,6 @@ impl JsonSchema for Phone {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -158,11 +156,9 @@ mod tests {
 
     #[test]
     fn json_in_full_and_errors_without_the_number() {
-        let phone: Phone = serde_json::from_str(r#""+99912345678""#).unwrap();
-        assert_eq!(serde_json::to_string(&phone).unwrap(), r#""+99912345678""#);
-        let error = serde_json::from_str::<Phone>(r#""99912345678""#)
-            .unwrap_err()
-            .to_string();
-        assert!(!error.contains("12345678"), "{error}");
+        let phone: Phone = serde_json::from_str(r#""+99987654321""#).unwrap();
+        assert_eq!(serde_json::to_string(&phone).unwrap(), r#""+99987654321""#);
+        let error = serde_json::from_str::<Phone>(r#""99987654321""#).unwrap_err().to_string();
+        assert!(!error.contains("87654321"), "{error}");
     }
 }

@@ -51,10 +51,19 @@ impl Readiness {
     /// Turns a latch and says whether that changed it.
     pub(crate) fn set(&self, latch: Latch, is_set: bool) -> bool {
         let changed = self.0[latch as usize].swap(is_set, Ordering::AcqRel) != is_set;
-        if changed && is_set {
-            tracing::info!(latch = latch.name(), "ready: latch set");
-        } else if changed {
-            tracing::warn!(latch = latch.name(), missing = latch.missing(), "not ready");
+        match (changed, is_set, latch) {
+            (false, _, _) => {}
+            (true, true, _) | (true, false, Latch::Serving) => {
+                tracing::info!(latch = latch.name(), is_set, "readiness");
+            }
+            (true, false, Latch::Database | Latch::Migrated | Latch::Clock) => {
+                tracing::warn!(
+                    latch = latch.name(),
+                    is_set,
+                    missing = latch.missing(),
+                    "readiness"
+                );
+            }
         }
         changed
     }
@@ -64,17 +73,9 @@ impl Readiness {
         self.0[latch as usize].load(Ordering::Acquire)
     }
 
-    /// Whether all are.
-    pub(crate) fn is_ready(&self) -> bool {
-        Latch::ALL.iter().all(|&latch| self.is_set(latch))
-    }
-
     /// The latches that are not set.
     pub(crate) fn missing(&self) -> Vec<Latch> {
-        Latch::ALL
-            .into_iter()
-            .filter(|&latch| !self.is_set(latch))
-            .collect()
+        Latch::ALL.into_iter().filter(|&latch| !self.is_set(latch)).collect()
     }
 }
 
@@ -86,11 +87,11 @@ mod tests {
     fn ready_only_with_all_latches() {
         let readiness = Readiness::default();
         for latch in Latch::ALL {
-            assert!(!readiness.is_ready());
+            assert!(!readiness.missing().is_empty());
             assert!(readiness.set(latch, true));
             assert!(!readiness.set(latch, true), "set twice is no change");
         }
-        assert!(readiness.is_ready());
+        assert!(readiness.missing().is_empty());
         assert!(readiness.set(Latch::Serving, false));
         assert_eq!(readiness.missing(), [Latch::Serving]);
     }

@@ -1,26 +1,21 @@
 //! What settings must be together, and what is made up where nobody cares.
 
+use std::net::SocketAddr;
+
+use super::Mistake;
 use super::layers::Values;
-use super::value::{Environment, ProviderKind, Secret};
-use super::{Config, Mistake};
+use super::value::{BaseUrl, Environment, ProviderKind, Secret, Value};
 
 /// Secrets that production must be given and development makes up, with what that means.
 const MADE: [(&str, &str); 2] = [
-    (
-        "admin_key",
-        "no admin key was set: a random one was made that nobody knows",
-    ),
-    (
-        "signing_key",
-        "no signing key was set: callbacks are only known until the next start",
-    ),
+    ("admin_key", "no admin key was set: a random one was made that nobody knows"),
+    ("signing_key", "no signing key was set: callbacks are only known until the next start"),
 ];
 
 /// Makes up, in development, what has to be there, and says so.
 pub(super) fn fill(values: &mut Values, mistakes: &mut Vec<Mistake>) -> Vec<String> {
-    let is_production = values
-        .read::<Environment>("env", &mut Vec::new())
-        .is_some_and(Environment::is_production);
+    let is_production =
+        values.read::<Environment>("env", &mut Vec::new()).is_some_and(Environment::is_production);
     let mut notes = Vec::new();
     for (name, note) in MADE {
         if values.is_set(name) {
@@ -37,66 +32,67 @@ pub(super) fn fill(values: &mut Values, mistakes: &mut Vec<Mistake>) -> Vec<Stri
     notes
 }
 
-/// Notes what can't be together.
-pub(super) fn together(config: &Config, values: &Values, mistakes: &mut Vec<Mistake>) {
-    let mut wrong = |name: &str, what: &str| mistakes.push(values.mistake(name, what));
-    if config.provider_simulated && !config.provider_url.is_loopback() {
-        wrong(
-            "provider_simulated",
-            "only a provider on loopback can be a simulator",
-        );
+/// Notes what can't be together. A setting that is wrong by itself has been told and is left out.
+pub(super) fn together(values: &Values, mistakes: &mut Vec<Mistake>) {
+    let mut wrong = Wrong { values, mistakes };
+    let is_production = wrong.read::<Environment>("env").is_some_and(Environment::is_production);
+    let provider = wrong.read::<BaseUrl>("provider_url");
+    if wrong.read::<bool>("provider_simulated") == Some(true) {
+        if provider.as_ref().is_some_and(|url| !url.is_loopback()) {
+            wrong.note("provider_simulated", "only a provider on loopback can be a simulator");
+        }
+        if is_production {
+            wrong.note("provider_simulated", "no simulator in production");
+        }
     }
-    if config.provider_simulated && config.env.is_production() {
-        wrong("provider_simulated", "no simulator in production");
+    let public = wrong.read::<SocketAddr>("public_addr").filter(|address| address.port() != 0);
+    if public.is_some() && public == wrong.read::<SocketAddr>("admin_addr") {
+        wrong.note("admin_addr", "must not be the public address");
     }
-    let (public, admin) = (config.public_addr, config.admin_addr);
-    if public.port() != 0 && public == admin {
-        wrong("admin_addr", "must not be the public address");
+    if wrong.read::<u64>("limit_request_head_bytes").is_some_and(|bytes| bytes < 8_192) {
+        wrong.note("limit_request_head_bytes", "must be at least 8192");
     }
-    if config.limit(contract::Limit::RequestHeadBytes) < 8_192 {
-        wrong("limit_request_head_bytes", "must be at least 8192");
-    }
-    if config.env.is_production() {
-        in_production(config, &mut wrong);
+    if is_production {
+        in_production(&mut wrong, provider.as_ref());
     }
 }
 
-fn in_production(config: &Config, wrong: &mut impl FnMut(&str, &str)) {
-    match &config.public_url {
-        None => wrong(
-            "public_url",
-            "is needed in production: providers call back to it",
-        ),
-        Some(url) if !url.is_https() && !url.is_loopback() => {
-            wrong("public_url", "must begin with https:// in production");
+fn in_production(wrong: &mut Wrong<'_>, provider: Option<&BaseUrl>) {
+    let is_open = |url: &BaseUrl| !url.is_https() && !url.is_loopback();
+    match wrong.read::<Option<BaseUrl>>("public_url") {
+        Some(None) => wrong.note("public_url", "is needed in production: providers call it back"),
+        Some(Some(url)) if is_open(&url) => {
+            wrong.note("public_url", "must begin with https:// in production");
         }
-        Some(_) => {}
+        Some(Some(_)) | None => {}
     }
-    if !config.provider_url.is_https() && !config.provider_url.is_loopback() {
-        wrong("provider_url", "must begin with https:// in production");
+    if provider.is_some_and(is_open) {
+        wrong.note("provider_url", "must begin with https:// in production");
     }
-    match config.provider {
-        ProviderKind::Twilio => {
-            if config.twilio_account_sid.is_empty() {
-                wrong(
-                    "twilio_account_sid",
-                    "is needed in production with provider twilio",
-                );
-            }
-            if config.twilio_auth_token.is_none() {
-                wrong(
-                    "twilio_auth_token",
-                    "is needed in production with provider twilio",
-                );
-            }
+    let needed: &[&str] = match wrong.read::<ProviderKind>("provider") {
+        Some(ProviderKind::Twilio) => &["twilio_account_sid", "twilio_auth_token"],
+        Some(ProviderKind::Webhook) => &["webhook_secret"],
+        None => &[],
+    };
+    for name in needed {
+        if !wrong.values.is_set(name) {
+            wrong.note(name, "is needed in production by this provider");
         }
-        ProviderKind::Webhook => {
-            if config.webhook_secret.is_none() {
-                wrong(
-                    "webhook_secret",
-                    "is needed in production with provider webhook",
-                );
-            }
-        }
+    }
+}
+
+/// Reads settings without telling their own mistakes again, and notes those of several together.
+struct Wrong<'a> {
+    values: &'a Values,
+    mistakes: &'a mut Vec<Mistake>,
+}
+
+impl Wrong<'_> {
+    fn read<T: Value>(&self, name: &str) -> Option<T> {
+        self.values.read(name, &mut Vec::new())
+    }
+
+    fn note(&mut self, name: &str, what: &str) {
+        self.mistakes.push(self.values.mistake(name, what));
     }
 }

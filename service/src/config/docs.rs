@@ -19,12 +19,11 @@ fn document() -> String {
          `PUNCTUAL_ADMIN_KEY_FILE`, `admin_key_file` or `--admin-key-file`. All mistakes are told \
          at once, each in a line, and the exit status is 2. `punctual config` prints what holds \
          and where it was set, with secrets masked.\n\n\
-         What is logged is set by `RUST_LOG` (`info` without it; `info,punctual=debug` shows every \
-         request).\n",
+         What is logged is set by `RUST_LOG` (`info` without it; `info,punctual::request=debug` shows \
+         every request).\n",
     );
-    let (limits, rest): (Vec<_>, Vec<_>) = settings()
-        .into_iter()
-        .partition(|setting| setting.name.starts_with(super::LIMIT_PREFIX));
+    let (limits, rest): (Vec<_>, Vec<_>) =
+        settings().into_iter().partition(|setting| setting.name.starts_with(super::LIMIT_PREFIX));
     for (title, rows) in [("General", rest), ("Limits", limits)] {
         write!(
             text,
@@ -34,22 +33,13 @@ fn document() -> String {
         for setting in rows {
             let default = match &*setting.default {
                 "" => "none".to_owned(),
-                default => format!("`{default}` {}", setting.unit)
-                    .trim_end()
-                    .to_owned(),
+                default => format!("`{default}` {}", setting.unit).trim_end().to_owned(),
             };
-            let mut form = setting.form.to_owned();
-            if let Some((least, most)) = setting.within {
-                write!(form, " from {least} to {most}").expect("a string takes all");
-            }
+            let mut form = setting.must_be();
             if setting.is_secret {
                 form.push_str(" (secret)");
             }
-            let help = setting
-                .help
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
+            let help = setting.help.split_whitespace().collect::<Vec<_>>().join(" ");
             writeln!(text, "| `{}` | {default} | {form} | {help} |", setting.name)
                 .expect("a string takes all");
         }

@@ -66,33 +66,20 @@ impl Values {
     pub(super) fn read<T: Value>(&self, name: &str, mistakes: &mut Vec<Mistake>) -> Option<T> {
         let setting = self.table.iter().find(|setting| setting.name == name)?;
         let (text, _) = self.texts.get(name)?;
-        let range = || match setting.within {
-            Some((least, most)) => format!(" from {least} to {most}"),
-            None => String::new(),
-        };
         let outside = setting.within.is_some_and(|(least, most)| {
-            text.parse::<u64>()
-                .is_ok_and(|number| number < least || number > most)
+            text.parse::<u64>().is_ok_and(|number| number < least || number > most)
         });
-        let result = if outside {
-            Err(String::new())
-        } else {
-            T::read(text)
-        };
+        let result = if outside { Err(String::new()) } else { T::read(text) };
         match result {
             Ok(value) => Some(value),
             Err(_) if text.is_empty() => {
-                let what = format!("is needed: {}", T::FORM);
+                let what = format!("is needed: {}", setting.must_be());
                 mistakes.push(self.mistake(name, what));
                 None
             }
             Err(hint) => {
-                let hint = if hint.is_empty() {
-                    hint
-                } else {
-                    format!("; {hint}")
-                };
-                let what = format!("must be {}{}{hint}", T::FORM, range());
+                let hint = if hint.is_empty() { hint } else { format!("; {hint}") };
+                let what = format!("must be {}{hint}", setting.must_be());
                 mistakes.push(self.mistake(name, what));
                 None
             }
@@ -109,24 +96,17 @@ impl Values {
                 (written.clone(), source.place())
             }
         };
-        Mistake {
-            name,
-            place,
-            what: what.into(),
-        }
+        Mistake { name, place, what: what.into() }
     }
 
     /// Whether anybody set it.
     pub(super) fn is_set(&self, name: &str) -> bool {
-        self.texts
-            .get(name)
-            .is_some_and(|(text, _)| !text.is_empty())
+        self.texts.get(name).is_some_and(|(text, _)| !text.is_empty())
     }
 
     /// Sets what was made for this run.
     pub(super) fn make(&mut self, name: &str, text: &str) {
-        self.texts
-            .insert(name.to_owned(), (text.to_owned(), Source::Made));
+        self.texts.insert(name.to_owned(), (text.to_owned(), Source::Made));
     }
 
     fn set(&mut self, name: &str, text: String, source: Source) {
@@ -141,23 +121,14 @@ impl Values {
 pub(crate) fn load(inputs: &Inputs) -> Result<Loaded, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let table = settings::all();
-    let defaults = table.iter().map(|setting| {
-        (
-            setting.name.to_string(),
-            (setting.default.to_string(), Source::Default),
-        )
-    });
-    let mut values = Values {
-        texts: defaults.collect(),
-        table: table.clone(),
-    };
+    let defaults = table
+        .iter()
+        .map(|setting| (setting.name.to_string(), (setting.default.to_string(), Source::Default)));
+    let mut values = Values { texts: defaults.collect(), table: table.clone() };
     if let Some((path, named_by)) = file_of(inputs) {
         read_file(&path, &named_by, &mut values, &mut mistakes);
     }
-    let environment = inputs
-        .environment
-        .iter()
-        .filter(|(_, text)| !text.is_empty());
+    let environment = inputs.environment.iter().filter(|(_, text)| !text.is_empty());
     let environment = environment.filter_map(|(variable, text)| {
         let name = variable.strip_prefix(ENVIRONMENT_PREFIX)?.to_lowercase();
         Some((name, text.clone(), Source::Environment(variable.clone())))
@@ -171,15 +142,9 @@ pub(crate) fn load(inputs: &Inputs) -> Result<Loaded, Vec<Mistake>> {
 
     let notes = check::fill(&mut values, &mut mistakes);
     let config = Config::read(&values, &mut mistakes);
-    if let Some(config) = &config {
-        check::together(config, &values, &mut mistakes);
-    }
+    check::together(&values, &mut mistakes);
     match config {
-        Some(config) if mistakes.is_empty() => Ok(Loaded {
-            config,
-            notes,
-            values,
-        }),
+        Some(config) if mistakes.is_empty() => Ok(Loaded { config, notes, values }),
         Some(_) | None => {
             mistakes.sort();
             mistakes.dedup();
@@ -211,10 +176,8 @@ impl Loaded {
 /// The settings file and how it was named.
 fn file_of(inputs: &Inputs) -> Option<(PathBuf, String)> {
     let variable = format!("{ENVIRONMENT_PREFIX}CONFIG");
-    let named = inputs
-        .environment
-        .iter()
-        .find(|(name, text)| *name == variable && !text.is_empty());
+    let named =
+        inputs.environment.iter().find(|(name, text)| *name == variable && !text.is_empty());
     match (&inputs.file, named) {
         (Some(path), _) => Some((path.clone(), "--config".into())),
         (None, Some((_, text))) => Some((text.into(), variable)),
@@ -228,11 +191,7 @@ fn read_file(path: &Path, named_by: &str, values: &mut Values, mistakes: &mut Ve
         Ok(text) => text,
         Err(error) => {
             let what = format!("the file can't be read: {error}");
-            mistakes.push(Mistake {
-                name: named_by.into(),
-                place,
-                what,
-            });
+            mistakes.push(Mistake { name: named_by.into(), place, what });
             return;
         }
     };
@@ -240,15 +199,9 @@ fn read_file(path: &Path, named_by: &str, values: &mut Values, mistakes: &mut Ve
         Ok(table) => table,
         Err(error) => {
             let error: toml::de::Error = error;
-            let line = error
-                .span()
-                .map_or(1, |span| text[..span.start].lines().count().max(1));
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             let what = "is not TOML; write lines such as shard_count = 16".into();
-            mistakes.push(Mistake {
-                name: format!("line {line}"),
-                place,
-                what,
-            });
+            mistakes.push(Mistake { name: format!("line {line}"), place, what });
             return;
         }
     };
@@ -290,10 +243,7 @@ fn apply(entries: Vec<(String, String, Source)>, values: &mut Values, mistakes: 
             continue;
         }
         let secret = name.strip_suffix("_file").filter(|bare| {
-            values
-                .table
-                .iter()
-                .any(|setting| setting.is_secret && setting.name == *bare)
+            values.table.iter().any(|setting| setting.is_secret && setting.name == *bare)
         });
         match secret {
             Some(secret) if names.iter().any(|other| other == secret) => {
@@ -326,17 +276,13 @@ fn unknown(name: &str, source: &Source, table: &[Setting]) -> Option<Mistake> {
         Source::Default | Source::Made | Source::File(_) | Source::Flag(_) => near.to_string(),
     });
     match (source, hint) {
-        (_, Some(hint)) => Some(at(
-            name,
-            source,
-            format!("is not a setting; did you mean {hint}?"),
-        )),
+        (_, Some(hint)) => {
+            Some(at(name, source, format!("is not a setting; did you mean {hint}?")))
+        }
         (Source::Environment(_), None) => None,
-        (Source::Default | Source::Made | Source::File(_) | Source::Flag(_), None) => Some(at(
-            name,
-            source,
-            "is not a setting; see punctual --help".into(),
-        )),
+        (Source::Default | Source::Made | Source::File(_) | Source::Flag(_), None) => {
+            Some(at(name, source, "is not a setting; see punctual --help".into()))
+        }
     }
 }
 
@@ -345,11 +291,7 @@ fn at(name: &str, source: &Source, what: String) -> Mistake {
         Source::Environment(written) | Source::Flag(written) => written.clone(),
         Source::Default | Source::Made | Source::File(_) => name.to_owned(),
     };
-    Mistake {
-        name,
-        place: source.place(),
-        what,
-    }
+    Mistake { name, place: source.place(), what }
 }
 
 /// Insertions, deletions and substitutions from one word to another (Levenshtein).

@@ -53,7 +53,7 @@ macro_rules! settings {
                 name: Cow::Borrowed(stringify!($name)),
                 default: Cow::Borrowed($default),
                 unit: $unit,
-                help: Cow::Borrowed(concat!($($help, "\n"),+).trim_ascii()),
+                help: Cow::Owned(one_line(concat!($($help),+))),
                 form: <$Type>::FORM,
                 is_secret: settings!(@secret $($secret)?),
                 within: settings!(@within $($least $most)?),
@@ -123,6 +123,18 @@ settings! {
     twilio_auth_token: Option<Secret> = "", "", is secret;
     /// Signs the requests to a webhook provider and checks its callbacks.
     webhook_secret: Option<Secret> = "", "", is secret;
+    /// How long connecting to the provider may take, TLS included.
+    provider_connect_ms: Duration = "2000", "milliseconds", within 10 to 60_000;
+    /// How long the provider may take until its answer begins, from the start.
+    provider_first_byte_ms: Duration = "5000", "milliseconds", within 10 to 120_000;
+    /// How long the provider may take until its answer ends, from the start.
+    provider_total_ms: Duration = "8000", "milliseconds", within 10 to 240_000;
+    /// After that a delivery that the provider doesn't know was never accepted. Until then a lost
+    /// answer is asked about three times.
+    provider_settling_ms: Duration = "6000", "milliseconds", within 30 to 600_000;
+    /// How long a text that was claimed is its process's. If that dies, another one takes over
+    /// after this; it is longer than any delivery.
+    lease_ms: Duration = "30000", "milliseconds", within 5_010 to 600_000;
     /// Outside production, the only numbers that are texted, separated by commas.
     allow_list: Vec<Phone> = "", "";
     /// After a signal to stop: how long the process still accepts connections while it already
@@ -140,7 +152,7 @@ pub(crate) fn all() -> Vec<Setting> {
         name: Cow::Owned(format!("{LIMIT_PREFIX}{}", limit.name())),
         default: Cow::Owned(limit.spec().default.to_string()),
         unit: limit.spec().unit,
-        help: Cow::Owned(format!("{} Why: {}.", limit.help(), limit.spec().reason)),
+        help: Cow::Owned(format!("{} Why: {}.", one_line(limit.help()), limit.spec().reason)),
         form: u64::FORM,
         is_secret: false,
         within: Some((1, 1_000_000_000_000)),
@@ -148,13 +160,16 @@ pub(crate) fn all() -> Vec<Setting> {
     rows().into_iter().chain(limits).collect()
 }
 
+/// A help text without the breaks that it has in the source.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn read_limits(values: &Values, mistakes: &mut Vec<Mistake>) -> [u64; Limit::COUNT] {
     std::array::from_fn(|i| {
         let limit = Limit::ALL[i];
         let name = format!("{LIMIT_PREFIX}{}", limit.name());
-        values
-            .read::<u64>(&name, mistakes)
-            .unwrap_or(limit.spec().default)
+        values.read::<u64>(&name, mistakes).unwrap_or(limit.spec().default)
     })
 }
 
@@ -162,6 +177,14 @@ impl Setting {
     /// Its name in the environment.
     pub(crate) fn variable(&self) -> String {
         format!("{}{}", super::ENVIRONMENT_PREFIX, self.name.to_uppercase())
+    }
+
+    /// What may be written, in words that follow "must be".
+    pub(crate) fn must_be(&self) -> String {
+        match self.within {
+            Some((least, most)) => format!("{} from {least} to {most}", self.form),
+            None => self.form.to_owned(),
+        }
     }
 
     /// Its flag, without the dashes before it.

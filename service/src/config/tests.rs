@@ -1,37 +1,24 @@
 //! Layers, and what is said of mistakes.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::time::Duration;
 
 use contract::Limit;
 
+use super::value::Environment;
 use super::*;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 fn environment(pairs: &[(&str, &str)]) -> Inputs {
-    let url = (
-        "PUNCTUAL_DATABASE_URL",
-        "postgres://u:hunter2hunter2@127.0.0.1/p",
-    );
+    let url = ("PUNCTUAL_DATABASE_URL", "postgres://u:hunter2hunter2@127.0.0.1/p");
     let pairs = std::iter::once(&url).chain(pairs);
-    let environment = pairs
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect();
-    Inputs {
-        environment,
-        ..Inputs::default()
-    }
+    let environment = pairs.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    Inputs { environment, ..Inputs::default() }
 }
 
 fn said(inputs: &Inputs) -> String {
     let mistakes = load(inputs).unwrap_err();
-    mistakes
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn file(name: &str, content: &str) -> std::path::PathBuf {
@@ -47,10 +34,7 @@ fn defaults_hold_where_nothing_is_set() {
     let Loaded { config, notes, .. } = load(&environment(&[])).unwrap();
     assert_eq!(config.shard_count, 16);
     assert_eq!(config.database_statement_timeout_ms, Duration::from_secs(5));
-    assert_eq!(
-        config.limit(Limit::BatchItems),
-        Limit::BatchItems.spec().default
-    );
+    assert_eq!(config.limit(Limit::BatchItems), Limit::BatchItems.spec().default);
     assert_eq!(config.env, Environment::Development);
     assert!(config.database_url.expose().ends_with("?sslmode=disable"));
     assert_eq!(notes.len(), 2, "{notes:?}");
@@ -78,19 +62,8 @@ fn later_layers_lie_above_earlier_ones() {
     assert_eq!(config.limit(Limit::BatchItems), 12);
     assert_eq!(config.allow_list.len(), 2);
     assert!(config.provider_simulated);
-    let sources: Vec<_> = loaded
-        .lines()
-        .into_iter()
-        .map(|(name, _, from)| (name, from))
-        .collect();
-    let source = |name: &str| {
-        sources
-            .iter()
-            .find(|(found, _)| found == name)
-            .unwrap()
-            .1
-            .clone()
-    };
+    let sources: Vec<_> = loaded.lines().into_iter().map(|(name, _, from)| (name, from)).collect();
+    let source = |name: &str| sources.iter().find(|(found, _)| found == name).unwrap().1.clone();
     assert!(source("shard_count").ends_with("layers.toml"));
     assert_eq!(source("database_connections"), "environment");
     assert_eq!(source("limit_batch_items"), "flag");
@@ -99,43 +72,55 @@ fn later_layers_lie_above_earlier_ones() {
 
 #[test]
 fn all_mistakes_are_told_at_once_and_none_repeats_a_secret() {
-    let path = file(
-        "wrong.toml",
-        "shard_cuont = 4\nshard_count = 2000\nlog_format = { a = 1 }",
-    );
+    let path = file("wrong.toml", "shard_cuont = 4\nshard_count = 2000\nlog_format = { a = 1 }");
     let mut inputs = environment(&[
-        (
-            "PUNCTUAL_DATABASE_URL",
-            "postgres://u:hunter2hunter2@h/p?sslmode=prefer",
-        ),
+        ("PUNCTUAL_DATABASE_URL", "postgres://u:hunter2hunter2@h/p?sslmode=prefer"),
         ("PUNCTUAL_ADMIN_KEY", "hunter2"),
         ("PUNCTUAL_ADMIN_KY", "hunter2"),
         ("PUNCTUAL_POSTGRES_BIN_OF_ANOTHER_PROGRAM", "x"),
         ("PUNCTUAL_PROVIDER_SIMULATED", "true"),
         ("PUNCTUAL_PUBLIC_ADDR", "localhost"),
         ("PUNCTUAL_LIMIT_BATCH_ITEMS", "0"),
-        ("PUNCTUAL_ALLOW_LIST", "+99912345678,0999"),
+        ("PUNCTUAL_ALLOW_LIST", "+99987654321,0999"),
         ("PUNCTUAL_WEBHOOK_SECRET_FILE", "/nonexistent/secret"),
     ]);
     inputs.file = Some(path);
     inputs.flags = vec![("drain_grace_ms".into(), "soon".into())];
     let said = said(&inputs).replace(&std::env::temp_dir().display().to_string(), "/tmp");
     let said = said.replace(&std::process::id().to_string(), "PID");
-    assert!(
-        !said.contains("hunter2") && !said.contains("999123"),
-        "{said}"
-    );
-    expect_test::expect![[r#""#]].assert_eq(&said);
+    assert!(!said.contains("hunter2") && !said.contains("99987"), "{said}");
+    expect_test::expect![[r#"
+        --drain-grace-ms (flag): must be a whole number from 0 to 600000
+        PUNCTUAL_ADMIN_KEY (environment): must be at least 16 characters, printable and without spaces; it has 7; make one: openssl rand -hex 32
+        PUNCTUAL_ADMIN_KY (environment): is not a setting; did you mean PUNCTUAL_ADMIN_KEY?
+        PUNCTUAL_ALLOW_LIST (environment): must be phone numbers such as +99912345678, separated by commas; number 2 is not one
+        PUNCTUAL_DATABASE_URL (environment): must be a URL such as postgres://user:password@host:5432/name?sslmode=require; sslmode must be disable, require or verify-full
+        PUNCTUAL_LIMIT_BATCH_ITEMS (environment): must be a whole number from 1 to 1000000000000
+        PUNCTUAL_PROVIDER_SIMULATED (environment): only a provider on loopback can be a simulator
+        PUNCTUAL_PUBLIC_ADDR (environment): must be an IP address and a port such as 127.0.0.1:8080
+        PUNCTUAL_WEBHOOK_SECRET_FILE (environment): can't be read: No such file or directory (os error 2)
+        log_format (/tmp/punctual-config-PID/wrong.toml): must be a text, a number, true, false or a list of texts
+        shard_count (/tmp/punctual-config-PID/wrong.toml): must be a whole number from 1 to 1024
+        shard_cuont (/tmp/punctual-config-PID/wrong.toml): is not a setting; did you mean shard_count?"#]].assert_eq(&said);
 }
 
 #[test]
 fn what_only_fits_together_is_checked() {
     let simulated = environment(&[("PUNCTUAL_PROVIDER_SIMULATED", "true")]);
-    expect_test::expect![[r#""#]].assert_eq(&said(&simulated));
+    expect_test::expect![
+        "PUNCTUAL_PROVIDER_SIMULATED (environment): only a provider on loopback can be a simulator"
+    ]
+    .assert_eq(&said(&simulated));
     let production = environment(&[("PUNCTUAL_ENV", "production")]);
-    expect_test::expect![[r#""#]].assert_eq(&said(&production));
+    expect_test::expect![[r#"
+        PUNCTUAL_ADMIN_KEY (not set): is needed in production; make one: openssl rand -hex 32
+        PUNCTUAL_PUBLIC_URL (not set): is needed in production: providers call it back
+        PUNCTUAL_SIGNING_KEY (not set): is needed in production; make one: openssl rand -hex 32
+        PUNCTUAL_TWILIO_ACCOUNT_SID (not set): is needed in production by this provider
+        PUNCTUAL_TWILIO_AUTH_TOKEN (not set): is needed in production by this provider"#]]
+    .assert_eq(&said(&production));
     let nothing = Inputs::default();
-    expect_test::expect![[r#""#]].assert_eq(&said(&nothing));
+    expect_test::expect!["PUNCTUAL_DATABASE_URL (not set): is needed: a URL such as postgres://user:password@host:5432/name?sslmode=require"].assert_eq(&said(&nothing));
 }
 
 #[test]
@@ -145,18 +130,12 @@ fn production_with_all_that_it_needs() {
         ("PUNCTUAL_ADMIN_KEY", KEY),
         ("PUNCTUAL_SIGNING_KEY", KEY),
         ("PUNCTUAL_PUBLIC_URL", "https://reminders.example/"),
-        (
-            "PUNCTUAL_TWILIO_ACCOUNT_SID",
-            "AC00000000000000000000000000000000",
-        ),
+        ("PUNCTUAL_TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
         ("PUNCTUAL_TWILIO_AUTH_TOKEN", KEY),
     ]);
     let Loaded { config, notes, .. } = load(&inputs).unwrap();
     assert!(config.env.is_production() && notes.is_empty());
-    assert_eq!(
-        config.public_url.unwrap().as_str(),
-        "https://reminders.example"
-    );
+    assert_eq!(config.public_url.unwrap().as_str(), "https://reminders.example");
 }
 
 #[test]
@@ -166,13 +145,8 @@ fn a_secret_from_a_file() {
     let loaded = load(&inputs).unwrap();
     assert_eq!(loaded.config.admin_key.expose(), KEY);
     let printed = format!("{:?} {:?}", loaded.lines(), loaded.config);
-    assert!(
-        !printed.contains(KEY) && !printed.contains("hunter2"),
-        "{printed}"
-    );
-    inputs
-        .environment
-        .push(("PUNCTUAL_ADMIN_KEY".into(), KEY.into()));
+    assert!(!printed.contains(KEY) && !printed.contains("hunter2"), "{printed}");
+    inputs.environment.push(("PUNCTUAL_ADMIN_KEY".into(), KEY.into()));
     assert!(said(&inputs).contains("keep one of them"));
 }
 
@@ -182,28 +156,13 @@ fn tls_by_the_urls_sslmode() {
         let inputs = environment(&[("PUNCTUAL_DATABASE_URL", url)]);
         let loaded = load(&inputs).unwrap();
         let config = loaded.config;
-        assert!(
-            config
-                .database_url
-                .expose()
-                .parse::<tokio_postgres::Config>()
-                .is_ok()
-        );
-        config
-            .database_url
-            .expose()
-            .rsplit_once("sslmode=")
-            .unwrap()
-            .1
-            .to_owned()
+        assert!(config.database_url.expose().parse::<tokio_postgres::Config>().is_ok());
+        config.database_url.expose().rsplit_once("sslmode=").unwrap().1.to_owned()
     };
     assert_eq!(driver("postgres://u@localhost/p"), "disable");
     assert_eq!(driver("postgres:///p?host=/run/postgresql"), "disable");
     assert_eq!(driver("postgres://u@db.example/p"), "require");
-    assert_eq!(
-        driver("postgres://u@db.example/p?sslmode=disable"),
-        "disable"
-    );
+    assert_eq!(driver("postgres://u@db.example/p?sslmode=disable"), "disable");
     assert_eq!(
         driver("postgres://u@db.example/p?sslmode=verify-full&connect_timeout=3"),
         "require"
@@ -215,13 +174,7 @@ fn tls_by_the_urls_sslmode() {
 fn a_file_that_is_no_file_and_one_that_is_no_toml() {
     let mut inputs = environment(&[("PUNCTUAL_CONFIG", "/nonexistent/punctual.toml")]);
     assert!(said(&inputs).starts_with("PUNCTUAL_CONFIG (/nonexistent/punctual.toml): "));
-    inputs.file = Some(file(
-        "broken.toml",
-        "shard_count = 4\nadmin_key = hunter2hunter2hunter2\n",
-    ));
+    inputs.file = Some(file("broken.toml", "shard_count = 4\nadmin_key = hunter2hunter2hunter2\n"));
     let said = said(&inputs);
-    assert!(
-        said.starts_with("line 2 (") && !said.contains("hunter2"),
-        "{said}"
-    );
+    assert!(said.starts_with("line 2 (") && !said.contains("hunter2"), "{said}");
 }

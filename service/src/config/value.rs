@@ -33,11 +33,7 @@ impl Secret {
 
     /// One that nobody knows, of 256 bits.
     pub(crate) fn random() -> Self {
-        Self(format!(
-            "{:032x}{:032x}",
-            rand::random::<u128>(),
-            rand::random::<u128>()
-        ))
+        Self(format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>()))
     }
 }
 
@@ -51,10 +47,7 @@ impl Value for Secret {
     const FORM: &'static str = "at least 16 characters, printable and without spaces";
     fn read(text: &str) -> Result<Self, String> {
         if text.len() < SECRET_LEN_MIN {
-            return Err(format!(
-                "it has {}; make one: openssl rand -hex 32",
-                text.len()
-            ));
+            return Err(format!("it has {}; make one: openssl rand -hex 32", text.len()));
         }
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err("it has others; make one: openssl rand -hex 32".into());
@@ -69,11 +62,7 @@ impl Value for Secret {
 impl<T: Value> Value for Option<T> {
     const FORM: &'static str = T::FORM;
     fn read(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            Ok(None)
-        } else {
-            T::read(text).map(Some)
-        }
+        if text.is_empty() { Ok(None) } else { T::read(text).map(Some) }
     }
     fn show(&self) -> String {
         self.as_ref().map_or_else(String::new, T::show)
@@ -125,9 +114,7 @@ impl Value for PathBuf {
 impl Value for Duration {
     const FORM: &'static str = "a whole number";
     fn read(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map(Self::from_millis)
-            .map_err(|_| String::new())
+        text.parse().map(Self::from_millis).map_err(|_| String::new())
     }
     fn show(&self) -> String {
         self.as_millis().to_string()
@@ -151,23 +138,14 @@ impl Value for bool {
 impl Value for Vec<Phone> {
     const FORM: &'static str = "phone numbers such as +99912345678, separated by commas";
     fn read(text: &str) -> Result<Self, String> {
-        let parts = text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts
             .enumerate()
-            .map(|(i, part)| {
-                part.parse()
-                    .map_err(|_| format!("number {} is not one", i + 1))
-            })
+            .map(|(i, part)| part.parse().map_err(|_| format!("number {} is not one", i + 1)))
             .collect()
     }
     fn show(&self) -> String {
-        self.iter()
-            .map(Phone::to_string)
-            .collect::<Vec<_>>()
-            .join(",")
+        self.iter().map(Phone::to_string).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -240,6 +218,12 @@ pub(crate) struct BaseUrl {
 }
 
 impl BaseUrl {
+    /// The URL of an address of ours.
+    pub(crate) fn of_address(address: SocketAddr) -> Self {
+        let text = format!("http://{address}");
+        Self { text, host: address.ip().to_string(), is_https: false }
+    }
+
     /// The URL without a slash at its end.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
@@ -270,11 +254,7 @@ impl Value for BaseUrl {
             return Err(String::new());
         }
         let host = authority.host().to_owned();
-        Ok(Self {
-            text: text.trim_end_matches('/').to_owned(),
-            host,
-            is_https,
-        })
+        Ok(Self { text: text.trim_end_matches('/').to_owned(), host, is_https })
     }
     fn show(&self) -> String {
         self.text.clone()
@@ -285,9 +265,7 @@ impl Value for BaseUrl {
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Where the database is. Shown without its password.
@@ -323,16 +301,12 @@ impl Value for DatabaseUrl {
         let options = options.split('&').filter(|option| !option.is_empty());
         let (modes, mut options): (Vec<&str>, Vec<&str>) =
             options.partition(|option| option.starts_with("sslmode="));
-        if options
-            .iter()
-            .any(|option| option.starts_with("sslrootcert="))
-        {
+        if options.iter().any(|option| option.starts_with("sslrootcert=")) {
             return Err("state the CA file by the setting database_ca_file".into());
         }
         let join = |options: &[&str]| format!("{bare}?{}", options.join("&"));
-        let parsed: tokio_postgres::Config = join(&options)
-            .parse()
-            .map_err(|_| "the driver can't read it".to_owned())?;
+        let parsed: tokio_postgres::Config =
+            join(&options).parse().map_err(|_| "the driver can't read it".to_owned())?;
         let mode = match modes.last().map(|mode| &mode["sslmode=".len()..]) {
             None if goes_nowhere(&parsed) => "sslmode=disable",
             Some("disable") => "sslmode=disable",
@@ -340,10 +314,7 @@ impl Value for DatabaseUrl {
             Some(_) => return Err("sslmode must be disable, require or verify-full".into()),
         };
         options.push(mode);
-        Ok(Self {
-            driver: join(&options),
-            shown: shown(&parsed, mode),
-        })
+        Ok(Self { driver: join(&options), shown: shown(&parsed, mode) })
     }
     fn show(&self) -> String {
         self.shown.clone()
@@ -369,11 +340,7 @@ fn shown(config: &tokio_postgres::Config, mode: &str) -> String {
         }
     });
     let user = config.get_user().unwrap_or_default();
-    let password = if config.get_password().is_some() {
-        ":(secret)"
-    } else {
-        ""
-    };
+    let password = if config.get_password().is_some() { ":(secret)" } else { "" };
     let at = if user.is_empty() { "" } else { "@" };
     let hosts = hosts.collect::<Vec<_>>().join(",");
     let name = config.get_dbname().unwrap_or_default();

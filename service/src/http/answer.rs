@@ -75,9 +75,7 @@ async fn process<D: Dispatch>(
     let deadline =
         Duration::from_millis(u64::from(spec.deadline_ms)).min(shared.bounds.deadline_max);
 
-    let caller = shared
-        .dispatch
-        .authenticate(found.endpoint, &found.path, &head.headers);
+    let caller = shared.dispatch.authenticate(found.endpoint, &found.path, &head.headers);
     let principal = in_time(deadline, caller).await?;
 
     let reading = body::read(incoming, spec.body_bytes_max, &shared.body_bytes);
@@ -94,11 +92,7 @@ async fn process<D: Dispatch>(
         query: form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect(),
-        uri_path_and_query: head
-            .uri
-            .path_and_query()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        uri_path_and_query: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         headers: head.headers,
         body: received.bytes.clone(),
         principal,
@@ -140,24 +134,20 @@ async fn in_time<T>(
     deadline: Duration,
     work: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
-    tokio::time::timeout(deadline, work)
-        .await
-        .unwrap_or_else(|_| {
-            let detail = "It took too long: repeating the request is safe, try again in a moment.";
-            Err(Problem::new(Code::DeadlineExceeded, detail))
-        })
+    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
+        let detail = "It took too long: repeating the request is safe, try again in a moment.";
+        Err(Problem::new(Code::DeadlineExceeded, detail))
+    })
 }
 
 /// Runs a future such that its panic ends only it. What it shares with others is behind locks
 /// that no panic holds, or is atomic.
 async fn contained<F: Future>(future: F) -> Result<F::Output, String> {
     let mut future = pin!(future);
-    poll_fn(
-        move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(obs::log::caught(&*payload))),
-        },
-    )
+    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => Poll::Ready(Err(obs::log::caught(&*payload))),
+    })
     .await
 }
 
@@ -168,12 +158,7 @@ fn write(
     is_head: bool,
     must_close: bool,
 ) -> http::Response<Outgoing> {
-    let Response {
-        status,
-        content_type,
-        body,
-        headers,
-    } = response;
+    let Response { status, content_type, body, headers } = response;
     let mut head = http::Response::new(());
     *head.status_mut() =
         http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);

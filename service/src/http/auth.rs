@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::endpoint::Access;
-use contract::{Endpoint, Limit, Pool, Query, shard_of};
+use contract::{Endpoint, Limit, Pool, Query};
 use http::HeaderMap;
 
 use super::path::{MAX_ID, PathParams};
@@ -29,11 +29,29 @@ const LIFE: Duration = Duration::from_secs(60);
 /// SHA-256 of a secret.
 pub(crate) type Hash = [u8; 32];
 
-/// A new key of a practice: what is shown once, and what is stored.
-pub(crate) fn make_key(practice_id: i64, key_id: i32) -> (String, Hash) {
-    let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-    let hash = hash(&secret);
-    (format!("pk_{practice_id}_{key_id}_{secret}"), hash)
+/// The secret of a new key, shown once and then only known by its hash.
+pub(crate) struct NewSecret {
+    secret: String,
+    hash: Hash,
+}
+
+impl NewSecret {
+    /// One of 256 random bits.
+    pub(crate) fn random() -> Self {
+        let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+        let hash = hash(&secret);
+        Self { secret, hash }
+    }
+
+    /// What is stored.
+    pub(crate) const fn hash(&self) -> &Hash {
+        &self.hash
+    }
+
+    /// The key as its practice presents it.
+    pub(crate) fn shown(&self, practice_id: i64, key_id: i32) -> String {
+        format!("pk_{practice_id}_{key_id}_{}", self.secret)
+    }
 }
 
 fn hash(secret: &str) -> Hash {
@@ -52,20 +70,10 @@ struct Presented {
 impl Presented {
     fn parse(key: &str) -> Option<Self> {
         let mut parts = key.strip_prefix("pk_")?.splitn(3, '_');
-        let practice_id = parts
-            .next()?
-            .parse()
-            .ok()
-            .filter(|id| (1..=MAX_ID).contains(id))?;
+        let practice_id = parts.next()?.parse().ok().filter(|id| (1..=MAX_ID).contains(id))?;
         let key_id = parts.next()?.parse().ok().filter(|id: &i32| *id > 0)?;
-        let secret = parts
-            .next()
-            .filter(|secret| (32..=128).contains(&secret.len()))?;
-        Some(Self {
-            practice_id,
-            key_id,
-            hash: hash(secret),
-        })
+        let secret = parts.next().filter(|secret| (32..=128).contains(&secret.len()))?;
+        Some(Self { practice_id, key_id, hash: hash(secret) })
     }
 }
 
@@ -94,27 +102,22 @@ struct Entry {
 impl Keys {
     /// Knows nothing yet but the admin key.
     pub(crate) fn new(admin_key: &str, entries_max: usize) -> Self {
-        Self {
-            admin: hash(admin_key),
-            known: Mutex::default(),
-            entries_max,
-        }
+        Self { admin: hash(admin_key), known: Mutex::default(), entries_max }
     }
 
     /// Finds out who calls an endpoint, reading the key's hash from the database if it must.
     pub(crate) async fn principal(
         &self,
         db: &Db,
-        shard_count: i16,
+        shard_of: impl Fn(i64) -> i16,
         endpoint: Endpoint,
         path: &PathParams,
         headers: &HeaderMap,
     ) -> Result<Principal, Problem> {
         let read = async |practice_id, key_id| {
-            check_practice_key(db, shard_of(practice_id, shard_count), practice_id, key_id).await
+            check_practice_key(db, shard_of(practice_id), practice_id, key_id).await
         };
-        self.resolve(endpoint, path, headers, Instant::now(), read)
-            .await
+        self.resolve(endpoint, path, headers, Instant::now(), read).await
     }
 
     /// Forgets a key, so that its end holds here at once.
@@ -143,23 +146,12 @@ impl Keys {
             return Ok(Principal::Admin);
         }
         let presented = Presented::parse(key).ok_or_else(unauthenticated)?;
-        let Presented {
-            practice_id,
-            key_id,
-            ..
-        } = presented;
+        let Presented { practice_id, key_id, .. } = presented;
         let stored = match self.known(practice_id, key_id, now) {
             Some(stored) => stored,
             None => {
                 let stored = read(practice_id, key_id).await?;
-                self.learn(
-                    practice_id,
-                    key_id,
-                    Entry {
-                        hash: stored,
-                        read_at: now,
-                    },
-                );
+                self.learn(practice_id, key_id, Entry { hash: stored, read_at: now });
                 stored
             }
         };
@@ -175,10 +167,7 @@ impl Keys {
             let detail = format!("This key is of practice {practice_id}.");
             return Err(Problem::new(Code::NotYourPractice, detail));
         }
-        Ok(Principal::Practice {
-            practice_id,
-            key_id,
-        })
+        Ok(Principal::Practice { practice_id, key_id })
     }
 
     fn known(&self, practice_id: i64, key_id: i32, now: Instant) -> Option<Option<Hash>> {
@@ -211,11 +200,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     };
     let text = value.to_str().map_err(|_| unauthenticated())?;
     let (scheme, key) = text.split_once(' ').ok_or_else(unauthenticated)?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(key.trim())
-    } else {
-        Err(unauthenticated())
-    }
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(key.trim()) } else { Err(unauthenticated()) }
 }
 
 /// The stored hash of a practice's key, if the key is valid.
@@ -226,9 +211,7 @@ async fn check_practice_key(
     key_id: i32,
 ) -> Result<Option<Hash>, Problem> {
     let conn = db.get(Pool::Interactive).await?;
-    let row = conn
-        .row_opt(Query::ApiKeyRead, &[&shard, &practice_id, &key_id])
-        .await?;
+    let row = conn.row_opt(Query::ApiKeyRead, &[&shard, &practice_id, &key_id]).await?;
     Ok(row.and_then(|row| row.get::<_, &[u8]>(0).try_into().ok()))
 }
 

@@ -1,19 +1,19 @@
 //! Keys and callers.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::cell::Cell;
 
 use super::*;
 
 const ADMIN: &str = "an-admin-key-of-some-length";
 
+fn make_key(practice_id: i64, key_id: i32) -> (String, Hash) {
+    let secret = NewSecret::random();
+    (secret.shown(practice_id, key_id), *secret.hash())
+}
+
 fn headers(key: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(
-        http::header::AUTHORIZATION,
-        format!("Bearer {key}").parse().unwrap(),
-    );
+    headers.insert(http::header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
     headers
 }
 
@@ -49,38 +49,17 @@ async fn ask(
 #[tokio::test]
 async fn who_may_do_what() {
     let (shown, hash) = make_key(7, 2);
-    let store = Store {
-        hash: Some(hash),
-        reads: Cell::new(0),
-    };
+    let store = Store { hash: Some(hash), reads: Cell::new(0) };
     let keys = Keys::new(ADMIN, 100);
     let now = Instant::now();
-    let of = Principal::Practice {
-        practice_id: 7,
-        key_id: 2,
-    };
+    let of = Principal::Practice { practice_id: 7, key_id: 2 };
     let (read, put) = (Endpoint::ReadPractice, Endpoint::PutPractice);
     assert_eq!(ask(&keys, &store, (read, "7"), &shown, now).await, Ok(of));
-    assert_eq!(
-        ask(&keys, &store, (read, "8"), &shown, now).await,
-        Err(Code::NotYourPractice)
-    );
-    assert_eq!(
-        ask(&keys, &store, (read, "x"), &shown, now).await,
-        Err(Code::NotYourPractice)
-    );
-    assert_eq!(
-        ask(&keys, &store, (put, "7"), &shown, now).await,
-        Err(Code::AdminOnly)
-    );
-    assert_eq!(
-        ask(&keys, &store, (put, "7"), ADMIN, now).await,
-        Ok(Principal::Admin)
-    );
-    assert_eq!(
-        ask(&keys, &store, (read, "7"), ADMIN, now).await,
-        Ok(Principal::Admin)
-    );
+    assert_eq!(ask(&keys, &store, (read, "8"), &shown, now).await, Err(Code::NotYourPractice));
+    assert_eq!(ask(&keys, &store, (read, "x"), &shown, now).await, Err(Code::NotYourPractice));
+    assert_eq!(ask(&keys, &store, (put, "7"), &shown, now).await, Err(Code::AdminOnly));
+    assert_eq!(ask(&keys, &store, (put, "7"), ADMIN, now).await, Ok(Principal::Admin));
+    assert_eq!(ask(&keys, &store, (read, "7"), ADMIN, now).await, Ok(Principal::Admin));
     assert_eq!(store.reads.get(), 1, "what is stored is read once");
     let open = ask(&keys, &store, (Endpoint::ReadOpenapi, ""), "x", now).await;
     assert_eq!(open, Ok(Principal::Anonymous));
@@ -91,33 +70,14 @@ async fn who_may_do_what() {
 #[tokio::test]
 async fn keys_that_are_none() {
     let (shown, hash) = make_key(7, 2);
-    let store = Store {
-        hash: Some(hash),
-        reads: Cell::new(0),
-    };
+    let store = Store { hash: Some(hash), reads: Cell::new(0) };
     let keys = Keys::new(ADMIN, 100);
     let (other, _) = make_key(7, 2);
     let cut = &shown[..shown.len() - 1];
-    for wrong in [
-        "",
-        "x",
-        "pk_",
-        "pk_7_2",
-        "pk_7_2_",
-        "pk_0_2_x",
-        "pk_7_-1_x",
-        &other,
-        cut,
-        &shown[3..],
-    ] {
-        let answer = ask(
-            &keys,
-            &store,
-            (Endpoint::ReadPractice, "7"),
-            wrong,
-            Instant::now(),
-        )
-        .await;
+    for wrong in
+        ["", "x", "pk_", "pk_7_2", "pk_7_2_", "pk_0_2_x", "pk_7_-1_x", &other, cut, &shown[3..]]
+    {
+        let answer = ask(&keys, &store, (Endpoint::ReadPractice, "7"), wrong, Instant::now()).await;
         assert_eq!(answer, Err(Code::Unauthenticated), "{wrong}");
     }
     for headers in [
@@ -126,15 +86,8 @@ async fn keys_that_are_none() {
     ] {
         let read = async |_, _| store.read().await;
         let path = path("7");
-        let answer = keys
-            .resolve(
-                Endpoint::ReadPractice,
-                &path,
-                &headers,
-                Instant::now(),
-                read,
-            )
-            .await;
+        let answer =
+            keys.resolve(Endpoint::ReadPractice, &path, &headers, Instant::now(), read).await;
         assert_eq!(answer.unwrap_err().code, Code::Unauthenticated);
     }
 }
@@ -145,53 +98,27 @@ async fn what_is_stored_is_believed_for_a_minute_also_that_there_is_none() {
     let endpoint = (Endpoint::ReadPractice, "7");
     let keys = Keys::new(ADMIN, 100);
     let start = Instant::now();
-    let mut store = Store {
-        hash: None,
-        reads: Cell::new(0),
-    };
+    let mut store = Store { hash: None, reads: Cell::new(0) };
     assert!(ask(&keys, &store, endpoint, &shown, start).await.is_err());
     store.hash = Some(hash);
     let later = start + LIFE - Duration::from_secs(1);
     assert!(ask(&keys, &store, endpoint, &shown, later).await.is_err());
     assert_eq!(store.reads.get(), 1);
-    assert!(
-        ask(&keys, &store, endpoint, &shown, start + LIFE)
-            .await
-            .is_ok()
-    );
+    assert!(ask(&keys, &store, endpoint, &shown, start + LIFE).await.is_ok());
     store.hash = None;
-    assert!(
-        ask(&keys, &store, endpoint, &shown, start + LIFE)
-            .await
-            .is_ok(),
-        "revoked, known"
-    );
+    assert!(ask(&keys, &store, endpoint, &shown, start + LIFE).await.is_ok(), "revoked, known");
     keys.forget(7, 2);
-    assert!(
-        ask(&keys, &store, endpoint, &shown, start + LIFE)
-            .await
-            .is_err(),
-        "forgotten"
-    );
+    assert!(ask(&keys, &store, endpoint, &shown, start + LIFE).await.is_err(), "forgotten");
 }
 
 #[tokio::test]
 async fn what_is_known_is_bounded() {
     let keys = Keys::new(ADMIN, 100);
-    let store = Store {
-        hash: None,
-        reads: Cell::new(0),
-    };
+    let store = Store { hash: None, reads: Cell::new(0) };
     for key_id in 1..=1_000 {
         let (shown, _) = make_key(7, key_id);
-        let answer = ask(
-            &keys,
-            &store,
-            (Endpoint::ReadPractice, "7"),
-            &shown,
-            Instant::now(),
-        )
-        .await;
+        let answer =
+            ask(&keys, &store, (Endpoint::ReadPractice, "7"), &shown, Instant::now()).await;
         assert_eq!(answer, Err(Code::Unauthenticated));
         let known = keys.known.lock().unwrap();
         assert!(known.young.len() + known.old.len() <= 100);

@@ -17,7 +17,7 @@ use super::exchange::Exchange;
 use super::problem::{Code, Problem};
 use crate::obs;
 
-/// Bytes of an answer handed to hyper at a time.
+/// Bytes of an answer handed to hyper at a time, and reserved for a request's body at first.
 const PIECE_BYTES: usize = 16_384;
 
 /// How much of a refused body is read and thrown away so that the caller reads the answer instead
@@ -44,7 +44,7 @@ pub(super) async fn read(
         return Err(too_large(bytes_max));
     }
     // A size that is only stated reserves little: memory is taken as bytes arrive.
-    let mut bytes = BytesMut::new();
+    let mut bytes = BytesMut::with_capacity(stated.min(PIECE_BYTES as u64) as usize);
     let mut share: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -69,10 +69,7 @@ pub(super) async fn read(
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(Received {
-        bytes: bytes.freeze(),
-        _share: share,
-    })
+    Ok(Received { bytes: bytes.freeze(), _share: share })
 }
 
 fn too_large(bytes_max: u32) -> Problem {
@@ -112,11 +109,7 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) const fn new(data: Bytes, exchange: Exchange, leaving: Leaving) -> Self {
-        Self {
-            data,
-            exchange: Some(exchange),
-            leaving,
-        }
+        Self { data, exchange: Some(exchange), leaving }
     }
 }
 

@@ -4,12 +4,14 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 use super::answer::answer;
 use super::body::Leaving;
@@ -27,6 +29,8 @@ pub(super) async fn serve<D: Dispatch>(shared: Arc<Shared<D>>, stream: TcpStream
     let io = TokioIo::new(Watched {
         stream,
         leaving: Arc::clone(&leaving),
+        stall_time: shared.bounds.stall_time,
+        stalled: None,
     });
     let service = service_fn(|request| {
         let answer = answer(Arc::clone(&shared), Arc::clone(&leaving), request);
@@ -70,10 +74,32 @@ fn why(error: &hyper::Error) -> Broken {
     }
 }
 
-/// A socket that ends the exchange whose answer it has passed on in full.
+/// A socket that ends the exchange whose answer it has passed on in full, and that fails when its
+/// peer takes nothing for too long: hyper has a timer for reading only.
 struct Watched {
     stream: TcpStream,
     leaving: Leaving,
+    stall_time: Duration,
+    /// Runs while the peer takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Watched {
+    /// Passes the outcome of a write on, unless the peer has stalled for too long.
+    fn unless_stalled(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stall_time = self.stall_time;
+        let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall_time)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
+    }
 }
 
 impl AsyncRead for Watched {
@@ -92,7 +118,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.unless_stalled(cx, written)
     }
 
     fn poll_write_vectored(
@@ -100,7 +127,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.unless_stalled(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -110,11 +138,7 @@ impl AsyncWrite for Watched {
     /// hyper flushes when its buffer is empty: what was taken from a body is with the kernel.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        let left = self
-            .leaving
-            .lock()
-            .expect("nothing panics under this lock")
-            .take();
+        let left = self.leaving.lock().expect("nothing panics under this lock").take();
         if let Some(exchange) = left {
             exchange.finish();
         }

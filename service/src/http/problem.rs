@@ -121,13 +121,7 @@ impl Problem {
     /// A problem with its one-line detail.
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         let retry_after = (code.status() == 503).then_some(RETRY_AFTER_SECONDS);
-        Self {
-            code,
-            detail: detail.into(),
-            retry_after,
-            cause: None,
-            allow: None,
-        }
+        Self { code, detail: detail.into(), retry_after, cause: None, allow: None }
     }
 
     /// A fault of ours, with its cause for the log.
@@ -194,7 +188,6 @@ impl From<DbError> for Problem {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -204,12 +197,7 @@ mod tests {
         assert_eq!(names.len(), Code::ALL.len());
         for code in Code::ALL {
             let rejected = code.outcome() == RequestOutcome::Rejected;
-            assert_eq!(
-                rejected,
-                (400..500).contains(&code.status()),
-                "{}",
-                code.name()
-            );
+            assert_eq!(rejected, (400..500).contains(&code.status()), "{}", code.name());
             assert!(!code.help().is_empty() && !code.title().ends_with('.'));
         }
     }

@@ -39,13 +39,16 @@ pub(crate) struct RequestId(Cow<'static, str>);
 impl RequestId {
     /// The caller's own name for it, if it is short and plain, else a random one of 128 bits.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let given = headers
-            .get("x-request-id")
-            .and_then(|value| value.to_str().ok());
+        let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
         match given {
             Some(text) if Self::is_sane(text) => Self(text.to_owned().into()),
-            Some(_) | None => Self(format!("{:032x}", rand::random::<u128>()).into()),
+            Some(_) | None => Self::random(),
         }
+    }
+
+    /// One of 128 random bits.
+    pub(super) fn random() -> Self {
+        Self(format!("{:032x}", rand::random::<u128>()).into())
     }
 
     /// For tests and for work that no request asked for.
@@ -62,9 +65,7 @@ impl RequestId {
     /// Letters, digits and a few marks. Not a run of digits only, which could be a phone number.
     fn is_sane(text: &str) -> bool {
         (8..=64).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
             && text.bytes().any(|b| b.is_ascii_alphabetic())
     }
 }
@@ -101,10 +102,7 @@ pub(crate) struct Request {
 impl Request {
     /// A query parameter, the first of that name.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
     /// A query parameter in its form; `expected` says in words what that is.
@@ -124,11 +122,7 @@ impl Request {
     pub(crate) fn only_queries(&self, known: &[&str]) -> Result<(), Problem> {
         for (i, (name, _)) in self.query.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                let known = if known.is_empty() {
-                    "none".into()
-                } else {
-                    known.join(", ")
-                };
+                let known = if known.is_empty() { "none".into() } else { known.join(", ") };
                 let detail = format!("A query parameter is not known; known here: {known}");
                 return Err(Problem::new(Code::BadQuery, detail));
             }
@@ -151,15 +145,8 @@ impl Request {
 
     /// The body's media type in lower case without its parameters; empty if none is stated.
     pub(crate) fn media_type(&self) -> String {
-        let value = self
-            .headers
-            .get(http::header::CONTENT_TYPE)
-            .and_then(|v| v.to_str().ok());
-        let kind = value
-            .unwrap_or_default()
-            .split(';')
-            .next()
-            .unwrap_or_default();
+        let value = self.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let kind = value.unwrap_or_default().split(';').next().unwrap_or_default();
         kind.trim().to_ascii_lowercase()
     }
 
@@ -175,7 +162,6 @@ impl Request {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -188,12 +174,7 @@ mod tests {
     #[test]
     fn a_callers_own_id_is_kept_if_it_is_plain() {
         assert_eq!(id_of("0af7651916cd43dd-8448"), "0af7651916cd43dd-8448");
-        for bad in [
-            "short",
-            "has spaces in it",
-            "99912345678901",
-            &"x".repeat(65),
-        ] {
+        for bad in ["short", "has spaces in it", "99912345678901", &"x".repeat(65)] {
             let made = id_of(bad);
             assert_eq!(made.len(), 32, "{bad}");
             assert!(made.bytes().all(|b| b.is_ascii_hexdigit()));

@@ -35,12 +35,7 @@ impl Response {
 
     /// A body of any kind.
     pub(crate) fn of(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self {
-            status,
-            content_type,
-            body: body.into(),
-            headers: Vec::new(),
-        }
+        Self { status, content_type, body: body.into(), headers: Vec::new() }
     }
 
     /// No body.
@@ -60,10 +55,7 @@ impl Response {
     /// The first value of a header, for tests.
     #[cfg(test)]
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self
-            .headers
-            .iter()
-            .find(|(found, _)| found.as_str() == name)?;
+        let (_, value) = self.headers.iter().find(|(found, _)| found.as_str() == name)?;
         value.to_str().ok()
     }
 }

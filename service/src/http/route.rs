@@ -23,18 +23,13 @@ struct Route {
 }
 
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
-    let route = |&endpoint: &Endpoint| Route {
-        endpoint,
-        pieces: pieces(endpoint.spec().path),
-    };
+    let route = |&endpoint: &Endpoint| Route { endpoint, pieces: pieces(endpoint.spec().path) };
     Endpoint::ALL.iter().map(route).collect()
 });
 
 fn pieces(template: &'static str) -> Vec<Piece> {
     let piece = |text: &'static str| {
-        let inner = text
-            .strip_prefix('{')
-            .and_then(|text| text.strip_suffix('}'));
+        let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
         inner.map_or(Piece::Fixed(text), Piece::Param)
     };
     template[1..].split('/').map(piece).collect()
@@ -45,11 +40,9 @@ fn pieces(template: &'static str) -> Vec<Piece> {
 pub(super) struct Found {
     pub(super) endpoint: Endpoint,
     pub(super) path: PathParams,
-    /// Asked for by HEAD: answer as to GET, without the body.
-    pub(super) is_head: bool,
 }
 
-/// Finds the endpoint.
+/// Finds the endpoint. HEAD leads where GET does.
 ///
 /// # Errors
 /// The problem to answer: no such path, no such method on it (with `Allow`), no valid encoding.
@@ -61,20 +54,13 @@ pub(super) fn find(
     let segments = decode(path)?;
     let is_head = method == http::Method::HEAD;
     let mut allowed = Vec::new();
-    for route in ROUTES
-        .iter()
-        .filter(|route| route.endpoint.spec().listener == listener)
-    {
+    for route in ROUTES.iter().filter(|route| route.endpoint.spec().listener == listener) {
         let Some(params) = matched(&route.pieces, &segments) else {
             continue;
         };
         let has = route.endpoint.spec().method;
         if has.name() == method.as_str() || (is_head && has == Method::Get) {
-            return Ok(Found {
-                endpoint: route.endpoint,
-                path: PathParams::new(params),
-                is_head,
-            });
+            return Ok(Found { endpoint: route.endpoint, path: PathParams::new(params) });
         }
         allowed.push(has.name());
         if has == Method::Get {
@@ -109,17 +95,13 @@ fn matched(pieces: &[Piece], segments: &[String]) -> Option<Vec<(&'static str, S
 /// The segments of a path, decoded.
 fn decode(path: &str) -> Result<Vec<String>, Problem> {
     let bad = |what: &str| Problem::new(Code::BadRequest, format!("The path {what}."));
-    let path = path
-        .strip_prefix('/')
-        .ok_or_else(|| bad("must begin with a slash"))?;
+    let path = path.strip_prefix('/').ok_or_else(|| bad("must begin with a slash"))?;
     let segment = |text: &str| {
         if !text.contains('%') {
             return Ok(text.to_owned());
         }
         if !is_encoded(text.as_bytes()) {
-            return Err(bad(
-                "has a percent sign that is not followed by two hex digits",
-            ));
+            return Err(bad("has a percent sign that is not followed by two hex digits"));
         }
         let decoded = percent_decode_str(text).decode_utf8();
         match decoded {
@@ -134,13 +116,11 @@ fn decode(path: &str) -> Result<Vec<String>, Problem> {
 fn is_encoded(text: &[u8]) -> bool {
     let percents = text.iter().enumerate().filter(|(_, byte)| **byte == b'%');
     percents.into_iter().all(|(at, _)| {
-        text.get(at + 1..at + 3)
-            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+        text.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
     })
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -183,10 +163,7 @@ mod tests {
         assert_eq!(found.endpoint, Endpoint::ReadAppointment);
         assert_eq!(found.path.str("appointment_id"), "a/b");
         assert_eq!(
-            get("/v1/practices/7/appointments/%C3%A4")
-                .unwrap()
-                .path
-                .str("appointment_id"),
+            get("/v1/practices/7/appointments/%C3%A4").unwrap().path.str("appointment_id"),
             "ä"
         );
         for unknown in [
@@ -198,18 +175,11 @@ mod tests {
             "/v1/practices/7/x",
         ] {
             let code = get(unknown).unwrap_err().code;
-            assert!(
-                matches!(code, Code::UnknownPath | Code::BadRequest),
-                "{unknown}"
-            );
+            assert!(matches!(code, Code::UnknownPath | Code::BadRequest), "{unknown}");
         }
-        for bad in [
-            "/v1/practices/%",
-            "/v1/practices/%zz",
-            "/v1/practices/%ff",
-            "/v1/practices/%00",
-            "*",
-        ] {
+        for bad in
+            ["/v1/practices/%", "/v1/practices/%zz", "/v1/practices/%ff", "/v1/practices/%00", "*"]
+        {
             assert_eq!(get(bad).unwrap_err().code, Code::BadRequest, "{bad}");
         }
     }
@@ -217,7 +187,7 @@ mod tests {
     #[test]
     fn methods() {
         let head = find(Listener::Public, &http::Method::HEAD, "/v1/practices/7").unwrap();
-        assert!(head.is_head && head.endpoint == Endpoint::ReadPractice);
+        assert_eq!(head.endpoint, Endpoint::ReadPractice);
         let problem = find(Listener::Public, &http::Method::PATCH, "/v1/practices/7").unwrap_err();
         assert_eq!(problem.code, Code::MethodNotAllowed);
         assert_eq!(problem.allow.as_deref(), Some("PUT, GET, HEAD"));

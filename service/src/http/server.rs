@@ -45,6 +45,8 @@ pub(crate) struct Bounds {
     pub(super) body_bytes: usize,
     pub(super) head_bytes: usize,
     pub(super) head_time: Duration,
+    /// A peer that takes nothing of its answer for this long is gone.
+    pub(super) stall_time: Duration,
     /// No request may take longer, whatever its row says.
     pub(super) deadline_max: Duration,
 }
@@ -63,6 +65,7 @@ impl Bounds {
             body_bytes: config.limit_usize(Limit::BodyBytes),
             head_bytes: config.limit_usize(Limit::RequestHeadBytes),
             head_time: Duration::from_millis(config.limit(Limit::RequestHeadMs)),
+            stall_time: STALL_TIME,
             deadline_max: Duration::MAX,
         }
     }
@@ -88,6 +91,9 @@ pub(super) struct Shared<D> {
 
 /// Connections that are told at a time that there is no room; more are closed without a word.
 const TURNED_AWAY_MAX: usize = 64;
+
+/// A phone's network comes back within seconds or not at all.
+const STALL_TIME: Duration = Duration::from_secs(30);
 
 /// How long accepting rests after an error that repeating at once would only repeat (no file
 /// descriptors, no memory).
@@ -140,10 +146,7 @@ impl<D: Dispatch> Running<D> {
         shared.leaving.cancel();
         shared.stopping.cancel();
         shared.tasks.close();
-        if tokio::time::timeout(deadline, shared.tasks.wait())
-            .await
-            .is_ok()
-        {
+        if tokio::time::timeout(deadline, shared.tasks.wait()).await.is_ok() {
             return 0;
         }
         let open = shared.bounds.connections - shared.connections.available_permits();
@@ -213,14 +216,14 @@ impl<D> Shared<D> {
             obs::limit::used_of(limit, used as u64, max as u64);
         };
         let bounds = &self.bounds;
-        used(
-            bounds.connections_limit,
-            bounds.connections,
-            &self.connections,
-        );
+        used(bounds.connections_limit, bounds.connections, &self.connections);
         if self.listener == Listener::Public {
             used(Limit::RequestsInFlight, bounds.requests, &self.requests);
             used(Limit::BodyBytes, bounds.body_bytes, &self.body_bytes);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -10,35 +10,23 @@ pub(crate) const SECONDS: &[f64] = &[
 ];
 
 /// Bounds of batch sizes and numbers of rows: the largest batches are 1,000 and 20,000.
-pub(crate) const ITEMS: &[f64] = &[
-    0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 5_000.0, 20_000.0,
-];
+pub(crate) const ITEMS: &[f64] =
+    &[0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 5_000.0, 20_000.0];
 
 /// Bounds of statements in a request: the budgets are single ones.
-pub(crate) const QUERIES: &[f64] = &[
-    0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 50.0, 400.0, 2_100.0,
-];
+pub(crate) const QUERIES: &[f64] =
+    &[0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 50.0, 400.0, 2_100.0];
 
 /// The objectives that are no bound of the grid, each with its name. Empty, or the process
 /// doesn't start: a percentage read from the buckets would be a guess.
 pub(crate) fn objectives_off_the_grid() -> Vec<String> {
-    let endpoints = Endpoint::ALL
-        .iter()
-        .map(|row| (row.name(), row.spec().latency_ms));
-    let stages = Stage::ALL
-        .iter()
-        .map(|row| (row.name(), row.spec().lateness_ms));
-    let journeys = Journey::ALL
-        .iter()
-        .map(|row| (row.name(), row.spec().latency_ms));
+    let endpoints = Endpoint::ALL.iter().map(|row| (row.name(), row.spec().latency_ms));
+    let stages = Stage::ALL.iter().map(|row| (row.name(), row.spec().lateness_ms));
+    let journeys = Journey::ALL.iter().map(|row| (row.name(), row.spec().latency_ms));
     endpoints
         .chain(stages)
         .chain(journeys)
-        .filter(|(_, ms)| {
-            !SECONDS
-                .iter()
-                .any(|bound| (bound * 1e3 - f64::from(*ms)).abs() < 1e-6)
-        })
+        .filter(|(_, ms)| !SECONDS.iter().any(|bound| (bound * 1e3 - f64::from(*ms)).abs() < 1e-6))
         .map(|(name, ms)| format!("{name}: {ms} ms"))
         .collect()
 }

@@ -94,21 +94,11 @@ impl Broken {
 
 pub(super) fn register() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_histogram!(
-        DURATION,
-        Unit::Seconds,
-        "Time from a request's head to the last byte."
-    );
+    describe_histogram!(DURATION, Unit::Seconds, "Time from a request's head to the last byte.");
     describe_gauge!("http_server_active_requests", "Requests being answered.");
     describe_gauge!("http_server_connections", "Open connections.");
-    describe_counter!(
-        "http_server_broken_connections_total",
-        "Connections that ended badly."
-    );
-    describe_histogram!(
-        "endpoint_db_queries_per_request",
-        "Named statements of one request."
-    );
+    describe_counter!("http_server_broken_connections_total", "Connections that ended badly.");
+    describe_histogram!("endpoint_db_queries_per_request", "Named statements of one request.");
     describe_histogram!(
         "endpoint_db_pool_wait_seconds",
         Unit::Seconds,
@@ -173,11 +163,7 @@ fn slo(endpoint: Endpoint, slo: &'static str) -> Slo {
         value: endpoint.name(),
         slo,
         threshold_ms: is_latency.then_some(spec.latency_ms),
-        ratio: if is_latency {
-            spec.latency_objective
-        } else {
-            spec.availability_objective
-        },
+        ratio: if is_latency { spec.latency_objective } else { spec.availability_objective },
     })
 }
 
@@ -207,14 +193,8 @@ impl Route {
         }
         let found = self.answered.iter().find(|(known, _)| *known == status);
         // A status that the endpoint isn't known to answer: its class stands for it.
-        let of_class = || {
-            self.answered
-                .iter()
-                .rfind(|(known, _)| known / 100 == status / 100)
-        };
-        found
-            .or_else(of_class)
-            .map_or(&self.aborted, |(_, histogram)| histogram)
+        let of_class = || self.answered.iter().rfind(|(known, _)| known / 100 == status / 100);
+        found.or_else(of_class).map_or(&self.aborted, |(_, histogram)| histogram)
     }
 }
 
@@ -283,13 +263,7 @@ pub(crate) fn finished(request: &Finished<'_>) {
 }
 
 fn count(handles: &Handles, request: &Finished<'_>) {
-    let Finished {
-        status,
-        outcome,
-        took,
-        scope,
-        ..
-    } = *request;
+    let Finished { status, outcome, took, scope, .. } = *request;
     let seconds = took.as_secs_f64();
     let Some(endpoint) = request.endpoint else {
         handles.unmatched.of(status, outcome).record(seconds);
@@ -323,46 +297,40 @@ fn is_over_budget(endpoint: Endpoint, scope: &Scope) -> bool {
 /// One wide line a request. Its level says who must act: error, an operator, now; warning, an
 /// operator, if it goes on; info, the caller; debug, nobody.
 fn log(request: &Finished<'_>) {
-    let Finished {
-        endpoint,
-        id,
-        status,
-        outcome,
-        code,
-        cause,
-        took,
-        bytes_in,
-        bytes_out,
-        scope,
-    } = *request;
+    let Finished { endpoint, id, status, outcome, code, cause, took, bytes_in, bytes_out, scope } =
+        *request;
     let route = endpoint.map_or(UNMATCHED, Endpoint::name);
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
+                target: "punctual::request",
                 endpoint = route,
                 status,
                 outcome = outcome.name(),
                 code,
                 cause,
-                duration_ms = took.as_secs_f64() * 1e3,
+                duration_ms = millis(took),
                 request_id = id,
                 bytes_in,
                 bytes_out,
                 queries = scope.queries(),
                 rows = scope.rows(),
-                pool_wait_ms = scope.pool_wait().as_secs_f64() * 1e3,
+                pool_wait_ms = millis(scope.pool_wait()),
                 "request"
             )
         };
     }
     match outcome {
         RequestOutcome::Ok => line!(debug),
+        // Probes ask every second; the latch that turned has its own line.
+        RequestOutcome::Shed if endpoint == Some(Endpoint::ReadReadiness) => line!(debug),
         RequestOutcome::Rejected | RequestOutcome::Aborted => line!(info),
         RequestOutcome::Shed => line!(warn),
         RequestOutcome::Failed => line!(error),
     }
     if let Some(endpoint) = endpoint.filter(|&endpoint| is_over_budget(endpoint, scope)) {
         tracing::warn!(
+            target: "punctual::request",
             endpoint = route,
             request_id = id,
             queries = scope.queries(),
@@ -370,6 +338,11 @@ fn log(request: &Finished<'_>) {
             "a request ran more statements than its budget"
         );
     }
+}
+
+/// Milliseconds to the microsecond, as people read them.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 const fn index(listener: Listener) -> usize {
@@ -382,21 +355,13 @@ const fn index(listener: Listener) -> usize {
 /// One more request being answered, until the guard is dropped.
 #[must_use]
 pub(crate) fn active(listener: Listener) -> Counted {
-    Counted::one(
-        HANDLES
-            .get()
-            .map(|handles| &handles.active[index(listener)]),
-    )
+    Counted::one(HANDLES.get().map(|handles| &handles.active[index(listener)]))
 }
 
 /// One more open connection, until the guard is dropped.
 #[must_use]
 pub(crate) fn connected(listener: Listener) -> Counted {
-    Counted::one(
-        HANDLES
-            .get()
-            .map(|handles| &handles.connections[index(listener)]),
-    )
+    Counted::one(HANDLES.get().map(|handles| &handles.connections[index(listener)]))
 }
 
 /// Counts a connection that ended badly.

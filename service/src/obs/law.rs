@@ -31,10 +31,7 @@ pub(super) fn register() {
             "conservation_residual_messages",
             "Expected messages less all of their fates, as last counted; must be zero.",
         ),
-        fold_lag: gauge(
-            "fold_lag_seconds",
-            "Age of the oldest change of a count not yet folded.",
-        ),
+        fold_lag: gauge("fold_lag_seconds", "Age of the oldest change of a count not yet folded."),
         stale: {
             let name = "stale_completions_total";
             metrics::describe_counter!(name, "Completions that came after their lease was lost.");

@@ -15,7 +15,30 @@ struct Handles {
     wait: Histogram,
     held: Histogram,
     create: Histogram,
-    timeouts: Counter,
+    timeouts: [Counter; Timeout::ALL.len()],
+}
+
+/// Which of a pool's waits was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timeout {
+    /// For a connection that comes free.
+    Wait,
+    /// For a connection to be opened.
+    Create,
+    /// For a used connection to say that it is fit.
+    Recycle,
+}
+
+impl Timeout {
+    const ALL: [Self; 3] = [Self::Wait, Self::Create, Self::Recycle];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Create => "create",
+            Self::Recycle => "recycle",
+        }
+    }
 }
 
 static HANDLES: OnceLock<[Handles; Pool::COUNT]> = OnceLock::new();
@@ -23,10 +46,7 @@ static HANDLES: OnceLock<[Handles; Pool::COUNT]> = OnceLock::new();
 pub(super) fn register() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
     describe_gauge!("db_client_connections", "Connections of a pool by state.");
-    describe_gauge!(
-        "db_client_connections_max",
-        "Most connections that a pool opens."
-    );
+    describe_gauge!("db_client_connections_max", "Most connections that a pool opens.");
     describe_gauge!(
         "db_client_connections_pending_requests",
         "Callers that wait for a connection."
@@ -64,12 +84,17 @@ impl Handles {
             wait: histogram!("db_client_connections_wait_time_seconds", "pool" => pool),
             held: histogram!("db_client_connections_use_time_seconds", "pool" => pool),
             create: histogram!("db_client_connections_create_time_seconds", "pool" => pool),
-            timeouts: counter!("db_client_connections_timeouts_total", "pool" => pool),
+            timeouts: Timeout::ALL.map(|kind| {
+                let family = "db_client_connections_timeouts_total";
+                counter!(family, "pool" => pool, "kind" => kind.name())
+            }),
         };
         for gauge in [&this.idle, &this.used, &this.max, &this.pending] {
             gauge.set(0.0);
         }
-        this.timeouts.increment(0);
+        for counter in &this.timeouts {
+            counter.increment(0);
+        }
         this
     }
 }
@@ -88,10 +113,15 @@ pub(crate) fn waited(pool: Pool, wait: Duration) {
     }
 }
 
-/// Counts a wait that was given up.
+/// Counts a wait for a connection that was given up.
 pub(crate) fn timed_out(pool: Pool) {
+    timed_out_at(pool, Timeout::Wait);
+}
+
+/// Counts a wait that was given up.
+pub(crate) fn timed_out_at(pool: Pool, kind: Timeout) {
     if let Some(handles) = of(pool) {
-        handles.timeouts.increment(1);
+        handles.timeouts[kind as usize].increment(1);
     }
 }
 

@@ -10,7 +10,6 @@ struct Handles {
     resident: Gauge,
     allocated: Gauge,
     held: Gauge,
-    cpu: Gauge,
     open_files: Gauge,
 }
 
@@ -21,38 +20,20 @@ pub(super) fn register() {
         metrics::describe_gauge!(name, help);
         metrics::gauge!(name)
     };
-    gauge("build_info", "Always 1; the labels say which build runs.");
+    metrics::describe_gauge!("build_info", "Always 1; the labels say which build runs.");
     metrics::gauge!(
         "build_info",
         "version" => env!("CARGO_PKG_VERSION"),
         "profile" => if cfg!(debug_assertions) { "dev" } else { "release" },
     )
     .set(1.0);
-    let started = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    gauge(
-        "process_start_time_seconds",
-        "Start of the process since the epoch.",
-    )
-    .set(started.as_secs_f64());
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    gauge("process_start_time_seconds", "Start of the process since the epoch.")
+        .set(started.as_secs_f64());
     HANDLES.get_or_init(|| Handles {
-        resident: gauge(
-            "process_resident_memory_bytes",
-            "Memory that the kernel counts.",
-        ),
-        allocated: gauge(
-            "jemalloc_allocated_bytes",
-            "Memory that the program asked for.",
-        ),
-        held: gauge(
-            "jemalloc_resident_bytes",
-            "Memory that jemalloc holds in physical pages.",
-        ),
-        cpu: gauge(
-            "process_cpu_seconds_total",
-            "Processor time, user and system.",
-        ),
+        resident: gauge("process_resident_memory_bytes", "Memory that the kernel counts."),
+        allocated: gauge("jemalloc_allocated_bytes", "Memory that the program asked for."),
+        held: gauge("jemalloc_resident_bytes", "Memory that jemalloc holds in physical pages."),
         open_files: gauge("process_open_fds", "Open file descriptors."),
     });
     observe();
@@ -66,19 +47,23 @@ pub(super) fn observe() {
     }
     // jemalloc's figures are as of its last epoch.
     if tikv_jemalloc_ctl::epoch::advance().is_ok() {
-        handles
-            .allocated
-            .set(tikv_jemalloc_ctl::stats::allocated::read().unwrap_or(0) as f64);
-        handles
-            .held
-            .set(tikv_jemalloc_ctl::stats::resident::read().unwrap_or(0) as f64);
-    }
-    if let Some(seconds) = cpu_seconds() {
-        handles.cpu.set(seconds);
+        handles.allocated.set(tikv_jemalloc_ctl::stats::allocated::read().unwrap_or(0) as f64);
+        handles.held.set(tikv_jemalloc_ctl::stats::resident::read().unwrap_or(0) as f64);
     }
     if let Ok(entries) = std::fs::read_dir("/proc/self/fd") {
         handles.open_files.set(entries.count() as f64);
     }
+}
+
+/// What the facade can't carry: its counters are whole numbers.
+pub(super) fn more() -> String {
+    let name = "process_cpu_seconds_total";
+    cpu_seconds().map_or_else(String::new, |seconds| {
+        format!(
+            "# HELP {name} Processor time, user and system.\n# TYPE {name} counter\n\
+             {name} {seconds}\n"
+        )
+    })
 }
 
 /// From the kernel's second field of `statm`, in pages; there is none but on Linux.

@@ -22,11 +22,7 @@ const DURATION: &str = "db_client_operation_duration_seconds";
 const ROWS: &str = "db_client_response_returned_rows";
 
 pub(super) fn register() {
-    metrics::describe_histogram!(
-        DURATION,
-        metrics::Unit::Seconds,
-        "Time of a named statement."
-    );
+    metrics::describe_histogram!(DURATION, metrics::Unit::Seconds, "Time of a named statement.");
     metrics::describe_histogram!(ROWS, "Rows that a named statement returned or touched.");
     HANDLES.get_or_init(|| {
         std::array::from_fn(|i| {
@@ -64,16 +60,10 @@ fn home(query: Query) -> &'static [Pool] {
     } else if file.starts_with("db/") || file.starts_with("clock") {
         &[Pool::Upkeep]
     } else if let Some(stage) = file.strip_prefix("stages/") {
-        let moves_messages = [
-            "release", "claim", "deliver", "settle", "recover", "resolve",
-        ]
-        .iter()
-        .any(|name| stage.starts_with(name));
-        if moves_messages {
-            &[Pool::Pipeline]
-        } else {
-            &[Pool::Upkeep]
-        }
+        let moves_messages = ["release", "claim", "deliver", "settle", "recover", "resolve"]
+            .iter()
+            .any(|name| stage.starts_with(name));
+        if moves_messages { &[Pool::Pipeline] } else { &[Pool::Upkeep] }
     } else {
         &[Pool::Interactive]
     }

@@ -30,14 +30,9 @@ pub(crate) fn install() -> Result<(), String> {
     }
     let off = buckets::objectives_off_the_grid();
     if !off.is_empty() {
-        return Err(format!(
-            "objectives that no histogram can judge: {}",
-            off.join(", ")
-        ));
+        return Err(format!("objectives that no histogram can judge: {}", off.join(", ")));
     }
-    let recorder = builder()
-        .map_err(|error| error.to_string())?
-        .build_recorder();
+    let recorder = builder().map_err(|error| error.to_string())?.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|error| error.to_string())?;
     let _first = HANDLE.set(handle);
@@ -59,20 +54,15 @@ pub(crate) fn install() -> Result<(), String> {
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
     let builder = PrometheusBuilder::new().set_buckets(buckets::SECONDS)?;
-    NOT_SECONDS
-        .iter()
-        .try_fold(builder, |builder, (family, bounds)| {
-            builder.set_buckets_for_metric(Matcher::Full((*family).to_owned()), bounds)
-        })
+    NOT_SECONDS.iter().try_fold(builder, |builder, (family, bounds)| {
+        builder.set_buckets_for_metric(Matcher::Full((*family).to_owned()), bounds)
+    })
 }
 
 /// Everything in Prometheus' text format 0.0.4. Empty before [`install`].
 pub(crate) fn render() -> String {
     process::observe();
-    HANDLE
-        .get()
-        .map(PrometheusHandle::render)
-        .unwrap_or_default()
+    HANDLE.get().map(|handle| handle.render() + &process::more()).unwrap_or_default()
 }
 
 /// Folds what was recorded, for ever.
@@ -88,7 +78,6 @@ pub(crate) async fn upkeep() {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use contract::{Endpoint, Fate, Journey, Limit, Pool, Query, QueryOutcome, Stage};
@@ -102,26 +91,15 @@ mod tests {
         let mut missing = Vec::new();
         let mut expect = |family: &str, label: &str, value: &str| {
             let named = format!("{label}=\"{value}\"");
-            if !text
-                .lines()
-                .any(|line| line.starts_with(family) && line.contains(&named))
-            {
+            if !text.lines().any(|line| line.starts_with(family) && line.contains(&named)) {
                 missing.push(format!("{family}{{{named}}}"));
             }
         };
         for row in Endpoint::ALL {
-            expect(
-                "http_server_request_duration_seconds_bucket",
-                "http_route",
-                row.name(),
-            );
+            expect("http_server_request_duration_seconds_bucket", "http_route", row.name());
             expect("slo_requests_total", "http_route", row.name());
             expect("slo_good_requests_total", "http_route", row.name());
-            expect(
-                "endpoint_db_queries_per_request_sum",
-                "http_route",
-                row.name(),
-            );
+            expect("endpoint_db_queries_per_request_sum", "http_route", row.name());
             expect("endpoint_budget_exceeded_total", "http_route", row.name());
         }
         for row in Stage::ALL {
@@ -134,11 +112,7 @@ mod tests {
             expect("slo_good_journeys_total", "journey", row.name());
         }
         for row in Query::ALL {
-            expect(
-                "db_client_operation_duration_seconds_count",
-                "db_query_name",
-                row.name(),
-            );
+            expect("db_client_operation_duration_seconds_count", "db_query_name", row.name());
         }
         for row in Pool::ALL {
             expect("db_client_connections_max", "pool", row.name());
@@ -151,17 +125,14 @@ mod tests {
         }
         assert_eq!(missing, Vec::<String>::new());
         assert!(text.contains("build_info{"));
-        assert!(text.contains("process_resident_memory_bytes"));
+        assert!(text.contains("\nprocess_resident_memory_bytes "));
+        assert!(text.contains("\nprocess_cpu_seconds_total "));
         assert!(text.contains(r#"http_route="unmatched""#));
 
         let query = Query::ALL[0];
         let took = Duration::from_millis(3);
         super::super::query::record(query, Pool::Reporting, QueryOutcome::Ok, took, 1);
         let labels = r#"pool="reporting",outcome="ok"} 1"#;
-        assert!(
-            render()
-                .lines()
-                .any(|line| line.contains(query.name()) && line.ends_with(labels))
-        );
+        assert!(render().lines().any(|line| line.contains(query.name()) && line.ends_with(labels)));
     }
 }

@@ -69,9 +69,7 @@ mod tests {
         within(Arc::clone(&scope), async {
             let mine = current().expect("inside");
             mine.charge(2, 10);
-            let elsewhere = tokio::spawn(async { current().is_none() })
-                .await
-                .expect("no panic");
+            let elsewhere = tokio::spawn(async { current().is_none() }).await.expect("no panic");
             assert!(elsewhere, "a spawned task is not the request's");
             mine.waited(Duration::from_millis(3));
         })

@@ -28,24 +28,9 @@ pub(super) struct Slo {
 impl Slo {
     /// Registers the counters at zero and states the objective.
     pub(super) fn register(objective: &Objective) -> Self {
-        let &Objective {
-            family,
-            label,
-            value,
-            slo,
-            threshold_ms,
-            ratio,
-        } = objective;
-        let labels = || {
-            vec![
-                metrics::Label::new(label, value),
-                metrics::Label::new("slo", slo),
-            ]
-        };
-        metrics::describe_gauge!(
-            "slo_objective_ratio",
-            "The share of events that must be good."
-        );
+        let &Objective { family, label, value, slo, threshold_ms, ratio } = objective;
+        let labels = || vec![metrics::Label::new(label, value), metrics::Label::new("slo", slo)];
+        metrics::describe_gauge!("slo_objective_ratio", "The share of events that must be good.");
         metrics::gauge!("slo_objective_ratio", labels()).set(ratio);
         if let Some(ms) = threshold_ms {
             metrics::describe_gauge!(
@@ -55,16 +40,11 @@ impl Slo {
             );
             metrics::gauge!("slo_latency_threshold_seconds", labels()).set(f64::from(ms) / 1e3);
         }
-        let (all, good) = (
-            format!("slo_{family}_total"),
-            format!("slo_good_{family}_total"),
-        );
+        let (all, good) = (format!("slo_{family}_total"), format!("slo_good_{family}_total"));
         metrics::describe_counter!(all.clone(), "Events that count for an objective.");
         metrics::describe_counter!(good.clone(), "Events that were good.");
-        let this = Self {
-            all: metrics::counter!(all, labels()),
-            good: metrics::counter!(good, labels()),
-        };
+        let this =
+            Self { all: metrics::counter!(all, labels()), good: metrics::counter!(good, labels()) };
         this.all.increment(0);
         this.good.increment(0);
         this

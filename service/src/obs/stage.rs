@@ -23,11 +23,7 @@ static HANDLES: OnceLock<[Handles; Stage::COUNT]> = OnceLock::new();
 
 pub(super) fn register() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_histogram!(
-        "stage_duration_seconds",
-        Unit::Seconds,
-        "Time of one batch of a stage."
-    );
+    describe_histogram!("stage_duration_seconds", Unit::Seconds, "Time of one batch of a stage.");
     describe_histogram!(
         "stage_lateness_seconds",
         Unit::Seconds,
@@ -35,14 +31,8 @@ pub(super) fn register() {
     );
     describe_histogram!("stage_batch_size", "Items in a batch of a stage.");
     describe_counter!("stage_items_total", "Items that a stage worked on.");
-    describe_gauge!(
-        "stage_in_flight",
-        "Batches or deliveries of a stage under way."
-    );
-    describe_counter!(
-        "stage_failures_total",
-        "Batches or deliveries of a stage that failed."
-    );
+    describe_gauge!("stage_in_flight", "Batches or deliveries of a stage under way.");
+    describe_counter!("stage_failures_total", "Batches or deliveries of a stage that failed.");
     HANDLES.get_or_init(|| std::array::from_fn(|i| Handles::register(Stage::ALL[i])));
 }
 

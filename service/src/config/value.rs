@@ -150,7 +150,9 @@ impl Value for Vec<Phone> {
 }
 
 macro_rules! choices {
-    ($($(#[$doc:meta])* $Enum:ident, $form:literal { $($(#[$row:meta])* $Variant:ident = $name:literal,)+ })+) => {$(
+    ($($(#[$doc:meta])* $Enum:ident, $form:literal {
+        $($(#[$row:meta])* $Variant:ident = $name:literal,)+
+    })+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum $Enum { $($(#[$row])* $Variant,)+ }

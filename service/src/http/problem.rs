@@ -10,7 +10,10 @@ use super::response::Response;
 use crate::db::DbError;
 
 macro_rules! codes {
-    ($($(#[doc = $help:literal])+ $Variant:ident = $name:literal, $status:literal, $outcome:ident, $title:literal;)+) => {
+    ($(
+        $(#[doc = $help:literal])+
+        $Variant:ident = $name:literal, $status:literal, $outcome:ident, $title:literal;
+    )+) => {
         /// Every way in which a request can be refused: the stable codes of the interface.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(crate) enum Code { $($(#[doc = $help])+ $Variant,)+ }
@@ -57,7 +60,8 @@ codes! {
     /// The body isn't JSON, or not of the described shape.
     BadJson = "bad_json", 400, Rejected, "The body is not the JSON that is expected here";
     /// The body's media type isn't one that is read here.
-    UnsupportedMediaType = "unsupported_media_type", 415, Rejected, "The body's media type is not read here";
+    UnsupportedMediaType = "unsupported_media_type", 415, Rejected,
+        "The body's media type is not read here";
     /// No key, or none that is valid.
     Unauthenticated = "unauthenticated", 401, Rejected, "A valid API key is needed";
     /// The key belongs to another practice. Says nothing of whether the thing exists.
@@ -96,7 +100,8 @@ codes! {
     NotReady = "not_ready", 503, Shed, "The process is not ready";
     /// The request could not be answered in its time. Whether a write took effect isn't known:
     /// repeating it is safe.
-    DeadlineExceeded = "deadline_exceeded", 503, Failed, "The request could not be answered in time";
+    DeadlineExceeded = "deadline_exceeded", 503, Failed,
+        "The request could not be answered in time";
 }
 
 /// Seconds after which a client may try again what was shed.

@@ -1,5 +1,6 @@
 //! The log: where lines go, how they look, and what happens when something panics. `RUST_LOG`
-//! says what is logged, in the form that every Rust program knows; without it, `info` and up (every request: `info,punctual::request=debug`).
+//! says what is logged, in the form that every Rust program knows; without it, `info` and up.
+//! `info,punctual::request=debug` shows every request.
 //!
 //! Never here, nor in any line: a phone number that isn't masked, a text, a secret.
 

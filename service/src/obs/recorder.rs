@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 use super::{buckets, fate, http, journey, law, limit, pool, process, query, stage};
 
-static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
 
 /// How often what was recorded is folded into the buckets: a second of samples is a few hundred
 /// kilobytes, and recording waits for nothing.
@@ -25,9 +25,10 @@ const NOT_SECONDS: [(&str, &[f64]); 3] = [
 /// # Errors
 /// One line when an objective lies off the histograms' bounds, or a recorder is there already.
 pub(crate) fn install() -> Result<(), String> {
-    if HANDLE.get().is_some() {
-        return Ok(());
-    }
+    HANDLE.get_or_init(set_up).as_ref().map(|_| ()).map_err(Clone::clone)
+}
+
+fn set_up() -> Result<PrometheusHandle, String> {
     let off = buckets::objectives_off_the_grid();
     if !off.is_empty() {
         return Err(format!("objectives that no histogram can judge: {}", off.join(", ")));
@@ -35,7 +36,6 @@ pub(crate) fn install() -> Result<(), String> {
     let recorder = builder().map_err(|error| error.to_string())?.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|error| error.to_string())?;
-    let _first = HANDLE.set(handle);
     for register in [
         fate::register,
         http::register,
@@ -49,7 +49,12 @@ pub(crate) fn install() -> Result<(), String> {
     ] {
         register();
     }
-    Ok(())
+    Ok(handle)
+}
+
+/// The handle, once there is one.
+fn handle() -> Option<&'static PrometheusHandle> {
+    HANDLE.get()?.as_ref().ok()
 }
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
@@ -62,7 +67,7 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 /// Everything in Prometheus' text format 0.0.4. Empty before [`install`].
 pub(crate) fn render() -> String {
     process::observe();
-    HANDLE.get().map(|handle| handle.render() + &process::more()).unwrap_or_default()
+    handle().map(|handle| handle.render() + &process::more()).unwrap_or_default()
 }
 
 /// Folds what was recorded, for ever.
@@ -71,7 +76,7 @@ pub(crate) async fn upkeep() {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Some(handle) = HANDLE.get() {
+        if let Some(handle) = handle() {
             handle.run_upkeep();
         }
     }

@@ -75,6 +75,11 @@ table! {
         default: 20_000, unit: "practices",
         reason: "about 2 kB each with compiled templates: 40 MB",
     }
+    /// Compiled templates kept in memory. Practices that share a template share its place.
+    TemplateCache = template_cache {
+        default: 2_048, unit: "templates",
+        reason: "about 4 kB each: 8 MB; most practices have the default ones",
+    }
     /// Sender numbers kept in memory.
     SenderCache = sender_cache {
         default: 50_000, unit: "numbers",

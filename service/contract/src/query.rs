@@ -170,6 +170,108 @@ macro_rules! for_each_query {
             ReplyApply = reply_apply: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
             "Records opt-outs and opt-ins."
             ConsentUpsert = consent_upsert: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
+
+            // One runner a shard.
+            "The right to be a shard's only runner of a stage, until the transaction ends."
+            MaintainerLock = maintainer_lock: Strong, One, true, "service/src/stages/maintainer.rs", "lock";
+            "Notes when a shard's runner of a stage ran."
+            MaintainerRan = maintainer_ran: Strong, One, true, "service/src/stages/maintainer.rs", "ran";
+            "Has a transaction's statements planned with their days known."
+            PlanCustom = plan_custom: Strong, One, false, "service/src/stages/maintainer.rs", "plan_days";
+
+            // Release.
+            "Planned intents that are due, locked, with the appointments behind them."
+            ReleaseDue = release_due: Strong, Batch, true, "service/src/stages/release/write.rs", "release_batch";
+            "When the next planned intent is due."
+            ReleaseNext = release_next: Strong, One, true, "service/src/stages/release/write.rs", "release_batch";
+            "Makes or locks the lanes of a batch's recipients."
+            LaneEnter = lane_enter: Strong, Batch, true, "service/src/stages/release/write.rs", "enter";
+            "Stores the texts of a batch, one for each group and generation."
+            MessageInsert = message_insert: Strong, Batch, true, "service/src/stages/release/write.rs", "insert";
+            "The newest text of groups that have one, and whether it can take in more."
+            MessageNewest = message_newest: Strong, Batch, true, "service/src/stages/release/join.rs", "join";
+            "Puts texts at the end of their recipients' lanes."
+            LaneItemInsert = lane_item_insert: Strong, Batch, true, "service/src/stages/release/write.rs", "queue";
+            "Marks intents as released into their texts."
+            IntentRelease = intent_release: Strong, Batch, true, "service/src/stages/release/write.rs", "queue";
+
+            // Texts that gain or lose an appointment.
+            "What a text says of its appointments."
+            MemberRead = member_read: Strong, Batch, true, "service/src/stages/render.rs", "members";
+            "Gives queued texts other members and the words for them."
+            MessageRewrite = message_rewrite: Strong, Batch, true, "service/src/stages/render.rs", "rewrite";
+            "Changes until when queued texts are worth sending."
+            LaneItemRewrite = lane_item_rewrite: Strong, Batch, true, "service/src/stages/render.rs", "rewrite";
+
+            // Claim.
+            "When the next lane is ready."
+            LaneNext = lane_next: Strong, One, true, "service/src/stages/claim.rs", "next_ready";
+            "Leases ready lanes."
+            ClaimLanes = claim_lanes: Strong, Batch, true, "service/src/stages/claim/take.rs", "claim_batch";
+            "The heads of leased lanes and their appointments as they are now."
+            ClaimHeads = claim_heads: Strong, Batch, true, "service/src/stages/claim/take.rs", "claim_batch";
+            "Which promises of texts still hold."
+            ClaimIntents = claim_intents: Strong, Batch, true, "service/src/stages/claim/take.rs", "ask_intents";
+            "Records tries before they begin."
+            AttemptInsert = attempt_insert: Strong, Batch, true, "service/src/stages/claim/take.rs", "record_attempts";
+
+            // Settle.
+            "Locks promises that texts have lost and nobody has ended."
+            IntentDropLock = intent_drop_lock: Strong, Batch, true, "service/src/stages/settle/drops.rs", "lock";
+            "Ends promises that texts have lost."
+            IntentDrop = intent_drop: Strong, Batch, true, "service/src/stages/settle/drops.rs", "end";
+            "Which completions still hold; locks their lanes."
+            SettleLock = settle_lock: Strong, Batch, true, "service/src/stages/settle/write.rs", "lock";
+            "Takes ended texts out of their lanes, which then go or are ready for the next."
+            SettleLanes = settle_lanes: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+            "Gives lanes back whose head has not ended."
+            LaneReset = lane_reset: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+            "Counts the tries of texts that have not ended."
+            LaneItemTried = lane_item_tried: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+            "Records what became of texts."
+            MessageSettle = message_settle: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+            "Records what came of tries."
+            AttemptOutcomeInsert = attempt_outcome_insert: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+
+            // Recover and resolve.
+            "When the next lease runs out."
+            RecoverNext = recover_next: Strong, One, true, "service/src/stages/recover.rs", "run_shard";
+            "Leases that ran out, locked."
+            RecoverLanes = recover_lanes: Strong, Batch, true, "service/src/stages/recover.rs", "recover_batch";
+            "The heads of lanes whose lease ran out, and whether their try was begun."
+            RecoverHeads = recover_heads: Strong, Batch, true, "service/src/stages/recover.rs", "recover_batch";
+            "How many deliveries are unresolved, and when the next one is looked up."
+            ResolveNext = resolve_next: Strong, One, true, "service/src/stages/resolve.rs", "run_shard";
+            "Takes unresolved lanes whose look-up is due."
+            ResolveLanes = resolve_lanes: Strong, Batch, true, "service/src/stages/resolve.rs", "take";
+            "What is known of deliveries whose answer was lost."
+            ResolveHeads = resolve_heads: Strong, Batch, true, "service/src/stages/resolve.rs", "take";
+            "Which of the provider's references belong to other texts."
+            ResolveTaken = resolve_taken: Strong, Batch, true, "service/src/stages/resolve.rs", "not_taken";
+
+            // Upkeep.
+            "Bounds how long the maintainer of the floors waits for its lock."
+            FloorPatience = floor_patience: Strong, One, false, "service/src/stages/floor.rs", "run_shard";
+            "Locks a shard's floors against all who stand on them."
+            FloorLock = floor_lock: Strong, One, true, "service/src/stages/floor.rs", "run_shard";
+            "Raises a shard's floors."
+            FloorRaise = floor_raise: Strong, One, true, "service/src/stages/floor.rs", "run_shard";
+            "Counts ready lanes below the floor."
+            SweepLanes = sweep_lanes: Strong, One, true, "service/src/stages/sweep.rs", "run_shard";
+            "Counts planned intents below the floor."
+            SweepIntents = sweep_intents: Strong, One, true, "service/src/stages/sweep.rs", "run_shard";
+            "How far the next fold goes."
+            FoldEdge = fold_edge: Strong, One, true, "service/src/stages/fold.rs", "run_shard";
+            "Adds deltas to the sums."
+            FoldSums = fold_sums: Strong, Batch, true, "service/src/stages/fold.rs", "run_shard";
+            "Removes the deltas that were added."
+            FoldDelete = fold_delete: Strong, Batch, true, "service/src/stages/fold.rs", "run_shard";
+
+            // Wake.
+            "Listens for other processes' notifications."
+            WakeListen = wake_listen: Strong, One, false, "service/src/wake.rs", "exchange";
+            "Notifies other processes of shards that have work."
+            WakeNotify = wake_notify: Strong, Many, false, "service/src/wake.rs", "exchange";
         }
     };
 }

@@ -1,0 +1,176 @@
+//! The HTTP client for providers: keep-alive connections, a deadline for each part of an exchange,
+//! a bound on what is read back, and an error that says what matters: whether anything can have
+//! been written.
+//!
+//! hyper-util's client tries a request again by itself only when the connection that it took from
+//! the pool was closed before the request was begun: hyper hands such a request back whole, and
+//! keeps one whose first byte may have left.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Request, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::RootCertStore;
+use tokio::time::{Instant, timeout, timeout_at};
+use tower_service::Service;
+
+/// Servers commonly close idle connections after 15 s and more: ours are closed before.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// The bounds of an exchange.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Connecting, with TLS.
+    pub(super) connect: Duration,
+    /// From the start to the head of the answer.
+    pub(super) first_byte: Duration,
+    /// From the start to the end of the answer.
+    pub(super) total: Duration,
+    /// Bytes of an answer that are read; a longer one counts as lost.
+    pub(super) response_bytes: usize,
+    /// Connections that are kept while they have nothing to do.
+    pub(super) idle_connections: usize,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Exchange {
+    /// A complete answer.
+    Answered {
+        /// Its status.
+        status: u16,
+        /// How long to wait, if it says.
+        retry_after: Option<Duration>,
+        /// Its body.
+        body: Bytes,
+    },
+    /// No connection: nothing was written.
+    NotConnected,
+    /// Something may have been written, and there is no complete answer.
+    Lost,
+}
+
+/// A client with its pool of connections.
+#[derive(Clone)]
+pub(super) struct Client {
+    inner: legacy::Client<WithDeadline<HttpsConnector<HttpConnector>>, Full<Bytes>>,
+    bounds: Bounds,
+}
+
+impl Client {
+    /// A client that trusts the system's roots. Connects to nothing yet.
+    pub(super) fn new(bounds: &Bounds) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        // The one crypto provider of this program, by name: with a second one in the build the
+        // default would be a panic.
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| format!("TLS: {error}"))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_keepalive(Some(Duration::from_secs(30)));
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        let connector = WithDeadline { inner: https, connect: bounds.connect };
+        let inner = legacy::Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_MAX)
+            // Without a timer idle connections are never closed.
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(bounds.idle_connections)
+            .http1_max_headers(64)
+            .build(connector);
+        Ok(Self { inner, bounds: *bounds })
+    }
+
+    /// Sends a request and reads its whole answer, within the deadlines.
+    pub(super) async fn exchange(&self, request: Request<Full<Bytes>>) -> Exchange {
+        let start = Instant::now();
+        let answer = timeout_at(start + self.bounds.first_byte, self.inner.request(request)).await;
+        let response = match answer {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.is_connect() => {
+                tracing::debug!(cause = cause(&error), "the provider can't be reached");
+                return Exchange::NotConnected;
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(cause = cause(&error), "the provider's answer was lost");
+                return Exchange::Lost;
+            }
+            Err(_elapsed) => return Exchange::Lost,
+        };
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let body = Limited::new(response.into_body(), self.bounds.response_bytes).collect();
+        match timeout_at(start + self.bounds.total, body).await {
+            Ok(Ok(body)) => Exchange::Answered { status, retry_after, body: body.to_bytes() },
+            Ok(Err(_)) | Err(_) => Exchange::Lost,
+        }
+    }
+}
+
+/// `Retry-After` in seconds; its other form, a date, is left to our own backoff.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The innermost cause: the outer ones only say that the client had an error.
+fn cause(error: &legacy::Error) -> String {
+    let mut inner: &dyn Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+/// A connector that gives up in time, TLS included (hyper's own deadline is for TCP alone).
+#[derive(Clone)]
+struct WithDeadline<C> {
+    inner: C,
+    connect: Duration,
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+impl<C> Service<Uri> for WithDeadline<C>
+where
+    C: Service<Uri>,
+    C::Error: Into<Failure>,
+    C::Future: Send + 'static,
+    C::Response: 'static,
+{
+    type Response = C::Response;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, Failure>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = timeout(self.connect, self.inner.call(uri));
+        Box::pin(async move {
+            match connecting.await {
+                Ok(connected) => connected.map_err(Into::into),
+                Err(_elapsed) => Err("connecting took too long".into()),
+            }
+        })
+    }
+}

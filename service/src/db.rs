@@ -9,6 +9,7 @@ pub(crate) mod conn;
 pub(crate) mod deployment;
 pub(crate) mod error;
 pub(crate) mod floors;
+pub(crate) mod listener;
 pub(crate) mod migrate;
 pub(crate) mod pools;
 pub(crate) mod statement;

@@ -8,6 +8,16 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod app;
+pub(crate) mod audit;
+pub(crate) mod clock;
+pub(crate) mod commit;
+pub(crate) mod ingest;
+pub(crate) mod plan;
+pub(crate) mod practice;
+pub(crate) mod provider;
+pub(crate) mod receipts;
+pub(crate) mod endpoints;
 pub mod cli;
 pub(crate) mod config;
 pub(crate) mod db;
@@ -17,3 +27,6 @@ pub(crate) mod http;
 pub(crate) mod obs;
 pub(crate) mod phone;
 pub(crate) mod readiness;
+pub(crate) mod stages;
+pub(crate) mod text;
+pub(crate) mod wake;

@@ -1,0 +1,136 @@
+//! The work that no request waits for, one file a stage, named like its row: a message's way from
+//! the instant at which it is due to its fate, and what keeps the house clean. Any number of
+//! processes may run them against one database.
+//!
+//! Belongs here: when a stage runs, what it does in its transactions, how it ends. Never here:
+//! what a rule means (`plan`), what a text says (`text`), how a provider is spoken to
+//! (`provider`).
+//!
+//! No stage holds a connection while it waits for anything but the database, and each runs as a
+//! fixed number of tasks, so that the pools can't be exhausted by work.
+
+mod claim;
+mod codes;
+mod deliver;
+mod extend;
+mod floor;
+mod fold;
+mod maintainer;
+mod periodic;
+mod recover;
+mod release;
+mod render;
+mod replan;
+mod resolve;
+mod rhythm;
+mod settle;
+mod shards;
+mod sweep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::{Limit, Stage};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::text::Texts;
+use deliver::Deliveries;
+use rhythm::Rhythm;
+use settle::Queue;
+use shards::Shards;
+
+/// Tasks of a stage that moves messages. Two of each keep a connection busy while the other waits
+/// for the disk; with three stages that is the pipeline's share of the default connections.
+const RUNNERS: usize = 2;
+
+/// A shard is looked at after this, also when nobody asked for it: notifications can get lost, and
+/// other processes plan too. A fraction of the lateness that release may have.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What the stages share.
+struct Shared {
+    app: Arc<App>,
+    texts: Texts,
+    deliveries: Deliveries,
+    settle: Queue,
+    /// How fast each shard's texts fall due.
+    rhythms: Shards<Rhythm>,
+    /// Unresolved deliveries, as last seen in each shard.
+    ambiguous: Shards<u64>,
+    /// Rows below a floor, as last seen in each shard.
+    stranded: Shards<u64>,
+    /// When each shard's deltas were last all folded.
+    folded: Shards<std::time::Instant>,
+}
+
+/// The stages of a process at work.
+pub(crate) struct Stages {
+    shared: Arc<Shared>,
+    /// What takes on work: ends first.
+    takers: JoinSet<()>,
+    /// What records its results: ends last.
+    settlers: JoinSet<()>,
+}
+
+/// Starts the stages. They take on nothing new once `drain` is cancelled.
+pub(crate) fn start(app: Arc<App>, drain: CancellationToken) -> Stages {
+    let shard_count = app.practices.shard_count();
+    let config = Arc::clone(&app.config);
+    let shared = Arc::new(Shared {
+        texts: Texts::new(config.limit_usize(Limit::TemplateCache)),
+        deliveries: Deliveries::new(config.limit_usize(Limit::DeliveriesInFlight)),
+        settle: Queue::new(shard_count),
+        rhythms: Shards::new(shard_count, release::RHYTHM),
+        ambiguous: Shards::new(shard_count, 0),
+        stranded: Shards::new(shard_count, 0),
+        folded: Shards::new(shard_count, std::time::Instant::now()),
+        app,
+    });
+    let mut takers = JoinSet::new();
+    let mut settlers = JoinSet::new();
+    for _ in 0..RUNNERS {
+        takers.spawn(release::run(Arc::clone(&shared), drain.clone()));
+        takers.spawn(claim::run(Arc::clone(&shared), drain.clone()));
+        settlers.spawn(settle::run(Arc::clone(&shared)));
+    }
+    for stage in Stage::ALL.iter().copied().filter(|stage| stage.spec().period_ms > 0) {
+        takers.spawn(periodic::run(Arc::clone(&shared), stage, drain.clone()));
+    }
+    takers.spawn(follow_clock(Arc::clone(&shared), drain));
+    Stages { shared, takers, settlers }
+}
+
+impl Stages {
+    /// Ends in order, after the drain was asked for: takes on nothing more, finishes what is being
+    /// delivered, records it. No lease is left behind.
+    pub(crate) async fn finished(mut self) {
+        join(&mut self.takers).await;
+        self.shared.deliveries.finished().await;
+        self.shared.settle.close();
+        join(&mut self.settlers).await;
+    }
+}
+
+async fn join(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a stage's task ended by itself");
+        }
+    }
+}
+
+/// When the domain clock is set, everything may be due.
+async fn follow_clock(shared: Arc<Shared>, drain: CancellationToken) {
+    let mut changes = shared.app.clock.changed();
+    loop {
+        tokio::select! {
+            () = drain.cancelled() => return,
+            changed = changes.changed() => match changed {
+                Ok(()) => shared.app.wake.all(),
+                Err(_gone) => return,
+            },
+        }
+    }
+}

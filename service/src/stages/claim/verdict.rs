@@ -1,0 +1,188 @@
+//! What to do with the text at the head of a lane: a pure decision over what the claim has read.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio_postgres::Row;
+
+use crate::stages::codes::Reason;
+
+/// The head of a lane, its text, and its appointments as they are now.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    pub(super) practice_id: i64,
+    pub(super) phone: i64,
+    pub(super) message_id: i64,
+    /// Tries behind it.
+    pub(super) attempts: i16,
+    pub(super) expires_at: Timestamp,
+    pub(super) local_day: Date,
+    pub(super) rule_id: i16,
+    pub(super) revision: i32,
+    pub(super) due_at: Timestamp,
+    pub(super) body: String,
+    pub(super) is_opted_out: bool,
+    /// In the order of the text.
+    pub(super) members: Vec<MemberNow>,
+}
+
+/// An appointment in a text, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MemberNow {
+    pub(super) appointment_id: String,
+    /// As the text tells it.
+    pub(super) starts_at: Timestamp,
+    /// Booked, at that time and for that phone.
+    pub(super) is_true: bool,
+    /// Last planned before the text was due: its promise is certainly the one in here.
+    pub(super) is_settled: bool,
+    pub(super) is_cancelled: bool,
+}
+
+impl From<&Row> for Head {
+    fn from(row: &Row) -> Self {
+        let ids: Vec<String> = row.get("appointment_ids");
+        let starts: Vec<Timestamp> = row.get("starts_at");
+        let (is_true, is_settled): (Vec<bool>, Vec<bool>) =
+            (row.get("is_true"), row.get("is_settled"));
+        let is_cancelled: Vec<bool> = row.get("is_cancelled");
+        let members = ids.into_iter().zip(starts).enumerate();
+        let members = members.map(|(n, (appointment_id, starts_at))| MemberNow {
+            appointment_id,
+            starts_at,
+            is_true: is_true.get(n).copied().unwrap_or(false),
+            is_settled: is_settled.get(n).copied().unwrap_or(false),
+            is_cancelled: is_cancelled.get(n).copied().unwrap_or(true),
+        });
+        Self {
+            practice_id: row.get("practice_id"),
+            phone: row.get("phone"),
+            message_id: row.get("message_id"),
+            attempts: row.get("attempts"),
+            expires_at: row.get("expires_at"),
+            local_day: row.get("local_day"),
+            rule_id: row.get("rule_id"),
+            revision: row.get("revision"),
+            due_at: row.get("due_at"),
+            body: row.get("body"),
+            is_opted_out: row.get::<_, Option<bool>>("opted_out").unwrap_or(false),
+            members: members.collect(),
+        }
+    }
+}
+
+impl Head {
+    /// The members that look as they did and were planned again since: whether the promise in this
+    /// text still holds is asked of the intents.
+    pub(super) fn doubtful(&self) -> impl Iterator<Item = &MemberNow> {
+        self.members.iter().filter(|member| member.is_true && !member.is_settled)
+    }
+}
+
+/// What to do with a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It goes out.
+    Send,
+    /// It lost some of its appointments: it is worded anew with the members at these places, and
+    /// claimed again.
+    Amend(Vec<usize>),
+    /// It lost all of them.
+    Lost,
+    /// Its appointment has begun.
+    Expire,
+    /// It must not go out.
+    Suppress(Reason),
+}
+
+/// Decides. `holds` says of each member whether its promise in this text still holds.
+pub(super) fn judge(
+    head: &Head,
+    holds: impl Fn(&MemberNow) -> bool,
+    domain_now: Timestamp,
+    is_allowed: bool,
+) -> Verdict {
+    let kept: Vec<usize> = head
+        .members
+        .iter()
+        .enumerate()
+        .filter(|(_, member)| member.is_true && (member.is_settled || holds(member)))
+        .map(|(at, _)| at)
+        .collect();
+    if kept.is_empty() {
+        Verdict::Lost
+    } else if kept.len() < head.members.len() {
+        // What became of the text as a whole is decided when it says only what is true.
+        Verdict::Amend(kept)
+    } else if domain_now >= head.expires_at {
+        Verdict::Expire
+    } else if head.is_opted_out {
+        Verdict::Suppress(Reason::OptedOut)
+    } else if !is_allowed {
+        Verdict::Suppress(Reason::NotAllowed)
+    } else {
+        Verdict::Send
+    }
+}
+
+/// Why a text lost an appointment.
+pub(super) const fn why(member: &MemberNow) -> Reason {
+    if member.is_cancelled { Reason::Cancelled } else { Reason::Moved }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(is_true: bool, is_settled: bool, is_cancelled: bool) -> MemberNow {
+        let starts_at = Timestamp::UNIX_EPOCH;
+        let appointment_id = "a".to_owned();
+        MemberNow { appointment_id, starts_at, is_true, is_settled, is_cancelled }
+    }
+
+    fn head(members: Vec<MemberNow>) -> Head {
+        Head {
+            practice_id: 1,
+            phone: 2,
+            message_id: 3,
+            attempts: 0,
+            expires_at: "2026-05-04T12:00:00Z".parse().unwrap(),
+            local_day: Date::constant(2026, 5, 4),
+            rule_id: 1,
+            revision: 1,
+            due_at: "2026-05-04T09:00:00Z".parse().unwrap(),
+            body: String::new(),
+            is_opted_out: false,
+            members,
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_a_head() {
+        let booked = || member(true, true, false);
+        let cancelled = || member(false, true, true);
+        let moved = || member(false, false, false);
+        let moved_and_back = || member(true, false, false);
+        let now: Timestamp = "2026-05-04T10:00:00Z".parse().unwrap();
+        let late: Timestamp = "2026-05-04T12:00:00Z".parse().unwrap();
+        let broken = |_: &MemberNow| false;
+        let kept = |_: &MemberNow| true;
+
+        let one = head(vec![booked()]);
+        assert_eq!(judge(&one, broken, now, true), Verdict::Send);
+        assert_eq!(judge(&one, broken, late, true), Verdict::Expire);
+        assert_eq!(judge(&one, broken, now, false), Verdict::Suppress(Reason::NotAllowed));
+        let stopped = Head { is_opted_out: true, ..one };
+        assert_eq!(judge(&stopped, broken, now, false), Verdict::Suppress(Reason::OptedOut));
+
+        assert_eq!(judge(&head(vec![cancelled()]), kept, late, false), Verdict::Lost);
+        let family = head(vec![booked(), cancelled(), moved(), booked()]);
+        assert_eq!(judge(&family, kept, late, false), Verdict::Amend(vec![0, 3]));
+
+        // It looks the same, and the promise in this text was ended all the same.
+        let back = head(vec![moved_and_back()]);
+        assert_eq!(judge(&back, broken, now, true), Verdict::Lost);
+        assert_eq!(judge(&back, kept, now, true), Verdict::Send);
+        assert_eq!(back.doubtful().count(), 1);
+        assert_eq!((why(&cancelled()), why(&moved())), (Reason::Cancelled, Reason::Moved));
+    }
+}

@@ -1,0 +1,40 @@
+//! What stages do at the beginning of their transactions: become a shard's only runner, and have
+//! statements planned with their days known.
+
+use contract::{Query, Stage};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::db::{DbError, Tx, deployment};
+
+/// Takes the right to be the shard's only runner until the transaction ends; false when somebody
+/// else has it.
+pub(super) async fn lock(tx: &Tx<'_>, shard: i16, stage: Stage) -> Result<bool, DbError> {
+    let row = tx.row_opt(Query::MaintainerLock, &[&shard, &stage.name()]).await?;
+    Ok(row.is_some())
+}
+
+/// Notes that the runner ran; for people who ask why nothing happens.
+pub(super) async fn ran(
+    tx: &Tx<'_>,
+    shard: i16,
+    stage: Stage,
+    real_now: Timestamp,
+) -> Result<(), DbError> {
+    tx.execute(Query::MaintainerRan, &[&shard, &stage.name(), &real_now]).await?;
+    Ok(())
+}
+
+/// Has the transaction's statements planned anew, for those on tables with a partition a day.
+pub(super) async fn plan_days(tx: &Tx<'_>) -> Result<(), DbError> {
+    tx.execute(Query::PlanCustom, &[]).await?;
+    Ok(())
+}
+
+/// The local days on which something can be due by a domain instant: from the oldest that may hold
+/// planned intents to tomorrow, where it is tomorrow first.
+pub(super) fn due_days(release_day: Date, domain_now: Timestamp) -> (Date, Date) {
+    let today = domain_now.to_zoned(TimeZone::UTC).date();
+    (release_day, deployment::days_after(today, 1).max(release_day))
+}

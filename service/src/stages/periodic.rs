@@ -1,0 +1,115 @@
+//! When the stages run that nobody wakes: each shard once a period, the shards spread over the
+//! period and the stages against each other, so that nothing is ever in step.
+//!
+//! Never here: what a turn does; each stage has its own file.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::Stage;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::settle::backoff::Backoff;
+use super::{Shared, extend, floor, fold, recover, replan, resolve, sweep};
+use crate::db::DbError;
+use crate::obs;
+
+/// Runs a stage's shards in turn until the drain.
+pub(super) async fn run(shared: Arc<Shared>, stage: Stage, drain: CancellationToken) {
+    let shard_count = shared.app.practices.shard_count();
+    let spec = stage.spec();
+    let period = Duration::from_millis(u64::from(spec.period_ms));
+    // Processes that start together are not in step either.
+    let start = Instant::now() + period.mul_f64(rand::random());
+    let mut backoff = Backoff::default();
+    let mut round = 0_u32;
+    loop {
+        for shard in 0..shard_count {
+            let due = start + period * round + offset(stage, shard, shard_count, period);
+            tokio::select! {
+                biased;
+                () = drain.cancelled() => return,
+                () = sleep_until(due) => {}
+            }
+            obs::stage::lateness(stage, due.elapsed());
+            match turn(&shared, stage, shard).await {
+                Ok(()) => backoff.reset(),
+                Err(error) => {
+                    obs::stage::failed(stage, 1);
+                    tracing::warn!(%error, shard, stage = stage.name(), "trying again later");
+                    backoff.wait(&drain).await;
+                }
+            }
+        }
+        // A round that took longer than its period is not made up for.
+        round = (round + 1).max(rounds_since(start, period));
+    }
+}
+
+/// A shard's turn, again at once while there is a full batch to do.
+async fn turn(shared: &Arc<Shared>, stage: Stage, shard: i16) -> Result<(), DbError> {
+    let in_flight = obs::stage::in_flight(stage);
+    while run_shard(shared, stage, shard).await? >= stage.spec().batch_max.max(2) as usize {}
+    drop(in_flight);
+    Ok(())
+}
+
+type Turn<'a> = Pin<Box<dyn Future<Output = Result<usize, DbError>> + Send + 'a>>;
+
+/// What a stage does in a shard; returns how many things it did.
+fn run_shard(shared: &Arc<Shared>, stage: Stage, shard: i16) -> Turn<'_> {
+    match stage {
+        Stage::Recover => Box::pin(recover::run_shard(shared, shard)),
+        Stage::Resolve => Box::pin(resolve::run_shard(shared, shard)),
+        Stage::Floor => Box::pin(floor::run_shard(shared, shard)),
+        Stage::Sweep => Box::pin(sweep::run_shard(shared, shard)),
+        Stage::Fold => Box::pin(fold::run_shard(shared, shard)),
+        Stage::Extend => Box::pin(extend::run_shard(&shared.app, shard)),
+        Stage::Replan => Box::pin(replan::run_shard(&shared.app, shard)),
+        // These are woken, and their rows have no period.
+        Stage::Plan
+        | Stage::Receive
+        | Stage::Release
+        | Stage::Render
+        | Stage::Claim
+        | Stage::Deliver
+        | Stage::Settle => Box::pin(std::future::ready(Ok(0))),
+    }
+}
+
+/// Where in the period a shard has its turn: the shards evenly, each stage a little later than the
+/// one before it.
+fn offset(stage: Stage, shard: i16, shard_count: i16, period: Duration) -> Duration {
+    let slots = f64::from(shard_count.max(1));
+    // Golden ratio: the stages' offsets within a slot are as far from each other as can be.
+    let within = (stage.index() as f64 * 0.618_034).fract();
+    period.mul_f64((f64::from(shard) + within) / slots)
+}
+
+fn rounds_since(start: Instant, period: Duration) -> u32 {
+    let rounds = start.elapsed().as_millis() / period.as_millis().max(1);
+    u32::try_from(rounds).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_are_spread_over_the_period() {
+        let period = Duration::from_secs(1);
+        let mut all: Vec<Duration> = [Stage::Recover, Stage::Floor]
+            .into_iter()
+            .flat_map(|stage| (0..16).map(move |shard| offset(stage, shard, 16, period)))
+            .collect();
+        all.sort_unstable();
+        assert!(all[31] < period);
+        let gaps = all.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(gaps.min().unwrap() > Duration::from_millis(5));
+        let of_floor: Vec<Duration> =
+            (0..16).map(|shard| offset(Stage::Floor, shard, 16, period)).collect();
+        assert!(of_floor.is_sorted(), "a round is one pass in time order");
+    }
+}

@@ -1,0 +1,197 @@
+//! Settle: records what became of texts, in batches, and frees their lanes. A result that comes
+//! after its lease was lost changes nothing and is counted.
+//!
+//! Belongs here: what waits to be recorded, and when. Never here: what a result means
+//! (`effect`), the transaction (`write`).
+
+pub(super) mod backoff;
+mod drops;
+mod effect;
+mod queue;
+mod write;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use contract::{Fate, Journey, Stage};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::codes::Reason;
+use super::render::Rewritten;
+use crate::clock::Clock;
+use crate::db::DbError;
+use crate::obs;
+use crate::provider::Answer;
+use backoff::Backoff;
+pub(super) use effect::{Effect, Lane, Message, Tried};
+pub(super) use queue::Queue;
+use write::Recorded;
+pub(super) use write::{apply, look_every};
+
+/// A result is given up this long after the end of its lease: its lane was recovered long before.
+const GONE: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a text was taken as. A result under it holds only while its lane has this token and state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Work {
+    pub(super) practice_id: i64,
+    pub(super) phone: i64,
+    pub(super) message_id: i64,
+    pub(super) token: i64,
+    pub(super) lane_state: i8,
+    /// Tries, this one included.
+    pub(super) attempts: i16,
+    pub(super) local_day: Date,
+    pub(super) rule_id: i16,
+    /// Promises that the text keeps.
+    pub(super) members: i32,
+    pub(super) due_at: Timestamp,
+    pub(super) lease_until: Timestamp,
+}
+
+/// A promise that a text lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LostMember {
+    pub(super) appointment_id: String,
+    pub(super) reason: Reason,
+}
+
+/// What became of a text that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The provider was asked to send it.
+    Answered(Answer),
+    /// It must not be sent, or has nothing left to say.
+    Suppressed(Reason, Vec<LostMember>),
+    /// Its appointment has begun.
+    Expired,
+    /// It lost some of its appointments and is claimed again with other words.
+    Amended(Box<Rewritten>, Vec<LostMember>),
+    /// Looked up: the provider took it, under this name, then.
+    Found { provider_ref: String, accepted_at: Timestamp },
+    /// Looked up: the provider never took it.
+    NotAccepted,
+    /// Asked again under the same key, the provider refused it.
+    Refused(Answer),
+    /// Looked up without a result: again then.
+    StillUnknown(Timestamp),
+    /// It will never be known, and its appointment has begun.
+    GivenUp,
+}
+
+/// A result to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Completion {
+    pub(super) work: Work,
+    pub(super) ending: Ending,
+    /// When it became known.
+    pub(super) at: Timestamp,
+    pub(super) since: Instant,
+}
+
+impl Completion {
+    /// A result that is known now.
+    pub(super) fn now(clock: &Clock, work: Work, ending: Ending) -> Self {
+        Self { work, ending, at: clock.real_now(), since: Instant::now() }
+    }
+}
+
+/// Records results until the queue is closed and empty.
+pub(super) async fn run(shared: Arc<Shared>) {
+    while let Some((shard, batch)) = shared.settle.take().await {
+        record(&shared, shard, batch).await;
+        shared.settle.done(shard);
+    }
+}
+
+/// Records a batch, again and again until it is committed or nobody waits for it any more.
+async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
+    let mut backoff = Backoff::default();
+    while !batch.is_empty() {
+        let started = Instant::now();
+        let in_flight = obs::stage::in_flight(Stage::Settle);
+        let result = write::settle(shared, shard, &batch).await;
+        drop(in_flight);
+        match result {
+            Ok(recorded) => {
+                observe(shared, shard, &batch, &recorded, started);
+                return;
+            }
+            Err(error) => {
+                obs::stage::failed(Stage::Settle, 1);
+                tracing::warn!(%error, shard, results = batch.len(), "settle: trying again");
+                if is_of_the_batch(&error) && batch.len() > 1 {
+                    // One of them may be at fault: each on its own, so that it fails alone.
+                    for one in batch {
+                        Box::pin(record(shared, shard, vec![one])).await;
+                    }
+                    return;
+                }
+                backoff.wait(&CancellationToken::new()).await;
+                give_up_lost(shared, &mut batch, &error);
+            }
+        }
+    }
+}
+
+const fn is_of_the_batch(error: &DbError) -> bool {
+    match error {
+        DbError::Constraint { .. } | DbError::Refused { .. } => true,
+        DbError::Unavailable(_)
+        | DbError::PoolTimeout(_)
+        | DbError::Timeout(_)
+        | DbError::Retry { .. } => false,
+    }
+}
+
+/// Drops results whose lanes have been recovered long ago, or that the database refuses by itself:
+/// their lanes will be, and the provider is asked what became of them.
+fn give_up_lost(shared: &Shared, batch: &mut Vec<Completion>, error: &DbError) {
+    let real_now = shared.app.clock.real_now();
+    let before = batch.len();
+    batch.retain(|completion| real_now < completion.work.lease_until + GONE);
+    let lost = before - batch.len();
+    if lost > 0 {
+        obs::stage::stale(lost as u64);
+        tracing::error!(%error, lost, "results were given up: their leases are long over");
+    }
+}
+
+fn observe(
+    shared: &Shared,
+    shard: i16,
+    batch: &[Completion],
+    recorded: &Recorded,
+    started: Instant,
+) {
+    obs::stage::batch(Stage::Settle, batch.len(), started.elapsed());
+    obs::stage::stale(recorded.stale as u64);
+    for completion in batch {
+        obs::stage::lateness(Stage::Settle, started.duration_since(completion.since));
+    }
+    for &(fate, n) in &recorded.fates {
+        obs::fate::add(fate, n);
+    }
+    let clock = &shared.app.clock;
+    for &(due_at, sent_at) in &recorded.sent {
+        let took = sent_at.duration_since(clock.to_real(due_at));
+        let took = Duration::try_from(took).unwrap_or(Duration::ZERO);
+        obs::journey::record(Journey::DueToHandedOver, took);
+    }
+    if recorded.ready > 0 {
+        shared.app.wake.ready(shard, recorded.ready);
+    }
+    for &ready_at in &recorded.ready_later {
+        let ahead = Duration::try_from(ready_at.duration_since(clock.real_now()));
+        let at = tokio::time::Instant::now() + ahead.unwrap_or(Duration::ZERO);
+        shared.app.wake.claim().advance(shard, at);
+    }
+}
+
+/// Fates that came to be, for the counters, which only rise.
+fn risen(fates: &[(Fate, i32)]) -> impl Iterator<Item = (Fate, u64)> + '_ {
+    fates.iter().filter_map(|&(fate, n)| Some((fate, u64::try_from(n).ok()?)))
+}

@@ -8,7 +8,8 @@ WITH promise AS (
                WHEN i.state = 'p' THEN 'pending'
                WHEN i.state = 'x' THEN 'suppressed'
                WHEN m.state = 'q' AND t.message_id IS NOT NULL THEN 'pending'
-               WHEN m.state = 'a' AND t.message_id IS NOT NULL THEN 'ambiguous'
+               -- In its lane while it is looked up, out of it once its appointment began.
+               WHEN m.state = 'a' THEN 'ambiguous'
                WHEN m.state = 's' AND t.message_id IS NULL THEN 'sent'
                WHEN m.state = 'f' AND t.message_id IS NULL THEN 'failed'
                WHEN m.state = 'e' AND t.message_id IS NULL THEN 'expired'

@@ -1,7 +1,7 @@
 -- name: floor_raise
 -- Each floor becomes the least of now and the oldest thing that stands above it, and never goes
--- back. Real time is the database's; domain time is given ($2). $3 lists the days that may hold
--- planned intents. A local day begins at most 12 hours after UTC's: a planned intent's day is at
+-- back. Real time is the database's; domain time is given ($2). Planned intents
+-- stand on the days from $3 to $4. A local day begins at most 12 hours after UTC's: a planned intent's day is at
 -- most one before the floor's, and one more day is left for clocks that differ.
 -- Served by lane_ready and intent_due, one step each from the old floor.
 UPDATE shard s
@@ -22,7 +22,7 @@ FROM (
                SELECT i.due_at
                FROM intent i
                WHERE i.shard = $1
-                 AND i.due_day = ANY ($3::date[])
+                 AND i.due_day BETWEEN $3 AND $4
                  AND i.state = 'p'
                  AND i.due_at >= o.release_floor
                ORDER BY i.due_at

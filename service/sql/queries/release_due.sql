@@ -1,20 +1,21 @@
 -- name: release_due
 -- Planned intents that are due, family by family, with the appointments behind them.
 -- FOR UPDATE SKIP LOCKED: an intent that a change of its appointment holds is left for the next
--- round, so release never waits here. LIMIT $5: one batch, taken before anything is joined to it.
--- Served by intent_due of the days named in $2 (the literal state matches its predicate); the scan
--- begins at the floor ($3) and so never walks the dead entries of what was released before.
+-- round, so release never waits here. LIMIT $6: one batch, taken before anything is joined to it.
+-- Served by intent_due of the days from $2 to $3, by which the planner prunes partitions (the
+-- literal state matches its predicate); the scan begins at the floor ($4) and so never walks the
+-- dead entries of what was released before.
 WITH due AS MATERIALIZED (
     SELECT i.due_day, i.practice_id, i.appointment_id, i.rule_id, i.plan_version, i.group_slot,
            i.revision, i.phone, i.due_at, i.starts_at
     FROM intent i
     WHERE i.shard = $1
-      AND i.due_day = ANY ($2::date[])
+      AND i.due_day BETWEEN $2 AND $3
       AND i.state = 'p'
-      AND i.due_at >= $3
-      AND i.due_at <= $4
+      AND i.due_at >= $4
+      AND i.due_at <= $5
     ORDER BY i.due_at, i.practice_id, i.phone, i.rule_id
-    LIMIT $5
+    LIMIT $6
     FOR UPDATE SKIP LOCKED
 )
 SELECT d.due_day, d.practice_id, d.appointment_id, d.rule_id, d.plan_version, d.group_slot,

@@ -1,9 +1,10 @@
 -- name: release_next
--- When the next planned intent is due: one step into intent_due of each day named, from the floor.
+-- When the next planned intent is due: one step into intent_due of each day from $2 to $3, from the
+-- floor on.
 SELECT i.due_at
 FROM intent i
 WHERE i.shard = $1
-  AND i.due_day = ANY ($2::date[])
+  AND i.due_day BETWEEN $2 AND $3
   AND i.state = 'p'
   AND i.due_at >= (SELECT s.release_floor FROM shard s WHERE s.shard = $1)
 ORDER BY i.due_at

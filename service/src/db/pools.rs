@@ -72,11 +72,20 @@ impl Db {
                 obs::pool::timed_out(pool);
                 Err(DbError::PoolTimeout(pool.name()))
             }
+            Err(PoolError::Timeout(TimeoutType::Create)) => {
+                obs::pool::timed_out_at(pool, obs::pool::Timeout::Create);
+                Err(DbError::Unavailable("opening a connection took too long".into()))
+            }
+            Err(PoolError::Timeout(TimeoutType::Recycle)) => {
+                obs::pool::timed_out_at(pool, obs::pool::Timeout::Recycle);
+                Err(DbError::Unavailable("a used connection did not answer in time".into()))
+            }
             Err(PoolError::Backend(error)) => Err(DbError::Unavailable(describe(&error))),
-            Err(error @ (PoolError::Timeout(_)
-            | PoolError::Closed
-            | PoolError::NoRuntimeSpecified
-            | PoolError::PostCreateHook(_))) => Err(DbError::Unavailable(error.to_string())),
+            Err(
+                error @ (PoolError::Closed
+                | PoolError::NoRuntimeSpecified
+                | PoolError::PostCreateHook(_)),
+            ) => Err(DbError::Unavailable(error.to_string())),
         }
     }
 
@@ -105,11 +114,17 @@ impl OnePool {
             Pool::Interactive | Pool::Pipeline | Pool::Upkeep => settings.statement_timeout,
         };
         let config = connection_config(settings, pool, statement_timeout)?;
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
         let manager = if config.get_ssl_mode() == SslMode::Disable {
             Manager::from_config(config, tokio_postgres::NoTls, recycling)
         } else {
-            Manager::from_config(config, tls::connector(settings.ca_file.as_deref())?, recycling)
+            Manager::from_config(
+                config,
+                tls::connector(settings.ca_file.as_deref())?,
+                recycling,
+            )
         };
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(size)
@@ -125,12 +140,16 @@ impl OnePool {
             }))
             .build()
             .map_err(|error| format!("pool {}: {error}", pool.name()))?;
-        Ok(Self { pool, inner, answer_deadline: statement_timeout + ANSWER_GRACE })
+        Ok(Self {
+            pool,
+            inner,
+            answer_deadline: statement_timeout + ANSWER_GRACE,
+        })
     }
 }
 
 /// The URL with what every session of a pool has set from its start.
-fn connection_config(
+pub(crate) fn connection_config(
     settings: &Settings,
     pool: Pool,
     statement_timeout: Duration,
@@ -142,15 +161,31 @@ fn connection_config(
         .connect_timeout(CREATE_TIMEOUT)
         .options(format!(
             "-c statement_timeout={millis} -c idle_in_transaction_session_timeout=10000 \
-             -c timezone=UTC -c jit=off"
+             -c timezone=UTC -c jit=off{}",
+            plans_of(pool)
         ));
     Ok(config)
+}
+
+/// Statements of the work take keys and go down an index for each. A plan is kept by its
+/// connection; one made while the tables were empty would read them whole for ever after, so
+/// whole reads are priced out of the question. Audits read whole tables and are left alone.
+const fn plans_of(pool: Pool) -> &'static str {
+    match pool {
+        Pool::Reporting => "",
+        Pool::Interactive | Pool::Pipeline | Pool::Upkeep => {
+            " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+        }
+    }
 }
 
 /// Reads a database URL; the message never repeats it, for the password in it.
 pub(crate) fn parse_url(url: &str) -> Result<tokio_postgres::Config, String> {
     url.parse::<tokio_postgres::Config>().map_err(|error| {
-        format!("database_url is not a PostgreSQL URL ({}): postgres://user@host:5432/name is one", describe(&error))
+        format!(
+            "database_url is not a PostgreSQL URL ({}): postgres://user@host:5432/name is one",
+            describe(&error)
+        )
     })
 }
 
@@ -179,6 +214,9 @@ mod tests {
     #[test]
     fn a_wrong_url_is_one_line_without_the_url() {
         let message = parse_url("postgres://u:hunter2@h:notaport/x").unwrap_err();
-        assert!(!message.contains("hunter2") && !message.contains('\n'), "{message}");
+        assert!(
+            !message.contains("hunter2") && !message.contains('\n'),
+            "{message}"
+        );
     }
 }

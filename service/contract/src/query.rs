@@ -104,6 +104,8 @@ macro_rules! for_each_query {
             AppointmentLock = appointment_lock: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
             "Stores the newest versions of a batch of appointments."
             AppointmentUpsert = appointment_upsert: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            "Has the transaction's statements planned with their days known."
+            PlanCustom = plan_custom: Strong, One, false, "service/src/ingest/read.rs", "lock_intents";
             "Locks the intents of a batch of appointments in key order."
             IntentLock = intent_lock: Strong, Batch, true, "service/src/ingest/write.rs", "lock_intents";
             "Locks the lanes of released messages and says which can still be stopped."
@@ -174,10 +176,10 @@ macro_rules! for_each_query {
             // One runner a shard.
             "The right to be a shard's only runner of a stage, until the transaction ends."
             MaintainerLock = maintainer_lock: Strong, One, true, "service/src/stages/maintainer.rs", "lock";
+            "Has a transaction's statements planned with their days known."
+            PlanCustom = plan_custom: Strong, One, false, "service/src/ingest/read.rs", "lock_intents";
             "Notes when a shard's runner of a stage ran."
             MaintainerRan = maintainer_ran: Strong, One, true, "service/src/stages/maintainer.rs", "ran";
-            "Has a transaction's statements planned with their days known."
-            PlanCustom = plan_custom: Strong, One, false, "service/src/stages/maintainer.rs", "plan_days";
 
             // Release.
             "Planned intents that are due, locked, with the appointments behind them."

@@ -114,17 +114,11 @@ impl OnePool {
             Pool::Interactive | Pool::Pipeline | Pool::Upkeep => settings.statement_timeout,
         };
         let config = connection_config(settings, pool, statement_timeout)?;
-        let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = if config.get_ssl_mode() == SslMode::Disable {
             Manager::from_config(config, tokio_postgres::NoTls, recycling)
         } else {
-            Manager::from_config(
-                config,
-                tls::connector(settings.ca_file.as_deref())?,
-                recycling,
-            )
+            Manager::from_config(config, tls::connector(settings.ca_file.as_deref())?, recycling)
         };
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(size)
@@ -140,11 +134,7 @@ impl OnePool {
             }))
             .build()
             .map_err(|error| format!("pool {}: {error}", pool.name()))?;
-        Ok(Self {
-            pool,
-            inner,
-            answer_deadline: statement_timeout + ANSWER_GRACE,
-        })
+        Ok(Self { pool, inner, answer_deadline: statement_timeout + ANSWER_GRACE })
     }
 }
 
@@ -170,11 +160,19 @@ pub(crate) fn connection_config(
 /// Statements of the work take keys and go down an index for each. A plan is kept by its
 /// connection; one made while the tables were empty would read them whole for ever after, so
 /// whole reads are priced out of the question. Audits read whole tables and are left alone.
+///
+/// The stages' statements are planned anew each time, for their batches are worth it (0.1 to
+/// 0.4 ms a statement): a kept plan takes the first index that did in an empty table, and one over
+/// daily partitions opens all of them, 13 ms with 200 days against 0.4.
 const fn plans_of(pool: Pool) -> &'static str {
     match pool {
         Pool::Reporting => "",
-        Pool::Interactive | Pool::Pipeline | Pool::Upkeep => {
+        Pool::Interactive => {
             " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+        }
+        Pool::Pipeline | Pool::Upkeep => {
+            " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
+             -c enable_bitmapscan=off -c plan_cache_mode=force_custom_plan"
         }
     }
 }
@@ -214,9 +212,6 @@ mod tests {
     #[test]
     fn a_wrong_url_is_one_line_without_the_url() {
         let message = parse_url("postgres://u:hunter2@h:notaport/x").unwrap_err();
-        assert!(
-            !message.contains("hunter2") && !message.contains('\n'),
-            "{message}"
-        );
+        assert!(!message.contains("hunter2") && !message.contains('\n'), "{message}");
     }
 }

@@ -21,11 +21,10 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     let locked = tokio::try_join!(
         biased;
         tx.execute(Query::FloorPatience, &[]),
-        maintainer::plan_days(&tx),
         tx.row_opt(Query::FloorLock, &params),
     );
     let row = match locked {
-        Ok((_, (), row)) => row,
+        Ok((_, row)) => row,
         Err(error) if error.is_retryable() => {
             tx.rollback().await?;
             return Ok(0); // the shard is busy: next time

@@ -1,5 +1,5 @@
-//! What stages do at the beginning of their transactions: become a shard's only runner, and have
-//! statements planned with their days known.
+//! What stages do at the beginning of their transactions: become a shard's only runner, and find
+//! the days on which something can be due.
 
 use contract::{Query, Stage};
 use jiff::Timestamp;
@@ -23,12 +23,6 @@ pub(super) async fn ran(
     real_now: Timestamp,
 ) -> Result<(), DbError> {
     tx.execute(Query::MaintainerRan, &[&shard, &stage.name(), &real_now]).await?;
-    Ok(())
-}
-
-/// Has the transaction's statements planned anew, for those on tables with a partition a day.
-pub(super) async fn plan_days(tx: &Tx<'_>) -> Result<(), DbError> {
-    tx.execute(Query::PlanCustom, &[]).await?;
     Ok(())
 }
 

@@ -16,7 +16,6 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     let (_, tomorrow) = maintainer::due_days(jiff::civil::Date::MIN, domain_now);
     let mut conn = shared.app.db.get(Pool::Upkeep).await?;
     let tx = conn.begin();
-    maintainer::plan_days(&tx).await?;
     let lanes = tx.row_opt(Query::SweepLanes, &[&shard]).await?;
     let intents = tx.row_opt(Query::SweepIntents, &[&shard, &tomorrow]).await?;
     tx.commit().await?;

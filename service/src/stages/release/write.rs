@@ -17,13 +17,13 @@ use crate::stages::{Shared, maintainer};
 use crate::text::{Member, Text};
 
 /// What a batch released.
-pub(super) struct Released {
-    pub(super) intents: usize,
-    pub(super) texts: usize,
+pub(in crate::stages) struct Released {
+    pub(in crate::stages) intents: usize,
+    pub(in crate::stages) texts: usize,
     /// There may be more that is due.
-    pub(super) is_full: bool,
+    pub(in crate::stages) is_full: bool,
     /// When the next one is due, in domain time.
-    pub(super) next_due: Option<Timestamp>,
+    pub(in crate::stages) next_due: Option<Timestamp>,
 }
 
 /// A group with its words.
@@ -41,19 +41,18 @@ pub(super) struct Placed {
 }
 
 /// Releases one batch of a shard; `None` when somebody else is releasing it.
-pub(super) async fn release_batch(
+pub(in crate::stages) async fn release_batch(
     shared: &Shared,
     shard: i16,
+    batch_max: u32,
 ) -> Result<Option<Released>, DbError> {
     let started = Instant::now();
     let clock = &shared.app.clock;
-    let batch_max = Stage::Release.spec().batch_max;
     let mut conn = shared.app.db.get(Pool::Pipeline).await?;
     let tx = conn.begin();
-    let (is_ours, (), floors) = tokio::try_join!(
+    let (is_ours, floors) = tokio::try_join!(
         biased;
         maintainer::lock(&tx, shard, Stage::Release),
-        maintainer::plan_days(&tx),
         floors::lock(&tx, shard),
     )?;
     if !is_ours {

@@ -13,26 +13,26 @@ use super::effect::{Effect, Lane, Message, Now, Tried, effect};
 use super::{Completion, Ending, drops, risen};
 use crate::db::tally::{self, TallyDelta};
 use crate::db::{DbError, Tx, floors};
+use crate::stages::Shared;
 use crate::stages::render::{Rewritten, rewrite};
-use crate::stages::{Shared, maintainer};
 
 /// What was recorded.
 #[derive(Debug, Default)]
-pub(super) struct Recorded {
+pub(in crate::stages) struct Recorded {
     /// Results that came too late.
-    pub(super) stale: usize,
+    pub(in crate::stages) stale: usize,
     /// Fates that came to be.
-    pub(super) fates: Vec<(Fate, u64)>,
+    pub(in crate::stages) fates: Vec<(Fate, u64)>,
     /// When texts were due, in domain time, and when they were handed over.
-    pub(super) sent: Vec<(Timestamp, Timestamp)>,
+    pub(in crate::stages) sent: Vec<(Timestamp, Timestamp)>,
     /// Lanes that are, or may be, ready now.
-    pub(super) ready: usize,
+    pub(in crate::stages) ready: usize,
     /// When others will be.
-    pub(super) ready_later: Vec<Timestamp>,
+    pub(in crate::stages) ready_later: Vec<Timestamp>,
 }
 
 /// Records a batch of one shard.
-pub(super) async fn settle(
+pub(in crate::stages) async fn settle(
     shared: &Shared,
     shard: i16,
     batch: &[Completion],
@@ -40,12 +40,8 @@ pub(super) async fn settle(
     let clock = &shared.app.clock;
     let mut conn = shared.app.db.get(Pool::Pipeline).await?;
     let tx = conn.begin();
-    let loses_members = batch.iter().any(|completion| !drops::of(&completion.ending).is_empty());
-    let ((), floors, mut open, holds) = tokio::try_join!(
+    let (floors, mut open, holds) = tokio::try_join!(
         biased;
-        async {
-            if loses_members { maintainer::plan_days(&tx).await } else { Ok(()) }
-        },
         floors::lock(&tx, shard),
         drops::lock(&tx, shard, batch),
         lock(&tx, shard, batch),

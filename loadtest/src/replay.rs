@@ -119,6 +119,7 @@ impl Replay<'_> {
             keys: &keys,
             target: self.target,
             stopped: &stopped,
+            texts_before: self.facts.texts_before,
             start_ns,
             speed: running.pace.speed,
             interrupt: self.interrupt,
@@ -154,6 +155,7 @@ impl Replay<'_> {
         let mut provider = Client::new(&self.target.provider, None)?;
         let before: State = provider.get("/control/state").await?;
         self.facts.before = self.scrape().await?;
+        self.facts.texts_before = before.accepted;
         let running = clock.run(self.plan.origin(), speed).await?;
         let (start, now) = (running.start, Instant::now());
         let start_ns = monotonic_ns() + start.duration_since(now).as_nanos() as u64;

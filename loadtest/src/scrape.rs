@@ -6,17 +6,17 @@
 
 use std::collections::BTreeMap;
 
-/// One process's or several processes' metrics: values by name and sorted labels.
+/// What is read of a service's metrics: all else, thousands of lines, is skipped unparsed.
+const FAMILIES: [&str; 5] =
+    ["journey_", "stage_", "http_server_request_", "messages_total", "limit_reached_total"];
+
+/// One process's or several processes' metrics: values by name and labels.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metrics {
-    samples: BTreeMap<String, Vec<Sample>>,
+    samples: BTreeMap<String, BTreeMap<Labels, f64>>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-struct Sample {
-    labels: Vec<(String, String)>,
-    value: f64,
-}
+type Labels = Vec<(String, String)>;
 
 /// A histogram by its cumulative buckets.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,12 +26,19 @@ pub struct Buckets {
 }
 
 impl Metrics {
-    /// Reads one process's text. Lines that are none are skipped: a newer service may say more.
+    /// Reads the families of one process's text that this harness looks at. Lines that are none
+    /// are skipped: a newer service may say more.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut metrics = Self::default();
-        for (name, sample) in text.lines().filter_map(parse_line) {
-            metrics.samples.entry(name.to_owned()).or_default().push(sample);
+        let wanted = |line: &&str| FAMILIES.iter().any(|family| line.starts_with(family));
+        for (name, labels, value) in text.lines().filter(wanted).filter_map(parse_line) {
+            if !metrics.samples.contains_key(name) {
+                metrics.samples.insert(name.to_owned(), BTreeMap::new());
+            }
+            if let Some(samples) = metrics.samples.get_mut(name) {
+                samples.insert(labels, value);
+            }
         }
         metrics
     }
@@ -40,11 +47,8 @@ impl Metrics {
     pub fn add(&mut self, other: Self) {
         for (name, samples) in other.samples {
             let mine = self.samples.entry(name).or_default();
-            for sample in samples {
-                match mine.iter_mut().find(|s| s.labels == sample.labels) {
-                    Some(same) => same.value += sample.value,
-                    None => mine.push(sample),
-                }
+            for (labels, value) in samples {
+                *mine.entry(labels).or_default() += value;
             }
         }
     }
@@ -52,31 +56,19 @@ impl Metrics {
     /// The sum of a family's values over all series that carry these labels.
     #[must_use]
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.with(name, labels).map(|sample| sample.value).sum()
-    }
-
-    /// Every value of one label within a family, with the sum of its series.
-    #[must_use]
-    pub fn by_label(&self, name: &str, label: &str) -> BTreeMap<String, f64> {
-        let mut sums = BTreeMap::new();
-        for sample in self.samples.get(name).into_iter().flatten() {
-            if let Some((_, value)) = sample.labels.iter().find(|(key, _)| key == label) {
-                *sums.entry(value.clone()).or_default() += sample.value;
-            }
-        }
-        sums
+        self.with(name, labels).map(|(_, value)| value).sum()
     }
 
     /// A histogram over all series that carry these labels.
     #[must_use]
     pub fn buckets(&self, family: &str, labels: &[(&str, &str)]) -> Buckets {
         let mut sums: Vec<(f64, f64)> = Vec::new();
-        for sample in self.with(&format!("{family}_bucket"), labels) {
-            let bound = sample.labels.iter().find(|(key, _)| key == "le");
+        for (labels, value) in self.with(&format!("{family}_bucket"), labels) {
+            let bound = labels.iter().find(|(key, _)| key == "le");
             let Some(bound) = bound.and_then(|(_, le)| parse_number(le)) else { continue };
             match sums.iter_mut().find(|(b, _)| *b == bound) {
-                Some((_, count)) => *count += sample.value,
-                None => sums.push((bound, sample.value)),
+                Some((_, count)) => *count += value,
+                None => sums.push((bound, value)),
             }
         }
         sums.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -87,12 +79,12 @@ impl Metrics {
         &'a self,
         name: &str,
         labels: &'a [(&str, &str)],
-    ) -> impl Iterator<Item = &'a Sample> {
-        self.samples.get(name).into_iter().flatten().filter(|sample| {
-            labels
-                .iter()
-                .all(|(key, value)| sample.labels.iter().any(|(k, v)| k == key && v == value))
-        })
+    ) -> impl Iterator<Item = (&'a Labels, f64)> {
+        let carries = |of: &Labels| {
+            labels.iter().all(|(key, value)| of.iter().any(|(k, v)| k == key && v == value))
+        };
+        let samples = self.samples.get(name).into_iter().flatten();
+        samples.filter(move |(of, _)| carries(of)).map(|(of, value)| (of, *value))
     }
 }
 
@@ -144,11 +136,7 @@ impl Buckets {
     }
 }
 
-fn parse_line(line: &str) -> Option<(&str, Sample)> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
-        return None;
-    }
+fn parse_line(line: &str) -> Option<(&str, Labels, f64)> {
     let name_end = line.find(['{', ' '])?;
     let (name, rest) = line.split_at(name_end);
     let (labels, rest) = match rest.strip_prefix('{') {
@@ -157,11 +145,11 @@ fn parse_line(line: &str) -> Option<(&str, Sample)> {
     };
     // A timestamp or an exemplar may follow the value.
     let value = parse_number(rest.split_whitespace().next()?)?;
-    Some((name, Sample { labels, value }))
+    Some((name, labels, value))
 }
 
 /// Labels up to the closing brace, and what follows it.
-fn parse_labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
+fn parse_labels(mut rest: &str) -> Option<(Labels, &str)> {
     let mut labels = Vec::new();
     loop {
         rest = rest.trim_start_matches([',', ' ']);
@@ -216,9 +204,10 @@ journey_duration_seconds_count{journey="a"} 100
 journey_duration_seconds_bucket{journey="b",le="+Inf"} 0
 messages_total{fate="sent"} 7
 messages_total{fate="failed"} 1
-odd{text="a \"quoted\" } brace\\"} 3 1700000000000
-broken line
-nan_gauge NaN
+stage_odd{text="a \"quoted\" } brace\\"} 3 1700000000000
+journey_broken line
+stage_nan NaN
+elsewhere_total 9
 "#;
 
     #[test]
@@ -226,9 +215,9 @@ nan_gauge NaN
         let metrics = Metrics::parse(TEXT);
         assert_eq!(metrics.sum("messages_total", &[]), 8.0);
         assert_eq!(metrics.sum("messages_total", &[("fate", "sent")]), 7.0);
-        assert_eq!(metrics.sum("odd", &[("text", "a \"quoted\" } brace\\")]), 3.0);
+        assert_eq!(metrics.sum("stage_odd", &[("text", "a \"quoted\" } brace\\")]), 3.0);
         assert_eq!(metrics.sum("absent", &[]), 0.0);
-        assert_eq!(metrics.by_label("messages_total", "fate")["failed"], 1.0);
+        assert_eq!(metrics.sum("elsewhere_total", &[]), 0.0, "nobody looks at it");
     }
 
     #[test]

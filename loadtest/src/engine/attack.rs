@@ -152,7 +152,6 @@ impl Attack {
             "--report-file".to_owned(),
             "--no-print-metrics".to_owned(),
             "--no-telnet".to_owned(),
-            "--no-websocket".to_owned(),
             "--quiet".to_owned(),
         ];
         if let Some(port) = self.dashboard_port {
@@ -304,3 +303,7 @@ impl Witness for GooseWitness<'_> {
 fn describe(error: &GooseError) -> String {
     format!("{error} [{error:?}]")
 }
+
+#[cfg(test)]
+#[path = "attack_tests.rs"]
+mod tests;

@@ -20,6 +20,9 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 const CLOSING_MARGIN: Duration = Duration::from_secs(5);
 /// Connections opened at a time: the kernel's queue holds a few hundred.
 const OPENED_AT_A_TIME: usize = 64;
+/// Opened beyond a bound: the service may still be busy with the end of an earlier probe, whose
+/// places are free a moment later.
+const BEYOND: usize = 32;
 /// Slow connections that are opened.
 const SLOW: usize = 3;
 
@@ -141,7 +144,7 @@ impl Probes {
     async fn all_requests(&self) -> Raw {
         let head = self.post(2, "");
         let most = usize::try_from(self.limit(Limit::RequestsInFlight)).unwrap_or(usize::MAX);
-        let held = open_many(&self.public, most, &head).await;
+        let held = open_many(&self.public, most.saturating_add(BEYOND), &head).await;
         let mut got = Raw::default();
         // The last of them may not have been read yet.
         for _ in 0..20 {
@@ -159,7 +162,7 @@ impl Probes {
 /// Idle connections until one finds no room.
 async fn all_connections(address: &str, limit: u64) -> Raw {
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let held = open_many(address, most, "").await;
+    let held = open_many(address, most.saturating_add(BEYOND), "").await;
     let mut got = Raw::default();
     for _ in 0..20 {
         let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n");

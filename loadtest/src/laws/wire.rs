@@ -112,10 +112,10 @@ fn callback_names(url: &str) -> Option<(i64, i64, u32)> {
     Some((practice_id, message_id, attempt_no))
 }
 
-/// How a text of the plan's templates speaks of an appointment: `<name>, <day> at <time>.`
+/// How a text of the plan's templates speaks of an appointment: `<first name>, <day> at <time>.`
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Mention {
-    /// The patient's name.
+    /// The patient's first name.
     pub name: String,
     /// The local time as `HH:MM`.
     pub time: String,
@@ -125,7 +125,7 @@ impl Mention {
     /// True when a text says so: the name, and before the sentence ends, the time.
     #[must_use]
     pub fn is_in(&self, body: &str) -> bool {
-        body.match_indices(&self.name).any(|(at, name)| {
+        body.match_indices(&format!("{}, ", self.name)).any(|(at, name)| {
             let rest = &body[at + name.len()..];
             let sentence = rest.split('.').next().unwrap_or_default();
             sentence.ends_with(&format!(" at {}", self.time))
@@ -186,11 +186,11 @@ pub(crate) mod tests {
 
     #[test]
     fn mentions_are_found_and_counted() {
-        let body = "Clinic at Sea: Ana Dias, tomorrow at 14:05. Bring it. Bo Dias, today at 9:20.";
+        let body = "Clinic at Sea: Ana, tomorrow at 14:05. Bring it. Bo, today at 9:20.";
         let mention = |name: &str, time: &str| Mention { name: name.into(), time: time.into() };
-        assert!(mention("Ana Dias", "14:05").is_in(body));
-        assert!(!mention("Bo Dias", "14:05").is_in(body));
-        assert!(!mention("Ana Dias", "9:20").is_in(body));
+        assert!(mention("Ana", "14:05").is_in(body));
+        assert!(!mention("Bo", "14:05").is_in(body));
+        assert!(!mention("Ana", "9:20").is_in(body));
         assert_eq!(mentions(body), 1, "9:20 is no time of ours");
         assert_eq!(mentions("A, at 10:00. B, today at 11:30. see you at noon"), 2);
     }

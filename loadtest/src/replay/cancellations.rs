@@ -178,7 +178,9 @@ fn spoken(appointment: &Appointment) -> Mention {
     appointment.write_json(&mut json);
     let said: Said<'_> = serde_json::from_slice(&json).expect("a plan writes JSON");
     let time = said.starts_at.get(11..16).unwrap_or_default().to_owned();
-    Mention { name: said.patient_name.into_owned(), time }
+    // Texts call patients by their first name alone.
+    let name = said.patient_name.split_whitespace().next().unwrap_or_default().to_owned();
+    Mention { name, time }
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(super) struct Facts {
     pub(super) ledger: Option<Arc<Ledger>>,
     windows: Vec<Window>,
     pub(super) seen: Seen,
+    /// Texts that the provider had accepted before the day.
+    pub(super) texts_before: u64,
     pub(super) before: Metrics,
     pub(super) after: Metrics,
     pub(super) checks: Vec<Check>,
@@ -50,6 +52,7 @@ impl Default for Facts {
             ledger: None,
             windows: Vec::new(),
             seen: Seen::default(),
+            texts_before: 0,
             before: Metrics::default(),
             after: Metrics::default(),
             checks: Vec::new(),

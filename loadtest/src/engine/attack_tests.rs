@@ -1,0 +1,118 @@
+//! The engine inside the real goose against a small server: what goose reports is what was sent.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::AtomicUsize;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::engine::source::{Answer, Outgoing, Verdict};
+
+const COUNT: usize = 300;
+
+struct Reads {
+    labels: Vec<Label>,
+}
+
+impl Source for Reads {
+    fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+    fn len(&self) -> usize {
+        COUNT
+    }
+    fn intended(&self, index: usize) -> Duration {
+        Duration::from_millis(2) * u32::try_from(index).unwrap()
+    }
+    fn label(&self, _: usize) -> usize {
+        0
+    }
+    fn request(&self, index: usize) -> Outgoing {
+        Outgoing {
+            label: 0,
+            method: Method::GET,
+            path: format!("/{index}"),
+            authorization: None,
+            content_type: None,
+            body: Bytes::new(),
+        }
+    }
+    fn answered(&self, index: usize, answer: &Answer) -> Verdict {
+        if answer.status == 200 && answer.body == format!("/{index}") {
+            Verdict::Good
+        } else {
+            Verdict::Bad("another answer")
+        }
+    }
+}
+
+fn reads() -> Arc<Reads> {
+    let label = Label {
+        name: "read_appointment",
+        method: "GET",
+        objective: Duration::from_secs(5),
+        share: 0.99,
+        critical: false,
+    };
+    Arc::new(Reads { labels: vec![label] })
+}
+
+/// Answers each request with its path, and ends every connection after 50 of them.
+async fn server(served: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (served, on_this) = (served.clone(), AtomicUsize::new(0));
+            tokio::spawn(async move {
+                let service = service_fn(|request: Request<Incoming>| {
+                    served.fetch_add(1, Ordering::Relaxed);
+                    let last = on_this.fetch_add(1, Ordering::Relaxed) == 49;
+                    let mut response =
+                        Response::new(Full::new(Bytes::from(request.uri().path().to_owned())));
+                    if last {
+                        let close = http::HeaderValue::from_static("close");
+                        response.headers_mut().insert(http::header::CONNECTION, close);
+                    }
+                    async move { Ok::<_, std::convert::Infallible>(response) }
+                });
+                let builder = hyper::server::conn::http1::Builder::new();
+                let _ended = builder.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goose_reports_what_was_sent() {
+    let served = Arc::new(AtomicUsize::new(0));
+    let dir = tempfile::tempdir().unwrap();
+    let attack = Attack {
+        users: 4,
+        targets: vec![server(served.clone()).await],
+        report_dir: dir.path().join("goose"),
+        dashboard_port: None,
+    };
+    let lined = attack.line_up(reads(), CancellationToken::new()).await.unwrap();
+    assert_eq!(served.load(Ordering::Relaxed), 0, "nothing is sent before the start");
+    let start = Instant::now() + Duration::from_millis(100);
+    let outcome = lined.go(start).await.unwrap();
+
+    assert_eq!(served.load(Ordering::Relaxed), COUNT);
+    let row = outcome.ledger.rows().remove(0);
+    assert_eq!((row.counts.good, row.counts.failed), (COUNT as u64, 0), "{row:?}");
+    assert_eq!(outcome.windows.iter().map(|w| w.rows[0].count).sum::<u64>(), COUNT as u64);
+    let json = std::fs::read_to_string(dir.path().join("goose/report.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let of_goose = json.to_string();
+    assert!(of_goose.contains("read_appointment"), "{of_goose}");
+    assert!(dir.path().join("goose/report.html").exists());
+}

@@ -76,7 +76,7 @@ async fn process<D: Dispatch>(
         Duration::from_millis(u64::from(spec.deadline_ms)).min(shared.bounds.deadline_max);
 
     let caller = shared.dispatch.authenticate(found.endpoint, &found.path, &head.headers);
-    let principal = in_time(deadline, caller).await?;
+    exchange.caller = in_time(deadline, caller).await?;
 
     let reading = body::read(incoming, spec.body_bytes_max, &shared.body_bytes);
     let Ok(received) = tokio::time::timeout(deadline, reading).await else {
@@ -95,8 +95,6 @@ async fn process<D: Dispatch>(
         uri_path_and_query: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         headers: head.headers,
         body: received.bytes.clone(),
-        principal,
-        id: exchange.id.clone(),
         received_at: exchange.received_at,
     };
     in_time(deadline, shared.dispatch.dispatch(request)).await

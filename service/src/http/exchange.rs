@@ -8,7 +8,7 @@ use contract::endpoint::Listener;
 use contract::{Endpoint, RequestOutcome};
 
 use super::problem::Problem;
-use super::request::RequestId;
+use super::request::{Principal, RequestId};
 use crate::obs;
 use crate::obs::http::{Counted, Finished};
 use crate::obs::request::Scope;
@@ -20,6 +20,7 @@ pub(super) struct Exchange {
     pub(super) received_at: Instant,
     pub(super) scope: Arc<Scope>,
     pub(super) endpoint: Option<Endpoint>,
+    pub(super) caller: Principal,
     pub(super) bytes_in: u64,
     bytes_out: u64,
     status: u16,
@@ -37,6 +38,7 @@ impl Exchange {
             received_at: Instant::now(),
             scope: Arc::default(),
             endpoint: None,
+            caller: Principal::Anonymous,
             bytes_in: 0,
             bytes_out: 0,
             status: 0,
@@ -72,6 +74,7 @@ impl Exchange {
         obs::http::finished(&Finished {
             endpoint: self.endpoint,
             id: self.id.as_str(),
+            caller: &self.caller.to_string(),
             status: self.status,
             outcome,
             code: self.code,

@@ -32,6 +32,18 @@ pub(crate) enum Principal {
     Provider,
 }
 
+/// As in the log.
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::Admin => f.write_str("admin"),
+            Self::Practice { practice_id, key_id } => write!(f, "pk_{practice_id}_{key_id}"),
+            Self::Provider => f.write_str("provider"),
+        }
+    }
+}
+
 /// Names a request in logs and answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RequestId(Cow<'static, str>);
@@ -89,10 +101,6 @@ pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     /// Its whole body.
     pub(crate) body: Bytes,
-    /// Who calls.
-    pub(crate) principal: Principal,
-    /// Its name.
-    pub(crate) id: RequestId,
     /// When its head had been read.
     pub(crate) received_at: Instant,
     /// Path and query as they were sent, for signatures.
@@ -148,16 +156,6 @@ impl Request {
         let value = self.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let kind = value.unwrap_or_default().split(';').next().unwrap_or_default();
         kind.trim().to_ascii_lowercase()
-    }
-
-    /// The body as a form (`application/x-www-form-urlencoded`), decoded, in its order.
-    pub(crate) fn form(&self) -> Result<Vec<(String, String)>, Problem> {
-        let kind = self.media_type();
-        if kind != "application/x-www-form-urlencoded" && !kind.is_empty() {
-            let detail = "Send the body with Content-Type: application/x-www-form-urlencoded";
-            return Err(Problem::new(Code::UnsupportedMediaType, detail));
-        }
-        Ok(form_urlencoded::parse(&self.body).into_owned().collect())
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Finished<'a> {
     pub(crate) endpoint: Option<Endpoint>,
     /// Its name.
     pub(crate) id: &'a str,
+    /// Who called.
+    pub(crate) caller: &'a str,
     /// What was answered; 0 if the caller went away before.
     pub(crate) status: u16,
     /// How it ended.
@@ -297,8 +299,19 @@ fn is_over_budget(endpoint: Endpoint, scope: &Scope) -> bool {
 /// One wide line a request. Its level says who must act: error, an operator, now; warning, an
 /// operator, if it goes on; info, the caller; debug, nobody.
 fn log(request: &Finished<'_>) {
-    let Finished { endpoint, id, status, outcome, code, cause, took, bytes_in, bytes_out, scope } =
-        *request;
+    let Finished {
+        endpoint,
+        id,
+        caller,
+        status,
+        outcome,
+        code,
+        cause,
+        took,
+        bytes_in,
+        bytes_out,
+        scope,
+    } = *request;
     let route = endpoint.map_or(UNMATCHED, Endpoint::name);
     macro_rules! line {
         ($level:ident) => {
@@ -311,6 +324,7 @@ fn log(request: &Finished<'_>) {
                 cause,
                 duration_ms = millis(took),
                 request_id = id,
+                caller,
                 bytes_in,
                 bytes_out,
                 queries = scope.queries(),

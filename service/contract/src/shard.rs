@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(shard_of(1, 16), (mix(1) % 16) as i16);
         let seen: Vec<i16> = (1..=8).map(|id| shard_of(id, 16)).collect();
         assert_eq!(seen, [1, 14, 13, 10, 10, 0, 7, 6]);
-        assert_eq!(scatter(7, 999_100_000_001, 20_000, 600), 0);
+        assert_eq!(scatter(7, 999_100_000_001, 20_000, 600), 185);
     }
 
     #[test]

@@ -88,7 +88,12 @@ impl StackUp {
         let mut services = Vec::new();
         for (number, port) in ports.into_iter().enumerate() {
             let database = database.url();
-            let settings = ServiceSettings { database, provider: &address.base_url, keys: &keys };
+            let settings = ServiceSettings {
+                database,
+                provider: &address.base_url,
+                keys: &keys,
+                shards: args.shards,
+            };
             services.push(settings.start(program, &run, number, port).await?);
         }
         for service in &services {
@@ -254,6 +259,7 @@ struct ServiceSettings<'a> {
     database: String,
     provider: &'a str,
     keys: &'a Keys,
+    shards: u16,
 }
 
 impl ServiceSettings<'_> {
@@ -278,6 +284,7 @@ impl ServiceSettings<'_> {
             .env("PUNCTUAL_PUBLIC_ADDR", format!("127.0.0.1:{port}"))
             .env("PUNCTUAL_ADMIN_ADDR", "127.0.0.1:0")
             .env("PUNCTUAL_ADDRESS_FILE", &addresses)
+            .env("PUNCTUAL_SHARD_COUNT", self.shards.to_string())
             .env("PUNCTUAL_PROVIDER", "twilio")
             .env("PUNCTUAL_PROVIDER_URL", self.provider)
             .env("PUNCTUAL_PROVIDER_SIMULATED", "true")

@@ -176,8 +176,6 @@ macro_rules! for_each_query {
             // One runner a shard.
             "The right to be a shard's only runner of a stage, until the transaction ends."
             MaintainerLock = maintainer_lock: Strong, One, true, "service/src/stages/maintainer.rs", "lock";
-            "Has a transaction's statements planned with their days known."
-            PlanCustom = plan_custom: Strong, One, false, "service/src/ingest/read.rs", "lock_intents";
             "Notes when a shard's runner of a stage ran."
             MaintainerRan = maintainer_ran: Strong, One, true, "service/src/stages/maintainer.rs", "ran";
 

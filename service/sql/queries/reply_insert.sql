@@ -16,4 +16,4 @@ LEFT JOIN LATERAL (
 ) AS n ON true
 WHERE s.shard = $1
 ON CONFLICT (shard, practice_id, provider_ref) DO NOTHING
-RETURNING practice_id, message_id, kind
+RETURNING practice_id, message_id, kind, provider_ref

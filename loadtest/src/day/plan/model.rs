@@ -99,11 +99,13 @@ impl Terms<'_> {
         let scattered = scattered.min(over - 1);
         let earliest = scattered.max(accepted.at);
         let latest = scattered.max(accepted.latest());
-        // A text that would be due only once the appointment has begun is none.
-        if earliest >= starts {
+        // The whole spread has to lie before the appointment, whatever this phone's share of it
+        // is; and nothing is planned once the hours of its day are over.
+        let spread_ends = (base + spec.scatter_seconds as i32).min(over - 1);
+        if spread_ends >= starts || earliest >= starts || earliest >= over {
             return None;
         }
-        sure &= latest < starts;
+        sure &= latest < starts && latest < over;
         Some(Intent {
             rule: rule as u8,
             day: due_day,

@@ -1,0 +1,2 @@
+-- name: has_practices
+SELECT EXISTS (SELECT FROM practice)

@@ -1,0 +1,2 @@
+-- name: has_schema
+SELECT to_regclass('practice') IS NOT NULL

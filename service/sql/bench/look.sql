@@ -1,0 +1,2 @@
+-- name: look
+SELECT count(*) FROM shard

@@ -20,9 +20,9 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 const CLOSING_MARGIN: Duration = Duration::from_secs(5);
 /// Connections opened at a time: the kernel's queue holds a few hundred.
 const OPENED_AT_A_TIME: usize = 64;
-/// Opened beyond a bound: the service may still be busy with the end of an earlier probe, whose
-/// places are free a moment later.
-const BEYOND: usize = 32;
+/// Opened beyond a bound at a time, and how often.
+const BEYOND: usize = 8;
+const ROUNDS: usize = 20;
 /// Slow connections that are opened.
 const SLOW: usize = 3;
 
@@ -143,36 +143,36 @@ impl Probes {
     /// Many requests whose body never comes, until one finds no room.
     async fn all_requests(&self) -> Raw {
         let head = self.post(2, "");
-        let most = usize::try_from(self.limit(Limit::RequestsInFlight)).unwrap_or(usize::MAX);
-        let held = open_many(&self.public, most.saturating_add(BEYOND), &head).await;
-        let mut got = Raw::default();
-        // The last of them may not have been read yet.
-        for _ in 0..20 {
-            got = self.ask(&head, b"{}").await;
-            if got.status == Some(503) {
-                break;
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-        drop(held);
-        got
+        fill(&self.public, self.limit(Limit::RequestsInFlight), &head, || self.ask(&head, b"{}"))
+            .await
     }
 }
 
 /// Idle connections until one finds no room.
 async fn all_connections(address: &str, limit: u64) -> Raw {
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    fill(address, limit, "", || ask(address, &request, b"")).await
+}
+
+/// Opens as many connections as a bound allows and more until somebody is turned away. The service
+/// may still be busy with the end of an earlier probe, whose places are free a moment later.
+async fn fill<F: Future<Output = Raw>>(
+    address: &str,
+    limit: u64,
+    bytes: &str,
+    ask: impl Fn() -> F,
+) -> Raw {
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let held = open_many(address, most.saturating_add(BEYOND), "").await;
+    let mut held = open_many(address, most, bytes).await;
     let mut got = Raw::default();
-    for _ in 0..20 {
-        let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n");
-        got = ask(address, &request, b"").await;
+    for _ in 0..ROUNDS {
+        held.extend(open_many(address, BEYOND, bytes).await);
+        got = ask().await;
         if got.status == Some(503) {
             break;
         }
         sleep(Duration::from_millis(50)).await;
     }
-    drop(held);
     got
 }
 

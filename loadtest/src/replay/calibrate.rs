@@ -1,4 +1,4 @@
-//! Chooses a speed when none is given: a burst of a few thousand texts shows how fast this machine
+//! Chooses a speed when none is given: a burst of some thousand texts shows how fast this machine
 //! hands them over, and the day is replayed at a share of that. The speed is fixed for the run.
 //!
 //! Never here: changing the speed while a day runs; a schedule that answers to the service is no
@@ -87,7 +87,7 @@ pub(crate) async fn probe(
     interrupt: &Interrupt,
 ) -> Result<f64, Failure> {
     let from = plan.origin().saturating_sub(BEFORE).unwrap_or(Timestamp::MIN);
-    let burst = plan.promise().messages_min.div_ceil(40).clamp(500, 5_000);
+    let burst = plan.promise().messages_min.div_ceil(40).clamp(1_000, 10_000);
     let mut step = Step::begin("probe", "texts", burst);
     clock.hold(from).await?;
     book(plan, target, from, burst).await?;

@@ -218,6 +218,9 @@ fn faults(out: &mut String, report: &Report) {
 }
 
 fn laws(out: &mut String, verdicts: &[Verdict]) {
+    if verdicts.is_empty() {
+        return;
+    }
     heading(out, "Laws");
     for verdict in verdicts {
         let word = if verdict.passed { "held" } else { "BROKEN" };

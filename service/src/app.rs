@@ -89,11 +89,7 @@ impl App {
         }
         readiness.set(Latch::Migrated, true);
         let conn = db.get(Pool::Upkeep).await?;
-        let pace = if config.env.is_production() {
-            Pace::REAL
-        } else {
-            clock::read(&conn).await?
-        };
+        let pace = if config.env.is_production() { Pace::REAL } else { clock::read(&conn).await? };
         let clock = Clock::new(pace);
         let horizon = config.limit(Limit::PlanHorizonDays);
         deployment::attach_days(&conn, clock.domain_now(), horizon).await?;
@@ -108,10 +104,7 @@ impl App {
         ));
         let wake = Wake::start(&settings, shard_count);
         let ingester = Ingester::new(db.clone(), Arc::clone(&clock), Arc::clone(&wake), &config);
-        let recorder = Recorder {
-            db: db.clone(),
-            clock: Arc::clone(&clock),
-        };
+        let recorder = Recorder { db: db.clone(), clock: Arc::clone(&clock) };
         let watchers = vec![
             AbortOnDropHandle::new(tokio::spawn(watch_clock(&config, &clock, &db))),
             AbortOnDropHandle::new(tokio::spawn(watch(db.clone(), Arc::clone(&readiness)))),

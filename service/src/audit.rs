@@ -100,12 +100,7 @@ impl Check {
         }
     }
 
-    async fn run(
-        &mut self,
-        conn: &Conn,
-        spec: &Spec,
-        shard: i16,
-    ) -> Result<(), DbError> {
+    async fn run(&mut self, conn: &Conn, spec: &Spec, shard: i16) -> Result<(), DbError> {
         let row = conn.row_opt(spec.query, &[&shard]).await?;
         let Some(row) = row else { return Ok(()) };
         self.cases += row.get::<_, i64>("cases");
@@ -160,8 +155,10 @@ pub(crate) async fn run_once(
 impl Report {
     /// The report as a table for the terminal.
     pub(crate) fn table(&self) -> String {
-        let mut text = format!("{:<4} {:<14} {:>10} {:>10}  {}\n", "law", "check", "cases",
-            "violations", "what was counted");
+        let mut text = format!(
+            "{:<4} {:<14} {:>10} {:>10}  {}\n",
+            "law", "check", "cases", "violations", "what was counted"
+        );
         for check in &self.checks {
             text += &format!(
                 "{:<4} {:<14} {:>10} {:>10}  {}\n",
@@ -175,4 +172,3 @@ impl Report {
         text
     }
 }
-

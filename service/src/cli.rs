@@ -86,6 +86,7 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
             args::Command::Serve => Box::pin(serve::run(loaded)).await,
             args::Command::Migrate => migrate(&loaded.config).await,
             args::Command::Audit { is_json } => audit(&loaded.config, is_json).await,
+            args::Command::Bench(bench) => Box::pin(crate::bench::run(bench, &loaded.config)).await,
             args::Command::Config => Exit::Done,
         }
     });

@@ -87,8 +87,7 @@ impl<W: Writer> GroupCommit<W> {
         let shards = (0..shard_count.max(0))
             .map(|_| ShardQueue { jobs: VecDeque::new(), since: Instant::now(), busy: false })
             .collect();
-        let queues =
-            Mutex::new(Queues { shards, ready: VecDeque::new(), waiting: 0, flushing: 0 });
+        let queues = Mutex::new(Queues { shards, ready: VecDeque::new(), waiting: 0, flushing: 0 });
         let shared = Arc::new(Shared { writer, bounds, queues, changed: Notify::new() });
         for _ in 0..bounds.flushers {
             tokio::spawn(flush(Arc::downgrade(&shared)));
@@ -146,7 +145,9 @@ impl<W: Writer> Shared<W> {
     /// The shard that has waited longest, once its linger is over; else when to look again.
     fn take(&self) -> Result<(usize, Vec<W::Job>), Option<Instant>> {
         let mut queues = self.queues();
-        let Some(&index) = queues.ready.front() else { return Err(None) };
+        let Some(&index) = queues.ready.front() else {
+            return Err(None);
+        };
         let queue = &mut queues.shards[index];
         let due = queue.since + self.bounds.linger;
         let weight: usize = queue.jobs.iter().map(Job::weight).sum();
@@ -203,7 +204,9 @@ fn batch<J: Job>(jobs: &mut VecDeque<J>, batch_max: usize) -> Vec<J> {
 
 async fn flush<W: Writer>(shared: std::sync::Weak<Shared<W>>) {
     loop {
-        let Some(strong) = shared.upgrade() else { return };
+        let Some(strong) = shared.upgrade() else {
+            return;
+        };
         match strong.take() {
             Ok((index, jobs)) => {
                 // Several shards may be ready: let another flusher have the next one.
@@ -221,8 +224,8 @@ async fn flush<W: Writer>(shared: std::sync::Weak<Shared<W>>) {
             }
             Err(look_again) => {
                 let changed = strong.changed.notified();
-                let until = look_again
-                    .unwrap_or_else(|| Instant::now() + Duration::from_millis(500));
+                let until =
+                    look_again.unwrap_or_else(|| Instant::now() + Duration::from_millis(500));
                 let _either = tokio::time::timeout_at(until, changed).await;
             }
         }
@@ -309,8 +312,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_full_queue_refuses_at_once() {
-        let queue =
-            GroupCommit::start(Sizes, 1, Bounds { queue_max: 3, ..bounds() });
+        let queue = GroupCommit::start(Sizes, 1, Bounds { queue_max: 3, ..bounds() });
         let kept: Vec<_> = (0..3).map(|n| submit(&queue, n)).collect();
         let (sender, _receiver) = oneshot::channel();
         assert_eq!(queue.submit(0, Add(9, Some(sender))), Err(Full));

@@ -14,7 +14,7 @@ pub(crate) mod migrate;
 pub(crate) mod pools;
 pub(crate) mod statement;
 pub(crate) mod tally;
-mod tls;
+pub(crate) mod tls;
 pub(crate) mod tx;
 
 pub(crate) use conn::Conn;

@@ -10,23 +10,24 @@
 
 pub(crate) mod app;
 pub(crate) mod audit;
+pub(crate) mod bench;
+pub mod cli;
 pub(crate) mod clock;
 pub(crate) mod commit;
-pub(crate) mod ingest;
-pub(crate) mod plan;
-pub(crate) mod practice;
-pub(crate) mod provider;
-pub(crate) mod receipts;
-pub(crate) mod endpoints;
-pub mod cli;
 pub(crate) mod config;
 pub(crate) mod db;
+pub(crate) mod endpoints;
 #[cfg(test)]
 mod golden;
 pub(crate) mod http;
+pub(crate) mod ingest;
 pub(crate) mod obs;
 pub(crate) mod phone;
+pub(crate) mod plan;
+pub(crate) mod practice;
+pub(crate) mod provider;
 pub(crate) mod readiness;
+pub(crate) mod receipts;
 pub(crate) mod stages;
 pub(crate) mod text;
 pub(crate) mod wake;

@@ -76,12 +76,7 @@ fn due(
     if latest >= starts_at || due_at >= starts_at || due_at > to_instant(revision, last)? {
         return None;
     }
-    Some(Due {
-        rule_id: rule.rule_id,
-        local_day,
-        group_slot: i16::try_from(slot).ok()?,
-        due_at,
-    })
+    Some(Due { rule_id: rule.rule_id, local_day, group_slot: i16::try_from(slot).ok()?, due_at })
 }
 
 /// The rule's time on the practice's wall, before hours and grouping.

@@ -105,7 +105,9 @@ impl Job for Item {
     fn keys(&self) -> impl Iterator<Item = Key> {
         let practice_id = self.news.practice_id();
         let keys = match &self.news {
-            News::Receipt { message_id, .. } => [Some(Key::Message(practice_id, *message_id)), None],
+            News::Receipt { message_id, .. } => {
+                [Some(Key::Message(practice_id, *message_id)), None]
+            }
             News::Reply { provider_ref, phone, .. } => [
                 Some(Key::Reply(practice_id, provider_ref.clone())),
                 Some(Key::Phone(practice_id, *phone)),

@@ -9,6 +9,7 @@
 //! No stage holds a connection while it waits for anything but the database, and each runs as a
 //! fixed number of tasks, so that the pools can't be exhausted by work.
 
+pub(crate) mod alone;
 mod claim;
 mod codes;
 mod deliver;
@@ -65,6 +66,22 @@ struct Shared {
     folded: Shards<std::time::Instant>,
 }
 
+impl Shared {
+    fn of(app: Arc<App>) -> Arc<Self> {
+        let shard_count = app.practices.shard_count();
+        Arc::new(Self {
+            texts: Texts::new(app.config.limit_usize(Limit::TemplateCache)),
+            deliveries: Deliveries::new(app.config.limit_usize(Limit::DeliveriesInFlight)),
+            settle: Queue::new(shard_count),
+            rhythms: Shards::new(shard_count, release::RHYTHM),
+            ambiguous: Shards::new(shard_count, 0),
+            stranded: Shards::new(shard_count, 0),
+            folded: Shards::new(shard_count, std::time::Instant::now()),
+            app,
+        })
+    }
+}
+
 /// The stages of a process at work.
 pub(crate) struct Stages {
     shared: Arc<Shared>,
@@ -76,18 +93,7 @@ pub(crate) struct Stages {
 
 /// Starts the stages. They take on nothing new once `drain` is cancelled.
 pub(crate) fn start(app: Arc<App>, drain: CancellationToken) -> Stages {
-    let shard_count = app.practices.shard_count();
-    let config = Arc::clone(&app.config);
-    let shared = Arc::new(Shared {
-        texts: Texts::new(config.limit_usize(Limit::TemplateCache)),
-        deliveries: Deliveries::new(config.limit_usize(Limit::DeliveriesInFlight)),
-        settle: Queue::new(shard_count),
-        rhythms: Shards::new(shard_count, release::RHYTHM),
-        ambiguous: Shards::new(shard_count, 0),
-        stranded: Shards::new(shard_count, 0),
-        folded: Shards::new(shard_count, std::time::Instant::now()),
-        app,
-    });
+    let shared = Shared::of(app);
     let mut takers = JoinSet::new();
     let mut settlers = JoinSet::new();
     for _ in 0..RUNNERS {

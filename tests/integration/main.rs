@@ -5,4 +5,19 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
+mod endpoints;
+mod life;
+
+mod audit_finds;
+mod bad_http;
+mod cancel_races;
+mod database_away;
+mod depth;
+mod full;
+mod group_commit;
+mod migrations;
+mod settings;
+mod side_by_side;
+mod statements;
+
 mod tidy;

@@ -14,7 +14,11 @@ const LINE_COLUMNS_MAX: usize = 100;
 
 /// Place of a finding, as the report prints it ("a/b.rs", "a/b.rs columns", "a/b.rs fn name"), and
 /// why it stays.
-const ALLOWED: &[(&str, &str)] = &[];
+const ALLOWED: &[(&str, &str)] = &[
+    ("service/contract/src/endpoint.rs columns", "a row's help is one line: it is one text"),
+    ("service/contract/src/query.rs columns", "a table: one row a line"),
+    ("service/contract/src/stage.rs columns", "a row's help is one line: it is one text"),
+];
 
 /// Put together here, so that this file doesn't find itself.
 const UNFINISHED: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
@@ -33,10 +37,7 @@ fn the_house_is_tidy() {
         }
     }
     let allowed: BTreeSet<&str> = ALLOWED.iter().map(|(place, _)| *place).collect();
-    let found: BTreeSet<&str> = findings
-        .iter()
-        .map(|finding| finding.place.as_str())
-        .collect();
+    let found: BTreeSet<&str> = findings.iter().map(|finding| finding.place.as_str()).collect();
     let report: Vec<String> = findings
         .iter()
         .filter(|finding| !allowed.contains(finding.place.as_str()))
@@ -61,11 +62,7 @@ fn tracked_files(root: &Path) -> Vec<PathBuf> {
         .current_dir(root)
         .output()
         .expect("git is there: the clone was made with it");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let listing = String::from_utf8(output.stdout).expect("our file names are ASCII");
     listing.split_terminator('\0').map(PathBuf::from).collect()
 }
@@ -105,33 +102,21 @@ fn check_rust(path: &Path, shown: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |place: String, what: String| findings.push(Finding { place, what });
     if path.file_name().is_some_and(|name| name == "mod.rs") {
-        find(
-            shown.to_owned(),
-            "put it beside its folder, under the folder's name".to_owned(),
-        );
+        find(shown.to_owned(), "put it beside its folder, under the folder's name".to_owned());
     }
     if !text.starts_with("//!") {
-        find(
-            format!("{shown}:1"),
-            "begins without a paragraph (`//!`) on what belongs".to_owned(),
-        );
+        find(format!("{shown}:1"), "begins without a paragraph (`//!`) on what belongs".to_owned());
     }
     let lines = text.lines().count();
     if lines > FILE_LINES_MAX {
-        find(
-            shown.to_owned(),
-            format!("{lines} lines, {FILE_LINES_MAX} at most"),
-        );
+        find(shown.to_owned(), format!("{lines} lines, {FILE_LINES_MAX} at most"));
     }
     let wide: Vec<String> = numbered(text)
         .filter(|(_, line)| line.chars().count() > LINE_COLUMNS_MAX)
         .map(|(number, _)| number.to_string())
         .collect();
     if !wide.is_empty() {
-        let what = format!(
-            "over {LINE_COLUMNS_MAX} columns in line {}",
-            wide.join(", ")
-        );
+        let what = format!("over {LINE_COLUMNS_MAX} columns in line {}", wide.join(", "));
         find(format!("{shown} columns"), what);
     }
     for (name, lines) in functions(text) {
@@ -196,21 +181,15 @@ fn function_name(line: &str) -> Option<&str> {
         rest = rest.strip_prefix(word).unwrap_or(rest);
     }
     let name = rest.strip_prefix("fn ")?;
-    name.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .next()
+    name.split(|c: char| !c.is_alphanumeric() && c != '_').next()
 }
 
 fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line))
+    text.lines().enumerate().map(|(index, line)| (index + 1, line))
 }
 
 fn places(path: &str, text: &str) -> Vec<String> {
-    check(Path::new(path), text)
-        .into_iter()
-        .map(|finding| finding.place)
-        .collect()
+    check(Path::new(path), text).into_iter().map(|finding| finding.place).collect()
 }
 
 #[test]
@@ -225,10 +204,7 @@ fn what_is_over_is_found_where_it_is() {
     assert_eq!(places("a/b.rs", &function), ["a/b.rs fn go"]);
     let marked = format!("# {}: later\n", UNFINISHED[0]);
     assert_eq!(places("Makefile", &marked), ["Makefile:1"]);
-    assert_eq!(
-        places("service/sql/queries/x.sql", "SELECT 1;\n"),
-        ["service/sql/queries/x.sql:1"]
-    );
+    assert_eq!(places("service/sql/queries/x.sql", "SELECT 1;\n"), ["service/sql/queries/x.sql:1"]);
 }
 
 #[test]

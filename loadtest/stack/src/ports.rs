@@ -29,10 +29,7 @@ pub fn free_port() -> Result<u16, StackError> {
         .map(|offset| FIRST + u16::try_from(offset).expect("a remainder of COUNT, which is a u16"))
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .ok_or_else(|| StackError::Missing {
-            what: format!(
-                "no free port between {FIRST} and {} on 127.0.0.1",
-                FIRST + (COUNT - 1)
-            ),
+            what: format!("no free port between {FIRST} and {} on 127.0.0.1", FIRST + (COUNT - 1)),
             remedy: "end some of the servers that listen there".to_owned(),
         })
 }

@@ -68,34 +68,17 @@ impl PostgresPair {
             let run = RunDir::create(base.as_deref())?;
             Ok::<_, StackError>((binaries, identity, run))
         });
-        let (binaries, identity, run) = prepared
-            .await
-            .expect("nothing in it panics, and it isn't cancelled")?;
+        let (binaries, identity, run) =
+            prepared.await.expect("nothing in it panics, and it isn't cancelled")?;
         if let Some(identity) = identity {
             identity::check_reachable(run.path(), identity)?;
         }
-        let maker = Maker {
-            options,
-            binaries,
-            identity,
-            run,
-        };
+        let maker = Maker { options, binaries, identity, run };
         let primary = maker.primary().await?;
         let replica = maker.replica(&primary).await?;
-        let Maker {
-            options: _,
-            binaries,
-            identity: _,
-            run,
-        } = maker;
+        let Maker { options: _, binaries, identity: _, run } = maker;
         let templates = template::Templates::default();
-        let pair = Self {
-            replica,
-            primary,
-            templates,
-            binaries,
-            run,
-        };
+        let pair = Self { replica, primary, templates, binaries, run };
         pair.wait_until_caught_up(FIRST_CATCH_UP_WITHIN).await?;
         Ok(pair)
     }
@@ -152,9 +135,7 @@ impl Maker {
             client
                 .batch_execute("CREATE EXTENSION pg_stat_statements")
                 .await
-                .map_err(StackError::postgres(
-                    "creating the extension pg_stat_statements",
-                ))?;
+                .map_err(StackError::postgres("creating the extension pg_stat_statements"))?;
         }
         Ok(server)
     }
@@ -180,11 +161,7 @@ impl Maker {
         let spec = self
             .tool("pg_basebackup")
             .arguments(["--host=127.0.0.1", "--no-password", "--checkpoint=fast"])
-            .arguments([
-                "--wal-method=stream",
-                "--write-recovery-conf",
-                "--create-slot",
-            ])
+            .arguments(["--wal-method=stream", "--write-recovery-conf", "--create-slot"])
             .arguments(["--slot", SLOT, "--username", Address::USER, NO_SYNC])
             .argument(format!("--port={}", primary.address().port))
             .argument("--pgdata")
@@ -209,10 +186,7 @@ impl Maker {
     }
 
     async fn launch_once(&self, name: &'static str, password: &str) -> Result<Server, StackError> {
-        let address = Address {
-            port: free_port()?,
-            password: password.to_owned(),
-        };
+        let address = Address { port: free_port()?, password: password.to_owned() };
         let conf =
             settings::postgresql_conf(&self.options, &format!("punctual {name}"), address.port);
         write(&self.run.path().join(name).join("postgresql.conf"), &conf)?;
@@ -246,8 +220,7 @@ impl Maker {
             .mode(0o600)
             .open(path)
             .map_err(StackError::file("create", path))?;
-        file.write_all(text.as_bytes())
-            .map_err(StackError::file("write", path))?;
+        file.write_all(text.as_bytes()).map_err(StackError::file("write", path))?;
         self.give(path)
     }
 
@@ -267,10 +240,7 @@ fn write(path: &Path, text: &str) -> Result<(), StackError> {
 
 fn without_contrib(binaries: &Binaries) -> StackError {
     StackError::Missing {
-        what: format!(
-            "PostgreSQL in {} has no pg_stat_statements",
-            binaries.program("").display()
-        ),
+        what: format!("PostgreSQL in {} has no pg_stat_statements", binaries.program("").display()),
         remedy: "install its contrib modules (Fedora, RPMs: `postgresql-contrib`; Debian and \
                  Ubuntu have them in the server's package)"
             .to_owned(),

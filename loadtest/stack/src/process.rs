@@ -60,13 +60,8 @@ impl Process {
             .append(true)
             .open(&log)
             .map_err(StackError::file("open", &log))?;
-        let log_from = file
-            .metadata()
-            .map_err(StackError::file("look at", &log))?
-            .len();
-        let command = spec
-            .command(&program, file)
-            .map_err(StackError::file("open", &log))?;
+        let log_from = file.metadata().map_err(StackError::file("look at", &log))?.len();
+        let command = spec.command(&program, file).map_err(StackError::file("open", &log))?;
         let (pid, status) = start_and_wait_in_thread(command, &spec, run)?;
         Ok(Self {
             name: spec.name,
@@ -86,11 +81,7 @@ impl Process {
             Ok(status) => status,
             Err(_elapsed) => return Err(process.timed_out("to finish", within)),
         };
-        if status.success() {
-            Ok(())
-        } else {
-            Err(process.failed(status))
-        }
+        if status.success() { Ok(()) } else { Err(process.failed(status)) }
     }
 
     /// Its process id, which is its process group's as well.
@@ -140,8 +131,7 @@ impl Process {
             let text = fs::read_to_string(path).ok()?;
             serde_json::from_str(&text).ok()
         };
-        self.ready_when(&format!("to write {}", path.display()), within, read)
-            .await
+        self.ready_when(&format!("to write {}", path.display()), within, read).await
     }
 
     /// Waits until the program has written a line that contains this text, and returns it.
@@ -150,13 +140,9 @@ impl Process {
             let output = self.output();
             // The last line may be half written.
             let whole = output.get(..=output.rfind('\n')?)?;
-            whole
-                .lines()
-                .find(|line| line.contains(text))
-                .map(str::to_owned)
+            whole.lines().find(|line| line.contains(text)).map(str::to_owned)
         };
-        self.ready_when(&format!("to print {text:?}"), within, find)
-            .await
+        self.ready_when(&format!("to print {text:?}"), within, find).await
     }
 
     /// Looks every few milliseconds until there is a result, the process ends (an error that
@@ -205,11 +191,7 @@ impl Process {
         if let Ok(status) = tokio::time::timeout(grace, self.wait()).await {
             return status;
         }
-        tracing::warn!(
-            process = self.name,
-            ?grace,
-            "did not end in time, killing it"
-        );
+        tracing::warn!(process = self.name, ?grace, "did not end in time, killing it");
         self.kill().await
     }
 
@@ -278,16 +260,12 @@ fn locate(program: &Path) -> Result<PathBuf, StackError> {
     let found = if program.components().count() > 1 {
         std::path::absolute(program).ok()
     } else {
-        std::env::split_paths(&path)
-            .map(|folder| folder.join(program))
-            .find(|it| it.is_file())
+        std::env::split_paths(&path).map(|folder| folder.join(program)).find(|it| it.is_file())
     };
-    found
-        .filter(|path| path.is_file())
-        .ok_or_else(|| StackError::Missing {
-            what: format!("the program {} is not there", program.display()),
-            remedy: "build or install it first".to_owned(),
-        })
+    found.filter(|path| path.is_file()).ok_or_else(|| StackError::Missing {
+        what: format!("the program {} is not there", program.display()),
+        remedy: "build or install it first".to_owned(),
+    })
 }
 
 type Started = (u32, watch::Receiver<Option<ExitStatus>>);
@@ -314,9 +292,7 @@ fn start_and_wait_in_thread(
         }
         // Whoever asked for the start waits for this.
         let _ = tell_start.send(Ok(pid));
-        let status = child
-            .wait()
-            .expect("it is our child and nobody else waits for it");
+        let status = child.wait().expect("it is our child and nobody else waits for it");
         children.remove(pid);
         tell_end.send_replace(Some(status));
     };

@@ -70,12 +70,7 @@ impl RunDir {
         make(&path.join("log"))?;
         let owner = claim(&path.join("owner"), pid)?;
         let watchdog = Watchdog::start(&path)?;
-        Ok(Self(Arc::new(Inner {
-            path,
-            children,
-            _owner: owner,
-            watchdog,
-        })))
+        Ok(Self(Arc::new(Inner { path, children, _owner: owner, watchdog })))
     }
 
     /// The directory itself.
@@ -142,19 +137,13 @@ fn make_base(base: &Path) -> Result<(), StackError> {
         return Ok(());
     }
     Err(StackError::Missing {
-        what: format!(
-            "{} is not a directory of the user who runs this",
-            base.display()
-        ),
+        what: format!("{} is not a directory of the user who runs this", base.display()),
         remedy: format!("remove it, or name another place in {BASE_VARIABLE}"),
     })
 }
 
 fn make(path: &Path) -> Result<(), StackError> {
-    DirBuilder::new()
-        .mode(MODE)
-        .create(path)
-        .map_err(StackError::file("create directory", path))
+    DirBuilder::new().mode(MODE).create(path).map_err(StackError::file("create directory", path))
 }
 
 /// One run at a time is made or removed below a base.
@@ -169,12 +158,8 @@ fn claim(path: &Path, pid: u32) -> Result<File, StackError> {
     let mut owner = File::create(path).map_err(StackError::file("create", path))?;
     owner.lock().map_err(StackError::file("lock", path))?;
     // For people who wonder; whether the owner lives is told by the lock alone.
-    writeln!(
-        owner,
-        "{pid} {}",
-        table::start_mark(pid).unwrap_or_default()
-    )
-    .map_err(StackError::file("write", path))?;
+    writeln!(owner, "{pid} {}", table::start_mark(pid).unwrap_or_default())
+        .map_err(StackError::file("write", path))?;
     Ok(owner)
 }
 

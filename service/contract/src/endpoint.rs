@@ -228,14 +228,8 @@ const _: () = {
     while i < Endpoint::COUNT {
         let row = Endpoint::ALL[i];
         let spec = row.spec();
-        assert!(
-            is_snake_case(row.name()),
-            "an endpoint's name is snake_case"
-        );
-        assert!(
-            spec.path.as_bytes()[0] == b'/',
-            "a path begins with a slash"
-        );
+        assert!(is_snake_case(row.name()), "an endpoint's name is snake_case");
+        assert!(spec.path.as_bytes()[0] == b'/', "a path begins with a slash");
         assert!(spec.latency_ms > 0 && spec.latency_ms <= spec.deadline_ms);
         assert!(spec.latency_objective > 0.0 && spec.latency_objective < 1.0);
         assert!(spec.availability_objective > 0.0 && spec.availability_objective < 1.0);

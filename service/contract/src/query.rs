@@ -256,6 +256,8 @@ macro_rules! for_each_query {
             FloorLock = floor_lock: Strong, One, true, "service/src/stages/floor.rs", "run_shard";
             "Raises a shard's floors."
             FloorRaise = floor_raise: Strong, One, true, "service/src/stages/floor.rs", "run_shard";
+            "Gathers statistics on tables that have grown."
+            AnalyzeGrown = analyze_grown: Strong, One, false, "service/src/stages/floor.rs", "gather";
             "Counts ready lanes below the floor."
             SweepLanes = sweep_lanes: Strong, One, true, "service/src/stages/sweep.rs", "run_shard";
             "Counts planned intents below the floor."
@@ -301,10 +303,7 @@ for_each_query!(query_table);
 const _: () = {
     let mut i = 0;
     while i < Query::COUNT {
-        assert!(
-            is_snake_case(Query::ALL[i].name()),
-            "a query's name is snake_case"
-        );
+        assert!(is_snake_case(Query::ALL[i].name()), "a query's name is snake_case");
         i += 1;
     }
 };

@@ -4,7 +4,8 @@
 -- time" is seen here, and one that is still under way waits for our lock and will be too late.
 -- is_true: booked, at the time and for the phone that the text was made for. is_settled: it was
 -- last planned before this text was due, so its promise is certainly still the one in here; where
--- it isn't, the caller asks the intents. Served by the primary keys.
+-- it isn't, the caller asks the intents. LIMIT 1 of one row by its key: whatever the statistics
+-- say, it is looked up by its primary key.
 SELECT l.practice_id, l.phone, h.message_id, h.attempts, h.expires_at, m.state, m.local_day,
        m.rule_id, m.revision, m.segments, m.due_at, m.appointment_ids, m.starts_at, m.body,
        m.receipt, c.opted_out, a.is_true, a.is_settled, a.is_cancelled
@@ -16,10 +17,19 @@ CROSS JOIN LATERAL (
     ORDER BY i.message_id
     LIMIT 1
 ) AS h
-JOIN message m
-  ON m.shard = $1 AND m.practice_id = l.practice_id AND m.message_id = h.message_id
-LEFT JOIN consent c
-  ON c.shard = $1 AND c.practice_id = l.practice_id AND c.phone = l.phone
+CROSS JOIN LATERAL (
+    SELECT n.state, n.local_day, n.rule_id, n.revision, n.segments, n.due_at, n.appointment_ids,
+           n.starts_at, n.body, n.receipt
+    FROM message n
+    WHERE n.shard = $1 AND n.practice_id = l.practice_id AND n.message_id = h.message_id
+    LIMIT 1
+) AS m
+LEFT JOIN LATERAL (
+    SELECT o.opted_out
+    FROM consent o
+    WHERE o.shard = $1 AND o.practice_id = l.practice_id AND o.phone = l.phone
+    LIMIT 1
+) AS c ON true
 CROSS JOIN LATERAL (
     SELECT array_agg(
                coalesce(
@@ -29,8 +39,12 @@ CROSS JOIN LATERAL (
            array_agg(coalesce(b.status = 'c', true) ORDER BY r.position) AS is_cancelled
     FROM unnest(m.appointment_ids, m.starts_at) WITH ORDINALITY
              AS r(appointment_id, starts_at, position)
-    LEFT JOIN appointment b
-      ON b.shard = $1
-     AND b.practice_id = l.practice_id
-     AND b.appointment_id = r.appointment_id
+    LEFT JOIN LATERAL (
+        SELECT p.status, p.starts_at, p.phone, p.planned_at
+        FROM appointment p
+        WHERE p.shard = $1
+          AND p.practice_id = l.practice_id
+          AND p.appointment_id = r.appointment_id
+        LIMIT 1
+    ) AS b ON true
 ) AS a

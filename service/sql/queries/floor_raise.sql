@@ -1,8 +1,8 @@
 -- name: floor_raise
 -- Each floor becomes the least of now and the oldest thing that stands above it, and never goes
--- back. Real time is the database's; domain time is given ($2). Planned intents
--- stand on the days from $3 to $4. A local day begins at most 12 hours after UTC's: a planned intent's day is at
--- most one before the floor's, and one more day is left for clocks that differ.
+-- back. Real time is the database's; domain time is given ($2). Planned intents stand on the days
+-- from $3 to $4. A local day begins at most 12 hours after UTC's: a planned intent's day is at most
+-- one before the floor's, and one more day is left for clocks that differ.
 -- Served by lane_ready and intent_due, one step each from the old floor.
 UPDATE shard s
 SET ready_floor = greatest(f.ready_floor, f.ready),

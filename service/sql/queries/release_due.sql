@@ -2,6 +2,7 @@
 -- Planned intents that are due, family by family, with the appointments behind them.
 -- FOR UPDATE SKIP LOCKED: an intent that a change of its appointment holds is left for the next
 -- round, so release never waits here. LIMIT $6: one batch, taken before anything is joined to it.
+-- LIMIT 1 of one row by its key: whatever the statistics say, it is looked up by its key.
 -- Served by intent_due of the days from $2 to $3, by which the planner prunes partitions (the
 -- literal state matches its predicate); the scan begins at the floor ($4) and so never walks the
 -- dead entries of what was released before.
@@ -21,6 +22,12 @@ WITH due AS MATERIALIZED (
 SELECT d.due_day, d.practice_id, d.appointment_id, d.rule_id, d.plan_version, d.group_slot,
        d.revision, d.phone, d.due_at, d.starts_at, a.patient_name, a.instructions
 FROM due d
-JOIN appointment a
-  ON a.shard = $1 AND a.practice_id = d.practice_id AND a.appointment_id = d.appointment_id
+CROSS JOIN LATERAL (
+    SELECT b.patient_name, b.instructions
+    FROM appointment b
+    WHERE b.shard = $1
+      AND b.practice_id = d.practice_id
+      AND b.appointment_id = d.appointment_id
+    LIMIT 1
+) AS a
 ORDER BY d.due_at, d.practice_id, d.phone, d.rule_id

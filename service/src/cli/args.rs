@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::Exit;
+use crate::bench::{self, Bench};
 use crate::config::{Inputs, LIMIT_PREFIX, settings};
 
 /// What is asked.
@@ -21,6 +22,8 @@ pub(super) enum Command {
         /// Print the report as JSON.
         is_json: bool,
     },
+    /// Measure the statements.
+    Bench(Bench),
     /// Print the settings.
     Config,
 }
@@ -45,6 +48,10 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
         Some(("serve", matches)) => (Command::Serve, matches),
         Some(("migrate", matches)) => (Command::Migrate, matches),
         Some(("audit", matches)) => (Command::Audit { is_json: matches.get_flag("json") }, matches),
+        Some(("bench", matches)) => match (bench::read(matches), matches.subcommand()) {
+            (Some(bench), Some((_, matches))) => (Command::Bench(bench), matches),
+            (_, _) => return Err(Exit::Usage), // nor here
+        },
         Some(("config", matches)) => (Command::Config, matches),
         Some(_) | None => return Err(Exit::Usage), // clap lets nothing else through
     };
@@ -120,6 +127,7 @@ fn command() -> clap::Command {
                 .about("Checks the laws on the database's side")
                 .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")),
         )
+        .subcommand(bench::command())
         .subcommand(clap::Command::new("config").about("Prints the settings that hold"))
         .arg(file)
         .args(settings().into_iter().map(flag))

@@ -78,8 +78,7 @@ impl Conn {
         let answer = self.in_order(query.name(), prepare, |statement| async move {
             client.execute(&statement, params).await
         });
-        self.measured(query, answer, |n| usize::try_from(*n).unwrap_or(usize::MAX))
-            .await
+        self.measured(query, answer, |n| usize::try_from(*n).unwrap_or(usize::MAX)).await
     }
 
     /// Begins a transaction, with its first statement. Each statement sees what was committed
@@ -102,8 +101,7 @@ impl Conn {
     pub(super) async fn control(&self, text: &'static str) -> Result<(), DbError> {
         let client = self.client();
         let nothing = std::future::ready(Ok(()));
-        self.in_order("transaction", nothing, |()| client.batch_execute(text))
-            .await
+        self.in_order("transaction", nothing, |()| client.batch_execute(text)).await
     }
 
     /// Marks the connection as unfit to be given back.
@@ -112,9 +110,7 @@ impl Conn {
     }
 
     fn client(&self) -> &Object {
-        self.client
-            .as_ref()
-            .expect("a connection has its client until it is dropped")
+        self.client.as_ref().expect("a connection has its client until it is dropped")
     }
 
     /// Prepares and sends under the lock, waits for the answer outside of it: calls made one after

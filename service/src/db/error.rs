@@ -102,7 +102,7 @@ fn is_io(error: &tokio_postgres::Error) -> bool {
 }
 
 /// The driver's error with its cause, which its `Display` leaves out.
-pub(super) fn describe(error: &tokio_postgres::Error) -> String {
+pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

@@ -21,11 +21,7 @@ pub(crate) struct TallyDelta {
 }
 
 /// Adds up what is alike and appends it. Nothing to add is nothing done.
-pub(crate) async fn append(
-    tx: &Tx<'_>,
-    shard: i16,
-    deltas: &[TallyDelta],
-) -> Result<(), DbError> {
+pub(crate) async fn append(tx: &Tx<'_>, shard: i16, deltas: &[TallyDelta]) -> Result<(), DbError> {
     let merged = merge(deltas);
     if merged.is_empty() {
         return Ok(());
@@ -68,7 +64,8 @@ mod tests {
     #[test]
     fn alike_is_added_and_nothing_is_dropped() {
         let day = Date::constant(2026, 5, 4);
-        let of = |practice_id, fate, n| TallyDelta { practice_id, local_day: day, rule_id: 1, fate, n };
+        let of =
+            |practice_id, fate, n| TallyDelta { practice_id, local_day: day, rule_id: 1, fate, n };
         let merged = merge(&[
             of(2, Fate::Sent, 1),
             of(1, Fate::Sent, 1),

@@ -10,7 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// A connector that trusts the CA file, or the system's roots without one.
-pub(super) fn connector(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, String> {
+pub(crate) fn connector(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, String> {
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(path) => {

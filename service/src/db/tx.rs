@@ -96,8 +96,7 @@ impl<'a> Tx<'a> {
         let result = if self.begun.swap(true, Ordering::Relaxed) {
             statement.await
         } else {
-            let (begun, result) =
-                tokio::join!(biased; self.conn.control(self.begin), statement);
+            let (begun, result) = tokio::join!(biased; self.conn.control(self.begin), statement);
             begun.and(result)
         };
         if result.is_err() {

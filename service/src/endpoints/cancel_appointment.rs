@@ -69,8 +69,7 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let revision = app.practices.get(practice_id).await?.ok_or_else(no_practice)?;
     let shard = app.practices.shard(practice_id);
     let change = Change::Cancel { appointment_id: appointment_id.clone(), version };
-    let mut done =
-        app.ingest.apply(shard, revision, vec![change], request.received_at).await?;
+    let mut done = app.ingest.apply(shard, revision, vec![change], request.received_at).await?;
     let done = done.pop().ok_or_else(|| Problem::internal("a cancellation was not answered"))?;
     let stopped = match done.outcome {
         Outcome::Stored => done.stopped,

@@ -68,7 +68,7 @@ pub(crate) struct ItemAnswer {
     version: Option<i64>,
     /// In short.
     outcome: ItemOutcome,
-    /// Reminders that are planned for it now.
+    /// Reminders that are planned for it now; absent if nothing was stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     planned: Option<usize>,
     /// Why it was rejected.
@@ -158,7 +158,7 @@ fn answer(appointment: Appointment, done: Option<Done>) -> ItemAnswer {
             Outcome::Unchanged => ItemOutcome::Unchanged,
             Outcome::Superseded | Outcome::Unknown => ItemOutcome::Superseded,
         },
-        planned: Some(done.planned),
+        planned: (done.outcome == Outcome::Stored).then_some(done.planned),
         error: None,
     }
 }

@@ -96,11 +96,7 @@ pub(super) fn wanted(known: Option<&Known>, change: &Change) -> Result<Appointme
                 return Err(Outcome::Unchanged);
             }
             let version = version.unwrap_or(current.version + 1).max(current.version);
-            Ok(Appointment {
-                version,
-                cancelled: true,
-                ..current.clone()
-            })
+            Ok(Appointment { version, cancelled: true, ..current.clone() })
         }
         (Change::Replan { .. }, Some(known)) => Ok(known.appointment.clone()),
     }
@@ -127,21 +123,13 @@ pub(super) fn decide(
     let dues: Vec<Due> = if appointment.cancelled {
         Vec::new()
     } else {
-        plan(
-            revision,
-            appointment.phone,
-            appointment.starts_at,
-            planned_at,
-        )
-        .collect()
+        plan(revision, appointment.phone, appointment.starts_at, planned_at).collect()
     };
-    let (beyond, mut dues): (Vec<Due>, Vec<Due>) = dues
-        .into_iter()
-        .partition(|due| due.local_day > now.horizon);
+    let (beyond, mut dues): (Vec<Due>, Vec<Due>) =
+        dues.into_iter().partition(|due| due.local_day > now.horizon);
     let unplanned_from = beyond.iter().map(|due| due.local_day).min();
 
-    let Fates { delete, suppress, stopped, kept } =
-        fates_of(intents, &appointment, &mut dues);
+    let Fates { delete, suppress, stopped, kept } = fates_of(intents, &appointment, &mut dues);
     let planned = kept + dues.len();
     let mut intent_days: Vec<Date> = intents
         .iter()
@@ -154,12 +142,7 @@ pub(super) fn decide(
     intent_days.dedup();
     let version = appointment.version;
     Decision {
-        done: Done {
-            outcome: Outcome::Stored,
-            version,
-            planned,
-            stopped,
-        },
+        done: Done { outcome: Outcome::Stored, version, planned, stopped },
         store: Some(Known {
             appointment,
             revision: revision.revision,
@@ -201,11 +184,7 @@ fn fates_of(intents: &[Intent], appointment: &Appointment, dues: &mut Vec<Due>) 
             Some(released) => {
                 stopped.push(stop(intent, released.stoppable));
                 if released.stoppable {
-                    let why = if appointment.cancelled {
-                        Why::Cancelled
-                    } else {
-                        Why::Moved
-                    };
+                    let why = if appointment.cancelled { Why::Cancelled } else { Why::Moved };
                     suppress.push((*intent, why));
                 }
             }
@@ -241,9 +220,7 @@ fn is_same_promise(intent: &Intent, due: &Due) -> bool {
 /// Days are only ever added, so that every intent of an appointment can be found again; they go
 /// with their partitions.
 fn suppressed_days(known: Option<&Known>) -> impl Iterator<Item = Date> {
-    known
-        .into_iter()
-        .flat_map(|known| known.intent_days.iter().copied())
+    known.into_iter().flat_map(|known| known.intent_days.iter().copied())
 }
 
 fn stop(intent: &Intent, in_time: bool) -> Stopped {
@@ -260,10 +237,7 @@ fn nothing(known: Option<&Known>, outcome: Outcome, intents: &[Intent]) -> Decis
         done: Done {
             outcome,
             version: known.map_or(0, |known| known.appointment.version),
-            planned: intents
-                .iter()
-                .filter(|intent| intent.released.is_none())
-                .count(),
+            planned: intents.iter().filter(|intent| intent.released.is_none()).count(),
             stopped: Vec::new(),
         },
         store: None,

@@ -43,7 +43,11 @@ fn known_of(row: &Row) -> ((i64, String), Known) {
 
 /// Locks the intents of the appointments that are about to change, and says of those that were
 /// released whether they can still be stopped.
-pub(super) async fn lock_intents(tx: &Tx<'_>, shard: i16, items: &mut [Item<'_>]) -> Result<(), DbError> {
+pub(super) async fn lock_intents(
+    tx: &Tx<'_>,
+    shard: i16,
+    items: &mut [Item<'_>],
+) -> Result<(), DbError> {
     let (mut practices, mut ids, mut days) = (Vec::new(), Vec::new(), Vec::new());
     for item in items.iter() {
         let Some(known) = &item.known else { continue };
@@ -129,4 +133,3 @@ async fn stoppable(
     let rows = tx.rows(Query::MessageStateRead, &[&shard, &practices, &phones, &ids]).await?;
     Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect())
 }
-

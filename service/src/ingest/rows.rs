@@ -162,4 +162,3 @@ pub(super) async fn insert_intents(
     .await?;
     Ok(())
 }
-

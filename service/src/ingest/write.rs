@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::{Fate, Limit, Pool, Query, Stage};
 use super::decide::{self, Decision, Intent, Known, Now, Why};
 use super::read::{attach_known, lock_intents};
 use super::rows::{insert_intents, remove_intents, upsert_appointments};
@@ -20,6 +19,7 @@ use crate::db::{Db, DbError, Tx, deployment, floors};
 use crate::obs;
 use crate::practice::Revision;
 use crate::wake::Wake;
+use contract::{Fate, Limit, Pool, Query, Stage};
 
 /// How often a batch that lost a race is run again before its jobs are run one by one.
 const TRIES: u32 = 3;

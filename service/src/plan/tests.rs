@@ -106,9 +106,12 @@ fn an_appointment_before_opening_gets_no_text_on_the_day() {
 
 #[test]
 fn booked_after_closing_it_is_too_late_for_the_day_before() {
-    check("America/Sao_Paulo", "2026-05-20T22:00:00", "2026-05-19T21:00:00", &[
-        "2 19 2026-05-20T19:00:00",
-    ]);
+    check(
+        "America/Sao_Paulo",
+        "2026-05-20T22:00:00",
+        "2026-05-19T21:00:00",
+        &["2 19 2026-05-20T19:00:00"],
+    );
 }
 
 #[test]

@@ -26,13 +26,14 @@ pub(super) async fn read_revision(
     practice_id: i64,
     revision: i32,
 ) -> Result<Option<Revision>, DbError> {
-    let rows =
-        conn.rows(Query::PracticeRevisionRead, &[&shard, &practice_id, &revision]).await?;
+    let rows = conn.rows(Query::PracticeRevisionRead, &[&shard, &practice_id, &revision]).await?;
     from_rows(practice_id, &rows)
 }
 
 fn from_rows(practice_id: i64, rows: &[Row]) -> Result<Option<Revision>, DbError> {
-    let Some(first) = rows.first() else { return Ok(None) };
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
     let timezone_name: String = first.get("timezone");
     let timezone = TimeZone::get(&timezone_name).map_err(|error| DbError::Refused {
         query: Query::PracticeRead.name(),
@@ -101,9 +102,8 @@ pub(crate) async fn put(
     let revision = known.as_ref().map_or(1, |known| known.revision + 1);
     let wanted = Revision { revision, ..wanted };
 
-    let given: Option<Row> = tx
-        .row_opt(Query::SenderUpsert, &[&wanted.sender, &shard, &id])
-        .await?;
+    let given: Option<Row> =
+        tx.row_opt(Query::SenderUpsert, &[&wanted.sender, &shard, &id]).await?;
     if given.is_none() {
         tx.rollback().await?;
         return Ok(Put::SenderTaken);

@@ -36,9 +36,8 @@ impl Signer {
     pub(super) fn status_url(&self, practice_id: i64, message_id: i64, attempt_no: i16) -> String {
         let Self { base, provider, .. } = self;
         let signature = hex(&self.signature(practice_id, message_id, attempt_no));
-        format!(
-            "{base}/v1/callbacks/{provider}/status/{practice_id}/{message_id}/{attempt_no}/{signature}"
-        )
+        let call = format!("{practice_id}/{message_id}/{attempt_no}/{signature}");
+        format!("{base}/v1/callbacks/{provider}/status/{call}")
     }
 
     /// The whole address of a request that came to us, for the provider's own signature.

@@ -1,6 +1,7 @@
 //! Writes a batch of receipts and replies of one shard: replies first, then messages in key
 //! order, then consent and counts.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use contract::{Fate, Journey, Pool, Query, Stage};
@@ -17,6 +18,9 @@ use crate::db::{Db, DbError, Tx};
 use crate::obs;
 
 const TRIES: u32 = 3;
+
+/// A reply's practice and the provider's name for it.
+type ReplyKey = (i64, String);
 
 /// Writes batches of what came back.
 pub(crate) struct Recorder {
@@ -66,11 +70,10 @@ impl Recorder {
         let real_now = self.clock.real_now();
         let mut conn = self.db.get(Pool::Interactive).await?;
         let tx = conn.begin();
-        let mut deltas = Vec::new();
-        deltas.extend(write_replies(&tx, shard, jobs, real_now).await?);
+        let (mut deltas, new) = write_replies(&tx, shard, jobs, real_now).await?;
         let (receipts, latencies) = write_receipts(&tx, shard, jobs, real_now).await?;
         deltas.extend(receipts);
-        write_consent(&tx, shard, jobs, real_now).await?;
+        write_consent(&tx, shard, jobs, &new, real_now).await?;
         tally::append(&tx, shard, &deltas).await?;
         let statements = tx.statements();
         tx.commit().await?;
@@ -99,13 +102,14 @@ fn key_of_delta(row: &Row, fate: Fate, n: i32) -> TallyDelta {
     }
 }
 
-/// Stores replies that are new and shows them at the texts that they answer.
+/// Stores replies that are new and shows them at the texts that they answer; returns the changes of
+/// the counts and which replies are new.
 async fn write_replies(
     tx: &Tx<'_>,
     shard: i16,
     jobs: &[Item],
     real_now: Timestamp,
-) -> Result<Vec<TallyDelta>, DbError> {
+) -> Result<(Vec<TallyDelta>, HashSet<ReplyKey>), DbError> {
     let mut replies: Vec<_> = jobs
         .iter()
         .filter_map(|job| match &job.news {
@@ -116,7 +120,7 @@ async fn write_replies(
         })
         .collect();
     if replies.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), HashSet::new()));
     }
     replies.sort_unstable();
     let practices: Vec<i64> = replies.iter().map(|r| r.0).collect();
@@ -125,11 +129,10 @@ async fn write_replies(
     let kinds: Vec<i8> = replies.iter().map(|r| r.3).collect();
     let bodies: Vec<&str> = replies.iter().map(|r| r.4).collect();
     let inserted = tx
-        .rows(
-            Query::ReplyInsert,
-            &[&shard, &practices, &refs, &phones, &kinds, &bodies, &real_now],
-        )
+        .rows(Query::ReplyInsert, &[&shard, &practices, &refs, &phones, &kinds, &bodies, &real_now])
         .await?;
+    let new: HashSet<ReplyKey> =
+        inserted.iter().map(|row| (row.get("practice_id"), row.get("provider_ref"))).collect();
     let mut shown: Vec<(i64, i64, i8)> = inserted
         .iter()
         .filter_map(|row| {
@@ -138,16 +141,17 @@ async fn write_replies(
         })
         .collect();
     if shown.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), new));
     }
     shown.sort_unstable();
     let practices: Vec<i64> = shown.iter().map(|s| s.0).collect();
     let messages: Vec<i64> = shown.iter().map(|s| s.1).collect();
     let kinds: Vec<i8> = shown.iter().map(|s| s.2).collect();
-    let rows = tx
-        .rows(Query::ReplyApply, &[&shard, &practices, &messages, &kinds, &real_now])
-        .await?;
-    Ok(rows.iter().map(|row| key_of_delta(row, Fate::Replied, row.get("members"))).collect())
+    let rows =
+        tx.rows(Query::ReplyApply, &[&shard, &practices, &messages, &kinds, &real_now]).await?;
+    let deltas =
+        rows.iter().map(|row| key_of_delta(row, Fate::Replied, row.get("members"))).collect();
+    Ok((deltas, new))
 }
 
 /// Records receipts that say more than what is known; returns the changes of the counts and how
@@ -210,17 +214,22 @@ const fn fate_of(rank: i16) -> Option<Fate> {
     }
 }
 
+/// Records what new replies say about consent. A reply that came before says nothing any more: the
+/// patient may have changed their mind since.
 async fn write_consent(
     tx: &Tx<'_>,
     shard: i16,
     jobs: &[Item],
+    new: &HashSet<ReplyKey>,
     real_now: Timestamp,
 ) -> Result<(), DbError> {
     let mut changes: Vec<(i64, i64, bool)> = jobs
         .iter()
         .filter_map(|job| match &job.news {
-            News::Reply { practice_id, phone, keyword, .. } => {
-                Some((*practice_id, *phone, keyword.opts_out()?))
+            News::Reply { practice_id, provider_ref, phone, keyword, .. } => {
+                let is_new = new.contains(&(*practice_id, provider_ref.clone()));
+                let opted_out = keyword.opts_out().filter(|_| is_new)?;
+                Some((*practice_id, *phone, opted_out))
             }
             News::Receipt { .. } => None,
         })
@@ -232,10 +241,6 @@ async fn write_consent(
     let practices: Vec<i64> = changes.iter().map(|c| c.0).collect();
     let phones: Vec<i64> = changes.iter().map(|c| c.1).collect();
     let opted_out: Vec<bool> = changes.iter().map(|c| c.2).collect();
-    tx.execute(
-        Query::ConsentUpsert,
-        &[&shard, &practices, &phones, &opted_out, &real_now],
-    )
-    .await?;
+    tx.execute(Query::ConsentUpsert, &[&shard, &practices, &phones, &opted_out, &real_now]).await?;
     Ok(())
 }

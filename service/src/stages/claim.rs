@@ -4,7 +4,7 @@
 //! Belongs here: when a shard is claimed from, and who carries on. Never here: the transaction
 //! (`take`), what to do with a text (`verdict`).
 
-mod take;
+pub(super) mod take;
 mod verdict;
 
 use std::sync::Arc;

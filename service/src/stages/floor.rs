@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use tokio_postgres::types::ToSql;
 
 use super::{Shared, maintainer};
-use crate::db::DbError;
+use crate::db::{Conn, DbError};
 use crate::obs;
 
 /// One turn of a shard.
@@ -42,5 +42,28 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     tx.execute(Query::FloorRaise, &[&shard, &domain_now, &first, &last]).await?;
     tx.commit().await?;
     obs::stage::batch(Stage::Floor, 1, started.elapsed());
+    if shard == 0 {
+        gather(&conn, first, last).await?;
+    }
     Ok(1)
+}
+
+/// Tables that hold more rows as the day goes on, and those of a day by their first part.
+const GROWING: &[&str] =
+    &["appointment", "message", "lane", "lane_item", "consent", "reply", "tally", "tally_delta"];
+const GROWING_DAILY: &[&str] = &["intent", "attempt", "attempt_outcome"];
+/// Days whose tables are looked at: those around today.
+const DAYS_MAX: usize = 4;
+
+/// Sees to statistics: the other thing, beside the floors, that keeps statements from reading more
+/// than they need. One shard does it for all.
+async fn gather(conn: &Conn, first: Date, last: Date) -> Result<(), DbError> {
+    let mut names: Vec<String> = GROWING.iter().map(|&name| name.to_owned()).collect();
+    let days = std::iter::successors(Some(last), |day| day.yesterday().ok());
+    for day in days.take_while(|&day| day >= first).take(DAYS_MAX) {
+        let suffix = day.strftime("%Y%m%d");
+        names.extend(GROWING_DAILY.iter().map(|table| format!("{table}_{suffix}")));
+    }
+    conn.row_opt(Query::AnalyzeGrown, &[&names]).await?;
+    Ok(())
 }

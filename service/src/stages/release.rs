@@ -6,7 +6,7 @@
 
 mod group;
 mod join;
-mod write;
+pub(super) mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,7 @@ pub(super) const RHYTHM: Rhythm = Rhythm::new(BATCH_WORTH, REST_MIN, REST_MAX);
 
 /// Releases shards in turn until the drain.
 pub(super) async fn run(shared: Arc<Shared>, drain: CancellationToken) {
+    let batch_max = Stage::Release.spec().batch_max;
     let mut backoff = Backoff::default();
     loop {
         let turn = tokio::select! {
@@ -47,7 +48,7 @@ pub(super) async fn run(shared: Arc<Shared>, drain: CancellationToken) {
         };
         let shard = turn.shard;
         let in_flight = obs::stage::in_flight(Stage::Release);
-        match write::release_batch(&shared, shard).await {
+        match write::release_batch(&shared, shard, batch_max).await {
             Ok(Some(released)) => {
                 backoff.reset();
                 end(&shared, turn, &released);

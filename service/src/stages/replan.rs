@@ -50,8 +50,7 @@ pub(crate) async fn run_shard(app: &Arc<App>, shard: i16) -> Result<usize, DbErr
         planned += outdated.len();
         apply(app, shard, practice_id, outdated, Instant::now()).await?;
         let last: Option<String> = page.last().map(|row| row.get(0));
-        let is_settled =
-            began_anew && began_at.duration_since(changed_at) >= SETTLED_AFTER;
+        let is_settled = began_anew && began_at.duration_since(changed_at) >= SETTLED_AFTER;
         let next = match last {
             Some(last) => Some(last),
             None if is_settled => None,

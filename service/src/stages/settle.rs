@@ -8,7 +8,7 @@ pub(super) mod backoff;
 mod drops;
 mod effect;
 mod queue;
-mod write;
+pub(super) mod write;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

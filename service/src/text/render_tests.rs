@@ -129,5 +129,6 @@ fn templates_that_are_refused() {
         syntax error: unknown statement include (line 1)
         unknown filter: filter nonsense is unknown (line 1)
         does too much work (line 1)
-        gives a text of more than 1600 characters"#]].assert_eq(&said);
+        gives a text of more than 1600 characters"#]]
+    .assert_eq(&said);
 }

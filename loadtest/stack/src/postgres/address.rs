@@ -19,10 +19,7 @@ impl Address {
     /// `postgres://user:password@127.0.0.1:port/database`
     pub fn url(&self, database: &str) -> String {
         let Self { port, password } = self;
-        format!(
-            "postgres://{}:{password}@127.0.0.1:{port}/{database}",
-            Self::USER
-        )
+        format!("postgres://{}:{password}@127.0.0.1:{port}/{database}", Self::USER)
     }
 
     /// A password that nobody guesses.

@@ -59,23 +59,14 @@ impl Binaries {
                      or newer",
                     directory.display()
                 ),
-                remedy: format!(
-                    "it must be the directory that holds {}",
-                    PROGRAMS.join(", ")
-                ),
+                remedy: format!("it must be the directory that holds {}", PROGRAMS.join(", ")),
             });
         }
         std::env::split_paths(path)
             .chain(usual.iter().flat_map(|pattern| expand(pattern)))
             .filter_map(|directory| Self::at(&directory))
             // Of equals the first: PATH comes before the usual places.
-            .reduce(|best, next| {
-                if next.version > best.version {
-                    next
-                } else {
-                    best
-                }
-            })
+            .reduce(|best, next| if next.version > best.version { next } else { best })
             .ok_or_else(|| StackError::Missing {
                 what: format!("no PostgreSQL {MAJOR_MIN} or newer was found"),
                 remedy: format!(
@@ -89,16 +80,8 @@ impl Binaries {
     /// The directory's programs, if it has them all in a version that will do.
     fn at(directory: &Path) -> Option<Self> {
         // PATH may hold a link to one program alone, whose fellows lie where it points.
-        let directory = directory
-            .join(PROGRAMS[0])
-            .canonicalize()
-            .ok()?
-            .parent()?
-            .to_owned();
-        if !PROGRAMS
-            .iter()
-            .all(|program| directory.join(program).is_file())
-        {
+        let directory = directory.join(PROGRAMS[0]).canonicalize().ok()?.parent()?.to_owned();
+        if !PROGRAMS.iter().all(|program| directory.join(program).is_file()) {
             return None;
         }
         let output = Command::new(directory.join("postgres"))
@@ -123,18 +106,10 @@ impl Binaries {
 
 /// "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)" → (15, 14); "18beta1" → (18, 0).
 fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let number = text
-        .split_once("(PostgreSQL)")?
-        .1
-        .split_whitespace()
-        .next()?;
+    let number = text.split_once("(PostgreSQL)")?.1.split_whitespace().next()?;
     let mut parts = number.split(|c: char| !c.is_ascii_digit());
     let major = parts.next()?.parse().ok()?;
-    let minor = if number.contains('.') {
-        parts.next()?.parse().ok()?
-    } else {
-        0
-    };
+    let minor = if number.contains('.') { parts.next()?.parse().ok()? } else { 0 };
     Some((major, minor))
 }
 
@@ -166,10 +141,7 @@ mod tests {
     #[test]
     fn versions_are_read_from_what_postgres_prints() {
         let cases = [
-            (
-                "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n",
-                Some((15, 14)),
-            ),
+            ("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n", Some((15, 14))),
             ("postgres (PostgreSQL) 17.0\n", Some((17, 0))),
             ("postgres (PostgreSQL) 18beta1\n", Some((18, 0))),
             ("postgres (PostgreSQL) 9.6.24\n", Some((9, 6))),
@@ -187,11 +159,8 @@ mod tests {
         fs::create_dir_all(&bin).unwrap();
         for program in PROGRAMS {
             let path = bin.join(program);
-            fs::write(
-                &path,
-                format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n"),
-            )
-            .unwrap();
+            fs::write(&path, format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n"))
+                .unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         bin.canonicalize().unwrap()
@@ -210,19 +179,9 @@ mod tests {
         };
 
         assert_eq!(found(None, nowhere, &[&pattern]).unwrap().directory, newest);
-        assert_eq!(
-            found(Some(&fifteen), nowhere, &[&pattern])
-                .unwrap()
-                .version(),
-            (15, 3)
-        );
-        assert_eq!(
-            found(None, fifteen.as_os_str(), &[]).unwrap().directory,
-            fifteen
-        );
-        let too_old = found(Some(&old), nowhere, &[&pattern])
-            .unwrap_err()
-            .to_string();
+        assert_eq!(found(Some(&fifteen), nowhere, &[&pattern]).unwrap().version(), (15, 3));
+        assert_eq!(found(None, fifteen.as_os_str(), &[]).unwrap().directory, fifteen);
+        let too_old = found(Some(&old), nowhere, &[&pattern]).unwrap_err().to_string();
         assert!(too_old.contains(BIN_VARIABLE), "{too_old}");
         let none = found(None, old.as_os_str(), &[]).unwrap_err().to_string();
         assert!(none.contains("apt-get install postgresql"), "{none}");

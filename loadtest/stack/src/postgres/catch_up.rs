@@ -52,20 +52,15 @@ async fn committed_lsn(primary: &Client) -> Result<String, StackError> {
         )
         .await
         .map_err(failed())?;
-    let row = primary
-        .query_one("SELECT pg_current_wal_flush_lsn()::text", &[])
-        .await
-        .map_err(failed())?;
+    let row =
+        primary.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.map_err(failed())?;
     Ok(row.get(0))
 }
 
 async fn has_replayed(replica: &Client, lsn: &str) -> Result<bool, StackError> {
     // NULL until it has replayed anything at all.
     let row = replica
-        .query_one(
-            "SELECT coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)",
-            &[&lsn],
-        )
+        .query_one("SELECT coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)", &[&lsn])
         .await
         .map_err(StackError::postgres("asking the replica for its LSN"))?;
     Ok(row.get(0))

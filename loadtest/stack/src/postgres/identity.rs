@@ -25,12 +25,7 @@ pub(super) fn choose() -> Result<Option<Identity>, StackError> {
     CANDIDATES
         .iter()
         .find_map(|name| User::from_name(name).ok().flatten())
-        .map(|user| {
-            Some(Identity {
-                uid: user.uid.as_raw(),
-                gid: user.gid.as_raw(),
-            })
-        })
+        .map(|user| Some(Identity { uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
         .ok_or_else(|| StackError::Missing {
             what: format!(
                 "PostgreSQL refuses root, and no user {} exists",
@@ -81,10 +76,7 @@ mod tests {
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
         // A user and a group that own nothing here.
-        let stranger = Identity {
-            uid: 54_321,
-            gid: 54_321,
-        };
+        let stranger = Identity { uid: 54_321, gid: 54_321 };
         check_reachable(root.path(), stranger).unwrap();
         let refused = check_reachable(&inside, stranger).unwrap_err().to_string();
         assert!(refused.contains("closed:"), "{refused}");

@@ -117,9 +117,7 @@ impl Server {
         *self.held() = Some(Arc::clone(&process));
         let status_file = self.data.join("postmaster.pid");
         let look = || is_ready(&status_file, process.pid()).then_some(());
-        let ready = process
-            .ready_when("to take connections", START_WITHIN, look)
-            .await;
+        let ready = process.ready_when("to take connections", START_WITHIN, look).await;
         if ready.is_err() {
             self.stop_immediately().await;
         }
@@ -160,9 +158,7 @@ impl Server {
         }
         // While one lives, a new postmaster refuses the data directory.
         let all_gone = tokio::task::spawn_blocking(move || {
-            children
-                .into_iter()
-                .all(|child| ending::gone_within(child, STOP_WITHIN))
+            children.into_iter().all(|child| ending::gone_within(child, STOP_WITHIN))
         });
         if all_gone.await.is_ok_and(|gone| gone) {
             return Ok(());
@@ -181,25 +177,18 @@ impl Server {
         if let Some(pid) = self.pid() {
             ending::signal_one(pid, Signal::SIGSTOP);
             stopped = table::children(pid);
-            stopped
-                .iter()
-                .for_each(|child| ending::signal_one(*child, Signal::SIGSTOP));
+            stopped.iter().for_each(|child| ending::signal_one(*child, Signal::SIGSTOP));
             stopped.push(pid);
         }
         Paused { stopped }
     }
 
     fn current(&self) -> Option<Arc<Process>> {
-        self.held()
-            .as_ref()
-            .filter(|process| process.ended().is_none())
-            .cloned()
+        self.held().as_ref().filter(|process| process.ended().is_none()).cloned()
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Option<Arc<Process>>> {
-        self.process
-            .lock()
-            .expect("no panic happens under this lock")
+        self.process.lock().expect("no panic happens under this lock")
     }
 }
 

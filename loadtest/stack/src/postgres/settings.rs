@@ -27,11 +27,7 @@ pub struct Options {
 impl Options {
     /// The profile's settings and the usual place.
     pub fn new(profile: Profile) -> Self {
-        Self {
-            profile,
-            base: None,
-            settings: Vec::new(),
-        }
+        Self { profile, base: None, settings: Vec::new() }
     }
 
     /// Makes the run directory below this one (see `RunDir::create`).

@@ -15,8 +15,5 @@ use crate::StackError;
 /// Its processes and files belong to no async runtime, so it may be used from any.
 pub async fn shared() -> Result<&'static PostgresPair, &'static StackError> {
     static SHARED: OnceCell<Result<PostgresPair, StackError>> = OnceCell::const_new();
-    SHARED
-        .get_or_init(|| PostgresPair::start(Options::new(Profile::Test)))
-        .await
-        .as_ref()
+    SHARED.get_or_init(|| PostgresPair::start(Options::new(Profile::Test))).await.as_ref()
 }

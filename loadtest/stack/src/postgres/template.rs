@@ -61,18 +61,12 @@ impl PostgresPair {
             replica: self.replica.address().clone(),
         };
         // A fill that failed half-way for an earlier caller leaves one behind.
-        template
-            .run(&format!("DROP DATABASE IF EXISTS {}", quote(name)))
-            .await?;
-        template
-            .run(&format!("CREATE DATABASE {}", quote(name)))
-            .await?;
-        fill(template.primary.url(name))
-            .await
-            .map_err(|error| StackError::Failed {
-                what: format!("filling the template database {name}: {error}"),
-                log: crate::LogTail::default(),
-            })?;
+        template.run(&format!("DROP DATABASE IF EXISTS {}", quote(name))).await?;
+        template.run(&format!("CREATE DATABASE {}", quote(name))).await?;
+        fill(template.primary.url(name)).await.map_err(|error| StackError::Failed {
+            what: format!("filling the template database {name}: {error}"),
+            log: crate::LogTail::default(),
+        })?;
         template.close().await?;
         templates.insert(name.to_owned(), template.clone());
         Ok(template)
@@ -86,20 +80,14 @@ impl Template {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}_{number}", self.name);
         let (copy, template) = (quote(&name), quote(&self.name));
-        self.run(&format!("CREATE DATABASE {copy} TEMPLATE {template}"))
-            .await?;
-        Ok(Database {
-            name,
-            primary: self.primary.clone(),
-            replica: self.replica.clone(),
-        })
+        self.run(&format!("CREATE DATABASE {copy} TEMPLATE {template}")).await?;
+        Ok(Database { name, primary: self.primary.clone(), replica: self.replica.clone() })
     }
 
     /// Nobody may connect any more: a copy is refused while somebody is.
     async fn close(&self) -> Result<(), StackError> {
         let name = quote(&self.name);
-        self.run(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
-            .await?;
+        self.run(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await?;
         // Clients that were dropped may still be saying good-bye.
         let client = connect(&self.primary.url("postgres")).await?;
         client
@@ -114,10 +102,7 @@ impl Template {
 
     async fn run(&self, statement: &str) -> Result<(), StackError> {
         let client = connect(&self.primary.url("postgres")).await?;
-        client
-            .batch_execute(statement)
-            .await
-            .map_err(StackError::postgres(statement))
+        client.batch_execute(statement).await.map_err(StackError::postgres(statement))
     }
 }
 
@@ -151,15 +136,10 @@ impl Drop for Database {
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&self.name));
         let work = async move {
             let client = connect(&url).await?;
-            client
-                .batch_execute(&statement)
-                .await
-                .map_err(StackError::postgres(&statement))
+            client.batch_execute(&statement).await.map_err(StackError::postgres(&statement))
         };
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 match tokio::time::timeout(DROP_WITHIN, work).await {
                     Ok(Ok(())) => {}

@@ -60,8 +60,7 @@ impl ProcessSpec {
     where
         I: IntoIterator<Item: AsRef<OsStr>>,
     {
-        self.arguments
-            .extend(arguments.into_iter().map(|one| one.as_ref().to_owned()));
+        self.arguments.extend(arguments.into_iter().map(|one| one.as_ref().to_owned()));
         self
     }
 
@@ -69,8 +68,7 @@ impl ProcessSpec {
     /// what is set in the caller's shell is about another service and another server.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.environment
-            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 

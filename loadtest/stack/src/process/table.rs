@@ -214,10 +214,7 @@ mod tests {
         let status =
             "Name:\tx\nVmHWM:\t 300 kB\nRssAnon:\t 10 kB\nRssFile:\t 5 kB\nRssShmem:\t 7 kB\n";
         let memory = Memory::parse(status).unwrap();
-        assert_eq!(
-            (memory.private, memory.shared, memory.peak),
-            (15 * 1024, 7 * 1024, 300 * 1024)
-        );
+        assert_eq!((memory.private, memory.shared, memory.peak), (15 * 1024, 7 * 1024, 300 * 1024));
     }
 
     #[test]

@@ -34,17 +34,12 @@ impl Watchdog {
             .spawn()
             .map_err(StackError::file("run", Path::new("/bin/sh")))?;
         let pipe = child.stdin.take().expect("stdin was asked to be a pipe");
-        Ok(Self {
-            process: Mutex::new(Some((child, pipe))),
-        })
+        Ok(Self { process: Mutex::new(Some((child, pipe))) })
     }
 
     /// Everything is removed: the watchdog ends without doing anything.
     pub(super) fn stand_down(&self) {
-        let mut held = self
-            .process
-            .lock()
-            .expect("no panic happens under this lock");
+        let mut held = self.process.lock().expect("no panic happens under this lock");
         if let Some((mut child, mut pipe)) = held.take() {
             // A watchdog that somebody has ended needs no word.
             let _ = pipe.write_all(b"done\n");

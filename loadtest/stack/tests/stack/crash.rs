@@ -8,14 +8,9 @@ use crate::support::{SOON, base, processes_of};
 #[tokio::test]
 async fn what_was_committed_survives_kill_9_of_either_server() {
     let base = base();
-    let pair = PostgresPair::start(Options::new(Profile::Test).base(base.path()))
-        .await
-        .unwrap();
+    let pair = PostgresPair::start(Options::new(Profile::Test).base(base.path())).await.unwrap();
     let client = pair.primary().connect("postgres").await.unwrap();
-    client
-        .batch_execute("CREATE TABLE kept AS SELECT 7 AS x")
-        .await
-        .unwrap();
+    client.batch_execute("CREATE TABLE kept AS SELECT 7 AS x").await.unwrap();
     let url = pair.primary().url("postgres");
 
     pair.primary().kill().await.unwrap();
@@ -26,11 +21,7 @@ async fn what_was_committed_survives_kill_9_of_either_server() {
     pair.primary().start().await.unwrap();
     assert_eq!(pair.primary().url("postgres"), url);
     let client = pair.primary().connect("postgres").await.unwrap();
-    let x: i32 = client
-        .query_one("SELECT x FROM kept", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let x: i32 = client.query_one("SELECT x FROM kept", &[]).await.unwrap().get(0);
     assert_eq!(x, 7);
 
     pair.replica().kill().await.unwrap();
@@ -38,11 +29,7 @@ async fn what_was_committed_survives_kill_9_of_either_server() {
     pair.replica().start().await.unwrap();
     pair.wait_until_caught_up(SOON).await.unwrap();
     let replica = pair.replica().connect("postgres").await.unwrap();
-    let x: i32 = replica
-        .query_one("SELECT x FROM kept", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let x: i32 = replica.query_one("SELECT x FROM kept", &[]).await.unwrap().get(0);
     assert_eq!(x, 8);
 
     pair.stop().await;
@@ -52,18 +39,11 @@ async fn what_was_committed_survives_kill_9_of_either_server() {
 #[tokio::test]
 async fn a_paused_replica_lags_and_catches_up() {
     let base = base();
-    let pair = PostgresPair::start(Options::new(Profile::Test).base(base.path()))
-        .await
-        .unwrap();
+    let pair = PostgresPair::start(Options::new(Profile::Test).base(base.path())).await.unwrap();
     let client = pair.primary().connect("postgres").await.unwrap();
     let standing_still = pair.replica().pause();
-    client
-        .batch_execute("CREATE TABLE missed (x int)")
-        .await
-        .unwrap();
-    let late = pair
-        .wait_until_caught_up(std::time::Duration::from_millis(200))
-        .await;
+    client.batch_execute("CREATE TABLE missed (x int)").await.unwrap();
+    let late = pair.wait_until_caught_up(std::time::Duration::from_millis(200)).await;
     assert!(late.unwrap_err().to_string().contains("catching up"));
 
     drop(standing_still);
@@ -74,9 +54,7 @@ async fn a_paused_replica_lags_and_catches_up() {
 #[tokio::test]
 async fn an_orderly_stop_and_a_start_keep_the_address() {
     let base = base();
-    let pair = PostgresPair::start(Options::new(Profile::Test).base(base.path()))
-        .await
-        .unwrap();
+    let pair = PostgresPair::start(Options::new(Profile::Test).base(base.path())).await.unwrap();
     let url = pair.primary().url("postgres");
     pair.primary().stop().await;
     pair.primary().start().await.unwrap();

@@ -25,9 +25,7 @@ async fn owner() {
         return;
     };
     let mode = std::env::var(MODE).unwrap();
-    let pair = PostgresPair::start(Options::new(Profile::Test).base(base))
-        .await
-        .unwrap();
+    let pair = PostgresPair::start(Options::new(Profile::Test).base(base)).await.unwrap();
     let marked = pair.run_dir().path().join("child");
     let spec = ProcessSpec::new("child", "sh")
         .arguments(["-c", "trap '' TERM; echo up; while sleep 1; do :; done"])
@@ -45,12 +43,7 @@ async fn owner() {
 
 fn start_owner(base: &Path, mode: &str) -> Child {
     let mut owner = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "lifetime::owner",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(["--exact", "lifetime::owner", "--nocapture", "--test-threads=1"])
         .env(BASE, base)
         .env(MODE, mode)
         .stdout(Stdio::piped())
@@ -58,10 +51,7 @@ fn start_owner(base: &Path, mode: &str) -> Child {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
-    assert!(
-        lines.any(|line| line.unwrap() == "up"),
-        "the owner didn't come up"
-    );
+    assert!(lines.any(|line| line.unwrap() == "up"), "the owner didn't come up");
     assert!(processes_of(base).len() > 5);
     owner
 }
@@ -125,9 +115,7 @@ fn the_watchdog_may_die_with_the_owner() {
     signal(&owner, Signal::SIGKILL);
     owner.wait().unwrap();
 
-    eventually("processes are left", || {
-        processes_of(base.path()).is_empty()
-    });
+    eventually("processes are left", || processes_of(base.path()).is_empty());
     assert_eq!(runs(base.path()).len(), 1);
     let next = RunDir::create(Some(base.path())).unwrap();
     assert_eq!(runs(base.path()), [next.path()]);
@@ -144,14 +132,7 @@ fn the_next_run_ends_what_a_dead_one_left_running_and_nothing_else() {
     std::fs::create_dir_all(run.join("children")).unwrap();
     std::fs::write(run.join("owner"), "").unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", left.id())).unwrap();
-    let ticks = stat
-        .rsplit(") ")
-        .next()
-        .unwrap()
-        .split(' ')
-        .nth(19)
-        .unwrap()
-        .to_owned();
+    let ticks = stat.rsplit(") ").next().unwrap().split(' ').nth(19).unwrap().to_owned();
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let list = |pid: u32, mark: &str| {
         let line = format!("KILL {mark}\n");
@@ -163,23 +144,14 @@ fn the_next_run_ends_what_a_dead_one_left_running_and_nothing_else() {
     let _next = RunDir::create(Some(base.path())).unwrap();
 
     assert!(!run.exists());
-    eventually("the one that was left runs on", || {
-        left.try_wait().unwrap().is_some()
-    });
+    eventually("the one that was left runs on", || left.try_wait().unwrap().is_some());
     std::thread::sleep(Duration::from_millis(50));
-    assert!(
-        stranger.try_wait().unwrap().is_none(),
-        "a stranger was ended"
-    );
+    assert!(stranger.try_wait().unwrap().is_none(), "a stranger was ended");
     stranger.kill().unwrap();
     stranger.wait().unwrap();
 }
 
 fn sleeper() -> Child {
     use std::os::unix::process::CommandExt;
-    Command::new("sleep")
-        .arg("60")
-        .process_group(0)
-        .spawn()
-        .unwrap()
+    Command::new("sleep").arg("60").process_group(0).spawn().unwrap()
 }

@@ -41,18 +41,14 @@ struct Model {
 
 impl Model {
     fn apply(&mut self, change: &Change, domain_now: Timestamp) -> Decision {
-        let now = Now {
-            domain_now,
-            horizon: date(2026, 7, 1),
-        };
+        let now = Now { domain_now, horizon: date(2026, 7, 1) };
         let revision = revision();
         let decision = decide(self.known.as_ref(), change, &self.live, &revision, now);
         self.live.retain(|intent| {
             !decision.delete.contains(intent)
                 && !decision.suppress.iter().any(|(gone, _)| gone == intent)
         });
-        self.suppressed
-            .extend(decision.suppress.iter().map(|(intent, _)| *intent));
+        self.suppressed.extend(decision.suppress.iter().map(|(intent, _)| *intent));
         if let Some(store) = &decision.store {
             self.known = Some(store.clone());
             for due in &decision.insert {
@@ -75,10 +71,7 @@ impl Model {
     fn release(&mut self, domain_now: Timestamp, stoppable: bool) {
         for (n, intent) in self.live.iter_mut().enumerate() {
             if intent.due_at <= domain_now && intent.released.is_none() {
-                intent.released = Some(Released {
-                    message_id: n as i64,
-                    stoppable,
-                });
+                intent.released = Some(Released { message_id: n as i64, stoppable });
             } else if let Some(released) = &mut intent.released {
                 released.stoppable &= stoppable;
             }
@@ -88,20 +81,10 @@ impl Model {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Upsert {
-        version: i64,
-        start_hours: i64,
-        phone: i64,
-        cancelled: bool,
-    },
-    Cancel {
-        version: Option<i64>,
-    },
+    Upsert { version: i64, start_hours: i64, phone: i64, cancelled: bool },
+    Cancel { version: Option<i64> },
     Replan,
-    Pass {
-        hours: i64,
-        stoppable: bool,
-    },
+    Pass { hours: i64, stoppable: bool },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -123,24 +106,18 @@ fn change(step: &Step) -> Option<Change> {
     let base: Timestamp = "2026-05-04T00:00:00Z".parse().unwrap();
     let appointment_id = "a".to_owned();
     match step {
-        Step::Upsert {
-            version,
-            start_hours,
-            phone,
-            cancelled,
-        } => Some(Change::Upsert(Appointment {
-            appointment_id,
-            version: *version,
-            starts_at: base + start_hours.hours(),
-            phone: *phone,
-            patient_name: String::new(),
-            instructions: String::new(),
-            cancelled: *cancelled,
-        })),
-        Step::Cancel { version } => Some(Change::Cancel {
-            appointment_id,
-            version: *version,
-        }),
+        Step::Upsert { version, start_hours, phone, cancelled } => {
+            Some(Change::Upsert(Appointment {
+                appointment_id,
+                version: *version,
+                starts_at: base + start_hours.hours(),
+                phone: *phone,
+                patient_name: String::new(),
+                instructions: String::new(),
+                cancelled: *cancelled,
+            }))
+        }
+        Step::Cancel { version } => Some(Change::Cancel { appointment_id, version: *version }),
         Step::Replan => Some(Change::Replan { appointment_id }),
         Step::Pass { .. } => None,
     }
@@ -201,13 +178,7 @@ proptest! {
 fn a_small_edit_after_the_text_left_sends_no_second_one() {
     let mut model = Model::default();
     let upsert = |version| {
-        change(&Step::Upsert {
-            version,
-            start_hours: 14,
-            phone: 1,
-            cancelled: false,
-        })
-        .unwrap()
+        change(&Step::Upsert { version, start_hours: 14, phone: 1, cancelled: false }).unwrap()
     };
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     model.apply(&upsert(1), at("2026-05-01T09:00:00Z"));
@@ -222,25 +193,13 @@ fn a_small_edit_after_the_text_left_sends_no_second_one() {
 fn cancelling_says_for_each_reminder_whether_it_was_in_time() {
     let mut model = Model::default();
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
-    let upsert = change(&Step::Upsert {
-        version: 1,
-        start_hours: 14,
-        phone: 1,
-        cancelled: false,
-    })
-    .unwrap();
+    let upsert =
+        change(&Step::Upsert { version: 1, start_hours: 14, phone: 1, cancelled: false }).unwrap();
     model.apply(&upsert, at("2026-05-01T09:00:00Z"));
     model.release(at("2026-05-03T16:00:00Z"), false); // the day before has left
-    let cancelled = model.apply(
-        &change(&Step::Cancel { version: None }).unwrap(),
-        at("2026-05-04T09:00:00Z"),
-    );
-    let in_time: Vec<_> = cancelled
-        .done
-        .stopped
-        .iter()
-        .map(|s| (s.rule_id, s.in_time))
-        .collect();
+    let cancelled =
+        model.apply(&change(&Step::Cancel { version: None }).unwrap(), at("2026-05-04T09:00:00Z"));
+    let in_time: Vec<_> = cancelled.done.stopped.iter().map(|s| (s.rule_id, s.in_time)).collect();
     assert_eq!(in_time, [(1, false), (2, true)]);
     assert_eq!(cancelled.done.version, 2);
 }

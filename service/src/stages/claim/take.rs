@@ -24,15 +24,15 @@ use crate::text::Member;
 
 /// What a claim took.
 #[derive(Default)]
-pub(super) struct Claimed {
+pub(in crate::stages) struct Claimed {
     /// Texts that go out, each with its try recorded.
-    pub(super) jobs: Vec<Job>,
+    pub(in crate::stages) jobs: Vec<Job>,
     /// Texts that have ended without a try, or have to be worded anew.
-    pub(super) endings: Vec<Completion>,
+    pub(in crate::stages) endings: Vec<Completion>,
     /// Lanes that were leased.
-    pub(super) lanes: usize,
+    pub(in crate::stages) lanes: usize,
     /// When the next lane is ready, if not as many were leased as asked for.
-    pub(super) next_ready: Option<Timestamp>,
+    pub(in crate::stages) next_ready: Option<Timestamp>,
 }
 
 /// A leased lane.
@@ -42,7 +42,7 @@ struct Lease {
 }
 
 /// Claims from a shard, at most so many lanes.
-pub(super) async fn claim_batch(
+pub(in crate::stages) async fn claim_batch(
     shared: &Arc<Shared>,
     shard: i16,
     lanes_max: usize,

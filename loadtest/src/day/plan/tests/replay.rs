@@ -194,7 +194,8 @@ impl Service<'_> {
         let spread_ends = exact.date().at((opens / 60) as i8, (opens % 60) as i8, 0, 0)
             + i64::from(rule_of.scatter_seconds).seconds();
         let latest = zone.to_timestamp(spread_ends).unwrap().as_second();
-        (due < starts && latest < starts).then_some(((a.practice_id, a.phone, day, rule, slot), due))
+        (due < starts && latest < starts)
+            .then_some(((a.practice_id, a.phone, day, rule, slot), due))
     }
 
     fn release(&mut self, now: i64, key: Key, rule: usize, due: i64) {

@@ -1,0 +1,2 @@
+-- name: analyze_grown
+SELECT analyze_grown($1)

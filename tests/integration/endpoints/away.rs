@@ -1,0 +1,98 @@
+//! Every endpoint while its database takes nobody in: what needs it is refused at once and says so,
+//! what doesn't goes on.
+//!
+//! Never here: a server that crashes (`database_away`).
+
+use contract::Endpoint;
+use contract::endpoint::{Access, Listener};
+use serde_json::json;
+use tests::database::{Sql, pair};
+use tests::{Ending, TestApp, appointment, practice, until};
+
+/// What an endpoint answers then.
+fn expected(endpoint: Endpoint) -> (u16, &'static str) {
+    match endpoint {
+        Endpoint::ReadHealth | Endpoint::ReadMetrics | Endpoint::ReadOpenapi => (200, ""),
+        Endpoint::ReadReadiness => (503, "not_ready"),
+        // The practice is in memory.
+        Endpoint::ReadPractice => (200, ""),
+        // Nothing is looked up for a signature that is wrong.
+        Endpoint::ReceiveStatus | Endpoint::ReceiveReply => (403, "bad_signature"),
+        Endpoint::PutPractice
+        | Endpoint::CreateApiKey
+        | Endpoint::RevokeApiKey
+        | Endpoint::UpsertAppointments
+        | Endpoint::CancelAppointment
+        | Endpoint::ReadAppointment
+        | Endpoint::ListMessages
+        | Endpoint::ReadDailyCounts
+        | Endpoint::RunAudit
+        | Endpoint::ReadBacklog
+        | Endpoint::ReadClock
+        | Endpoint::PutClock => (503, "unavailable"),
+    }
+}
+
+fn body(endpoint: Endpoint) -> serde_json::Value {
+    if endpoint == Endpoint::PutPractice {
+        let mut settings = practice::settings(1);
+        settings["name"] = json!("Another");
+        settings
+    } else if endpoint == Endpoint::UpsertAppointments {
+        appointment("b").json().clone()
+    } else if endpoint == Endpoint::PutClock {
+        let dawn = tests::database::DAWN;
+        json!({ "real_origin": "2100-01-01T00:00:00Z", "domain_origin": dawn, "speed": 1.0 })
+    } else {
+        json!({})
+    }
+}
+
+#[tokio::test]
+async fn what_needs_the_database_says_that_it_is_away() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    let postgres = Sql::connect(&pair().await.primary().url("postgres")).await;
+    let name = app.database.name().to_owned();
+    let allow = |is_allowed: bool| format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {is_allowed}");
+    postgres.run(&allow(false), &[]).await;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = $1 AND application_name LIKE 'punctual%'";
+    postgres.rows(end, &[&name]).await;
+
+    for &endpoint in Endpoint::ALL {
+        let spec = endpoint.spec();
+        let path = [
+            ("{practice_id}", "1"),
+            ("{appointment_id}", "a"),
+            ("{key_id}", "1"),
+            ("{day}", "2026-05-05"),
+            ("{provider}", "twilio"),
+            ("{message_id}", "1"),
+            ("{attempt_no}", "1"),
+            ("{signature}", "x"),
+        ]
+        .into_iter()
+        .fold(spec.path.to_owned(), |path, (name, value)| path.replace(name, value));
+        let call = app.call(spec.method.name().parse().unwrap(), &path);
+        let call = match (spec.body_bytes_max, spec.access) {
+            (0, _) => call,
+            (_, Access::Provider) => call.form(&[("MessageSid", "SM1")]),
+            (_, _) => call.json(&body(endpoint)),
+        };
+        assert_eq!(path.starts_with("/v1/"), spec.listener == Listener::Public);
+        let answer = call.send().await;
+        match expected(endpoint) {
+            (200, _) => drop(answer.expect(200)),
+            (status, code) => drop(answer.problem(status, code)),
+        }
+    }
+
+    postgres.run(&allow(true), &[]).await;
+    until("ready again", async || (app.get("/readyz").send().await.status == 200).then_some(()))
+        .await;
+    one.book(&appointment("b")).await;
+    let errors = &["stage", "listen"];
+    app.finish_as(Ending { errors, ..Ending::default() }).await;
+}

@@ -1,0 +1,181 @@
+//! Everything is bounded: what is full answers 503 with Retry-After, at once, and says so in its
+//! series; what is let go is there for the next one.
+//!
+//! Each test makes one bound small by its setting and reaches it. Never here: requests that are
+//! wrong in themselves (`bad_http`, `endpoints`).
+
+use std::time::{Duration, Instant};
+
+use contract::{Limit, Pool, shard_of};
+use serde_json::json;
+use tests::practice::appointment;
+use tests::wire::Wire;
+use tests::{Ending, Practice, Sql, TestApp, until};
+
+/// A transaction that holds a shard's row, so that whatever changes that shard waits for it.
+struct Held(Sql);
+
+impl Held {
+    async fn shard_of(app: &TestApp, practice: &Practice) -> Self {
+        let sql = Sql::connect(&app.database.url()).await;
+        let count = sql.one::<i16>("SELECT shard_count FROM deployment", &[]).await;
+        let shard = shard_of(practice.id, count);
+        sql.texts("BEGIN").await;
+        sql.rows("SELECT 1 FROM shard WHERE shard = $1 FOR UPDATE", &[&shard]).await;
+        Self(sql)
+    }
+
+    async fn release(self) {
+        self.0.texts("ROLLBACK").await;
+    }
+}
+
+async fn reached(app: &TestApp, limit: Limit) -> f64 {
+    app.scrape().await.sum("limit_reached_total", &[("limit", limit.name())])
+}
+
+#[tokio::test]
+async fn a_full_pool_is_waited_for_a_little() {
+    let app = TestApp::with().env("PUNCTUAL_DATABASE_CONNECTIONS", 4).start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    let held = Held::shard_of(&app, &one).await;
+    // The pool's one connection waits for the shard's row.
+    let booking = {
+        let one = one.clone();
+        tokio::spawn(async move { one.try_book(&appointment("b")).await })
+    };
+    until("the connection is in use", async || {
+        let used = [("pool", "interactive"), ("state", "used")];
+        (app.scrape().await.sum("db_client_connections", &used) == 1.0).then_some(())
+    })
+    .await;
+    let started = Instant::now();
+    let refused = app.get(&one.path("/appointments/a")).send().await;
+    refused.problem(503, "overloaded");
+    let most = u64::from(Pool::Interactive.spec().wait_ms_max);
+    assert!(started.elapsed() < Duration::from_millis(most + 1_000), "{:?}", started.elapsed());
+    let timeouts = [("pool", "interactive")];
+    assert_eq!(app.scrape().await.sum("db_client_connections_timeouts_total", &timeouts), 1.0);
+    held.release().await;
+    booking.await.unwrap().unwrap().expect(200);
+    one.appointment("b").await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_full_commit_queue_refuses_at_once() {
+    let app = TestApp::with().env("PUNCTUAL_LIMIT_COMMIT_QUEUE", 3).start().await;
+    let one = app.practice(1).await;
+    let held = Held::shard_of(&app, &one).await;
+    let mut waiting = Vec::new();
+    let mut refused = 0;
+    for n in 0..8 {
+        let booked = one.clone();
+        let call = async move { booked.try_book(&appointment(&format!("a-{n}"))).await.unwrap() };
+        let mut call = Box::pin(call);
+        // A refusal comes at once; what is taken in waits for the shard.
+        match tokio::time::timeout(Duration::from_millis(400), &mut call).await {
+            Ok(answer) => {
+                answer.problem(503, "overloaded");
+                refused += 1;
+            }
+            Err(_waits) => waiting.push(call),
+        }
+    }
+    assert!(refused >= 4 && !waiting.is_empty(), "{refused} refused");
+    let used = [("limit", Limit::CommitQueue.name())];
+    assert!(app.scrape().await.sum("limit_used_ratio", &used) >= 1.0);
+    held.release().await;
+    for call in waiting {
+        call.await.expect(200);
+    }
+    one.book(&appointment("after")).await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_statement_has_its_deadline() {
+    let app = TestApp::with().env("PUNCTUAL_DATABASE_STATEMENT_TIMEOUT_MS", 300).start().await;
+    let one = app.practice(1).await;
+    let held = Held::shard_of(&app, &one).await;
+    let started = Instant::now();
+    let answer = one.try_book(&appointment("a")).await.unwrap();
+    answer.problem(503, "deadline_exceeded");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    held.release().await;
+    // Repeating it is safe.
+    one.book(&appointment("a")).await;
+    let errors = &["deadline_exceeded", "stage"];
+    app.finish_as(Ending { errors, ..Ending::default() }).await;
+}
+
+#[tokio::test]
+async fn a_full_listener_turns_connections_away() {
+    let app = TestApp::with().env("PUNCTUAL_LIMIT_PUBLIC_CONNECTIONS", 2).start().await;
+    let request = b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        let mut wire = Wire::connect(app.client.public).await;
+        wire.write(request).await;
+        assert_eq!(wire.answer().await.unwrap().status, 200);
+        kept.push(wire);
+    }
+    let mut third = Wire::connect(app.client.public).await;
+    third.try_write(request).await;
+    let refused = third.answer().await.unwrap();
+    assert_eq!(refused.status, 503);
+    assert!(refused.head.contains("retry-after: 1") && refused.body.contains("\"overloaded\""));
+    assert!(third.closes_within(Duration::from_secs(5)).await);
+    assert!(reached(&app, Limit::PublicConnections).await >= 1.0);
+    // Operators get through all the same.
+    app.get("/healthz").send().await.expect(200);
+    // One goes, one comes.
+    drop(kept.pop());
+    until("there is room again", async || {
+        let mut wire = Wire::connect(app.client.public).await;
+        wire.try_write(request).await;
+        (wire.answer().await?.status == 200).then_some(())
+    })
+    .await;
+    drop(kept);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn too_many_requests_at_a_time_are_refused() {
+    let app = TestApp::with().env("PUNCTUAL_LIMIT_REQUESTS_IN_FLIGHT", 2).start().await;
+    let one = app.practice(1).await;
+    let held = Held::shard_of(&app, &one).await;
+    let bookings: Vec<_> = (0..2)
+        .map(|n| {
+            let one = one.clone();
+            tokio::spawn(async move { one.try_book(&appointment(&format!("a-{n}"))).await })
+        })
+        .collect();
+    until("both are under way", async || {
+        let active = [("listener", "public")];
+        (app.scrape().await.sum("http_server_active_requests", &active) == 2.0).then_some(())
+    })
+    .await;
+    app.get(&one.path("")).send().await.problem(503, "overloaded");
+    assert_eq!(reached(&app, Limit::RequestsInFlight).await, 1.0);
+    held.release().await;
+    for booking in bookings {
+        booking.await.unwrap().unwrap().expect(200);
+    }
+    app.get(&one.path("")).send().await.expect(200);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_memory_for_bodies_is_bounded() {
+    let app = TestApp::with().env("PUNCTUAL_LIMIT_BODY_BYTES", 2_000).start().await;
+    let one = app.practice(1).await;
+    let items: Vec<_> = (0..40).map(|n| appointment(&format!("a-{n}")).json().clone()).collect();
+    let large = app.post(&one.path("/appointments"), &json!(items)).send().await;
+    large.problem(503, "overloaded");
+    assert!(reached(&app, Limit::BodyBytes).await >= 1.0);
+    one.book(&appointment("small")).await;
+    app.finish().await;
+}

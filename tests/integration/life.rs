@@ -1,0 +1,17 @@
+//! The life of a reminder, end to end: from booking to what the patient answers, and every way in
+//! which it can end on the way.
+//!
+//! Each test follows a few reminders by the interface and by the provider's log, and says in which
+//! order things happen by holding the clock or the provider. Never here: single requests
+//! (`endpoints`), races and crashes (`cancel_races`, `side_by_side`, `database_away`).
+
+mod called_back;
+mod cancelled;
+mod consent;
+mod expired;
+mod families;
+mod lost_answers;
+mod moved;
+mod ordered;
+mod refused;
+mod sent;

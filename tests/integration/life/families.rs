@@ -1,0 +1,65 @@
+//! Appointments of one phone that share a text.
+
+use serde_json::json;
+use tests::practice::FIRST_DUE;
+use tests::provider::until_accepted;
+use tests::{TestApp, appointment, at};
+
+#[tokio::test]
+async fn one_phone_one_day_one_rule_one_window_one_text() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    let two = app.practice(2).await;
+    one.send(&[
+        appointment("doctor").starts("2026-05-06T14:30"),
+        appointment("hygienist").starts("2026-05-06T15:15"),
+        appointment("morning").starts("2026-05-06T09:00"),
+        appointment("stranger").phone(2),
+    ])
+    .await;
+    two.book(&appointment("elsewhere")).await;
+    app.hold(at(FIRST_DUE)).await;
+    // The window before noon had its own text; the other practice's is its own.
+    let mut texts = until_accepted(&app.simulator, 4).await;
+    app.idle().await;
+    texts.sort_by(|a, b| a.body.cmp(&b.body));
+    let bodies: Vec<&str> = texts.iter().map(|text| text.body.as_str()).collect();
+    assert_eq!(
+        bodies,
+        [
+            "Reminder from Practice 1: 09:00 Zuzanna.",
+            "Reminder from Practice 1: 14:30 Zuzanna.",
+            "Reminder from Practice 1: 14:30 Zuzanna. 15:15 Zuzanna.",
+            "Reminder from Practice 2: 14:30 Zuzanna.",
+        ]
+    );
+    let [doctor, hygienist] =
+        [one.until_fate("doctor", 1, "sent").await, one.until_fate("hygienist", 1, "sent").await];
+    assert_eq!(doctor["message_id"], hygienist["message_id"]);
+    let counts = one.counts("2026-05-05", 1).await;
+    assert_eq!(
+        (&counts["expected"], &counts["sent"]),
+        (&json!(4), &json!(4)),
+        "promises, not texts"
+    );
+    app.finish().await;
+}
+
+/// A text that has left is closed: who comes later gets the next one, and nobody is told twice.
+#[tokio::test]
+async fn who_comes_after_the_text_left_gets_the_next_one() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    let first = one.until_fate("a", 1, "sent").await;
+    one.book(&appointment("b").starts("2026-05-06T15:00")).await;
+    let second = one.until_fate("b", 1, "sent").await;
+    assert_ne!(first["message_id"], second["message_id"]);
+    let texts = until_accepted(&app.simulator, 2).await;
+    assert_eq!(texts[1].body, "Reminder from Practice 1: 15:00 Zuzanna.");
+    let generations: Vec<_> =
+        one.messages().await.iter().map(|message| message["generation"].clone()).collect();
+    assert_eq!(generations, [1, 2]);
+    app.finish().await;
+}

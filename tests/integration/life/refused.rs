@@ -1,0 +1,105 @@
+//! A provider that says no: for now, or for good.
+
+use stack::provider::{Faults, Options};
+use tests::practice::FIRST_DUE;
+use tests::provider::{accepted, until_accepted};
+use tests::{TestApp, appointment, at, until};
+
+#[tokio::test]
+async fn for_now_it_is_tried_again() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    for (n, faults) in [
+        Faults { too_many_requests_share: 1.0, ..Faults::none() },
+        Faults { server_error_share: 1.0, ..Faults::none() },
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("a-{n}");
+        app.simulator.set_faults(faults).unwrap();
+        one.book(&appointment(&id).phone(u32::try_from(n).unwrap())).await;
+        app.hold(at(FIRST_DUE)).await;
+        let before = tried(&app);
+        until("it was tried", async || (tried(&app) > before).then_some(())).await;
+        assert_eq!(one.reminders(&id, 1).await[0]["fate"], "pending");
+        app.simulator.set_faults(Faults::none()).unwrap();
+        one.until_fate(&id, 1, "sent").await;
+    }
+    let texts = until_accepted(&app.simulator, 2).await;
+    assert_eq!(texts.len(), 2, "each once");
+    for message in one.messages().await {
+        assert!(message["attempts"].as_i64().unwrap() >= 2, "{message}");
+    }
+    app.finish().await;
+}
+
+/// A connection that is refused has taken nothing: no doubt, and no look-up.
+#[tokio::test]
+async fn a_provider_that_takes_no_connections_is_tried_again() {
+    let unreachable = |options: Options| Options {
+        faults: Faults { reset_connection_share: 1.0, ..Faults::none() },
+        ..options
+    };
+    let app = TestApp::with().provider(unreachable).start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    until("it was tried", async || (tried(&app) > 0).then_some(())).await;
+    app.simulator.set_faults(Faults::none()).unwrap();
+    one.until_fate("a", 1, "sent").await;
+    assert_eq!(accepted(&app.simulator).len(), 1);
+    app.finish().await;
+}
+
+/// Requests that the provider would not take so far.
+fn tried(app: &TestApp) -> u64 {
+    let state = app.simulator.state();
+    [429, 500, 503].into_iter().map(|status| state.answered_with(status)).sum::<u64>()
+        + state.connections_reset
+}
+
+#[tokio::test]
+async fn not_for_ever() {
+    let down = |options: Options| Options {
+        faults: Faults { server_error_share: 1.0, ..Faults::none() },
+        ..options
+    };
+    let app =
+        TestApp::with().env("PUNCTUAL_LIMIT_ATTEMPTS_PER_MESSAGE", 2).provider(down).start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    one.until_fate("a", 1, "failed").await;
+    assert_eq!(tried(&app), 2);
+    assert_eq!(one.counts("2026-05-05", 1).await["failed"], 1);
+    app.finish().await;
+}
+
+/// A failing text blocks its own lane alone.
+#[tokio::test]
+async fn others_are_not_held_up_by_it() {
+    let down = |options: Options| Options {
+        faults: Faults { server_error_share: 1.0, ..Faults::none() },
+        ..options
+    };
+    let app = TestApp::with().provider(down).start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a").phone(1)).await;
+    app.hold(at(FIRST_DUE)).await;
+    until("it was tried", async || (tried(&app) > 0).then_some(())).await;
+    app.simulator.set_faults(Faults::none()).unwrap();
+    // Another text to the same phone, of the other rule, and one to somebody else.
+    one.send(&[appointment("b").phone(2), appointment("c").phone(1).starts("2026-05-05T14:45")])
+        .await;
+    one.until_fate("b", 1, "sent").await;
+    one.until_fate("c", 2, "sent").await;
+    one.until_fate("a", 1, "sent").await;
+    let to_one: Vec<String> = accepted(&app.simulator)
+        .into_iter()
+        .filter(|text| text.to == tests::phone(1))
+        .map(|text| text.body)
+        .collect();
+    assert!(to_one[0].contains("14:30") && to_one[1].contains("14:45"), "in order: {to_one:?}");
+    app.finish().await;
+}

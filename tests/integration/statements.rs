@@ -1,0 +1,108 @@
+//! The statements as PostgreSQL sees them: each has its file, prepares on the migrated schema, and
+//! is told apart from all others in `pg_stat_statements`.
+//!
+//! Never here: what they do (`life`, `endpoints`), what they cost (`depth`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use contract::Query;
+use tests::{Sql, TestDatabase};
+
+/// Statements that PostgreSQL doesn't plan, and so can't prepare.
+const UNPLANNED: [Query; 1] = [Query::WakeListen];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../service/sql/queries")
+}
+
+fn text(query: Query) -> String {
+    let path = folder().join(format!("{}.sql", query.name()));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn every_row_has_its_file_and_every_file_its_row() {
+    let files: BTreeSet<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let rows: BTreeSet<String> =
+        Query::ALL.iter().map(|query| format!("{}.sql", query.name())).collect();
+    assert_eq!(files, rows);
+}
+
+/// The number under which PostgreSQL counts a statement, by planning it with all parameters null.
+async fn query_id(sql: &Sql, query: Query) -> String {
+    let name = query.name();
+    sql.texts(&format!("PREPARE {name} AS {}", text(query))).await;
+    let types = "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = $1";
+    let parameters: i32 = sql.one(types, &[&name]).await;
+    let nulls = vec!["NULL"; usize::try_from(parameters).unwrap()].join(", ");
+    let arguments = if nulls.is_empty() { nulls } else { format!("({nulls})") };
+    let plan = sql.texts(&format!("EXPLAIN (VERBOSE) EXECUTE {name}{arguments}")).await;
+    let id = plan.iter().find_map(|line| line.strip_prefix("Query Identifier: "));
+    id.unwrap_or_else(|| panic!("{name} has no identifier: {plan:#?}")).to_owned()
+}
+
+#[tokio::test]
+async fn each_prepares_and_has_an_identifier_of_its_own() {
+    let database = TestDatabase::new().await;
+    let sql = &database.sql;
+    sql.texts("SET plan_cache_mode = force_generic_plan").await;
+    let mut by_id: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for &query in Query::ALL.iter().filter(|query| !UNPLANNED.contains(query)) {
+        let id = query_id(sql, query).await;
+        by_id.entry(id).or_default().push(query.name());
+    }
+    let shared: Vec<_> = by_id.values().filter(|names| names.len() > 1).collect();
+    assert!(shared.is_empty(), "counted as one: {shared:?}");
+    assert_eq!(by_id.len(), Query::COUNT - UNPLANNED.len());
+    for query in UNPLANNED {
+        sql.texts(&text(query)).await;
+    }
+}
+
+/// A sharded statement names its shard at every table: on a distributed PostgreSQL it is one
+/// node's then.
+#[test]
+fn a_sharded_statement_names_its_shard_at_every_table() {
+    const SHARDED: [&str; 15] = [
+        "shard",
+        "maintainer",
+        "practice",
+        "practice_revision",
+        "rule",
+        "api_key",
+        "appointment",
+        "intent",
+        "message",
+        "lane",
+        "lane_item",
+        "attempt",
+        "attempt_outcome",
+        "consent",
+        "reply",
+    ];
+    let mut wrong = Vec::new();
+    for &query in Query::ALL.iter().filter(|query| query.spec().sharded) {
+        let text = text(query);
+        let code: String = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("--"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let words: Vec<&str> = code
+            .split(|c: char| c.is_whitespace() || ",()".contains(c))
+            .filter(|w| !w.is_empty())
+            .collect();
+        let tables = words.windows(2).filter(|pair| {
+            ["FROM", "JOIN", "USING"].contains(&pair[0]) && SHARDED.contains(&pair[1])
+        });
+        let named = code.matches("shard = $1").count();
+        if named < tables.clone().count() {
+            wrong.push(format!("{}: {} tables, {named} shards", query.name(), tables.count()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -13,6 +13,7 @@ mod jobs;
 mod judge;
 mod live;
 mod prepare;
+mod probe;
 pub mod target;
 mod watch;
 
@@ -135,9 +136,9 @@ impl Replay<'_> {
         if let Some(speed) = self.settings.speed {
             return Ok(Speed { speed, reason: "given".to_owned() });
         }
-        let burst = calibrate::probe(&self.plan, self.target, clock, self.interrupt).await?;
-        let window = Duration::from_nanos(self.plan.window_ns());
-        let speed = calibrate::choose(burst, self.plan.promise().messages_min, window);
+        let users = self.settings.users;
+        let speed =
+            calibrate::calibrate(&self.plan, self.target, users, clock, self.interrupt).await?;
         eprintln!("{:<8} {:.1}, {}", "speed", speed.speed, speed.reason);
         Ok(speed)
     }

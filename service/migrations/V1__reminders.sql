@@ -313,9 +313,9 @@ BEGIN
 END $$;
 
 -- Gathers statistics on tables that have grown to four times what they were when that was last
--- done, or have none, and returns how many those were. Autovacuum does it too, within a minute: long
--- enough for plans made without statistics to read whole tables a thousand times. Tables that are
--- large already are left to it.
+-- done, or have none, and returns how many those were. Autovacuum does it too, within a minute:
+-- long enough for plans made without statistics to read whole tables a thousand times. Tables that
+-- are large already are left to it.
 CREATE FUNCTION analyze_grown(names text[]) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE

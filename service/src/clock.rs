@@ -100,11 +100,6 @@ impl Clock {
         self.pace().real_at(domain)
     }
 
-    /// Domain seconds a real second.
-    pub(crate) fn speed(&self) -> f64 {
-        self.pace().speed
-    }
-
     /// How domain time follows real time at present.
     pub(crate) fn pace(&self) -> Pace {
         *self.pace.read().expect("no code panics while it holds the pace")
@@ -185,6 +180,6 @@ mod tests {
         let mut changed = clock.changed();
         clock.set(Pace { speed: 2.0, ..Pace::REAL });
         changed.changed().await.unwrap();
-        assert_eq!(clock.speed(), 2.0);
+        assert_eq!(clock.pace().speed, 2.0);
     }
 }

@@ -89,7 +89,8 @@ const CASES: &[Case] = &[
     Case {
         what: "a recipient's second text left before the first was settled",
         breaks: &["UPDATE attempt SET started_at = started_at - interval '1 hour' \
-                   WHERE message_id = (SELECT max(message_id) FROM message WHERE phone = 99900000007)"],
+                   WHERE message_id = (SELECT max(message_id) FROM message \
+                   WHERE phone = 99900000007)"],
         found_by: &["order"],
         named: "left before message",
     },
@@ -109,7 +110,8 @@ const CASES: &[Case] = &[
         what: "somebody is told twice",
         breaks: &[
             "INSERT INTO message (shard, practice_id, phone, local_day, rule_id, group_slot, \
-                   generation, state, segments, revision, due_at, expires_at, released_at, sent_at, \
+                   generation, state, segments, revision, due_at, expires_at, released_at, \
+                   sent_at, \
                    appointment_ids, starts_at, body) SELECT shard, practice_id, phone, local_day, \
                    rule_id, group_slot, 2, state, segments, revision, due_at, expires_at, \
                    released_at, sent_at, appointment_ids, starts_at, body FROM message \

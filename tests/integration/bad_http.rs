@@ -149,7 +149,8 @@ async fn an_oversized_body_is_not_read() {
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(65_536));
     let chunked = format!(
         "PUT /v1/practices/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\
-         Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
+         Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+         {chunk}{chunk}0\r\n\r\n"
     );
     let refused = once(app.client.public, &chunked).await.unwrap();
     assert_eq!(refused.status, 413);

@@ -3,7 +3,7 @@
 //! What belongs here: the list of test modules. What never does: helpers, which are in the
 //! `tests` crate's library.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::large_futures, reason = "tests")]
 
 mod endpoints;
 mod life;

@@ -40,18 +40,26 @@ pub(crate) struct Done {
     pub(crate) again: u64,
 }
 
-/// Works a job off on one connection for each of `addresses`, repeated up to [`CONNECTIONS`].
-/// Shows its progress in `step`; the first error ends it.
+/// Where a job is worked off, over how many connections, with which key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Worked<'a> {
+    pub(crate) addresses: &'a [String],
+    pub(crate) connections: usize,
+    pub(crate) key: Option<&'a str>,
+}
+
+/// Works a job off, the connections dealt out to the addresses in turn. Shows its progress in
+/// `step`; the first error ends it.
 pub(crate) async fn work_off<J: Job>(
     job: Arc<J>,
-    addresses: &[String],
-    key: Option<&str>,
+    worked: Worked<'_>,
     step: &mut Step,
     interrupt: &Interrupt,
 ) -> Result<Done, Failure> {
     let shared = Arc::new(Shared { job, next: AtomicUsize::new(0), things: AtomicUsize::new(0) });
     let mut workers = JoinSet::new();
-    for address in addresses.iter().cycle().take(CONNECTIONS.max(addresses.len())) {
+    let Worked { addresses, connections, key } = worked;
+    for address in addresses.iter().cycle().take(connections.max(addresses.len())) {
         let client = Client::new(address, key)?;
         workers.spawn(shared.clone().work(client));
     }

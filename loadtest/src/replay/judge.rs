@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use stack::provider::Faults;
+use tokio::time::Instant;
 
-use super::calibrate;
 use super::cancellations::{self, Reads};
-use super::jobs::{Job, work_off};
+use super::jobs::{CONNECTIONS, Job, Worked, work_off};
 use super::live::Keys;
+use super::probe;
 use super::target::Target;
 use crate::client::{Client, ClientError};
 use crate::day::{Plan, Request};
@@ -26,7 +27,7 @@ use crate::laws::limits::{Probes, SlowHeads};
 use crate::laws::wire::Wire;
 use crate::laws::{Check, cancelled, counts, family, once, order};
 use crate::progress::Step;
-use crate::report::units::count;
+use crate::report::units::{count, latency};
 
 /// An audit of half a million messages takes some tens of seconds here.
 const AUDIT_WITHIN: Duration = Duration::from_secs(600);
@@ -45,6 +46,13 @@ pub(crate) struct Case<'a> {
     pub(crate) start_ns: u64,
     pub(crate) speed: f64,
     pub(crate) interrupt: &'a Interrupt,
+}
+
+impl Case<'_> {
+    /// Reads are made with the practices' own keys.
+    fn worked(&self) -> Worked<'_> {
+        Worked { addresses: &self.target.public, connections: CONNECTIONS, key: None }
+    }
 }
 
 /// What was found.
@@ -79,7 +87,7 @@ fn practices_with_texts(plan: &Plan) -> u64 {
 fn of_the_wire(case: &Case<'_>, wire: &Wire, lost_min: u64) -> Vec<Check> {
     let promise = case.plan.promise();
     let all = promise.messages_min + case.texts_before;
-    let planned = wire.accepted.iter().filter(|text| !calibrate::is_of_probe(text.practice_id));
+    let planned = wire.accepted.iter().filter(|text| !probe::is_of_probe(text.practice_id));
     let texts = planned.count() as u64;
     vec![
         once::no_message_twice(wire, all),
@@ -126,11 +134,13 @@ async fn audit(case: &Case<'_>) -> Result<Vec<Check>, Failure> {
     let address = case.target.admin.first().map_or("", String::as_str);
     let mut admin = Client::new(address, Some(&case.target.admin_key))?.within(AUDIT_WITHIN);
     let step = Step::begin("audit", "checks", 1);
+    let began = Instant::now();
     let audit: Audit = tokio::select! {
         audit = admin.get("/admin/audit") => audit?,
         () = case.interrupt.stop.cancelled() => return Err(Failure::Interrupted),
     };
-    step.end(&format!("{} checks of the database's side", audit.checks.len()));
+    let took = latency(began.elapsed().as_secs_f64());
+    step.end(&format!("{} checks of the database's side in {took}", audit.checks.len()));
     let promise = case.plan.promise();
     let promised = |check: &AuditCheck| match (check.law, check.name.as_str()) {
         (1, "tally") => promise.practice_rules_min,
@@ -151,7 +161,7 @@ async fn read_cancelled(case: &Case<'_>) -> Result<Reads, Failure> {
         Arc::new(ReadAppointments { requests, keys: case.keys.clone(), reads: Mutex::default() });
     let total = job.requests.len() as u64;
     let mut step = Step::begin("reads", "appointments", total);
-    work_off(job.clone(), &case.target.public, None, &mut step, case.interrupt).await?;
+    work_off(job.clone(), case.worked(), &mut step, case.interrupt).await?;
     step.end(&format!("{} cancelled appointments read again", count(total)));
     Ok(std::mem::take(&mut *job.reads.lock().unwrap_or_else(PoisonError::into_inner)))
 }
@@ -192,7 +202,7 @@ async fn read_counts(case: &Case<'_>) -> Result<Vec<(i64, DayCounts)>, Failure> 
     });
     let total = case.plan.practices().len() as u64;
     let mut step = Step::begin("counts", "practices", total);
-    work_off(job.clone(), &case.target.public, None, &mut step, case.interrupt).await?;
+    work_off(job.clone(), case.worked(), &mut step, case.interrupt).await?;
     step.end(&format!("daily counts of {} practices", count(total)));
     let counts = std::mem::take(&mut *job.counts.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(counts.into_iter().collect())

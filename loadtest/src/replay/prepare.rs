@@ -11,7 +11,7 @@ use http::Method;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::jobs::{Job, work_off};
+use super::jobs::{CONNECTIONS, Job, Worked, work_off};
 use super::live::Keys;
 use super::target::Target;
 use crate::client::{Client, ClientError, NDJSON, bearer};
@@ -33,7 +33,8 @@ pub(crate) async fn practices(
     let total = plan.practices().len() as u64;
     let mut step = Step::begin("prepare", "practices", total);
     let key = Some(target.admin_key.as_str());
-    work_off(job.clone(), &target.public, key, &mut step, interrupt).await?;
+    let worked = Worked { addresses: &target.public, connections: CONNECTIONS, key };
+    work_off(job.clone(), worked, &mut step, interrupt).await?;
     step.end(&format!("{} practices, each with its rules and key", count(total)));
     let keys = std::mem::take(&mut *job.keys.lock().unwrap_or_else(PoisonError::into_inner));
     keys.into_iter().map(|(practice_id, key)| Ok((practice_id, bearer(&key)?))).collect()
@@ -98,7 +99,8 @@ pub(crate) async fn import(
     });
     let mut step = Step::begin("import", "appointments", plan.import().len() as u64);
     let began = Instant::now();
-    let done = work_off(job.clone(), &target.public, None, &mut step, interrupt).await?;
+    let worked = Worked { addresses: &target.public, connections: CONNECTIONS, key: None };
+    let done = work_off(job.clone(), worked, &mut step, interrupt).await?;
     let seconds = began.elapsed().as_secs_f64();
     let rejected = job.rejected.load(Ordering::Relaxed);
     step.end(&format!(

@@ -5,6 +5,8 @@
 //! `PUNCTUAL_DATABASE_URL`; its status becomes ours. A signal goes to both of us: we wait for the
 //! command and then remove what we made.
 
+#![expect(clippy::disallowed_methods, reason = "it makes a database; it is not the service")]
+
 use std::error::Error;
 use std::process::ExitCode;
 

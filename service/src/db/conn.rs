@@ -52,13 +52,14 @@ impl Conn {
         }
     }
 
-    /// Runs a statement and returns its rows.
+    /// Runs a statement and returns its rows. Boxed, as all of them: transactions of many
+    /// statements would carry all their states in one future of hundreds of kilobytes.
     pub(crate) async fn rows(&self, query: Query, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         let client = self.client();
         let prepare = client.prepare_cached(statement::text(query));
-        let answer = self.in_order(query.name(), prepare, |statement| async move {
+        let answer = Box::pin(self.in_order(query.name(), prepare, |statement| async move {
             client.query(&statement, params).await
-        });
+        }));
         self.measured(query, answer, Vec::len).await
     }
 
@@ -75,9 +76,9 @@ impl Conn {
     pub(crate) async fn execute(&self, query: Query, params: Params<'_>) -> Result<u64, DbError> {
         let client = self.client();
         let prepare = client.prepare_cached(statement::text(query));
-        let answer = self.in_order(query.name(), prepare, |statement| async move {
+        let answer = Box::pin(self.in_order(query.name(), prepare, |statement| async move {
             client.execute(&statement, params).await
-        });
+        }));
         self.measured(query, answer, |n| usize::try_from(*n).unwrap_or(usize::MAX)).await
     }
 
@@ -90,11 +91,6 @@ impl Conn {
     /// Begins a transaction, with its first statement. All statements see the same state.
     pub(crate) fn begin_repeatable_read(&mut self) -> Tx<'_> {
         Tx::new(self, statement::BEGIN_REPEATABLE_READ)
-    }
-
-    /// Which pool it came from.
-    pub(crate) const fn pool(&self) -> Pool {
-        self.pool
     }
 
     /// Runs one of the fixed texts that open and end a transaction.

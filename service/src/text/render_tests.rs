@@ -31,40 +31,21 @@ fn member<'a>(patient_name: &'a str, instructions: &'a str, starts_at: &str) -> 
 fn check(template: Option<&str>, rule_id: i16, members: &[Member<'_>], expected: Expect) {
     let texts = Texts::new(8);
     let text = texts.render(&revision(template), rule_id, date(2016, 5, 9), members);
-    expected.assert_eq(&format!("{} [{}]", text.body, text.segments));
+    // A sentence a line.
+    let body = text.body.replace(". ", ".\n").replace(": ", ":\n").replace("; ", ";\n");
+    expected.assert_eq(&format!("{body} [{}]\n", text.segments));
 }
 
 #[test]
 fn the_default_texts() {
     let ana = member("Ana Souza", "", "2016-05-10T12:30:00Z");
     let bo = member("Bo Souza", "Bring the X-rays.", "2016-05-10T13:00:00Z");
-    check(
-        None,
-        1,
-        &[ana],
-        expect![[
-            "Praia Dental: Ana, your appointment is tomorrow at 09:30. Reply YES to confirm, NO to cancel, STOP to end. [1]"
-        ]],
-    );
-    check(
-        None,
-        1,
-        &[ana, bo],
-        expect![[
-            "Praia Dental: Your appointments: Ana tomorrow at 09:30; Bo tomorrow at 10:00 (Bring the X-rays.). Reply YES to confirm, NO to cancel, STOP to end. [1]"
-        ]],
-    );
+    check(None, 1, &[ana], expect![[r#""#]]);
+    check(None, 1, &[ana, bo], expect![[r#""#]]);
     let today = member("", "Come fasting.", "2016-05-09T20:00:00Z");
-    check(None, 2, &[today], expect![["Praia Dental: See you today at 17:00. Come fasting. [1]"]]);
+    check(None, 2, &[today], expect![[r#""#]]);
     let far = member("Ana", "", "2016-05-20T12:30:00Z");
-    check(
-        None,
-        1,
-        &[far],
-        expect![[
-            "Praia Dental: Ana, your appointment is on Friday 20 May at 09:30. Reply YES to confirm, NO to cancel, STOP to end. [1]"
-        ]],
-    );
+    check(None, 1, &[far], expect![[r#""#]]);
 }
 
 #[test]
@@ -74,7 +55,7 @@ fn a_practices_own_template() {
         Some("{{ patient|upper }} {{ appointments[0].date }} {{ appointments[0].time }} <&>"),
         1,
         &[ana],
-        expect!["ANA Tuesday 10 May 09:30 <&> [1]"],
+        expect![[r#""#]],
     );
 }
 
@@ -114,8 +95,8 @@ fn templates_that_are_refused() {
         "{% for a in appointments %}{% for b in practice %}{% for c in practice %}\
          {% for d in practice %}{% for e in practice %}{% endfor %}{% endfor %}{% endfor %}\
          {% endfor %}{% endfor %}x",
-        "{% set x = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\
-         aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' %}\
+        // More than a hundred characters, once for each of them.
+        "{% set x = practice ~ practice ~ practice ~ practice ~ practice ~ practice ~ practice %}\
          {% for c in x %}{{ x }}{% endfor %}",
     ]
     .map(|template| validate(template).unwrap_err())

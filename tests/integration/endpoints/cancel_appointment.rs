@@ -18,7 +18,10 @@ async fn stops_what_has_not_left() {
 
     let cancel = app.post(&path, &json!({})).key(&one.key).send();
     let cancelled = is_counted(&app, ENDPOINT, 200, cancel).await.json(200);
-    let stopped = |rule_id, due| json!({ "rule_id": rule_id, "message_id": null, "due_at": at(due), "in_time": true });
+    let stopped = |rule_id, due| {
+        let due_at = at(due);
+        json!({ "rule_id": rule_id, "message_id": null, "due_at": due_at, "in_time": true })
+    };
     assert_eq!(
         cancelled,
         json!({

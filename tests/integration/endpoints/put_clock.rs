@@ -16,7 +16,8 @@ async fn holds_and_scales_for_all_processes() {
     let one = app.practice(1).await;
     one.book(&appointment("a")).await;
     let clock = json!({
-        "real_origin": "2100-01-01T00:00:00Z", "domain_origin": at("2026-05-05T11:59"), "speed": 60.0,
+        "real_origin": "2100-01-01T00:00:00Z", "domain_origin": at("2026-05-05T11:59"),
+        "speed": 60.0,
     });
     let put = app.put("/admin/clock", &clock).send();
     let (answer, spent) = app.spent(ENDPOINT, 1, is_counted(&app, ENDPOINT, 200, put)).await;

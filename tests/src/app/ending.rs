@@ -87,7 +87,7 @@ fn check_log(log: &str, ending: Ending) {
     }
 }
 
-/// Whether a practice's API key is in a line: its secret follows the practice's and the key's number.
+/// Whether a practice's API key is in a line: its secret follows two numbers.
 fn has_key(line: &str) -> bool {
     let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-');
     let mut keys = words.filter_map(|word| word.strip_prefix("pk_"));

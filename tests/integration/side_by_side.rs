@@ -55,7 +55,16 @@ async fn two_share_the_work_and_send_nothing_twice() {
 /// the provider has twice (if anything) is known to be so.
 #[tokio::test]
 async fn one_is_killed_and_the_other_finishes() {
-    let app = TestApp::with().provider(takes_its_time).start().await;
+    // Few deliveries at a time, so that neither takes everything in its first claim; short leases
+    // and looks, so that what the dead one held is taken over soon.
+    let app = TestApp::with()
+        .env("PUNCTUAL_LIMIT_DELIVERIES_IN_FLIGHT", 4)
+        .env("PUNCTUAL_LEASE_MS", 7_500)
+        .env("PUNCTUAL_PROVIDER_TOTAL_MS", 2_000)
+        .env("PUNCTUAL_PROVIDER_SETTLING_MS", 900)
+        .provider(takes_its_time)
+        .start()
+        .await;
     let public_url = format!("http://{}", app.client.public);
     // Its texts are called back to the one that survives, as a load balancer would see to.
     let doomed = app.another(&[("PUNCTUAL_PUBLIC_URL", public_url.as_str())]).await;

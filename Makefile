@@ -13,7 +13,6 @@ MESSAGES ?= 500000
 FLAGS ?=
 
 DEBUG := $(CARGO_TARGET_DIR)/debug
-RELEASE := $(CARGO_TARGET_DIR)/release
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test ci bench fmt lint docs clean
@@ -37,9 +36,9 @@ test: setup ## Run all tests (on a private PostgreSQL that they start and remove
 ci: ## All that must hold before a change lands: format, lints, licences, docs, tests
 	@.ci/run
 
-bench: setup ## Measure the SQL alone, stage by stage, with the release build
-	@cargo build --locked --workspace --release
-	@$(RELEASE)/loadtest bench $(FLAGS)
+bench: setup ## Measure the SQL alone, stage by stage, on a PostgreSQL of its own
+	@cargo build --locked --workspace --bins --examples
+	@$(DEBUG)/examples/with_postgres $(DEBUG)/punctual bench sql $(FLAGS)
 
 fmt: ## Format the code
 	@cargo fmt --all

@@ -1,7 +1,7 @@
 //! The service at work for one test: a process of the real binary, a database, a simulated
 //! provider.
 //!
-//! Belongs here: starting and ending. Never here: what must hold at the end ([`ending`]), requests
+//! Belongs here: starting and ending. Never here: what must hold at the end (`ending`), requests
 //! ([`crate::client`]).
 
 mod ending;

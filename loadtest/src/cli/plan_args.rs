@@ -43,7 +43,7 @@ pub struct ReplayArgs {
     /// Connections of the harness: the most requests that are under way at a time.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = users)]
     pub users: usize,
-    /// Where the report is written; reports/<time> if not given.
+    /// Where the report is written; a folder named by the time in reports/ if not given.
     #[arg(long, value_name = "DIR")]
     pub report_dir: Option<PathBuf>,
     /// Serves goose's live dashboard on this port of 127.0.0.1 while the day is replayed.

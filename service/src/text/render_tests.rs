@@ -40,30 +40,50 @@ fn check(template: Option<&str>, rule_id: i16, members: &[Member<'_>], expected:
 fn the_default_texts() {
     let ana = member("Ana Souza", "", "2016-05-10T12:30:00Z");
     let bo = member("Bo Souza", "Bring the X-rays.", "2016-05-10T13:00:00Z");
-    check(None, 1, &[ana], expect![[r#"
+    check(
+        None,
+        1,
+        &[ana],
+        expect![[r#"
         Praia Dental:
         Ana, your appointment is tomorrow at 09:30.
         Reply YES to confirm, NO to cancel, STOP to end. [1]
-    "#]]);
-    check(None, 1, &[ana, bo], expect![[r#"
+    "#]],
+    );
+    check(
+        None,
+        1,
+        &[ana, bo],
+        expect![[r#"
         Praia Dental:
         Your appointments:
         Ana tomorrow at 09:30;
         Bo tomorrow at 10:00 (Bring the X-rays.).
         Reply YES to confirm, NO to cancel, STOP to end. [1]
-    "#]]);
+    "#]],
+    );
     let today = member("", "Come fasting.", "2016-05-09T20:00:00Z");
-    check(None, 2, &[today], expect![[r#"
+    check(
+        None,
+        2,
+        &[today],
+        expect![[r#"
         Praia Dental:
         See you today at 17:00.
         Come fasting. [1]
-    "#]]);
+    "#]],
+    );
     let far = member("Ana", "", "2016-05-20T12:30:00Z");
-    check(None, 1, &[far], expect![[r#"
+    check(
+        None,
+        1,
+        &[far],
+        expect![[r#"
         Praia Dental:
         Ana, your appointment is on Friday 20 May at 09:30.
         Reply YES to confirm, NO to cancel, STOP to end. [1]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -1,12 +1,15 @@
 -- name: reply_apply
--- Locks in key order. A later answer replaces an earlier one; the first one counts.
+-- Locks in key order, which is the order in which the keys are given. A later answer replaces an
+-- earlier one; the first one counts.
 WITH known AS (
-    SELECT m.practice_id, m.message_id, m.reply AS before, u.kind
+    SELECT u.practice_id, u.message_id, n.reply AS before, u.kind
     FROM unnest($2::bigint[], $3::bigint[], $4::"char"[]) AS u(practice_id, message_id, kind)
-    JOIN message m
-      ON m.shard = $1 AND m.practice_id = u.practice_id AND m.message_id = u.message_id
-    ORDER BY m.practice_id, m.message_id
-    FOR UPDATE OF m
+    CROSS JOIN LATERAL (
+        SELECT o.reply
+        FROM message o
+        WHERE o.shard = $1 AND o.practice_id = u.practice_id AND o.message_id = u.message_id
+        FOR UPDATE
+    ) AS n
 )
 UPDATE message m
 SET reply = k.kind,

@@ -54,7 +54,7 @@ impl Step {
         let face = if std::io::stderr().is_terminal() {
             let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
             let bar = ProgressBar::with_draw_target(Some(total), target);
-            let style = ProgressStyle::with_template("{prefix:<8} {bar:24} {msg}")
+            let style = ProgressStyle::with_template("{prefix:<8} {bar:16} {wide_msg}")
                 .expect("the template is a constant that parses");
             Face::Bar(bar.with_style(style).with_prefix(name))
         } else {

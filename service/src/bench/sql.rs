@@ -19,6 +19,7 @@ use super::progress::Progress;
 use super::{Failed, rounds};
 use crate::cli::Exit;
 use crate::config::Config;
+use crate::obs;
 use desk::{Desk, Turn};
 use report::Report;
 
@@ -57,6 +58,8 @@ struct Step {
     rows: u64,
     batches: u64,
     elapsed: Duration,
+    /// Of this program, all threads.
+    cpu_seconds: f64,
     counted: Count,
     statements: Counters,
 }
@@ -112,7 +115,7 @@ impl Bench<'_> {
         let progress = Arc::new(Progress::begin(name, total));
         let batches = Arc::new(AtomicU64::new(0));
         let before = Counters::read(&self.ground.door).await?;
-        let started = Instant::now();
+        let (started, cpu_before) = (Instant::now(), cpu_seconds());
         let (desk, rows_done, batches_done) =
             (Arc::clone(desk), Arc::clone(&progress), Arc::clone(&batches));
         let shard_count = self.ground.app.practices.shard_count();
@@ -127,13 +130,14 @@ impl Bench<'_> {
             }
         })
         .await?;
-        let elapsed = started.elapsed();
+        let (elapsed, cpu_seconds) = (started.elapsed(), cpu_seconds() - cpu_before);
         let counted = Counters::read(&self.ground.door).await?.since(&before);
         self.add(Step {
             name,
             rows: progress.done(),
             batches: batches.load(Ordering::Relaxed),
             elapsed,
+            cpu_seconds,
             counted: counted.total(),
             statements: counted,
         });
@@ -147,10 +151,16 @@ impl Bench<'_> {
                 known.rows += step.rows;
                 known.batches += step.batches;
                 known.elapsed += step.elapsed;
+                known.cpu_seconds += step.cpu_seconds;
                 known.statements.add(&step.statements);
                 known.counted = known.statements.total();
             }
             None => self.steps.push(step),
         }
     }
+}
+
+/// What this program has used of the processors so far.
+fn cpu_seconds() -> f64 {
+    obs::process::cpu_seconds().unwrap_or(0.0)
 }

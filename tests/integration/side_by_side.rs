@@ -28,7 +28,12 @@ fn times_accepted(app: &TestApp) -> HashMap<i64, usize> {
 
 #[tokio::test]
 async fn two_share_the_work_and_send_nothing_twice() {
-    let app = TestApp::with().provider(takes_its_time).start().await;
+    // Few deliveries at a time, so that neither takes everything in its first claims.
+    let app = TestApp::with()
+        .env("PUNCTUAL_LIMIT_DELIVERIES_IN_FLIGHT", 16)
+        .provider(takes_its_time)
+        .start()
+        .await;
     let other = app.another(&[]).await;
     let practices = [app.practice(1).await, app.practice(2).await, app.practice(3).await];
     for practice in &practices {

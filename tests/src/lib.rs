@@ -18,6 +18,7 @@ pub mod database;
 pub mod metrics;
 pub mod practice;
 pub mod provider;
+pub mod refuser;
 pub mod wait;
 pub mod wire;
 

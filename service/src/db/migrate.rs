@@ -15,6 +15,11 @@ mod embedded {
 /// The session lock's key: the first eight bytes of "punctual".
 const LOCK_KEY: i64 = i64::from_be_bytes(*b"punctual");
 
+/// Asked first, as a replica's own words would be about the migrations' table.
+const IS_REPLICA: &str = "/*db_query='migrate_where'*/ SELECT pg_is_in_recovery()";
+const READ_ONLY: &str = "PUNCTUAL_DATABASE_URL names a replica, which can't be written to: \
+                         name the primary";
+
 /// Brings the schema up to date and returns how many migrations were applied.
 pub(crate) async fn run(settings: &Settings) -> Result<usize, DbError> {
     let mut config = parse_url(&settings.url).map_err(DbError::Unavailable)?;
@@ -39,6 +44,10 @@ where
     let unavailable = |error: tokio_postgres::Error| DbError::Unavailable(describe(&error));
     let (mut client, connection) = config.connect(tls).await.map_err(unavailable)?;
     let driver = tokio::spawn(connection);
+    let is_replica = client.query_one(IS_REPLICA, &[]).await.map_err(unavailable)?;
+    if is_replica.get(0) {
+        return Err(DbError::Unavailable(READ_ONLY.into()));
+    }
     let lock = format!("/*db_query='migrate_lock'*/ SELECT pg_advisory_lock({LOCK_KEY})");
     client.batch_execute(&lock).await.map_err(unavailable)?;
     let report = embedded::migrations::runner()

@@ -14,7 +14,8 @@ const ENDPOINT: Endpoint = Endpoint::ReadBacklog;
 async fn counts_what_waits() {
     let hangs =
         |options| Options { faults: Faults { hang_share: 1.0, ..Faults::none() }, ..options };
-    let app = TestApp::with().provider(hangs).start().await;
+    let app =
+        TestApp::with().env("PUNCTUAL_PROVIDER_FIRST_BYTE_MS", 2_500).provider(hangs).start().await;
     let one = app.practice(1).await;
     let read = app.get("/admin/backlog").anonymous().send();
     let nothing = is_counted(&app, ENDPOINT, 200, read).await.json(200);

@@ -44,7 +44,8 @@ async fn accepted_and_lost_is_looked_up_and_not_sent_again() {
 
 #[tokio::test]
 async fn not_accepted_and_lost_is_sent_after_it_was_looked_up() {
-    let app = TestApp::with().provider(reset).start().await;
+    let app =
+        TestApp::with().env("PUNCTUAL_PROVIDER_SETTLING_MS", 1_500).provider(reset).start().await;
     let one = app.practice(1).await;
     one.book(&appointment("a")).await;
     app.hold(at(FIRST_DUE)).await;

@@ -1,8 +1,9 @@
 //! A provider that says no: for now, or for good.
 
 use stack::provider::{Faults, Options};
-use tests::practice::FIRST_DUE;
+use tests::practice::{FIRST_DUE, SECOND_DUE};
 use tests::provider::{accepted, until_accepted};
+use tests::refuser::Refuser;
 use tests::{TestApp, appointment, at, until};
 
 #[tokio::test]
@@ -102,4 +103,52 @@ async fn others_are_not_held_up_by_it() {
         .collect();
     assert!(to_one[0].contains("14:30") && to_one[1].contains("14:45"), "in order: {to_one:?}");
     app.finish().await;
+}
+
+/// A number that doesn't exist: said once, and believed.
+#[tokio::test]
+async fn for_good_it_is_not_tried_again() {
+    let provider = Refuser::start(400, r#"{"code":21211,"message":"x","status":400}"#).await;
+    let app = with_provider(&provider).await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    one.until_fate("a", 1, "failed").await;
+    let message = &one.messages().await[0];
+    assert_eq!((&message["error_code"], &message["attempts"]), (&21211.into(), &1.into()));
+    assert_eq!(provider.posts(), 1);
+    app.finish().await;
+}
+
+/// Who told the provider STOP is asked no more by us either.
+#[tokio::test]
+async fn who_opted_out_at_the_provider_is_opted_out_here() {
+    let provider = Refuser::start(400, r#"{"code":21610,"message":"x","status":400}"#).await;
+    let app = with_provider(&provider).await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    one.until("a", 1, "an end", |reminder| reminder["fate"] != "pending").await;
+    app.hold(at(SECOND_DUE)).await;
+    one.until_fate("a", 2, "suppressed_opted_out").await;
+    assert_eq!(provider.posts(), 1);
+    app.finish().await;
+}
+
+/// A wrong token says nothing about the text: it waits until somebody has put that right.
+#[tokio::test]
+async fn what_is_our_own_fault_is_tried_again() {
+    let provider = Refuser::start(401, r#"{"code":20003,"message":"x","status":401}"#).await;
+    let app = with_provider(&provider).await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    until("it was tried again", async || (provider.posts() >= 2).then_some(())).await;
+    assert_eq!(one.reminders("a", 1).await[0]["fate"], "pending");
+    app.finish().await;
+}
+
+async fn with_provider(provider: &Refuser) -> TestApp {
+    let url = format!("http://{}", provider.address);
+    TestApp::with().env("PUNCTUAL_PROVIDER_URL", url).start().await
 }

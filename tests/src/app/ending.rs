@@ -7,6 +7,7 @@ use stack::provider::read_log;
 
 use super::{SECRETS, Service, TestApp};
 use crate::practice::TEXT;
+use crate::wait::soon;
 
 /// What a test's end may look like.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,9 +51,18 @@ impl Service {
     ///
     /// # Panics
     /// When something isn't well.
-    pub async fn finish(mut self, ending: Ending) {
+    pub async fn finish(self, ending: Ending) {
+        self.process.stop(super::service::STOP_WITHIN).await;
+        self.finished(ending).await;
+    }
+
+    /// Waits for the end that somebody asked for, and checks the same.
+    ///
+    /// # Panics
+    /// When something isn't well.
+    pub async fn finished(mut self, ending: Ending) {
         self.is_over = true;
-        let status = self.process.stop(super::service::STOP_WITHIN).await;
+        let status = soon("the end of the process", self.process.wait()).await;
         let log = self.log();
         assert!(status.success(), "it ended with {status}");
         check_log(&log, ending);

@@ -1,0 +1,72 @@
+//! A provider that answers whatever it is told to, for what the simulator never says: refusals for
+//! good.
+//!
+//! Never here: a provider that behaves like one ([`stack::provider`]).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A provider with one answer.
+#[derive(Debug)]
+pub struct Refuser {
+    /// Where it listens.
+    pub address: SocketAddr,
+    posts: Arc<AtomicU64>,
+}
+
+impl Refuser {
+    /// Answers every request with this status and JSON from here on, as long as the test runs.
+    ///
+    /// # Panics
+    /// When it can't listen.
+    pub async fn start(status: u16, json: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let posts = Arc::new(AtomicU64::new(0));
+        let answer: Arc<str> = format!(
+            "HTTP/1.1 {status} As told\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{json}",
+            json.len()
+        )
+        .into();
+        let counted = Arc::clone(&posts);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&counted)));
+            }
+        });
+        Self { address, posts }
+    }
+
+    /// Requests to send a text so far.
+    pub fn posts(&self) -> u64 {
+        self.posts.load(Ordering::Relaxed)
+    }
+}
+
+async fn serve(mut stream: TcpStream, answer: Arc<str>, posts: Arc<AtomicU64>) {
+    let mut bytes = Vec::new();
+    while let Ok(1..) = stream.read_buf(&mut bytes).await {
+        while let Some(length) = request_length(&bytes) {
+            let is_post = bytes.starts_with(b"POST");
+            bytes.drain(..length);
+            posts.fetch_add(u64::from(is_post), Ordering::Relaxed);
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The length of the request at the front, once it is whole.
+fn request_length(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&bytes[..head]).to_lowercase();
+    let body = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let body: usize = body.map_or(0, |length| length.trim().parse().unwrap());
+    (bytes.len() >= head + body).then_some(head + body)
+}

@@ -5,8 +5,10 @@
 -- predicate of lane_ready, whose scan begins at the floor and so never walks the dead entries of
 -- what was claimed before. The floor is read without a lock: one that is too old is only slower.
 -- The heads are read by the next statement: this one's snapshot is older than its locks.
+-- What was picked is locked and stays where it is, so it is reached by ctid; one that changed
+-- between snapshot and lock is not, and is there for the next claim.
 WITH picked AS (
-    SELECT l.practice_id, l.phone, l.ready_at
+    SELECT l.ctid AS place
     FROM lane l
     WHERE l.shard = $1
       AND l.state = 'r'
@@ -20,8 +22,6 @@ UPDATE lane l
 SET state = 'l',
     token = l.token + 1,
     lease_until = $4
-FROM picked p
 WHERE l.shard = $1
-  AND l.practice_id = p.practice_id
-  AND l.phone = p.phone
-RETURNING l.practice_id, l.phone, l.token, p.ready_at
+  AND l.ctid = ANY (ARRAY(SELECT p.place FROM picked p))
+RETURNING l.practice_id, l.phone, l.token, l.ready_at

@@ -44,7 +44,7 @@ table! {
     }
     /// Leases ready lanes, looks at their appointments again and records the attempts. Lateness is the time since the lane was ready.
     Claim = claim {
-        tier: Tier::Critical, lateness_ms: 2_500, objective: 0.99, batch_max: 250, period_ms: 0,
+        tier: Tier::Critical, lateness_ms: 2_500, objective: 0.99, batch_max: 500, period_ms: 0,
     }
     /// Hands a text to the provider. Lateness is the time from the claim's commit to the first byte.
     Deliver = deliver {

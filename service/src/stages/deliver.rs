@@ -14,11 +14,11 @@ use super::settle::{Completion, Ending, Work};
 use crate::obs;
 use crate::provider::{Answer, Outgoing};
 
-/// With fewer permits than this a claim waits a moment for more: its transaction costs as much as
-/// fifty texts.
-const BATCH_MIN: usize = 32;
-/// How long it waits.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// With fewer permits than this, where as many are wanted, a claim waits a moment for more: its
+/// transaction costs as much as fifty texts.
+const BATCH_MIN: usize = 128;
+/// How long it waits: a fiftieth of the lateness that a claim may have.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A text that goes out. Its try is recorded.
 pub(super) struct Job {

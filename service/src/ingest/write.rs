@@ -184,7 +184,6 @@ async fn write_decisions(
     items: &[Item<'_>],
     decisions: &[Decision],
 ) -> Result<(), DbError> {
-    upsert_appointments(tx, shard, items, decisions).await?;
     let gone: Vec<(&Item<'_>, &Intent, Option<Why>)> = items
         .iter()
         .zip(decisions)
@@ -195,9 +194,18 @@ async fn write_decisions(
             deleted.chain(suppressed)
         })
         .collect();
-    remove_intents(tx, shard, &gone).await?;
-    insert_intents(tx, shard, items, decisions).await?;
-    tally::append(tx, shard, &tally_of(items, decisions)).await
+    let deltas = tally_of(items, decisions);
+    // On their way together, in this order: what moved is deleted before it is made anew. All are
+    // waited for, also when one fails, so that the connection can be kept; the first to fail is
+    // the reason for those after it.
+    let (stored, removed, inserted, counted) = tokio::join!(
+        biased;
+        upsert_appointments(tx, shard, items, decisions),
+        remove_intents(tx, shard, &gone),
+        insert_intents(tx, shard, items, decisions),
+        tally::append(tx, shard, &deltas),
+    );
+    stored.and(removed).and(inserted).and(counted)
 }
 
 /// Promises made and taken back, and those that end here.

@@ -30,7 +30,7 @@ fn help_tells_who_has_to_act_how_it_ends() {
 fn a_demo_has_defaults_for_everything() {
     let cli = Cli::try_parse_from(["loadtest", "demo"]).unwrap();
     let Command::Demo(args) = cli.command else { panic!("asked for the demo") };
-    assert_eq!((args.plan.messages, args.plan.seed, args.replay.users), (500_000, 1, 256));
+    assert_eq!((args.plan.messages, args.plan.seed, args.replay.users), (500_000, 1, 880));
     assert_eq!(args.replay.speed, None);
 }
 

@@ -43,7 +43,7 @@ pub struct StackArgs {
         value_parser = clap::value_parser!(u16).range(1..=8))]
     pub processes: u16,
     /// Shards of the database. Fewer make fuller batches, which pays on a small machine.
-    #[arg(long, value_name = "N", default_value_t = 4,
+    #[arg(long, value_name = "N", default_value_t = 1,
         value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub shards: u16,
     /// The provider does everything right: no lost answers, no 429, no 5xx, callbacks in order.

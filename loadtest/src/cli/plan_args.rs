@@ -41,7 +41,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "X", value_parser = speed)]
     pub speed: Option<f64>,
     /// Connections of the harness: the most requests that are under way at a time.
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = users)]
+    #[arg(long, value_name = "N", default_value_t = 880, value_parser = users)]
     pub users: usize,
     /// Where the report is written; a folder named by the time in reports/ if not given.
     #[arg(long, value_name = "DIR")]

@@ -78,7 +78,7 @@ pub enum PlanError {
     /// A window that some practice's day doesn't fit into.
     #[error(
         "window: {from} to {until} is too short: practices in {zone} have texts due from {first} \
-         to {last}, by the window's clock; use 06:00 to 20:30, or zones closer together"
+         to {last}, by the window's clock; use 06:00 to 19:30, or zones closer together"
     )]
     Window {
         /// Its start.

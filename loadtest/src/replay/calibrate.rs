@@ -15,11 +15,10 @@ use crate::interrupt::Interrupt;
 use crate::report::units::rate;
 
 /// The share of the day's length that its work may take, done at the bursts' rates. The busiest
-/// hour has 2.2 times the work of the mean one, so it falls behind by a tenth of an hour and the
-/// next ones make it up; a plan allows the service half an hour of domain time.
+/// hour has about twice the work of the mean one, so it just fits.
 const SHARE: f64 = 0.5;
-/// No day is replayed in less: at more than 870 domain seconds a second that half hour would be
-/// less than two real seconds.
+/// No day is replayed in less: at more than 810 domain seconds a second, the three quarters of an
+/// hour that a plan allows the service would be less than four real seconds.
 const SHORTEST: Duration = Duration::from_secs(60);
 
 /// A speed and why.

@@ -254,7 +254,7 @@ fn options_out_of_range_are_refused_with_what_to_do() {
         reserve: not a share, use a number from 0 to 1
         growth: not a positive number
         margin: 86400 s is out of range, use 0 to 7200
-        window: 06:00:00 to 17:00:00 is too short: practices in America/Sao_Paulo have texts due from 07:00:00 to 18:00:00, by the window's clock; use 06:00 to 20:30, or zones closer together
+        window: 06:00:00 to 17:00:00 is too short: practices in America/Sao_Paulo have texts due from 07:00:00 to 18:00:00, by the window's clock; use 06:00 to 19:30, or zones closer together
         window: 21:00:00 to 20:30:00 is empty, use an earlier start or a later end
         changes: not a share, use a number from 0 to 1"#]].assert_eq(&errors.join("\n"));
 }

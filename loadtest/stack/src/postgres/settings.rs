@@ -110,6 +110,9 @@ const DEMO: &[(&str, &str)] = &[
     ("maintenance_work_mem", "256MB"),
     // Two cores carry everything: one worker at a time leaves them to the statements.
     ("autovacuum_max_workers", "2"),
+    // The service sees to statistics of what grows; each look at a day's largest tables costs
+    // half a second of a core.
+    ("autovacuum_analyze_scale_factor", "0.5"),
 ];
 
 /// The text of `postgresql.conf` for one server of a pair.

@@ -4,7 +4,7 @@ use contract::Endpoint;
 use serde_json::Value;
 use tests::practice::FIRST_DUE;
 use tests::provider::until_accepted;
-use tests::{Ending, Practice, TestApp, appointment, at, phone};
+use tests::{Ending, Practice, TestApp, appointment, at, phone, until};
 
 use super::common::{Good, is_counted};
 
@@ -90,8 +90,11 @@ async fn a_fault_of_ours_is_told_as_one() {
     let problem = app.get(&one.path("/messages")).send().await.problem(500, "internal");
     assert!(!problem.to_string().contains("relation"), "{problem}");
     let id = problem["request_id"].as_str().unwrap();
-    let log = app.log();
-    let line = log.lines().find(|line| line.contains(id)).unwrap();
+    // It is written after the last byte of the answer.
+    let line = until("its line in the log", async || {
+        app.log().lines().find(|line| line.contains(id)).map(str::to_owned)
+    })
+    .await;
     assert!(line.contains("42P01") && line.contains("ERROR"), "{line}");
     let labels = [("http_route", ENDPOINT.name()), ("slo", "availability")];
     let scrape = app.scrape().await;

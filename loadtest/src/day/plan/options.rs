@@ -59,10 +59,7 @@ impl Default for Options {
             messages: 20_000,
             book: None,
             day: Date::constant(2027, 3, 9),
-            zones: vec![
-                zone("America/New_York", 0.6),
-                zone("America/Chicago", 0.4),
-            ],
+            zones: vec![zone("America/New_York", 0.6), zone("America/Chicago", 0.4)],
             window_from: Time::constant(6, 0, 0, 0),
             window_until: Time::constant(19, 30, 0, 0),
             margin_seconds: 2_700,

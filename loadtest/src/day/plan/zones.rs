@@ -125,7 +125,7 @@ mod tests {
         };
         let zones = Zones::new(&options).unwrap();
         assert_eq!(zones.origin.to_string(), "2027-03-26T05:00:00Z");
-        assert_eq!(zones.window_seconds, 52_200);
+        assert_eq!(zones.window_seconds, 48_600);
         let [berlin, lisbon] = &zones.zones[..] else { panic!("two zones") };
         assert_eq!(berlin.midnight(0), -6 * 3600);
         assert_eq!(lisbon.midnight(0), -5 * 3600);

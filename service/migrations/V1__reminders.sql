@@ -121,8 +121,9 @@ CREATE TABLE appointment (
 CREATE INDEX appointment_unplanned ON appointment (shard, unplanned_from)
     WHERE unplanned_from IS NOT NULL;
 
--- The promise: one row for each appointment and rule. Cold and deep; partitioned by the local day
--- on which it is due, dropped whole. plan_version is the appointment's version that planned it.
+-- The promise: one row for each appointment and rule. Cold and deep; partitioned by the week of the
+-- local day on which it is due, dropped whole. plan_version is the appointment's version that
+-- planned it. The key begins with what is asked for, so that a range of days only prunes.
 CREATE TABLE intent (
     due_day        date        NOT NULL,
     shard          smallint    NOT NULL,
@@ -138,7 +139,7 @@ CREATE TABLE intent (
     message_id     bigint,
     due_at         timestamptz NOT NULL,
     starts_at      timestamptz NOT NULL,
-    PRIMARY KEY (due_day, shard, practice_id, appointment_id, rule_id, plan_version),
+    PRIMARY KEY (shard, practice_id, appointment_id, rule_id, plan_version, due_day),
     CHECK ((state = 'x') = (reason IS NOT NULL)),
     CHECK (state <> 'r' OR message_id IS NOT NULL)
 ) PARTITION BY RANGE (due_day);
@@ -215,7 +216,7 @@ CREATE TABLE lane_item (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_cost_delay = 0);
 
--- Every try at the provider, committed before its first byte leaves. Append-only, by local day.
+-- Every try at the provider, committed before its first byte leaves. Append-only, by local week.
 CREATE TABLE attempt (
     local_day   date        NOT NULL,
     shard       smallint    NOT NULL,
@@ -288,26 +289,27 @@ CREATE TABLE tally (
     PRIMARY KEY (shard, practice_id, local_day, rule_id, fate)
 ) WITH (fillfactor = 80);
 
--- Attaches the missing daily partitions of a table from one day up to, not including, another.
+-- Attaches the missing weekly partitions of a table that cover the days from one up to, not
+-- including, another. A week begins on Monday and names its partition.
 -- CREATE TABLE … PARTITION OF would lock the parent ACCESS EXCLUSIVE; ATTACH does not.
-CREATE FUNCTION attach_days(parent text, first_day date, end_day date) RETURNS integer
+CREATE FUNCTION attach_weeks(parent text, first_day date, end_day date) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
-    day  date := first_day;
-    part text;
-    made integer := 0;
+    monday date := date_trunc('week', first_day::timestamp)::date;
+    part   text;
+    made   integer := 0;
 BEGIN
     -- One process at a time; the others find the work done.
-    PERFORM pg_advisory_xact_lock(hashtext('attach_days'));
-    WHILE day < end_day LOOP
-        part := parent || '_' || to_char(day, 'YYYYMMDD');
+    PERFORM pg_advisory_xact_lock(hashtext('attach_weeks'));
+    WHILE monday < end_day LOOP
+        part := parent || '_' || to_char(monday, 'YYYYMMDD');
         IF to_regclass(part) IS NULL THEN
             EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', part, parent);
             EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
-                           parent, part, day, day + 1);
+                           parent, part, monday, monday + 7);
             made := made + 1;
         END IF;
-        day := day + 1;
+        monday := monday + 7;
     END LOOP;
     RETURN made;
 END $$;

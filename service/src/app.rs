@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock::{self, Clock, Pace};
 use crate::commit::Bounds;
 use crate::config::Config;
-use crate::db::{self, Db, DbError, deployment, migrate};
+use crate::db::{self, Db, DbError, deployment, migrate, weeks};
 use crate::http::auth::Keys;
 use crate::ingest::{Ingest, write::Ingester};
 use crate::practice::{Practices, Senders};
@@ -92,7 +92,7 @@ impl App {
         let pace = if config.env.is_production() { Pace::REAL } else { clock::read(&conn).await? };
         let clock = Clock::new(pace);
         let horizon = config.limit(Limit::PlanHorizonDays);
-        deployment::attach_days(&conn, clock.domain_now(), horizon).await?;
+        weeks::attach(&conn, clock.domain_now(), horizon).await?;
         drop(conn);
         readiness.set(Latch::Clock, true);
         readiness.set(Latch::Database, true);

@@ -1,9 +1,9 @@
 //! PostgreSQL, through one door: [`Conn`] takes a [`contract::Query`], never a string, and every
 //! statement, wait and connection that passes it is measured. One pool a class of work.
 //!
-//! Belongs here: connections, statements' texts, transactions, errors, migrations, and the few
-//! writes that every module shares (floors, counts). Never here: what a statement is for; that is
-//! the module of its caller, named in its row.
+//! Belongs here: connections, statements' texts, transactions, errors, migrations, the weekly
+//! partitions, and the few writes that every module shares (floors, counts). Never here: what a
+//! statement is for; that is the module of its caller, named in its row.
 
 pub(crate) mod conn;
 pub(crate) mod deployment;
@@ -16,6 +16,7 @@ pub(crate) mod statement;
 pub(crate) mod tally;
 pub(crate) mod tls;
 pub(crate) mod tx;
+pub(crate) mod weeks;
 
 pub(crate) use conn::Conn;
 pub(crate) use error::DbError;

@@ -54,7 +54,7 @@ async fn buffers(sql: &Sql, name: &str, arguments: &str) -> (f64, i64) {
 
 /// Fills a backlog of a size and shape by one of the benchmark's seeds.
 async fn seed(sql: &Sql, table: &str, shape: Shape, size: i64) {
-    sql.texts("SELECT attach_days('intent', '2026-01-04', '2026-01-09')").await;
+    sql.texts("SELECT attach_weeks('intent', '2026-01-04', '2026-01-09')").await;
     sql.texts("UPDATE shard SET release_floor = '2000-01-01', ready_floor = '2000-01-01'").await;
     let name = format!("seed_{table}");
     sql.texts(&format!("PREPARE {name} AS {}", read(&format!("bench/{name}.sql")))).await;

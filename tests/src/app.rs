@@ -42,7 +42,7 @@ const SIGNING_KEY: &str = "the-signing-key-of-the-tests";
 pub(crate) const SECRETS: [&str; 4] =
     [ADMIN_KEY, SIGNING_KEY, Options::AUTH_TOKEN, Options::WEBHOOK_SECRET];
 
-/// How far ahead intents are planned in tests: a partition a day, which every copy of the
+/// How far ahead intents are planned in tests: a partition a week, which every copy of the
 /// template carries.
 pub const HORIZON_DAYS: i64 = 12;
 

@@ -93,7 +93,7 @@ table! {
     /// Days ahead for which intents are planned; appointments beyond it are planned later.
     PlanHorizonDays = plan_horizon_days {
         default: 190, unit: "days",
-        reason: "half a year of bookings: one partition a day",
+        reason: "half a year of bookings: one partition a week",
     }
     /// Bytes of a response that the provider may send.
     ProviderResponseBytes = provider_response_bytes {

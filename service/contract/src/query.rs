@@ -68,8 +68,8 @@ macro_rules! for_each_query {
             ShardInsert = shard_insert: Strong, Many, false, "service/src/db/deployment.rs", "fix";
             "Makes the rows of the maintainers that are missing."
             MaintainerInsert = maintainer_insert: Strong, Many, false, "service/src/db/deployment.rs", "fix";
-            "Attaches the daily partitions that are missing."
-            DaysAttach = days_attach: Strong, One, false, "service/src/db/deployment.rs", "attach_days";
+            "Attaches the weekly partitions that are missing."
+            WeeksAttach = weeks_attach: Strong, One, false, "service/src/db/weeks.rs", "attach";
             "Whether the database answers and can be written to."
             ReadinessProbe = readiness_probe: Strong, One, false, "service/src/endpoints/read_readiness.rs", "handle";
 
@@ -104,8 +104,6 @@ macro_rules! for_each_query {
             AppointmentLock = appointment_lock: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
             "Stores the newest versions of a batch of appointments."
             AppointmentUpsert = appointment_upsert: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
-            "Has the transaction's statements planned with their days known."
-            PlanCustom = plan_custom: Strong, One, false, "service/src/ingest/read.rs", "lock_intents";
             "Locks the intents of a batch of appointments in key order."
             IntentLock = intent_lock: Strong, Batch, true, "service/src/ingest/write.rs", "lock_intents";
             "Locks the lanes of released messages and says which can still be stopped."

@@ -1,10 +1,10 @@
 -- name: intent_delete
--- The rows are locked by intent_lock. $7 lists the days, by which the planner prunes partitions.
+-- The rows are locked by intent_lock. $7 to $8 holds their days: other partitions are not opened.
 DELETE FROM intent i
 USING unnest($2::date[], $3::bigint[], $4::text[], $5::smallint[], $6::bigint[])
           AS u(due_day, practice_id, appointment_id, rule_id, plan_version)
 WHERE i.shard = $1
-  AND i.due_day = ANY ($7::date[])
+  AND i.due_day BETWEEN $7 AND $8
   AND i.due_day = u.due_day
   AND i.practice_id = u.practice_id
   AND i.appointment_id = u.appointment_id

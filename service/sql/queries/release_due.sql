@@ -3,7 +3,7 @@
 -- FOR UPDATE SKIP LOCKED: an intent that a change of its appointment holds is left for the next
 -- round, so release never waits here. LIMIT $6: one batch, taken before anything is joined to it.
 -- LIMIT 1 of one row by its key: whatever the statistics say, it is looked up by its key.
--- Served by intent_due of the days from $2 to $3, by which the planner prunes partitions (the
+-- Served by intent_due of the weeks of $2 to $3, by which the planner prunes partitions (the
 -- literal state matches its predicate); the scan begins at the floor ($4) and so never walks the
 -- dead entries of what was released before.
 WITH due AS MATERIALIZED (

@@ -1,6 +1,6 @@
 -- name: release_next
--- When the next planned intent is due: one step into intent_due of each day from $2 to $3, from the
--- floor on.
+-- When the next planned intent is due: one step into intent_due of each week of the days from $2 to
+-- $3, from the floor on.
 SELECT i.due_at
 FROM intent i
 WHERE i.shard = $1

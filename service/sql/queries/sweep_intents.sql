@@ -1,7 +1,7 @@
 -- name: sweep_intents
 -- Planned intents below the floor or of a day that release doesn't name any more: must be none.
 -- Looks below the floor on purpose. $2 is the first day after those that can be due. Served by
--- intent_due of each day before that.
+-- intent_due of each week before that.
 SELECT (
     SELECT count(*)
     FROM intent i

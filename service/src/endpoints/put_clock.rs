@@ -7,7 +7,7 @@ use contract::{Pool, Query};
 use super::read_clock::ClockBody;
 use crate::app::App;
 use crate::clock::Pace;
-use crate::db::deployment;
+use crate::db::weeks;
 use crate::http::{Code, Problem, Request, Response};
 
 /// Sets the clock that all processes follow; the others see it within half a second.
@@ -25,7 +25,7 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let mut conn = app.db.get(Pool::Upkeep).await?;
     // Days must exist before anything can be due on them.
     let horizon = app.config.limit(contract::Limit::PlanHorizonDays);
-    deployment::attach_days(&conn, domain_origin, horizon).await?;
+    weeks::attach(&conn, domain_origin, horizon).await?;
     let tx = conn.begin();
     tx.execute(Query::ClockWrite, &[&real_origin, &domain_origin, &speed]).await?;
     // A clock that is put back must not leave floors ahead of it.

@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 use super::shapes::{self, is_appointment_id, no_appointment};
 use super::upsert_appointments::Status;
 use crate::app::App;
-use crate::db::{Conn, DbError};
+use crate::db::{Conn, DbError, weeks};
 use crate::http::{Problem, Request, Response};
 use crate::phone::Phone;
 
@@ -84,11 +84,15 @@ pub(super) async fn read(
         conn.row_opt(Query::AppointmentRead, &[&shard, &practice_id, &appointment_id]).await?;
     let Some(row) = found else { return Ok(None) };
     let days: Vec<Date> = row.get("intent_days");
-    let rows = if days.is_empty() {
-        Vec::new()
-    } else {
-        conn.rows(Query::AppointmentMessages, &[&shard, &practice_id, &appointment_id, &days])
+    let rows = match weeks::span(&days) {
+        None => Vec::new(),
+        Some((first, last)) => {
+            conn.rows(
+                Query::AppointmentMessages,
+                &[&shard, &practice_id, &appointment_id, &first, &last],
+            )
             .await?
+        }
     };
     let status: i8 = row.get("status");
     Ok(Some(AppointmentAnswer {

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 
 use contract::Query;
+use jiff::civil::Date;
 use tokio_postgres::Row;
 
 use super::Appointment;
 use super::decide::{self, Intent, Known, Released};
 use super::write::{Item, key};
-use crate::db::{DbError, Tx};
+use crate::db::{DbError, Tx, weeks};
 
 /// Gives each item what is known of it.
 pub(super) fn attach_known(items: &mut [Item<'_>], rows: &[Row]) {
@@ -48,32 +49,27 @@ pub(super) async fn lock_intents(
     shard: i16,
     items: &mut [Item<'_>],
 ) -> Result<(), DbError> {
-    let (mut practices, mut ids, mut days) = (Vec::new(), Vec::new(), Vec::new());
+    let mut keys: Vec<(Date, i64, &str)> = Vec::new();
     for item in items.iter() {
         let Some(known) = &item.known else { continue };
         if decide::wanted(Some(known), item.change).is_err() {
             continue;
         }
         for &day in &known.intent_days {
-            practices.push(item.revision.practice_id);
-            ids.push(known.appointment.appointment_id.as_str());
-            days.push(day);
+            let appointment_id = known.appointment.appointment_id.as_str();
+            keys.push((day, item.revision.practice_id, appointment_id));
         }
     }
-    if days.is_empty() {
+    // The order of the locks.
+    keys.sort_unstable();
+    let days: Vec<Date> = keys.iter().map(|key| key.0).collect();
+    let Some((first, last)) = weeks::span(&days) else {
         return Ok(());
-    }
-    // The same days once more, alone: the planner prunes partitions by them.
-    let mut pruning = days.clone();
-    pruning.sort_unstable();
-    pruning.dedup();
-    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-        [&shard, &practices, &ids, &days, &pruning];
-    let (_, rows) = tokio::try_join!(
-        biased;
-        tx.rows(Query::PlanCustom, &[]),
-        tx.rows(Query::IntentLock, &params),
-    )?;
+    };
+    let practices: Vec<i64> = keys.iter().map(|key| key.1).collect();
+    let ids: Vec<&str> = keys.iter().map(|key| key.2).collect();
+    let rows =
+        tx.rows(Query::IntentLock, &[&shard, &days, &practices, &ids, &first, &last]).await?;
     let stoppable = stoppable(tx, shard, &rows).await?;
     let mut by_key: HashMap<(i64, String), Vec<Intent>> = HashMap::new();
     for row in &rows {

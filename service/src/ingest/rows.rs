@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::decide::{Decision, Intent, Known, Why};
 use super::write::Item;
-use crate::db::{DbError, Tx};
+use crate::db::{DbError, Tx, weeks};
 
 /// Stores the newest versions.
 pub(super) async fn upsert_appointments(
@@ -85,24 +85,21 @@ pub(super) async fn remove_intents(
 ) -> Result<(), DbError> {
     for why in [None, Some(Why::Cancelled), Some(Why::Moved)] {
         let of_kind: Vec<_> = gone.iter().filter(|(_, _, w)| *w == why).collect();
-        if of_kind.is_empty() {
-            continue;
-        }
         let days: Vec<Date> = of_kind.iter().map(|(_, i, _)| i.due_day).collect();
+        let Some((first, last)) = weeks::span(&days) else {
+            continue;
+        };
         let practices: Vec<i64> =
             of_kind.iter().map(|(item, ..)| item.revision.practice_id).collect();
         let ids: Vec<&str> =
             of_kind.iter().map(|(item, ..)| item.change.appointment_id()).collect();
         let rules: Vec<i16> = of_kind.iter().map(|(_, i, _)| i.rule_id).collect();
         let versions: Vec<i64> = of_kind.iter().map(|(_, i, _)| i.plan_version).collect();
-        let mut pruning = days.clone();
-        pruning.sort_unstable();
-        pruning.dedup();
         let touched = match why {
             None => {
                 tx.execute(
                     Query::IntentDelete,
-                    &[&shard, &days, &practices, &ids, &rules, &versions, &pruning],
+                    &[&shard, &days, &practices, &ids, &rules, &versions, &first, &last],
                 )
                 .await?
             }
@@ -114,7 +111,7 @@ pub(super) async fn remove_intents(
                 .cast_signed();
                 tx.execute(
                     Query::IntentSuppress,
-                    &[&shard, &days, &practices, &ids, &rules, &versions, &pruning, &reason],
+                    &[&shard, &days, &practices, &ids, &rules, &versions, &first, &last, &reason],
                 )
                 .await?
             }

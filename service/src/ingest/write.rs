@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::commit::Writer;
 use crate::config::Config;
 use crate::db::tally::{self, TallyDelta};
-use crate::db::{Db, DbError, Tx, deployment, floors};
+use crate::db::{Db, DbError, Tx, floors, weeks};
 use crate::obs;
 use crate::practice::Revision;
 use crate::wake::Wake;
@@ -127,7 +127,7 @@ impl Ingester {
 
         let domain_now = self.clock.domain_now();
         let today = domain_now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let now = Now { domain_now, horizon: deployment::days_after(today, self.horizon_days) };
+        let now = Now { domain_now, horizon: weeks::days_after(today, self.horizon_days) };
         let decisions: Vec<Decision> = items
             .iter()
             .map(|item| {

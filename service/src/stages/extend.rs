@@ -1,4 +1,4 @@
-//! Looks ahead: attaches the days up to the horizon, and plans the reminders of appointments whose
+//! Looks ahead: attaches the weeks up to the horizon, and plans the reminders of appointments whose
 //! day has come inside it.
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use contract::{Limit, Pool, Query, Stage};
 
 use super::replan;
 use crate::app::App;
-use crate::db::{DbError, deployment};
+use crate::db::{DbError, weeks};
 
 /// One turn of a shard. Returns how many appointments it planned.
 pub(crate) async fn run_shard(app: &Arc<App>, shard: i16) -> Result<usize, DbError> {
@@ -17,7 +17,7 @@ pub(crate) async fn run_shard(app: &Arc<App>, shard: i16) -> Result<usize, DbErr
     let mut conn = app.db.get(Pool::Upkeep).await?;
     if shard == 0 {
         // The partitions are every shard's; one of them looks after them.
-        deployment::attach_days(&conn, domain_now, horizon_days).await?;
+        weeks::attach(&conn, domain_now, horizon_days).await?;
     }
     let stage = Stage::Extend;
     let tx = conn.begin();
@@ -27,7 +27,7 @@ pub(crate) async fn run_shard(app: &Arc<App>, shard: i16) -> Result<usize, DbErr
     }
     let today = domain_now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let days = i64::try_from(horizon_days).unwrap_or(i64::MAX);
-    let horizon = deployment::days_after(today, days);
+    let horizon = weeks::days_after(today, days);
     let batch = i64::from(stage.spec().batch_max);
     let rows = tx.rows(Query::AppointmentUnplanned, &[&shard, &horizon, &batch]).await?;
     let mut of_practice: Vec<(i64, Vec<String>)> = Vec::new();

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use tokio_postgres::types::ToSql;
 
 use super::{Shared, maintainer};
-use crate::db::{Conn, DbError};
+use crate::db::{Conn, DbError, weeks};
 use crate::obs;
 
 /// One turn of a shard.
@@ -48,21 +48,19 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     Ok(1)
 }
 
-/// Tables that hold more rows as the day goes on, and those of a day by their first part.
+/// Tables that hold more rows as the day goes on, beside those of a week.
 const GROWING: &[&str] =
     &["appointment", "message", "lane", "lane_item", "consent", "reply", "tally", "tally_delta"];
-const GROWING_DAILY: &[&str] = &["intent", "attempt", "attempt_outcome"];
-/// Days whose tables are looked at: those around today.
-const DAYS_MAX: usize = 4;
+/// Weeks whose tables are looked at: those around today.
+const WEEKS_MAX: usize = 2;
 
 /// Sees to statistics: the other thing, beside the floors, that keeps statements from reading more
 /// than they need. One shard does it for all.
 async fn gather(conn: &Conn, first: Date, last: Date) -> Result<(), DbError> {
     let mut names: Vec<String> = GROWING.iter().map(|&name| name.to_owned()).collect();
-    let days = std::iter::successors(Some(last), |day| day.yesterday().ok());
-    for day in days.take_while(|&day| day >= first).take(DAYS_MAX) {
-        let suffix = day.strftime("%Y%m%d");
-        names.extend(GROWING_DAILY.iter().map(|table| format!("{table}_{suffix}")));
+    for monday in weeks::mondays(first, last).take(WEEKS_MAX) {
+        let suffix = monday.strftime("%Y%m%d");
+        names.extend(weeks::tables().map(|table| format!("{table}_{suffix}")));
     }
     conn.row_opt(Query::AnalyzeGrown, &[&names]).await?;
     Ok(())

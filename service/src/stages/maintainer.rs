@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::db::{DbError, Tx, deployment};
+use crate::db::{DbError, Tx, weeks};
 
 /// Takes the right to be the shard's only runner until the transaction ends; false when somebody
 /// else has it.
@@ -30,5 +30,5 @@ pub(super) async fn ran(
 /// planned intents to tomorrow, where it is tomorrow first.
 pub(super) fn due_days(release_day: Date, domain_now: Timestamp) -> (Date, Date) {
     let today = domain_now.to_zoned(TimeZone::UTC).date();
-    (release_day, deployment::days_after(today, 1).max(release_day))
+    (release_day, weeks::days_after(today, 1).max(release_day))
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::verdict::{Head, MemberNow, Verdict, judge, why};
-use crate::db::{DbError, Tx};
+use crate::db::{DbError, Tx, weeks};
 use crate::obs;
 use crate::phone::Phone;
 use crate::provider::Outgoing;
@@ -113,19 +113,19 @@ async fn ask_intents(
 ) -> Result<HashSet<(i64, String)>, DbError> {
     let asked: Vec<(&Head, &MemberNow)> =
         heads.iter().flat_map(|head| head.doubtful().map(move |member| (head, member))).collect();
-    if asked.is_empty() {
-        return Ok(HashSet::new());
-    }
     let days: Vec<Date> = asked.iter().map(|(head, _)| head.local_day).collect();
-    let mut pruning = days.clone();
-    pruning.sort_unstable();
-    pruning.dedup();
+    let Some((first, last)) = weeks::span(&days) else {
+        return Ok(HashSet::new());
+    };
     let practices: Vec<i64> = asked.iter().map(|(head, _)| head.practice_id).collect();
     let ids: Vec<&str> = asked.iter().map(|(_, m)| m.appointment_id.as_str()).collect();
     let rules: Vec<i16> = asked.iter().map(|(head, _)| head.rule_id).collect();
     let messages: Vec<i64> = asked.iter().map(|(head, _)| head.message_id).collect();
     let rows = tx
-        .rows(Query::ClaimIntents, &[&shard, &days, &pruning, &practices, &ids, &rules, &messages])
+        .rows(
+            Query::ClaimIntents,
+            &[&shard, &days, &practices, &ids, &rules, &messages, &first, &last],
+        )
         .await?;
     let held = rows.iter().filter_map(|row| {
         let position: i64 = row.get("position");

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 use super::group::{self, DueIntent, Group, GroupKey};
 use super::join;
-use crate::db::{DbError, Tx, floors};
+use crate::db::{DbError, Tx, floors, weeks};
 use crate::obs;
 use crate::stages::render::{Draft, ids_literal, render, times_literal};
 use crate::stages::{Shared, maintainer};
@@ -279,17 +279,16 @@ async fn queue(
         .flat_map(|(worded, place)| worded.group.members.iter().map(|m| (m, place.message_id)))
         .collect();
     let days: Vec<Date> = intents.iter().map(|(i, _)| i.due_day).collect();
-    // The same days once more, alone: the planner prunes partitions by them.
-    let mut pruning = days.clone();
-    pruning.sort_unstable();
-    pruning.dedup();
+    let Some((first, last)) = weeks::span(&days) else {
+        return Ok(());
+    };
     let owners: Vec<i64> = intents.iter().map(|(i, _)| i.practice_id).collect();
     let appointments: Vec<&str> = intents.iter().map(|(i, _)| i.appointment_id.as_str()).collect();
     let rules: Vec<i16> = intents.iter().map(|(i, _)| i.rule_id).collect();
     let versions: Vec<i64> = intents.iter().map(|(i, _)| i.plan_version).collect();
     let messages: Vec<i64> = intents.iter().map(|(_, id)| *id).collect();
-    let intent_params: [&(dyn tokio_postgres::types::ToSql + Sync); 8] =
-        [&shard, &days, &pruning, &owners, &appointments, &rules, &versions, &messages];
+    let intent_params: [&(dyn tokio_postgres::types::ToSql + Sync); 9] =
+        [&shard, &days, &owners, &appointments, &rules, &versions, &messages, &first, &last];
     tokio::try_join!(
         biased;
         tx.execute(Query::LaneItemInsert, &item_params),

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::{Completion, Ending, LostMember, Work};
 use crate::db::tally::TallyDelta;
-use crate::db::{DbError, Tx};
+use crate::db::{DbError, Tx, weeks};
 
 /// A promise that is still to be ended, locked.
 pub(super) struct Open<'a> {
@@ -45,11 +45,10 @@ pub(super) async fn lock<'a>(
             of(&completion.ending).iter().map(move |drop| (place, &completion.work, drop))
         })
         .collect();
-    if lost.is_empty() {
-        return Ok(Vec::new());
-    }
     let days: Vec<Date> = lost.iter().map(|(_, work, _)| work.local_day).collect();
-    let pruning = distinct(&days);
+    let Some((first, last)) = weeks::span(&days) else {
+        return Ok(Vec::new());
+    };
     let practices: Vec<i64> = lost.iter().map(|(_, work, _)| work.practice_id).collect();
     let ids: Vec<&str> = lost.iter().map(|(.., drop)| drop.appointment_id.as_str()).collect();
     let rules: Vec<i16> = lost.iter().map(|(_, work, _)| work.rule_id).collect();
@@ -57,7 +56,7 @@ pub(super) async fn lock<'a>(
     let rows = tx
         .rows(
             Query::IntentDropLock,
-            &[&shard, &days, &pruning, &practices, &ids, &rules, &messages],
+            &[&shard, &days, &practices, &ids, &rules, &messages, &first, &last],
         )
         .await?;
     let open = rows.iter().filter_map(|row| {
@@ -82,11 +81,10 @@ pub(super) fn deltas(open: &[Open<'_>]) -> Vec<TallyDelta> {
 
 /// Ends locked promises.
 pub(super) async fn end(tx: &Tx<'_>, shard: i16, open: &[Open<'_>]) -> Result<(), DbError> {
-    if open.is_empty() {
-        return Ok(());
-    }
     let days: Vec<Date> = open.iter().map(|o| o.work.local_day).collect();
-    let pruning = distinct(&days);
+    let Some((first, last)) = weeks::span(&days) else {
+        return Ok(());
+    };
     let practices: Vec<i64> = open.iter().map(|o| o.work.practice_id).collect();
     let ids: Vec<&str> = open.iter().map(|o| o.drop.appointment_id.as_str()).collect();
     let rules: Vec<i16> = open.iter().map(|o| o.work.rule_id).collect();
@@ -94,16 +92,8 @@ pub(super) async fn end(tx: &Tx<'_>, shard: i16, open: &[Open<'_>]) -> Result<()
     let reasons: Vec<i8> = open.iter().map(|o| o.drop.reason.stored()).collect();
     tx.execute(
         Query::IntentDrop,
-        &[&shard, &days, &pruning, &practices, &ids, &rules, &versions, &reasons],
+        &[&shard, &days, &practices, &ids, &rules, &versions, &reasons, &first, &last],
     )
     .await?;
     Ok(())
-}
-
-/// The days alone: the planner prunes partitions by them.
-fn distinct(days: &[Date]) -> Vec<Date> {
-    let mut days = days.to_vec();
-    days.sort_unstable();
-    days.dedup();
-    days
 }

@@ -10,14 +10,11 @@ use serde::Deserialize;
 use crate::day::request::Appointment;
 use crate::day::schedule::real_offset;
 use crate::day::{Plan, Request};
-use crate::laws::cancelled::{Cancellation, Entry, Fate, Stopped};
+use crate::laws::cancelled::{Cancellation, Entry, Reads, Stopped};
 use crate::laws::wire::Mention;
 
 /// An appointment of a practice.
 type Key = (u32, u32);
-
-/// What an appointment's read shows, by practice and the client's name for it.
-pub(crate) type Reads = HashMap<(i64, String), Vec<Fate>>;
 
 /// The appointments that were cancelled, once each.
 pub(crate) fn cancelled_appointments(plan: &Plan, stopped: &[Stopped]) -> Vec<Request> {
@@ -188,6 +185,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::day::{self, Profile};
+    use crate::laws::cancelled::Fate;
 
     fn plan() -> Plan {
         let source = day::Source::from_profile(Profile::builtin(), 1);

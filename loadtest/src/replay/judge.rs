@@ -11,7 +11,7 @@ use serde::Deserialize;
 use stack::provider::Faults;
 use tokio::time::Instant;
 
-use super::cancellations::{self, Reads};
+use super::cancellations;
 use super::jobs::{CONNECTIONS, Job, Worked, work_off};
 use super::live::Keys;
 use super::probe;
@@ -21,7 +21,7 @@ use crate::day::{Plan, Request};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::laws::audit::{Audit, AuditCheck};
-use crate::laws::cancelled::{Cancellation, Fate, Stopped};
+use crate::laws::cancelled::{Cancellation, Fate, Reads, Stopped};
 use crate::laws::counts::DayCounts;
 use crate::laws::limits::{Probes, SlowHeads};
 use crate::laws::wire::Wire;
@@ -114,7 +114,7 @@ fn of_the_cancellations(
         cancelled::calls_are_answered(case.stopped, calls),
         cancelled::nothing_leaves(wire, cancellations, in_time),
         // Some share their first name and time with another appointment of the phone.
-        cancelled::too_late_is_seen(wire, cancellations, too_late * 4 / 5),
+        cancelled::too_late_is_seen(wire, cancellations, reads, too_late * 4 / 5),
         cancelled::not_shown_as_sent(cancellations, reads, promise.cancellations_in_time_min),
     ]
 }

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::cli::{PlanArgs, ReplayArgs, report_dir, settings, tell};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
+use crate::open_files;
 use crate::replay;
 use crate::report::Ended;
 use stack_up::StackUp;
@@ -60,7 +60,7 @@ pub struct StackArgs {
 /// # Errors
 /// When something is missing, or doesn't start, or fails.
 pub async fn run(args: DemoArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
-    raise_open_files();
+    open_files::raise();
     let program = program(args.stack.punctual.as_deref())?;
     let reports = report_dir(&args.replay)?;
     let planned = tokio::select! {
@@ -106,18 +106,6 @@ fn program(given: Option<&Path>) -> Result<PathBuf, Failure> {
          --punctual",
         path.display()
     )))
-}
-
-/// The bounds on connections are reached on purpose at the end, which takes a few thousand open
-/// files here and in the service, which inherits this. Where the system allows fewer, the check
-/// of that bound says so.
-fn raise_open_files() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard.min(65_536).max(soft), hard)
-    {
-        tracing::warn!(%error, soft, "the limit of open files stays as it is");
-    }
 }
 
 /// Copies the logs of a run; what can't be copied is said and left.

@@ -16,6 +16,7 @@ pub mod engine;
 pub mod exit;
 pub mod interrupt;
 pub mod laws;
+mod open_files;
 pub mod progress;
 pub mod provider_command;
 pub mod replay;

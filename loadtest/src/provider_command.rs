@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::flags::{FateArgs, FaultArgs, LimitArgs};
 use crate::exit::{Exit, Failure};
+use crate::open_files;
 
 const AFTER_HELP: &str = "\
 Try it:
@@ -84,6 +85,7 @@ pub struct ProviderArgs {
 
 /// Runs the simulator until Ctrl-C or SIGTERM.
 pub async fn run(args: ProviderArgs) -> Result<Exit, Failure> {
+    open_files::raise();
     // Before it listens, so that a signal right after the address is known ends it cleanly.
     let handler = |kind| signal(kind).map_err(|error| Failure::Unavailable(error.to_string()));
     let (mut interrupt, mut terminate) =

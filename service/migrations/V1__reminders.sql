@@ -147,7 +147,8 @@ CREATE TABLE intent (
 CREATE INDEX intent_due ON intent (shard, due_at, practice_id, phone, rule_id) WHERE state = 'p';
 
 -- One text for one phone. Its identity is its group and generation, so two planners can't make two.
--- Flat: it carries all that a report needs.
+-- Flat: it carries all that a report needs. Room for two more versions of most rows beside each
+-- (sent, then its receipt), so that those need no new index entries.
 CREATE TABLE message (
     shard           smallint    NOT NULL,
     practice_id     bigint      NOT NULL,
@@ -182,7 +183,7 @@ CREATE TABLE message (
     UNIQUE (shard, practice_id, phone, local_day, rule_id, group_slot, generation),
     CHECK ((state = 'x') = (reason IS NOT NULL)),
     CHECK (cardinality(appointment_ids) = cardinality(starts_at))
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 60);
 
 -- Serves the lists and reports of a practice's day.
 CREATE INDEX message_day ON message (shard, practice_id, local_day, message_id);

@@ -32,8 +32,8 @@ table! {
     }
     /// Requests being answered at a time.
     RequestsInFlight = requests_in_flight {
-        default: 1_024, unit: "requests",
-        reason: "a second's worth at a thousand a second: a longer queue only makes answers late",
+        default: 1_536, unit: "requests",
+        reason: "half a second's worth at three thousand a second: more only makes answers late",
     }
     /// Bytes of request bodies held in memory at a time.
     BodyBytes = body_bytes {

@@ -19,6 +19,7 @@ mod request;
 mod response;
 mod route;
 pub(crate) mod server;
+mod trace;
 
 pub(crate) use path::PathParams;
 pub(crate) use problem::{Code, Problem};

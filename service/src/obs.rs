@@ -6,7 +6,12 @@
 //! that depends on a measured value.
 
 pub(crate) mod buckets;
+pub(crate) mod exemplar;
+mod exposition;
+mod facade;
 pub(crate) mod fate;
+mod histogram;
+mod hot;
 pub(crate) mod http;
 pub(crate) mod journey;
 pub(crate) mod law;
@@ -20,4 +25,5 @@ pub(crate) mod request;
 mod slo;
 pub(crate) mod stage;
 
+pub(crate) use exposition::Format;
 pub(crate) use recorder::{install, render, upkeep};

@@ -23,10 +23,10 @@ impl Site {
         Self { app: OnceLock::new(), readiness }
     }
 
-    async fn before_start(&self, endpoint: Endpoint) -> Result<Response, Problem> {
-        match endpoint {
+    async fn before_start(&self, request: &Request) -> Result<Response, Problem> {
+        match request.endpoint {
             Endpoint::ReadHealth => Ok(read_health::answer()),
-            Endpoint::ReadMetrics => read_metrics::answer().await,
+            Endpoint::ReadMetrics => read_metrics::answer(&request.headers).await,
             Endpoint::ReadReadiness => read_readiness::answer(&self.readiness),
             Endpoint::ReadOpenapi => Ok(read_openapi::answer()),
             Endpoint::PutPractice
@@ -73,7 +73,7 @@ impl Dispatch for Site {
     async fn dispatch(&self, request: Request) -> Result<Response, Problem> {
         match self.app.get() {
             Some(app) => Box::pin(endpoints::dispatch(app, request)).await,
-            None => self.before_start(request.endpoint).await,
+            None => self.before_start(&request).await,
         }
     }
 }

@@ -22,6 +22,7 @@ use super::request::{Request, RequestId};
 use super::response::Response;
 use super::route;
 use super::server::{Dispatch, Shared};
+use super::trace;
 use crate::obs;
 
 /// Answers one request.
@@ -31,7 +32,8 @@ pub(super) async fn answer<D: Dispatch>(
     request: hyper::Request<Incoming>,
 ) -> http::Response<Outgoing> {
     let (head, mut incoming) = request.into_parts();
-    let mut exchange = Exchange::begin(RequestId::of(&head.headers), shared.listener);
+    let mut exchange =
+        Exchange::begin(RequestId::of(&head.headers), trace::of(&head.headers), shared.listener);
     let is_head = head.method == http::Method::HEAD;
     let scope = Arc::clone(&exchange.scope);
     // Boxed: an idle connection keeps only the box' pointer, not the largest handler's state.

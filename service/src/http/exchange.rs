@@ -10,6 +10,7 @@ use contract::{Endpoint, RequestOutcome};
 use super::problem::Problem;
 use super::request::{Principal, RequestId};
 use crate::obs;
+use crate::obs::exemplar::TraceId;
 use crate::obs::http::{Counted, Finished};
 use crate::obs::request::Scope;
 
@@ -32,11 +33,11 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn begin(id: RequestId, listener: Listener) -> Self {
+    pub(super) fn begin(id: RequestId, trace: TraceId, listener: Listener) -> Self {
         Self {
             id,
             received_at: Instant::now(),
-            scope: Arc::default(),
+            scope: Arc::new(Scope::new(trace)),
             endpoint: None,
             caller: Principal::Anonymous,
             bytes_in: 0,

@@ -1,13 +1,15 @@
 //! Requests: how long each took to its last byte, how it ended, what it used, and the one log line
 //! about it. A request that the caller gave up on is counted as well, for it is a slow one.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contract::endpoint::{Access, Listener};
 use contract::{Endpoint, RequestOutcome};
-use metrics::{Counter, Gauge, Histogram};
+use metrics::{Counter, Gauge};
 
+use super::histogram::{self, Histogram};
+use super::hot;
 use super::request::Scope;
 use super::slo::{Objective, Slo};
 
@@ -47,15 +49,15 @@ pub(crate) struct Finished<'a> {
 
 struct Route {
     /// By status, for answers that were read to their end.
-    answered: Vec<(u16, Histogram)>,
-    aborted: Histogram,
+    answered: Vec<(u16, Arc<Histogram>)>,
+    aborted: Arc<Histogram>,
 }
 
 struct Handles {
     routes: [Route; Endpoint::COUNT],
     unmatched: Route,
-    queries: [Histogram; Endpoint::COUNT],
-    pool_wait: [Histogram; Endpoint::COUNT],
+    queries: [metrics::Histogram; Endpoint::COUNT],
+    pool_wait: [metrics::Histogram; Endpoint::COUNT],
     over_budget: [Counter; Endpoint::COUNT],
     latency: [Slo; Endpoint::COUNT],
     availability: [Slo; Endpoint::COUNT],
@@ -96,7 +98,6 @@ impl Broken {
 
 pub(super) fn register() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_histogram!(DURATION, Unit::Seconds, "Time from a request's head to the last byte.");
     describe_gauge!("http_server_active_requests", "Requests being answered.");
     describe_gauge!("http_server_connections", "Open connections.");
     describe_counter!("http_server_broken_connections_total", "Connections that ended badly.");
@@ -172,13 +173,13 @@ fn slo(endpoint: Endpoint, slo: &'static str) -> Slo {
 impl Route {
     fn register(route: &'static str, method: &'static str, statuses: &[u16]) -> Self {
         let of = |status: String, outcome: RequestOutcome| {
-            metrics::histogram!(
-                DURATION,
-                "http_route" => route,
-                "http_request_method" => method,
-                "http_response_status_code" => status,
-                "outcome" => outcome.name(),
-            )
+            let labels = [
+                metrics::Label::new("http_route", route),
+                metrics::Label::new("http_request_method", method),
+                metrics::Label::new("http_response_status_code", status),
+                metrics::Label::new("outcome", outcome.name()),
+            ];
+            hot::series(DURATION, &labels).expect("a hot family")
         };
         Self {
             answered: statuses
@@ -266,13 +267,13 @@ pub(crate) fn finished(request: &Finished<'_>) {
 
 fn count(handles: &Handles, request: &Finished<'_>) {
     let Finished { status, outcome, took, scope, .. } = *request;
-    let seconds = took.as_secs_f64();
+    let (nanos, trace) = (histogram::nanos_of(took), Some(scope.trace()));
     let Some(endpoint) = request.endpoint else {
-        handles.unmatched.of(status, outcome).record(seconds);
+        handles.unmatched.of(status, outcome).record(nanos, trace);
         return;
     };
     let i = endpoint.index();
-    handles.routes[i].of(status, outcome).record(seconds);
+    handles.routes[i].of(status, outcome).record(nanos, trace);
     handles.queries[i].record(f64::from(scope.queries()));
     handles.pool_wait[i].record(scope.pool_wait().as_secs_f64());
     if is_over_budget(endpoint, scope) {
@@ -324,6 +325,7 @@ fn log(request: &Finished<'_>) {
                 cause,
                 duration_ms = millis(took),
                 request_id = id,
+                trace_id = %scope.trace(),
                 caller,
                 bytes_in,
                 bytes_out,

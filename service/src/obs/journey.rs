@@ -1,29 +1,25 @@
 //! The critical paths that no single endpoint shows, in real time from end to end.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contract::Journey;
-use metrics::Histogram;
 
+use super::histogram::{self, Histogram};
+use super::hot;
 use super::slo::{Objective, Slo};
 
 struct Handles {
-    duration: [Histogram; Journey::COUNT],
+    duration: [Arc<Histogram>; Journey::COUNT],
     slo: [Slo; Journey::COUNT],
 }
 
 static HANDLES: OnceLock<Handles> = OnceLock::new();
 
 pub(super) fn register() {
-    metrics::describe_histogram!(
-        "journey_duration_seconds",
-        metrics::Unit::Seconds,
-        "Time of a critical path from end to end."
-    );
     HANDLES.get_or_init(|| Handles {
         duration: std::array::from_fn(|i| {
-            metrics::histogram!("journey_duration_seconds", "journey" => Journey::ALL[i].name())
+            hot::of("journey_duration_seconds", &[("journey", Journey::ALL[i].name())])
         }),
         slo: std::array::from_fn(|i| {
             let (journey, spec) = (Journey::ALL[i], Journey::ALL[i].spec());
@@ -42,7 +38,8 @@ pub(super) fn register() {
 /// Records one journey that came to its end.
 pub(crate) fn record(journey: Journey, took: Duration) {
     if let Some(handles) = HANDLES.get() {
-        handles.duration[journey.index()].record(took.as_secs_f64());
+        let trace = super::request::current().map(|scope| scope.trace());
+        handles.duration[journey.index()].record(histogram::nanos_of(took), trace);
         handles.slo[journey.index()].count(1, within(journey, took));
     }
 }

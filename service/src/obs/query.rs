@@ -1,19 +1,21 @@
 //! Named statements: how long each took on which pool, how it ended, how many rows it gave.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contract::{Pool, Query, QueryOutcome};
-use metrics::Histogram;
+
+use super::histogram::{self, Histogram};
+use super::hot;
 
 /// One histogram an outcome.
-type Outcomes = [Histogram; QueryOutcome::COUNT];
+type Outcomes = [Arc<Histogram>; QueryOutcome::COUNT];
 
 struct Handles {
     /// By pool. At start only the pools in which the statement is at home have theirs: all of
     /// them would be four times as many series, most of which can never be counted on.
     duration: [OnceLock<Outcomes>; Pool::COUNT],
-    rows: Histogram,
+    rows: metrics::Histogram,
 }
 
 static HANDLES: OnceLock<[Handles; Query::COUNT]> = OnceLock::new();
@@ -22,7 +24,6 @@ const DURATION: &str = "db_client_operation_duration_seconds";
 const ROWS: &str = "db_client_response_returned_rows";
 
 pub(super) fn register() {
-    metrics::describe_histogram!(DURATION, metrics::Unit::Seconds, "Time of a named statement.");
     metrics::describe_histogram!(ROWS, "Rows that a named statement returned or touched.");
     HANDLES.get_or_init(|| {
         std::array::from_fn(|i| {
@@ -41,11 +42,13 @@ pub(super) fn register() {
 
 fn outcomes(query: Query, pool: Pool) -> Outcomes {
     std::array::from_fn(|i| {
-        metrics::histogram!(
+        hot::of(
             DURATION,
-            "db_query_name" => query.name(),
-            "pool" => pool.name(),
-            "outcome" => QueryOutcome::ALL[i].name(),
+            &[
+                ("db_query_name", query.name()),
+                ("pool", pool.name()),
+                ("outcome", QueryOutcome::ALL[i].name()),
+            ],
         )
     })
 }
@@ -71,13 +74,14 @@ fn home(query: Query) -> &'static [Pool] {
 
 /// Records one statement, and charges it to the request on whose behalf this task runs.
 pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, took: Duration, rows: u64) {
-    if let Some(scope) = super::request::current() {
+    let scope = super::request::current();
+    if let Some(scope) = &scope {
         scope.charge(1, rows);
     }
     let Some(handles) = HANDLES.get().map(|handles| &handles[query.index()]) else {
         return;
     };
     let histograms = handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
-    histograms[outcome.index()].record(took.as_secs_f64());
+    histograms[outcome.index()].record(histogram::nanos_of(took), scope.map(|s| s.trace()));
     handles.rows.record(rows as f64);
 }

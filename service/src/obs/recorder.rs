@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use super::{buckets, fate, http, journey, law, limit, pool, process, query, stage};
+use super::exposition::{self, Format};
+use super::facade::Facade;
+use super::{buckets, exemplar, fate, http, journey, law, limit, pool, process, query, stage};
 
 static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
 
@@ -33,10 +35,13 @@ fn set_up() -> Result<PrometheusHandle, String> {
     if !off.is_empty() {
         return Err(format!("objectives that no histogram can judge: {}", off.join(", ")));
     }
-    let recorder = builder().map_err(|error| error.to_string())?.build_recorder();
-    let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).map_err(|error| error.to_string())?;
+    let exporter = builder().map_err(|error| error.to_string())?.build_recorder();
+    let handle = exporter.handle();
+    let facade = Facade::new(exporter);
+    metrics::set_global_recorder(facade).map_err(|error| error.to_string())?;
+    exemplar::tick();
     for register in [
+        Facade::describe,
         fate::register,
         http::register,
         journey::register,
@@ -64,10 +69,11 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
     })
 }
 
-/// Everything in Prometheus' text format 0.0.4. Empty before [`install`].
-pub(crate) fn render() -> String {
+/// Everything, in the format that was asked for. Empty before [`install`].
+pub(crate) fn render(format: Format) -> String {
     process::observe();
-    handle().map(|handle| handle.render() + &process::more()).unwrap_or_default()
+    let text = handle().map(|handle| handle.render() + &process::more());
+    text.map(|text| exposition::print(&text, format)).unwrap_or_default()
 }
 
 /// Folds what was recorded, for ever.
@@ -76,6 +82,7 @@ pub(crate) async fn upkeep() {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        exemplar::tick();
         if let Some(handle) = handle() {
             handle.run_upkeep();
         }
@@ -92,7 +99,7 @@ mod tests {
     fn every_row_has_its_series_from_the_start() {
         install().unwrap();
         install().unwrap();
-        let text = render();
+        let text = render(Format::Text);
         let mut missing = Vec::new();
         let mut expect = |family: &str, label: &str, value: &str| {
             let named = format!("{label}=\"{value}\"");
@@ -138,6 +145,10 @@ mod tests {
         let took = Duration::from_millis(3);
         super::super::query::record(query, Pool::Reporting, QueryOutcome::Ok, took, 1);
         let labels = r#"pool="reporting",outcome="ok"} 1"#;
-        assert!(render().lines().any(|line| line.contains(query.name()) && line.ends_with(labels)));
+        assert!(
+            render(Format::Text)
+                .lines()
+                .any(|line| line.contains(query.name()) && line.ends_with(labels))
+        );
     }
 }

@@ -7,19 +7,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::exemplar::TraceId;
+
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
 }
 
 /// What one request used so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Scope {
+    trace: TraceId,
     queries: AtomicU32,
     rows: AtomicU64,
     pool_wait_nanos: AtomicU64,
 }
 
 impl Scope {
+    /// Nothing yet.
+    pub(crate) fn new(trace: TraceId) -> Self {
+        let (queries, rows, pool_wait_nanos) = Default::default();
+        Self { trace, queries, rows, pool_wait_nanos }
+    }
+
+    /// Which trace it belongs to.
+    pub(crate) const fn trace(&self) -> TraceId {
+        self.trace
+    }
+
     /// Charges statements that ran on the request's behalf.
     pub(crate) fn charge(&self, queries: u32, rows: u64) {
         self.queries.fetch_add(queries, Ordering::Relaxed);
@@ -65,7 +79,7 @@ mod tests {
     #[tokio::test]
     async fn charged_to_the_request_of_the_task_and_to_no_other() {
         assert!(current().is_none());
-        let scope = Arc::new(Scope::default());
+        let scope = Arc::new(Scope::new(TraceId::from_random(1)));
         within(Arc::clone(&scope), async {
             let mine = current().expect("inside");
             mine.charge(2, 10);

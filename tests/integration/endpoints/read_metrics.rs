@@ -1,9 +1,13 @@
 //! `GET /metrics`
 
+use std::collections::BTreeSet;
+use std::io::Read as _;
+
 use contract::endpoint::Endpoint;
 use contract::{Fate, Journey, Limit, Pool, Query, QueryOutcome, Stage};
+use flate2::read::GzDecoder;
 use serde_json::Value;
-use tests::{Scrape, TestApp};
+use tests::{Scrape, TestApp, until};
 
 use super::common::{Good, is_counted};
 
@@ -133,5 +137,74 @@ async fn reads_without_a_statement() {
     let unmatched = [("http_route", "unmatched")];
     let requests = "http_server_request_duration_seconds_count";
     assert!(app.scrape().await.sum(requests, &unmatched) >= 20.0);
+    app.finish().await;
+}
+
+/// The three traces of the next test: one that is continued and two that are not.
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const OTHER: &str = "0af7651916cd43dd8448eb211c80319c";
+
+#[tokio::test]
+async fn openmetrics_carries_the_callers_trace_and_nobody_elses() {
+    let app = TestApp::start().await;
+    let path = "/v1/practices/1";
+    let proper = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let refused = format!("00-{OTHER}-00f067aa0ba902b7-01-more");
+    app.get(path).header("traceparent", &refused).send().await.problem(404, "not_found");
+    // A cell takes an example a second at the most: once the first one's second has passed.
+    let read = || app.get(path).header("traceparent", &proper).send();
+    let text = until("an example of the caller's trace", async || {
+        read().await.problem(404, "not_found");
+        let text = openmetrics(&app).await;
+        text.contains(TRACE).then_some(text)
+    })
+    .await;
+    let example = text.lines().find(|line| line.contains(TRACE)).unwrap();
+    let family = "http_server_request_duration_seconds_bucket{http_route=\"read_practice\"";
+    assert!(example.starts_with(family), "{example}");
+    let (_, example) = example.split_once(" # ").unwrap();
+    let (labels, rest) = example.split_once("} ").unwrap();
+    assert_eq!(labels, format!("{{trace_id=\"{TRACE}\""));
+    let numbers: Vec<f64> = rest.split(' ').map(|number| number.parse().unwrap()).collect();
+    assert!(numbers[0] > 0.0 && numbers[1] > 1.7e9, "{rest}");
+    assert!(!text.contains(OTHER), "a malformed one is as good as none");
+    app.finish().await;
+}
+
+async fn openmetrics(app: &TestApp) -> String {
+    let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+    let call = app.get("/metrics").anonymous().header("accept", accept);
+    let answer = call.header("accept-encoding", "gzip").send().await.expect(200);
+    assert!(answer.header("content-type").starts_with("application/openmetrics-text; version=1"));
+    assert_eq!(answer.header("content-encoding"), "gzip");
+    let mut text = String::new();
+    GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Both formats say the same, in the form that each of them asks for.
+#[tokio::test]
+async fn both_formats_have_the_same_series() {
+    let app = TestApp::start().await;
+    let plain = app.get("/metrics").anonymous().send().await.expect(200);
+    assert_eq!(plain.header("content-encoding"), "");
+    let (plain, open) = (plain.text(), openmetrics(&app).await);
+    assert!(open.ends_with("\n# EOF\n") && !plain.contains("# EOF"));
+    assert!(open.lines().all(|line| !line.is_empty()));
+
+    let names = |text: &str| -> BTreeSet<String> {
+        let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        samples.map(|line| line.split(['{', ' ']).next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&plain), names(&open));
+    for (text, total) in [(&plain, "_total"), (&open, "")] {
+        let typed = format!("# TYPE endpoint_budget_exceeded{total} counter");
+        assert!(text.lines().any(|line| line == typed), "{typed}");
+    }
+    // Each family stands together, after its type, which is said once.
+    for text in [&plain, &open] {
+        let types: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE ")).collect();
+        assert_eq!(types.len(), types.iter().collect::<BTreeSet<_>>().len(), "a type said twice");
+    }
     app.finish().await;
 }

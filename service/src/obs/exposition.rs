@@ -1,0 +1,222 @@
+//! The scrape's text: Prometheus' format 0.0.4, or OpenMetrics with exemplars. The hot families
+//! are printed here; what the exporter prints is taken over, line by line.
+//!
+//! Belongs here: the two formats. Never here: what is measured.
+
+use std::fmt::Write as _;
+
+use super::buckets::SECONDS;
+use super::histogram::CELLS;
+use super::hot::{self, Series};
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// What everybody reads.
+    Text,
+    /// What carries exemplars.
+    OpenMetrics,
+}
+
+impl Format {
+    /// What a scraper that says `Accept: …` is answered: the one of the two that it likes better,
+    /// and text where it doesn't know either.
+    pub(crate) fn negotiate(accept: &str) -> Self {
+        let mut best = (Self::Text, 0.0);
+        for part in accept.split(',') {
+            let mut fields = part.split(';').map(str::trim);
+            let format = match fields.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                "application/openmetrics-text" => Self::OpenMetrics,
+                "text/plain" | "text/*" | "*/*" => Self::Text,
+                _ => continue,
+            };
+            let weight = fields
+                .find_map(|field| field.strip_prefix("q="))
+                .map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            if weight > best.1 {
+                best = (format, weight);
+            }
+        }
+        best.0
+    }
+
+    /// Its media type.
+    pub(crate) const fn media_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// Prints everything: the exporter's text, which is in format 0.0.4, and the hot families.
+pub(crate) fn print(exporter: &str, format: Format) -> String {
+    // What a full scrape takes; it is rather too much than to be copied again.
+    let mut out = String::with_capacity(exporter.len() + 2_000_000);
+    match format {
+        Format::Text => out.push_str(exporter),
+        Format::OpenMetrics => take_over(exporter, &mut out),
+    }
+    for (place, (family, help)) in hot::FAMILIES.iter().enumerate() {
+        match format {
+            Format::Text => {
+                _ = write!(out, "# HELP {family} {help}\n# TYPE {family} histogram\n");
+            }
+            Format::OpenMetrics => {
+                _ = write!(
+                    out,
+                    "# TYPE {family} histogram\n# UNIT {family} seconds\n# HELP {family} {help}\n"
+                );
+            }
+        }
+        for series in hot::all(place) {
+            histogram(&mut out, family, &series, format);
+        }
+    }
+    if format == Format::OpenMetrics {
+        out.push_str("# EOF\n");
+    }
+    out
+}
+
+fn histogram(out: &mut String, family: &str, series: &Series, format: Format) {
+    let Series { labels, histogram } = series;
+    let snapshot = histogram.snapshot();
+    let separator = if labels.is_empty() { "" } else { "," };
+    let mut sum = 0;
+    for cell in 0..CELLS {
+        sum += snapshot.cells[cell];
+        _ = match SECONDS.get(cell) {
+            // OpenMetrics has canonical numbers: one is 1.0.
+            Some(bound) if format == Format::OpenMetrics => {
+                write!(out, "{family}_bucket{{{labels}{separator}le=\"{bound:?}\"}} {sum}")
+            }
+            Some(bound) => {
+                write!(out, "{family}_bucket{{{labels}{separator}le=\"{bound}\"}} {sum}")
+            }
+            None => write!(out, "{family}_bucket{{{labels}{separator}le=\"+Inf\"}} {sum}"),
+        };
+        if format == Format::OpenMetrics
+            && let Some(example) = histogram.exemplar(cell)
+        {
+            let seconds = example.nanos as f64 / 1e9;
+            _ = write!(out, " # {{trace_id=\"{}\"}} {seconds} {}", example.trace, example.at);
+        }
+        out.push('\n');
+    }
+    let braced = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+    _ = write!(out, "{family}_sum{braced} {}\n{family}_count{braced} {sum}\n", snapshot.seconds);
+}
+
+/// OpenMetrics names a counter's family without its `_total`, has no empty lines, and bounds with
+/// a point in them.
+fn take_over(text: &str, out: &mut String) {
+    let mut counter = "";
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let Some(comment) = line.strip_prefix("# ") else {
+            sample(line, counter, out);
+            out.push('\n');
+            continue;
+        };
+        let mut words = comment.splitn(3, ' ');
+        let (what, family) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let rest = words.next().unwrap_or_default();
+        let is_counter = rest == "counter" || (what == "HELP" && family.ends_with("_total"));
+        counter = if is_counter { family } else { "" };
+        let family = if is_counter { family.trim_end_matches("_total") } else { family };
+        _ = writeln!(out, "# {what} {family} {rest}");
+    }
+}
+
+fn sample(line: &str, counter: &str, out: &mut String) {
+    // A counter that is not called so would be another family's sample.
+    if !counter.is_empty() && !counter.ends_with("_total") {
+        let (name, rest) = line.split_at(counter.len());
+        _ = write!(out, "{name}_total{rest}");
+        return;
+    }
+    let Some((head, tail)) = line.split_once("le=\"") else {
+        out.push_str(line);
+        return;
+    };
+    let (bound, tail) = tail.split_once('"').unwrap_or((tail, ""));
+    let point = if bound.contains(['.', 'e', 'I']) { "" } else { ".0" };
+    _ = write!(out, "{head}le=\"{bound}{point}\"{tail}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scraper_gets_what_it_likes_best() {
+        use Format::{OpenMetrics, Text};
+        let prometheus = "application/openmetrics-text;version=1.0.0,\
+                          application/openmetrics-text;version=0.0.1;q=0.75,\
+                          text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        for (accept, format) in [
+            ("", Text),
+            ("*/*", Text),
+            ("text/html, image/png", Text),
+            (prometheus, OpenMetrics),
+            ("Application/OpenMetrics-Text", OpenMetrics),
+            ("text/plain;q=0.5, application/openmetrics-text; q=0.4", Text),
+            ("application/openmetrics-text;q=0", Text),
+            ("application/openmetrics-text;q=much", Text),
+        ] {
+            assert_eq!(Format::negotiate(accept), format, "{accept}");
+        }
+    }
+
+    #[test]
+    fn counters_and_bounds_are_named_anew() {
+        let mut out = String::new();
+        take_over(
+            "# HELP a_total Of a.\n# TYPE a_total counter\na_total{x=\"1\"} 3\n\n\
+             # TYPE b gauge\nb 1\n\n# HELP c Of c.\n# TYPE c histogram\n\
+             c_bucket{le=\"1\"} 0\nc_bucket{le=\"0.5\"} 0\nc_bucket{le=\"+Inf\"} 0\n\
+             c_sum 0\nc_count 0\n# TYPE d counter\nd 7\nd{x=\"1\"} 8\n",
+            &mut out,
+        );
+        assert_eq!(
+            out,
+            "# HELP a Of a.\n# TYPE a counter\na_total{x=\"1\"} 3\n# TYPE b gauge\nb 1\n\
+             # HELP c Of c.\n# TYPE c histogram\nc_bucket{le=\"1.0\"} 0\nc_bucket{le=\"0.5\"} 0\n\
+             c_bucket{le=\"+Inf\"} 0\nc_sum 0\nc_count 0\n\
+             # TYPE d counter\nd_total 7\nd_total{x=\"1\"} 8\n"
+        );
+    }
+
+    #[test]
+    fn a_hot_series_in_both_formats() {
+        let labels = [metrics::Label::new("journey", "test_print")];
+        let histogram = hot::series("journey_duration_seconds", &labels).unwrap();
+        histogram.record(2_000_000_000, None);
+        let trace = super::super::exemplar::TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736");
+        histogram.record(1_000_000_000, trace);
+        let lines = |format| {
+            let text = print("", format);
+            let ours = text.lines().filter(|line| line.contains("test_print"));
+            ours.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let text = lines(Format::Text);
+        assert_eq!(text.len(), CELLS + 2);
+        let series = r#"journey="test_print""#;
+        let has = |lines: &[String], line: &str| lines.iter().any(|known| known == line);
+        let bucket = format!("journey_duration_seconds_bucket{{{series},le=\"1\"}} 1");
+        assert!(has(&text, &bucket), "{text:?}");
+        let bucket = format!("journey_duration_seconds_bucket{{{series},le=\"+Inf\"}} 2");
+        assert!(has(&text, &bucket));
+        assert!(has(&text, &format!("journey_duration_seconds_sum{{{series}}} 3")));
+        assert!(has(&text, &format!("journey_duration_seconds_count{{{series}}} 2")));
+
+        let open = lines(Format::OpenMetrics);
+        let start = format!(
+            "journey_duration_seconds_bucket{{{series},le=\"1.0\"}} 1 \
+             # {{trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"}} 1 "
+        );
+        assert!(open.iter().any(|line| line.starts_with(&start)), "{open:?}");
+        assert!(print("", Format::OpenMetrics).ends_with("# EOF\n"));
+        assert!(!print("", Format::Text).contains("# EOF"));
+    }
+}

@@ -1,0 +1,205 @@
+//! A histogram of durations for what is recorded on every request and every statement: atomic
+//! cells, no lock, no allocation, nothing to fold until somebody asks.
+//!
+//! Cells that two processors write at once cost five times as much as cells of one's own (the
+//! cache line goes back and forth), so every thread writes a stripe of its own and a scrape adds
+//! the stripes up. Belongs here: counting. Never here: names, labels or text.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::buckets::SECONDS;
+use super::exemplar::{Exemplar, Slot, TraceId};
+
+/// Bounds in nanoseconds.
+static BOUNDS: [u64; SECONDS.len()] = {
+    let mut bounds = [0; SECONDS.len()];
+    let mut i = 0;
+    while i < bounds.len() {
+        bounds[i] = (SECONDS[i] * 1e9 + 0.5) as u64;
+        i += 1;
+    }
+    bounds
+};
+
+/// One for each bound, and one for what is above them all.
+pub(crate) const CELLS: usize = SECONDS.len() + 1;
+
+/// Threads that may record at once without meeting each other: more share stripes. A power of two.
+const STRIPES: usize = 4;
+
+/// Two cache lines apart from the next one: processors fetch lines in pairs.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Stripe {
+    cells: [AtomicU64; CELLS],
+    nanos: AtomicU64,
+}
+
+/// A histogram of durations over the common grid.
+#[derive(Debug)]
+pub(crate) struct Histogram {
+    stripes: [Stripe; STRIPES],
+    exemplars: [Slot; CELLS],
+}
+
+/// What a histogram held at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Snapshot {
+    /// How many fell into each cell, not added up.
+    pub(crate) cells: [u64; CELLS],
+    /// The sum of all of them.
+    pub(crate) seconds: f64,
+}
+
+#[cfg(test)]
+impl Snapshot {
+    /// How many were recorded.
+    pub(crate) fn count(&self) -> u64 {
+        self.cells.iter().sum()
+    }
+}
+
+thread_local! {
+    static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// The calling thread's stripe: threads take them in turns.
+fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    STRIPE.with(|stripe| {
+        if stripe.get() == usize::MAX {
+            stripe.set(NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES);
+        }
+        stripe.get()
+    })
+}
+
+impl Histogram {
+    pub(crate) fn new() -> Self {
+        let stripe =
+            || Stripe { cells: [const { AtomicU64::new(0) }; CELLS], nanos: AtomicU64::new(0) };
+        Self {
+            stripes: std::array::from_fn(|_| stripe()),
+            exemplars: [const { Slot::new() }; CELLS],
+        }
+    }
+
+    /// Counts one duration; with a trace, it may become the cell's example.
+    pub(crate) fn record(&self, nanos: u64, trace: Option<TraceId>) {
+        let cell = self.add(nanos, 1);
+        if let Some(trace) = trace {
+            self.exemplars[cell].offer(trace, nanos);
+        }
+    }
+
+    /// Counts the same duration several times.
+    pub(crate) fn record_many(&self, nanos: u64, n: u64) {
+        self.add(nanos, n);
+    }
+
+    fn add(&self, nanos: u64, n: u64) -> usize {
+        let cell = BOUNDS.partition_point(|&bound| bound < nanos);
+        let stripe = &self.stripes[stripe()];
+        stripe.cells[cell].fetch_add(n, Ordering::Relaxed);
+        stripe.nanos.fetch_add(nanos.saturating_mul(n), Ordering::Relaxed);
+        cell
+    }
+
+    /// Adds the stripes up. What is recorded meanwhile is in or out, each one wholly in the
+    /// cells; the sum may be ahead or behind by those few.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let load = |atomic: &AtomicU64| atomic.load(Ordering::Relaxed);
+        let cells = std::array::from_fn(|i| self.stripes.iter().map(|s| load(&s.cells[i])).sum());
+        let nanos: f64 = self.stripes.iter().map(|s| load(&s.nanos) as f64).sum();
+        Snapshot { cells, seconds: nanos / 1e9 }
+    }
+
+    /// The newest example of a cell.
+    pub(crate) fn exemplar(&self, cell: usize) -> Option<Exemplar> {
+        self.exemplars[cell].read()
+    }
+}
+
+/// The facade knows seconds alone.
+impl metrics::HistogramFn for Histogram {
+    fn record(&self, seconds: f64) {
+        self.record(nanos(seconds), None);
+    }
+
+    fn record_many(&self, seconds: f64, n: usize) {
+        self.record_many(nanos(seconds), n as u64);
+    }
+}
+
+/// A duration as it is counted.
+pub(crate) fn nanos_of(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// To the nearest; negative and none count as zero.
+fn nanos(seconds: f64) -> u64 {
+    (seconds * 1e9 + 0.5) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_bound_is_inside_of_its_cell_and_a_nanosecond_more_is_not() {
+        for (i, &bound) in BOUNDS.iter().enumerate() {
+            let histogram = Histogram::new();
+            histogram.record(bound, None);
+            histogram.record(bound + 1, None);
+            metrics::HistogramFn::record(&histogram, SECONDS[i]);
+            let cells = histogram.snapshot().cells;
+            assert_eq!((cells[i], cells[i + 1]), (2, 1), "{bound}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_counts_as_none() {
+        let histogram = Histogram::new();
+        for seconds in [-1.0, f64::NAN, f64::NEG_INFINITY] {
+            metrics::HistogramFn::record(&histogram, seconds);
+        }
+        metrics::HistogramFn::record(&histogram, f64::INFINITY);
+        let snapshot = histogram.snapshot();
+        assert_eq!((snapshot.cells[0], snapshot.cells[CELLS - 1]), (3, 1));
+    }
+
+    #[test]
+    fn nothing_is_lost_between_threads() {
+        let histogram = Histogram::new();
+        std::thread::scope(|scope| {
+            for _ in 0..STRIPES + 2 {
+                scope.spawn(|| (0..10_000).for_each(|_| histogram.record(3_000_000, None)));
+            }
+            // A scrape in the middle sees no more than there is.
+            assert!(histogram.snapshot().count() <= 60_000);
+        });
+        let snapshot = histogram.snapshot();
+        assert_eq!(snapshot.count(), 60_000);
+        assert!((snapshot.seconds - 180.0).abs() < 1e-6, "{}", snapshot.seconds);
+    }
+
+    proptest! {
+        #[test]
+        fn cells_and_sum_are_those_of_a_plain_count(
+            durations in prop::collection::vec(0_u64..100_000_000_000, 0..200),
+        ) {
+            let histogram = Histogram::new();
+            let mut plain = [0; CELLS];
+            for &nanos in &durations {
+                histogram.record(nanos, None);
+                plain[BOUNDS.iter().position(|&b| nanos <= b).unwrap_or(CELLS - 1)] += 1;
+            }
+            let snapshot = histogram.snapshot();
+            prop_assert_eq!(snapshot.cells, plain);
+            let sum = durations.iter().sum::<u64>() as f64 / 1e9;
+            prop_assert!((snapshot.seconds - sum).abs() <= 1e-9 * sum.max(1.0));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The hot families: what is recorded for every request, statement and journey. Their histograms
+//! are our own; everything else is the exporter's. One registry, for a scrape to walk.
+//!
+//! Belongs here: which families those are, and their series. Never here: how they are printed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use metrics::Label;
+
+use super::histogram::Histogram;
+
+/// The families, in the order in which they are printed, with their help.
+pub(crate) const FAMILIES: [(&str, &str); 3] = [
+    ("http_server_request_duration_seconds", "Time from a request's head to the last byte."),
+    ("db_client_operation_duration_seconds", "Time of a named statement."),
+    ("journey_duration_seconds", "Time of a critical path from end to end."),
+];
+
+/// A series of a hot family.
+#[derive(Debug, Clone)]
+pub(crate) struct Series {
+    /// Its labels as they are printed: `route="x",outcome="ok"`.
+    pub(crate) labels: String,
+    /// What it counts.
+    pub(crate) histogram: Arc<Histogram>,
+}
+
+static REGISTRY: Mutex<[Vec<Series>; FAMILIES.len()]> =
+    Mutex::new([const { Vec::new() }; FAMILIES.len()]);
+
+fn registry() -> MutexGuard<'static, [Vec<Series>; FAMILIES.len()]> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The place of a family among the hot ones.
+pub(crate) fn place(family: &str) -> Option<usize> {
+    FAMILIES.iter().position(|(name, _)| *name == family)
+}
+
+/// The histogram of a series of a hot family, made if it is new; none for any other family.
+pub(crate) fn series(family: &str, labels: &[Label]) -> Option<Arc<Histogram>> {
+    let place = place(family)?;
+    let labels = printed(labels);
+    let mut registry = registry();
+    if let Some(known) = registry[place].iter().find(|series| series.labels == labels) {
+        return Some(Arc::clone(&known.histogram));
+    }
+    let histogram = Arc::new(Histogram::new());
+    registry[place].push(Series { labels, histogram: Arc::clone(&histogram) });
+    Some(histogram)
+}
+
+/// The same, for families and labels that are known to the program.
+pub(crate) fn of(family: &'static str, labels: &[(&'static str, &'static str)]) -> Arc<Histogram> {
+    let labels: Vec<Label> = labels.iter().map(|&(name, value)| Label::new(name, value)).collect();
+    series(family, &labels).expect("the caller names a hot family")
+}
+
+/// All series of a family as of now.
+pub(crate) fn all(place: usize) -> Vec<Series> {
+    registry()[place].clone()
+}
+
+/// Labels as the text formats want them.
+fn printed(labels: &[Label]) -> String {
+    let mut text = String::new();
+    for label in labels {
+        let separator = if text.is_empty() { "" } else { "," };
+        text.push_str(separator);
+        text.push_str(label.key());
+        text.push_str("=\"");
+        for c in label.value().chars() {
+            match c {
+                '\\' => text.push_str("\\\\"),
+                '"' => text.push_str("\\\""),
+                '\n' => text.push_str("\\n"),
+                c => text.push(c),
+            }
+        }
+        text.push('"');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_series_for_one_set_of_labels_and_none_for_other_families() {
+        let label = |value: &'static str| [Label::new("journey", value)];
+        let family = "journey_duration_seconds";
+        let a = series(family, &label("test_a")).unwrap();
+        assert!(Arc::ptr_eq(&a, &series(family, &label("test_a")).unwrap()));
+        assert!(!Arc::ptr_eq(&a, &series(family, &label("test_b")).unwrap()));
+        assert!(series("stage_duration_seconds", &label("test_a")).is_none());
+    }
+
+    #[test]
+    fn labels_are_escaped() {
+        let labels = [Label::new("a", "x\"y\\z\n"), Label::new("b", "")];
+        assert_eq!(printed(&labels), r#"a="x\"y\\z\n",b="""#);
+    }
+}

@@ -30,7 +30,7 @@ fn help_tells_who_has_to_act_how_it_ends() {
 fn a_demo_has_defaults_for_everything() {
     let cli = Cli::try_parse_from(["loadtest", "demo"]).unwrap();
     let Command::Demo(args) = cli.command else { panic!("asked for the demo") };
-    assert_eq!((args.plan.messages, args.plan.seed, args.replay.users), (500_000, 1, 880));
+    assert_eq!((args.plan.messages, args.plan.seed, args.replay.users), (500_000, 1, 1_200));
     assert_eq!(args.replay.speed, None);
 }
 
@@ -38,7 +38,7 @@ fn a_demo_has_defaults_for_everything() {
 fn wrong_flags_say_what_to_write() {
     for (arguments, says) in [
         (&["demo", "--speed", "0"][..], "0.01 to 10000"),
-        (&["demo", "--users", "0"], "from 1 to 1000"),
+        (&["demo", "--users", "0"], "from 1 to 2000"),
         (&["demo", "--day", "yesterday"], "--day"),
         (&["demo", "--messages", "-5"], "-5"),
         (&["day"], "--service"),

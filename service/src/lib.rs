@@ -11,6 +11,8 @@
 pub(crate) mod app;
 pub(crate) mod audit;
 pub(crate) mod bench;
+#[doc(hidden)]
+pub mod benching;
 pub mod cli;
 pub(crate) mod clock;
 pub(crate) mod commit;

@@ -10,7 +10,7 @@ pub(crate) mod exemplar;
 mod exposition;
 mod facade;
 pub(crate) mod fate;
-mod histogram;
+pub(crate) mod histogram;
 mod hot;
 pub(crate) mod http;
 pub(crate) mod journey;

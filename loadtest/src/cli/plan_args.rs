@@ -41,7 +41,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "X", value_parser = speed)]
     pub speed: Option<f64>,
     /// Connections of the harness: the most requests that are under way at a time.
-    #[arg(long, value_name = "N", default_value_t = 880, value_parser = users)]
+    #[arg(long, value_name = "N", default_value_t = 1_200, value_parser = users)]
     pub users: usize,
     /// Where the report is written; a folder named by the time in reports/ if not given.
     #[arg(long, value_name = "DIR")]
@@ -144,7 +144,7 @@ fn speed(text: &str) -> Result<f64, String> {
 
 fn users(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(users) if (1..=1_000).contains(&users) => Ok(users),
-        Ok(_) | Err(_) => Err("write a number of connections from 1 to 1000".to_owned()),
+        Ok(users) if (1..=2_000).contains(&users) => Ok(users),
+        Ok(_) | Err(_) => Err("write a number of connections from 1 to 2000".to_owned()),
     }
 }

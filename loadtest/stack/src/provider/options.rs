@@ -46,15 +46,15 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Open connections; more wait in the kernel's queue. 768 are more than the deliveries of a
-    /// process of the service, and with the callbacks' need 1,500 open files.
+    /// process of the service; with those of the callbacks they need 1,100 open files.
     pub connections_max: usize,
     /// Accepted texts; more are answered 503. At 150 bytes each, five million are 750 MB.
     pub messages_max: u32,
     /// Callbacks that wait for their time; more are given up at once. At 32 bytes each, one
     /// million are 32 MB.
     pub callbacks_waiting_max: usize,
-    /// Callbacks on the wire at once. Where an answer takes 100 ms, as behind the group commit of
-    /// a machine that is full, 640 of them make 6,400 a second: two for each of 3,200 messages.
+    /// Callbacks on the wire at once. Where an answer takes 50 ms, as behind the group commit of
+    /// a busy machine, 320 of them make 6,400 a second: two for each of 3,200 messages.
     pub callbacks_in_flight_max: usize,
     /// How often one callback is tried, with twice the pause each time from 250 ms up to 5 s:
     /// ten tries last 28 s, in which a killed service is back.
@@ -153,7 +153,7 @@ impl Default for Limits {
             connections_max: 768,
             messages_max: 5_000_000,
             callbacks_waiting_max: 1_000_000,
-            callbacks_in_flight_max: 640,
+            callbacks_in_flight_max: 320,
             callback_tries_max: 10,
             callback_deadline: Duration::from_secs(10),
         }

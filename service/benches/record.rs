@@ -9,7 +9,9 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
+};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use punctual::benching::Recording;
 
@@ -25,9 +27,8 @@ fn record(criterion: &mut Criterion) {
         .build_recorder();
     let handle = exporter.handle();
     let cached = metrics::with_local_recorder(&exporter, || metrics::histogram!("bench_seconds"));
-    let client = prometheus_client::metrics::histogram::Histogram::new(
-        Recording::BOUNDS.iter().copied(),
-    );
+    let client =
+        prometheus_client::metrics::histogram::Histogram::new(Recording::BOUNDS.iter().copied());
 
     // What was recorded has to be folded now and then, as in a process.
     let stop = AtomicBool::new(false);

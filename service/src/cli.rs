@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use crate::config::{self, Config, Loaded};
 use crate::obs;
+use crate::render;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,9 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
         show(&loaded);
         return Exit::Done;
     }
+    if let args::Command::Render { root, is_check } = &command {
+        return render(root, *is_check);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -87,7 +91,7 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
             args::Command::Migrate => migrate(&loaded.config).await,
             args::Command::Audit { is_json } => audit(&loaded.config, is_json).await,
             args::Command::Bench(bench) => Box::pin(crate::bench::run(bench, &loaded.config)).await,
-            args::Command::Config => Exit::Done,
+            args::Command::Config | args::Command::Render { .. } => Exit::Done, // done above
         }
     });
     // What still runs has had its deadline.
@@ -105,6 +109,30 @@ fn show(loaded: &Loaded) {
     for note in &loaded.notes {
         println!("# {note}");
     }
+}
+
+/// Writes the derived files, or shows how those that are there differ.
+fn render(root: &std::path::Path, is_check: bool) -> Exit {
+    let stale = if is_check { render::differences(root) } else { render::write(root).map(told) };
+    match stale {
+        Ok(diffs) if is_check && !diffs.is_empty() => {
+            print!("{diffs}");
+            eprintln!("punctual: these files are stale; write them by punctual render");
+            Exit::Failed
+        }
+        Ok(said) => {
+            print!("{said}");
+            Exit::Done
+        }
+        Err(error) => {
+            eprintln!("punctual: {error}");
+            Exit::Failed
+        }
+    }
+}
+
+fn told(written: Vec<String>) -> String {
+    written.into_iter().map(|path| format!("written: {path}\n")).collect()
 }
 
 async fn migrate(config: &Config) -> Exit {

@@ -10,8 +10,6 @@ mod settings;
 mod value;
 
 #[cfg(test)]
-mod docs;
-#[cfg(test)]
 mod tests;
 
 use std::fmt;

@@ -30,6 +30,7 @@ pub(crate) mod practice;
 pub(crate) mod provider;
 pub(crate) mod readiness;
 pub(crate) mod receipts;
+pub(crate) mod render;
 pub(crate) mod stages;
 pub(crate) mod text;
 pub(crate) mod wake;

@@ -5,12 +5,17 @@
 //! Belongs here: families, labels, buckets, the scrape, the log's set-up. Never here: a decision
 //! that depends on a measured value.
 
+pub(crate) mod backlog;
 pub(crate) mod buckets;
+pub(crate) mod budget;
+pub(crate) mod database;
 pub(crate) mod exemplar;
 mod exposition;
 mod facade;
+mod family;
 pub(crate) mod fate;
 pub(crate) mod histogram;
+pub(crate) mod holder;
 mod hot;
 pub(crate) mod http;
 pub(crate) mod journey;

@@ -17,6 +17,7 @@ mod extend;
 mod floor;
 mod fold;
 mod maintainer;
+mod observe;
 mod periodic;
 mod recover;
 mod release;
@@ -36,6 +37,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::obs::backlog::Depth;
 use crate::text::Texts;
 use deliver::Deliveries;
 use rhythm::Rhythm;
@@ -60,6 +62,8 @@ struct Shared {
     rhythms: Shards<Rhythm>,
     /// Unresolved deliveries, as last seen in each shard.
     ambiguous: Shards<u64>,
+    /// What stands before the stages, as last seen in each shard.
+    depths: Shards<Depth>,
     /// Rows below a floor, as last seen in each shard.
     stranded: Shards<u64>,
     /// When each shard's deltas were last all folded.
@@ -75,6 +79,7 @@ impl Shared {
             settle: Queue::new(shard_count),
             rhythms: Shards::new(shard_count, release::RHYTHM),
             ambiguous: Shards::new(shard_count, 0),
+            depths: Shards::new(shard_count, Depth::default()),
             stranded: Shards::new(shard_count, 0),
             folded: Shards::new(shard_count, std::time::Instant::now()),
             app,

@@ -10,6 +10,7 @@
 mod table;
 
 pub mod endpoint;
+pub mod family;
 pub mod journey;
 pub mod limit;
 pub mod outcome;
@@ -20,6 +21,7 @@ pub mod stage;
 pub mod tier;
 
 pub use endpoint::Endpoint;
+pub use family::Family;
 pub use journey::Journey;
 pub use limit::Limit;
 pub use outcome::{DeliveryOutcome, Fate, QueryOutcome, RequestOutcome};

@@ -70,6 +70,16 @@ macro_rules! for_each_query {
             MaintainerInsert = maintainer_insert: Strong, Many, false, "service/src/db/deployment.rs", "fix";
             "Attaches the weekly partitions that are missing."
             WeeksAttach = weeks_attach: Strong, One, false, "service/src/db/weeks.rs", "attach";
+            "How much stands before each stage of a shard, and since when."
+            ObserveShard = observe_shard: Strong, One, true, "service/src/stages/observe.rs", "depth";
+            "Promises that fall due in a stretch of domain time."
+            ObserveDue = observe_due: Strong, One, true, "service/src/stages/observe.rs", "count_due";
+            "The database as its server sees it."
+            ObserveDatabase = observe_database: Strong, One, false, "service/src/stages/observe.rs", "database";
+            "The replicas that receive the log, and how far each is behind."
+            ObserveReplicas = observe_replicas: Strong, Many, false, "service/src/stages/observe.rs", "database";
+            "How much of each identity's sequence is used up."
+            ObserveIdSpaces = observe_id_spaces: Strong, Many, false, "service/src/stages/observe.rs", "database";
             "Whether the database answers and can be written to."
             ReadinessProbe = readiness_probe: Strong, One, false, "service/src/endpoints/read_readiness.rs", "handle";
 

@@ -74,6 +74,10 @@ table! {
     Fold = fold {
         tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 20_000, period_ms: 2_000,
     }
+    /// Looks at the backlog and at the database, for gauges; acts on nothing.
+    Observe = observe {
+        tier: Tier::Standard, lateness_ms: 5_000, objective: 0.99, batch_max: 2, period_ms: 5_000,
+    }
     /// Attaches the days ahead and plans appointments that came inside the horizon.
     Extend = extend {
         tier: Tier::Standard, lateness_ms: 60_000, objective: 0.99, batch_max: 500, period_ms: 5_000,

@@ -26,6 +26,13 @@ pub(super) enum Command {
     Bench(Bench),
     /// Print the settings.
     Config,
+    /// Write what is derived from the tables.
+    Render {
+        /// The repository's top.
+        root: PathBuf,
+        /// Write nothing; say what is stale.
+        is_check: bool,
+    },
 }
 
 /// The command with all that settings are read from.
@@ -53,6 +60,10 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
             (_, _) => return Err(Exit::Usage), // nor here
         },
         Some(("config", matches)) => (Command::Config, matches),
+        Some(("render", matches)) => {
+            let root = matches.get_one::<PathBuf>("root").cloned().unwrap_or_default();
+            (Command::Render { root, is_check: matches.get_flag("check") }, matches)
+        }
         Some(_) | None => return Err(Exit::Usage), // clap lets nothing else through
     };
     let environment = std::env::vars_os()
@@ -129,8 +140,28 @@ fn command() -> clap::Command {
         )
         .subcommand(bench::command())
         .subcommand(clap::Command::new("config").about("Prints the settings that hold"))
+        .subcommand(render())
         .arg(file)
         .args(settings().into_iter().map(flag))
+}
+
+fn render() -> clap::Command {
+    clap::Command::new("render")
+        .about("Writes alerts, dashboards and documents from the tables of the source")
+        .arg(
+            Arg::new("root")
+                .long("root")
+                .value_name("DIRECTORY")
+                .value_parser(clap::value_parser!(PathBuf))
+                .default_value(".")
+                .help("Where the repository is"),
+        )
+        .arg(
+            Arg::new("check")
+                .long("check")
+                .action(ArgAction::SetTrue)
+                .help("Write nothing; show what is stale and exit 1 if anything is"),
+        )
 }
 
 fn flag(setting: crate::config::Setting) -> Arg {

@@ -19,6 +19,7 @@ use super::error::DbError;
 use super::statement;
 use super::tx::Tx;
 use crate::obs;
+use crate::obs::holder::{Held, Holder};
 
 /// Parameters of a statement.
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -29,6 +30,7 @@ pub(crate) struct Conn {
     client: Option<Object>,
     pool: Pool,
     taken_at: Instant,
+    _held: Held,
     /// How much longer than the server's own limit we wait for an answer.
     deadline: Duration,
     /// Statements sent and not answered. Above zero at drop: a future was dropped in the middle.
@@ -40,11 +42,12 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn new(client: Object, pool: Pool, deadline: Duration) -> Self {
+    pub(super) fn new(client: Object, pool: Pool, holder: Holder, deadline: Duration) -> Self {
         Self {
             client: Some(client),
             pool,
             taken_at: Instant::now(),
+            _held: obs::holder::hold(pool, holder),
             deadline,
             running: AtomicU32::new(0),
             tainted: AtomicBool::new(false),

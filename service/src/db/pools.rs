@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::Pool;
+use contract::{Pool, Stage};
 use deadpool_postgres::{
     Hook, Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
@@ -15,6 +15,7 @@ use super::conn::Conn;
 use super::error::{DbError, describe};
 use super::tls;
 use crate::obs;
+use crate::obs::holder::Holder;
 
 /// How long opening a connection may take.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,14 +61,24 @@ impl Db {
         Ok(Self(pools.into()))
     }
 
-    /// A connection of a pool, waited for at most as long as its row says.
+    /// A connection of a pool, waited for at most as long as its row says, for the request whose
+    /// task this is, or for the process.
     pub(crate) async fn get(&self, pool: Pool) -> Result<Conn, DbError> {
+        self.get_by(Holder::current(), pool).await
+    }
+
+    /// The same for a stage.
+    pub(crate) async fn get_for(&self, stage: Stage, pool: Pool) -> Result<Conn, DbError> {
+        self.get_by(Holder::Stage(stage), pool).await
+    }
+
+    async fn get_by(&self, holder: Holder, pool: Pool) -> Result<Conn, DbError> {
         let this = &self.0[pool.index()];
         let started = Instant::now();
         let result = this.inner.get().await;
         obs::pool::waited(pool, started.elapsed());
         match result {
-            Ok(client) => Ok(Conn::new(client, pool, this.answer_deadline)),
+            Ok(client) => Ok(Conn::new(client, pool, holder, this.answer_deadline)),
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 obs::pool::timed_out(pool);
                 Err(DbError::PoolTimeout(pool.name()))

@@ -72,6 +72,7 @@ async fn process<D: Dispatch>(
     check_host(&head)?;
     let found = route::find(shared.listener, &head.method, head.uri.path())?;
     exchange.endpoint = Some(found.endpoint);
+    exchange.scope.is_for(found.endpoint);
     let spec = found.endpoint.spec();
     let _room = room(shared)?;
     let deadline =

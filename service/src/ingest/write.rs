@@ -112,7 +112,7 @@ impl Ingester {
 
     async fn write_batch(&self, shard: i16, jobs: &[Work]) -> Result<Vec<Vec<Done>>, DbError> {
         let mut items = items_in_key_order(jobs);
-        let mut conn = self.db.get(Pool::Interactive).await?;
+        let mut conn = self.db.get_for(Stage::Plan, Pool::Interactive).await?;
         let tx = conn.begin();
         let (practices, ids) = keys(&items);
         let lock_params: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =

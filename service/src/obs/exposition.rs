@@ -57,7 +57,8 @@ pub(crate) fn print(exporter: &str, format: Format) -> String {
         Format::Text => out.push_str(exporter),
         Format::OpenMetrics => take_over(exporter, &mut out),
     }
-    for (place, (family, help)) in hot::FAMILIES.iter().enumerate() {
+    for (place, family) in hot::FAMILIES.iter().enumerate() {
+        let (family, help) = (family.name(), family.help());
         match format {
             Format::Text => {
                 _ = write!(out, "# HELP {family} {help}\n# TYPE {family} histogram\n");

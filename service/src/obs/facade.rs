@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
+use contract::Family;
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString, Unit,
 };
@@ -18,7 +19,7 @@ use super::hot;
 const SERIES_MAX: usize = 2_000;
 
 /// Counts series that were not made.
-const DROPPED: &str = "metrics_series_dropped_total";
+const DROPPED: &str = Family::MetricsSeriesDropped.name();
 
 /// See the module.
 pub(super) struct Facade {
@@ -29,12 +30,6 @@ pub(super) struct Facade {
 impl Facade {
     pub(super) fn new(exporter: PrometheusRecorder) -> Self {
         Self { exporter, seen: Mutex::default() }
-    }
-
-    /// Says that there is such a counter; it stays at zero.
-    pub(super) fn describe() {
-        metrics::describe_counter!(DROPPED, "Series that were not made: their family is full.");
-        metrics::counter!(DROPPED).increment(0);
     }
 
     /// The key itself, or its family's overflow where there is no room for it.

@@ -2,19 +2,18 @@
 
 use std::sync::OnceLock;
 
-use contract::Fate;
+use contract::{Family, Fate};
 use metrics::Counter;
 
+use super::family;
+
 static HANDLES: OnceLock<[Counter; Fate::COUNT]> = OnceLock::new();
+static DUE: OnceLock<Counter> = OnceLock::new();
 
 pub(super) fn register() {
-    metrics::describe_counter!("messages_total", "Reminders by what became of them.");
+    DUE.get_or_init(|| family::counter(Family::MessagesDue, family::NONE));
     HANDLES.get_or_init(|| {
-        std::array::from_fn(|i| {
-            let counter = metrics::counter!("messages_total", "fate" => Fate::ALL[i].name());
-            counter.increment(0);
-            counter
-        })
+        std::array::from_fn(|i| family::counter(Family::Messages, [("fate", Fate::ALL[i].name())]))
     });
 }
 
@@ -22,5 +21,12 @@ pub(super) fn register() {
 pub(crate) fn add(fate: Fate, n: u64) {
     if let Some(handles) = HANDLES.get() {
         handles[fate.index()].increment(n);
+    }
+}
+
+/// Counts reminders whose due time comes now, by the plan.
+pub(crate) fn due(n: u64) {
+    if let Some(counter) = DUE.get() {
+        counter.increment(n);
     }
 }

@@ -5,16 +5,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use metrics::Label;
+use contract::Family;
+use metrics::{Label, SharedString};
 
 use super::histogram::Histogram;
 
-/// The families, in the order in which they are printed, with their help.
-pub(crate) const FAMILIES: [(&str, &str); 3] = [
-    ("http_server_request_duration_seconds", "Time from a request's head to the last byte."),
-    ("db_client_operation_duration_seconds", "Time of a named statement."),
-    ("journey_duration_seconds", "Time of a critical path from end to end."),
-];
+/// The families, in the order in which they are printed.
+pub(crate) const FAMILIES: [Family; 3] =
+    [Family::HttpServerRequestDuration, Family::DbClientOperationDuration, Family::JourneyDuration];
 
 /// A series of a hot family.
 #[derive(Debug, Clone)]
@@ -34,7 +32,7 @@ fn registry() -> MutexGuard<'static, [Vec<Series>; FAMILIES.len()]> {
 
 /// The place of a family among the hot ones.
 pub(crate) fn place(family: &str) -> Option<usize> {
-    FAMILIES.iter().position(|(name, _)| *name == family)
+    FAMILIES.iter().position(|known| known.name() == family)
 }
 
 /// The histogram of a series of a hot family, made if it is new; none for any other family.
@@ -51,9 +49,15 @@ pub(crate) fn series(family: &str, labels: &[Label]) -> Option<Arc<Histogram>> {
 }
 
 /// The same, for families and labels that are known to the program.
-pub(crate) fn of(family: &'static str, labels: &[(&'static str, &'static str)]) -> Arc<Histogram> {
-    let labels: Vec<Label> = labels.iter().map(|&(name, value)| Label::new(name, value)).collect();
-    series(family, &labels).expect("the caller names a hot family")
+pub(crate) fn of<V: Into<SharedString>, const N: usize>(
+    family: Family,
+    labels: [(&'static str, V); N],
+) -> Arc<Histogram> {
+    let labels = labels.map(|(name, value)| {
+        assert!(family.spec().labels.contains(&name), "{} has no label {name}", family.name());
+        Label::new(name, value)
+    });
+    series(family.name(), &labels).expect("the caller names a hot family")
 }
 
 /// All series of a family as of now.

@@ -1,13 +1,16 @@
 //! Requests: how long each took to its last byte, how it ended, what it used, and the one log line
 //! about it. A request that the caller gave up on is counted as well, for it is a slow one.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contract::endpoint::{Access, Listener};
-use contract::{Endpoint, RequestOutcome};
+use contract::{Endpoint, Family, RequestOutcome};
 use metrics::{Counter, Gauge};
 
+use super::budget;
+use super::family;
 use super::histogram::{self, Histogram};
 use super::hot;
 use super::request::Scope;
@@ -56,9 +59,6 @@ struct Route {
 struct Handles {
     routes: [Route; Endpoint::COUNT],
     unmatched: Route,
-    queries: [metrics::Histogram; Endpoint::COUNT],
-    pool_wait: [metrics::Histogram; Endpoint::COUNT],
-    over_budget: [Counter; Endpoint::COUNT],
     latency: [Slo; Endpoint::COUNT],
     availability: [Slo; Endpoint::COUNT],
     active: [Gauge; 2],
@@ -67,8 +67,6 @@ struct Handles {
 }
 
 static HANDLES: OnceLock<Handles> = OnceLock::new();
-
-const DURATION: &str = "http_server_request_duration_seconds";
 
 /// Why a connection ended other than by agreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,20 +95,6 @@ impl Broken {
 }
 
 pub(super) fn register() {
-    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_gauge!("http_server_active_requests", "Requests being answered.");
-    describe_gauge!("http_server_connections", "Open connections.");
-    describe_counter!("http_server_broken_connections_total", "Connections that ended badly.");
-    describe_histogram!("endpoint_db_queries_per_request", "Named statements of one request.");
-    describe_histogram!(
-        "endpoint_db_pool_wait_seconds",
-        Unit::Seconds,
-        "Time that one request waited for connections to the database."
-    );
-    describe_counter!(
-        "endpoint_budget_exceeded_total",
-        "Requests that ran more statements than their budget."
-    );
     HANDLES.get_or_init(Handles::register);
 }
 
@@ -119,41 +103,25 @@ impl Handles {
         let each = Endpoint::ALL;
         let name = |i: usize| each[i].name();
         let listeners = ["public", "admin"];
-        let this = Self {
+        Self {
             routes: std::array::from_fn(|i| {
                 let method = each[i].spec().method.name();
                 Route::register(name(i), method, &statuses(each[i]))
             }),
             unmatched: Route::register(UNMATCHED, OTHER_METHOD, UNMATCHED_STATUSES),
-            queries: std::array::from_fn(
-                |i| metrics::histogram!("endpoint_db_queries_per_request", "http_route" => name(i)),
-            ),
-            pool_wait: std::array::from_fn(
-                |i| metrics::histogram!("endpoint_db_pool_wait_seconds", "http_route" => name(i)),
-            ),
-            over_budget: std::array::from_fn(
-                |i| metrics::counter!("endpoint_budget_exceeded_total", "http_route" => name(i)),
-            ),
             latency: std::array::from_fn(|i| slo(each[i], "latency")),
             availability: std::array::from_fn(|i| slo(each[i], "availability")),
             active: listeners
-                .map(|l| metrics::gauge!("http_server_active_requests", "listener" => l)),
+                .map(|l| family::gauge(Family::HttpServerActiveRequests, [("listener", l)])),
             connections: listeners
-                .map(|l| metrics::gauge!("http_server_connections", "listener" => l)),
+                .map(|l| family::gauge(Family::HttpServerConnections, [("listener", l)])),
             broken: listeners.map(|listener| {
                 Broken::ALL.map(|broken| {
-                    let family = "http_server_broken_connections_total";
-                    metrics::counter!(family, "listener" => listener, "reason" => broken.name())
+                    let labels = [("listener", listener), ("reason", broken.name())];
+                    family::counter(Family::HttpServerBrokenConnections, labels)
                 })
             }),
-        };
-        for gauge in this.active.iter().chain(&this.connections) {
-            gauge.set(0.0);
         }
-        for counter in this.over_budget.iter().chain(this.broken.iter().flatten()) {
-            counter.increment(0);
-        }
-        this
     }
 }
 
@@ -161,7 +129,8 @@ fn slo(endpoint: Endpoint, slo: &'static str) -> Slo {
     let spec = endpoint.spec();
     let is_latency = slo == "latency";
     Slo::register(&Objective {
-        family: "requests",
+        all: Family::SloRequests,
+        good: Family::SloGoodRequests,
         label: "http_route",
         value: endpoint.name(),
         slo,
@@ -174,12 +143,12 @@ impl Route {
     fn register(route: &'static str, method: &'static str, statuses: &[u16]) -> Self {
         let of = |status: String, outcome: RequestOutcome| {
             let labels = [
-                metrics::Label::new("http_route", route),
-                metrics::Label::new("http_request_method", method),
-                metrics::Label::new("http_response_status_code", status),
-                metrics::Label::new("outcome", outcome.name()),
+                ("http_route", Cow::Borrowed(route)),
+                ("http_request_method", Cow::Borrowed(method)),
+                ("http_response_status_code", Cow::Owned(status)),
+                ("outcome", Cow::Borrowed(outcome.name())),
             ];
-            hot::series(DURATION, &labels).expect("a hot family")
+            hot::of(Family::HttpServerRequestDuration, labels)
         };
         Self {
             answered: statuses
@@ -263,6 +232,9 @@ pub(crate) fn finished(request: &Finished<'_>) {
         count(handles, request);
     }
     log(request);
+    if let Some(endpoint) = request.endpoint {
+        budget::judge(endpoint, request.id, request.scope);
+    }
 }
 
 fn count(handles: &Handles, request: &Finished<'_>) {
@@ -274,11 +246,6 @@ fn count(handles: &Handles, request: &Finished<'_>) {
     };
     let i = endpoint.index();
     handles.routes[i].of(status, outcome).record(nanos, trace);
-    handles.queries[i].record(f64::from(scope.queries()));
-    handles.pool_wait[i].record(scope.pool_wait().as_secs_f64());
-    if is_over_budget(endpoint, scope) {
-        handles.over_budget[i].increment(1);
-    }
     let in_time = took <= Duration::from_millis(u64::from(endpoint.spec().latency_ms));
     match outcome {
         RequestOutcome::Ok => {
@@ -291,10 +258,6 @@ fn count(handles: &Handles, request: &Finished<'_>) {
         RequestOutcome::Aborted if !in_time => handles.latency[i].count(1, false),
         RequestOutcome::Aborted => {}
     }
-}
-
-fn is_over_budget(endpoint: Endpoint, scope: &Scope) -> bool {
-    scope.queries() > endpoint.spec().query_budget
 }
 
 /// One wide line a request. Its level says who must act: error, an operator, now; warning, an
@@ -343,16 +306,6 @@ fn log(request: &Finished<'_>) {
         RequestOutcome::Rejected | RequestOutcome::Aborted => line!(info),
         RequestOutcome::Shed => line!(warn),
         RequestOutcome::Failed => line!(error),
-    }
-    if let Some(endpoint) = endpoint.filter(|&endpoint| is_over_budget(endpoint, scope)) {
-        tracing::warn!(
-            target: "punctual::request",
-            endpoint = route,
-            request_id = id,
-            queries = scope.queries(),
-            budget = endpoint.spec().query_budget,
-            "a request ran more statements than its budget"
-        );
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use contract::Journey;
+use contract::{Family, Journey};
 
 use super::histogram::{self, Histogram};
 use super::hot;
@@ -19,12 +19,13 @@ static HANDLES: OnceLock<Handles> = OnceLock::new();
 pub(super) fn register() {
     HANDLES.get_or_init(|| Handles {
         duration: std::array::from_fn(|i| {
-            hot::of("journey_duration_seconds", &[("journey", Journey::ALL[i].name())])
+            hot::of(Family::JourneyDuration, [("journey", Journey::ALL[i].name())])
         }),
         slo: std::array::from_fn(|i| {
             let (journey, spec) = (Journey::ALL[i], Journey::ALL[i].spec());
             Slo::register(&Objective {
-                family: "journeys",
+                all: Family::SloJourneys,
+                good: Family::SloGoodJourneys,
                 label: "journey",
                 value: journey.name(),
                 slo: "latency",

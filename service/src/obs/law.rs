@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
+use contract::Family;
 use metrics::{Counter, Gauge};
+
+use super::family;
 
 struct Handles {
     ambiguous: Gauge,
@@ -15,30 +18,12 @@ struct Handles {
 static HANDLES: OnceLock<Handles> = OnceLock::new();
 
 pub(super) fn register() {
-    let gauge = |name: &'static str, help: &'static str| {
-        metrics::describe_gauge!(name, help);
-        let gauge = metrics::gauge!(name);
-        gauge.set(0.0);
-        gauge
-    };
     HANDLES.get_or_init(|| Handles {
-        ambiguous: gauge(
-            "ambiguous_messages",
-            "Messages whose delivery's answer was lost and is not yet known.",
-        ),
-        stranded: gauge("stranded_rows", "Rows found below a floor; must be zero."),
-        residual: gauge(
-            "conservation_residual_messages",
-            "Expected messages less all of their fates, as last counted; must be zero.",
-        ),
-        fold_lag: gauge("fold_lag_seconds", "Age of the oldest change of a count not yet folded."),
-        stale: {
-            let name = "stale_completions_total";
-            metrics::describe_counter!(name, "Completions that came after their lease was lost.");
-            let counter = metrics::counter!(name);
-            counter.increment(0);
-            counter
-        },
+        ambiguous: family::gauge(Family::AmbiguousMessages, family::NONE),
+        stranded: family::gauge(Family::StrandedRows, family::NONE),
+        residual: family::gauge(Family::ConservationResidual, family::NONE),
+        fold_lag: family::gauge(Family::FoldLag, family::NONE),
+        stale: family::counter(Family::StaleCompletions, family::NONE),
     });
 }
 

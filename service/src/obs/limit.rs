@@ -2,8 +2,10 @@
 
 use std::sync::OnceLock;
 
-use contract::Limit;
+use contract::{Family, Limit};
 use metrics::{Counter, Gauge};
+
+use super::family;
 
 struct Handles {
     used: [Gauge; Limit::COUNT],
@@ -13,20 +15,14 @@ struct Handles {
 static HANDLES: OnceLock<Handles> = OnceLock::new();
 
 pub(super) fn register() {
-    metrics::describe_gauge!("limit_used_ratio", "How much of a bound is in use.");
-    metrics::describe_counter!("limit_reached_total", "How often a bound was reached.");
     HANDLES.get_or_init(|| Handles {
-        used: std::array::from_fn(|i| {
-            let gauge = metrics::gauge!("limit_used_ratio", "limit" => Limit::ALL[i].name());
-            gauge.set(0.0);
-            gauge
-        }),
-        reached: std::array::from_fn(|i| {
-            let counter = metrics::counter!("limit_reached_total", "limit" => Limit::ALL[i].name());
-            counter.increment(0);
-            counter
-        }),
+        used: std::array::from_fn(|i| family::gauge(Family::LimitUsed, [label(i)])),
+        reached: std::array::from_fn(|i| family::counter(Family::LimitReached, [label(i)])),
     });
+}
+
+fn label(i: usize) -> (&'static str, &'static str) {
+    ("limit", Limit::ALL[i].name())
 }
 
 /// States which share of a bound is in use, `0.0 ..= 1.0`.

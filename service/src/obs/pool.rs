@@ -4,8 +4,10 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use contract::Pool;
+use contract::{Family, Pool};
 use metrics::{Counter, Gauge, Histogram};
+
+use super::family;
 
 struct Handles {
     idle: Gauge,
@@ -44,58 +46,26 @@ impl Timeout {
 static HANDLES: OnceLock<[Handles; Pool::COUNT]> = OnceLock::new();
 
 pub(super) fn register() {
-    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_gauge!("db_client_connections", "Connections of a pool by state.");
-    describe_gauge!("db_client_connections_max", "Most connections that a pool opens.");
-    describe_gauge!(
-        "db_client_connections_pending_requests",
-        "Callers that wait for a connection."
-    );
-    describe_histogram!(
-        "db_client_connections_wait_time_seconds",
-        Unit::Seconds,
-        "Time until a connection was had, or not."
-    );
-    describe_histogram!(
-        "db_client_connections_use_time_seconds",
-        Unit::Seconds,
-        "Time from having a connection to giving it back."
-    );
-    describe_histogram!(
-        "db_client_connections_create_time_seconds",
-        Unit::Seconds,
-        "Time to open a connection."
-    );
-    describe_counter!(
-        "db_client_connections_timeouts_total",
-        "Waits for a connection that were given up."
-    );
     HANDLES.get_or_init(|| std::array::from_fn(|i| Handles::register(Pool::ALL[i].name())));
 }
 
 impl Handles {
     fn register(pool: &'static str) -> Self {
-        use metrics::{counter, gauge, histogram};
-        let this = Self {
-            idle: gauge!("db_client_connections", "pool" => pool, "state" => "idle"),
-            used: gauge!("db_client_connections", "pool" => pool, "state" => "used"),
-            max: gauge!("db_client_connections_max", "pool" => pool),
-            pending: gauge!("db_client_connections_pending_requests", "pool" => pool),
-            wait: histogram!("db_client_connections_wait_time_seconds", "pool" => pool),
-            held: histogram!("db_client_connections_use_time_seconds", "pool" => pool),
-            create: histogram!("db_client_connections_create_time_seconds", "pool" => pool),
+        let label = ("pool", pool);
+        let connections =
+            |state| family::gauge(Family::DbClientConnections, [label, ("state", state)]);
+        Self {
+            idle: connections("idle"),
+            used: connections("used"),
+            max: family::gauge(Family::DbClientConnectionsMax, [label]),
+            pending: family::gauge(Family::DbClientConnectionsPendingRequests, [label]),
+            wait: family::histogram(Family::DbClientConnectionsWaitTime, [label]),
+            held: family::histogram(Family::DbClientConnectionsUseTime, [label]),
+            create: family::histogram(Family::DbClientConnectionsCreateTime, [label]),
             timeouts: Timeout::ALL.map(|kind| {
-                let family = "db_client_connections_timeouts_total";
-                counter!(family, "pool" => pool, "kind" => kind.name())
+                family::counter(Family::DbClientConnectionsTimeouts, [label, ("kind", kind.name())])
             }),
-        };
-        for gauge in [&this.idle, &this.used, &this.max, &this.pending] {
-            gauge.set(0.0);
         }
-        for counter in &this.timeouts {
-            counter.increment(0);
-        }
-        this
     }
 }
 
@@ -106,7 +76,7 @@ fn of(pool: Pool) -> Option<&'static Handles> {
 /// Records how long a caller waited for a connection, whether or not it got one.
 pub(crate) fn waited(pool: Pool, wait: Duration) {
     if let Some(scope) = super::request::current() {
-        scope.waited(wait);
+        scope.waited(pool, wait);
     }
     if let Some(handles) = of(pool) {
         handles.wait.record(wait.as_secs_f64());

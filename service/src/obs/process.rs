@@ -1,42 +1,55 @@
-//! The process itself: its build, its memory as the kernel and as jemalloc see it, its processor
-//! time, its start.
+//! The process and its machine: build, memory as the kernel and as jemalloc see it, processor
+//! time, open files, the file system it works in.
+//!
+//! A machine's other figures are node_exporter's; these few let one read the process's without it.
 
+use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use contract::Family;
 use metrics::Gauge;
+
+use super::family;
 
 struct Handles {
     resident: Gauge,
     allocated: Gauge,
     held: Gauge,
     open_files: Gauge,
+    max_files: Gauge,
+    disk_size: Gauge,
+    disk_free: Gauge,
 }
 
 static HANDLES: OnceLock<Handles> = OnceLock::new();
 
 pub(super) fn register() {
-    let gauge = |name: &'static str, help: &'static str| {
-        metrics::describe_gauge!(name, help);
-        metrics::gauge!(name)
-    };
-    metrics::describe_gauge!("build_info", "Always 1; the labels say which build runs.");
-    metrics::gauge!(
-        "build_info",
-        "version" => env!("CARGO_PKG_VERSION"),
-        "profile" => if cfg!(debug_assertions) { "dev" } else { "release" },
-    )
-    .set(1.0);
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    gauge("process_start_time_seconds", "Start of the process since the epoch.")
-        .set(started.as_secs_f64());
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let build = [("version", env!("CARGO_PKG_VERSION")), ("profile", profile)];
+    family::gauge(Family::BuildInfo, build).set(1.0);
+    let gauge = |family| family::gauge(family, family::NONE);
+    gauge(Family::ProcessStartTime).set(since_epoch(SystemTime::now()));
+    gauge(Family::DeployTimestamp).set(deployed_at().map_or(0.0, since_epoch));
     HANDLES.get_or_init(|| Handles {
-        resident: gauge("process_resident_memory_bytes", "Memory that the kernel counts."),
-        allocated: gauge("jemalloc_allocated_bytes", "Memory that the program asked for."),
-        held: gauge("jemalloc_resident_bytes", "Memory that jemalloc holds in physical pages."),
-        open_files: gauge("process_open_fds", "Open file descriptors."),
+        resident: gauge(Family::ProcessResidentMemory),
+        allocated: gauge(Family::JemallocAllocated),
+        held: gauge(Family::JemallocResident),
+        open_files: gauge(Family::ProcessOpenFds),
+        max_files: gauge(Family::ProcessMaxFds),
+        disk_size: gauge(Family::HostFilesystemSize),
+        disk_free: gauge(Family::HostFilesystemFree),
     });
     observe();
+}
+
+pub(super) fn since_epoch(at: SystemTime) -> f64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// When the program's file was put where it is.
+fn deployed_at() -> Option<SystemTime> {
+    std::env::current_exe().ok()?.metadata().ok()?.modified().ok()
 }
 
 /// Reads the process's figures anew.
@@ -53,17 +66,39 @@ pub(super) fn observe() {
     if let Ok(entries) = std::fs::read_dir("/proc/self/fd") {
         handles.open_files.set(entries.count() as f64);
     }
+    if let Ok((soft, _hard)) =
+        nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
+    {
+        handles.max_files.set(soft as f64);
+    }
+    if let Ok(disk) = nix::sys::statvfs::statvfs(".") {
+        let block = disk.fragment_size() as f64;
+        handles.disk_size.set(disk.blocks() as f64 * block);
+        handles.disk_free.set(disk.blocks_available() as f64 * block);
+    }
 }
 
-/// What the facade can't carry: its counters are whole numbers.
+/// What the facade can't carry, as its counters are whole numbers: seconds of processors.
 pub(super) fn more() -> String {
-    let name = "process_cpu_seconds_total";
-    cpu_seconds().map_or_else(String::new, |seconds| {
-        format!(
-            "# HELP {name} Processor time, user and system.\n# TYPE {name} counter\n\
-             {name} {seconds}\n"
-        )
-    })
+    let mut out = String::new();
+    if let Some(seconds) = cpu_seconds() {
+        let name = begin(&mut out, Family::ProcessCpu);
+        _ = writeln!(out, "{name} {seconds}");
+    }
+    let modes = host_cpu_seconds();
+    if !modes.is_empty() {
+        let name = begin(&mut out, Family::HostCpu);
+        for (mode, seconds) in modes {
+            _ = writeln!(out, "{name}{{mode=\"{mode}\"}} {seconds}");
+        }
+    }
+    out
+}
+
+fn begin(out: &mut String, family: Family) -> &'static str {
+    let (name, help) = (family.name(), family.help());
+    _ = write!(out, "# HELP {name} {help}\n# TYPE {name} counter\n");
+    name
 }
 
 /// From the kernel's second field of `statm`, in pages; there is none but on Linux.
@@ -80,4 +115,34 @@ pub(crate) fn cpu_seconds() -> Option<f64> {
     let seconds =
         |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
     Some(seconds(usage.user_time()) + seconds(usage.system_time()))
+}
+
+/// In the order of the first line of the kernel's `stat`; nothing but on Linux.
+const MODES: [&str; 8] = ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"];
+
+fn host_cpu_seconds() -> Vec<(&'static str, f64)> {
+    let Ok(stat) = std::fs::read_to_string("/proc/stat") else { return Vec::new() };
+    let hertz = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
+    parse_cpu(&stat, hertz.unwrap_or(100) as f64)
+}
+
+fn parse_cpu(stat: &str, hertz: f64) -> Vec<(&'static str, f64)> {
+    let first = stat.lines().next().and_then(|line| line.strip_prefix("cpu "));
+    let ticks = first.unwrap_or_default().split_whitespace().map_while(|n| n.parse::<u64>().ok());
+    MODES.into_iter().zip(ticks).map(|(mode, ticks)| (mode, ticks as f64 / hertz)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_told_by_mode() {
+        let stat = "cpu  100 0 50 1000 7 0 3 20 0 0\ncpu0 1 2 3 4\n";
+        let modes = parse_cpu(stat, 100.0);
+        assert_eq!(modes.len(), 8);
+        assert_eq!(modes[0], ("user", 1.0));
+        assert_eq!(modes[7], ("steal", 0.2));
+        assert_eq!(parse_cpu("garbage", 100.0), []);
+    }
 }

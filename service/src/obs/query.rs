@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use contract::{Pool, Query, QueryOutcome};
+use contract::{Family, Pool, Query, QueryOutcome};
 
+use super::family;
 use super::histogram::{self, Histogram};
 use super::hot;
 
@@ -20,17 +21,16 @@ struct Handles {
 
 static HANDLES: OnceLock<[Handles; Query::COUNT]> = OnceLock::new();
 
-const DURATION: &str = "db_client_operation_duration_seconds";
-const ROWS: &str = "db_client_response_returned_rows";
-
 pub(super) fn register() {
-    metrics::describe_histogram!(ROWS, "Rows that a named statement returned or touched.");
     HANDLES.get_or_init(|| {
         std::array::from_fn(|i| {
             let query = Query::ALL[i];
             let handles = Handles {
                 duration: std::array::from_fn(|_| OnceLock::new()),
-                rows: metrics::histogram!(ROWS, "db_query_name" => query.name()),
+                rows: family::histogram(
+                    Family::DbClientResponseReturnedRows,
+                    [("db_query_name", query.name())],
+                ),
             };
             for &pool in home(query) {
                 handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
@@ -43,8 +43,8 @@ pub(super) fn register() {
 fn outcomes(query: Query, pool: Pool) -> Outcomes {
     std::array::from_fn(|i| {
         hot::of(
-            DURATION,
-            &[
+            Family::DbClientOperationDuration,
+            [
                 ("db_query_name", query.name()),
                 ("pool", pool.name()),
                 ("outcome", QueryOutcome::ALL[i].name()),
@@ -76,7 +76,7 @@ fn home(query: Query) -> &'static [Pool] {
 pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, took: Duration, rows: u64) {
     let scope = super::request::current();
     if let Some(scope) = &scope {
-        scope.charge(1, rows);
+        scope.ran(query, rows);
     }
     let Some(handles) = HANDLES.get().map(|handles| &handles[query.index()]) else {
         return;

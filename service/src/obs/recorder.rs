@@ -3,11 +3,15 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use contract::Family;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::exposition::{self, Format};
 use super::facade::Facade;
-use super::{buckets, exemplar, fate, http, journey, law, limit, pool, process, query, stage};
+use super::{
+    backlog, buckets, budget, database, exemplar, family, fate, holder, http, journey, law, limit,
+    pool, process, query, stage,
+};
 
 static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
 
@@ -16,10 +20,10 @@ static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
 const UPKEEP_PERIOD: Duration = Duration::from_secs(1);
 
 /// Families that count things rather than time, with their bounds.
-const NOT_SECONDS: [(&str, &[f64]); 3] = [
-    ("stage_batch_size", buckets::ITEMS),
-    ("db_client_response_returned_rows", buckets::ITEMS),
-    ("endpoint_db_queries_per_request", buckets::QUERIES),
+const NOT_SECONDS: [(Family, &[f64]); 3] = [
+    (Family::StageBatchSize, buckets::ITEMS),
+    (Family::DbClientResponseReturnedRows, buckets::ITEMS),
+    (Family::EndpointDbQueriesPerRequest, buckets::QUERIES),
 ];
 
 /// Installs the recorder and registers every series at zero. Done twice, the second does nothing.
@@ -41,8 +45,13 @@ fn set_up() -> Result<PrometheusHandle, String> {
     metrics::set_global_recorder(facade).map_err(|error| error.to_string())?;
     exemplar::tick();
     for register in [
-        Facade::describe,
+        family::describe_all,
+        dropped,
+        backlog::register,
+        budget::register,
+        database::register,
         fate::register,
+        holder::register,
         http::register,
         journey::register,
         law::register,
@@ -57,6 +66,11 @@ fn set_up() -> Result<PrometheusHandle, String> {
     Ok(handle)
 }
 
+/// The counter of series that were not made is there from the start.
+fn dropped() {
+    _ = family::counter(Family::MetricsSeriesDropped, family::NONE);
+}
+
 /// The handle, once there is one.
 fn handle() -> Option<&'static PrometheusHandle> {
     HANDLE.get()?.as_ref().ok()
@@ -65,7 +79,7 @@ fn handle() -> Option<&'static PrometheusHandle> {
 fn builder() -> Result<PrometheusBuilder, BuildError> {
     let builder = PrometheusBuilder::new().set_buckets(buckets::SECONDS)?;
     NOT_SECONDS.iter().try_fold(builder, |builder, (family, bounds)| {
-        builder.set_buckets_for_metric(Matcher::Full((*family).to_owned()), bounds)
+        builder.set_buckets_for_metric(Matcher::Full(family.name().to_owned()), bounds)
     })
 }
 

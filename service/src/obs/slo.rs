@@ -1,12 +1,17 @@
 //! The exact counters behind every objective: how many events counted, how many were good, and
 //! the numbers they are held against. Exact whatever the buckets of the histograms are.
 
+use contract::Family;
 use metrics::Counter;
+
+use super::family;
 
 /// What is to be counted and against which numbers.
 pub(super) struct Objective {
-    /// `slo_<family>_total` and `slo_good_<family>_total`.
-    pub(super) family: &'static str,
+    /// Counts all events.
+    pub(super) all: Family,
+    /// Counts the good ones.
+    pub(super) good: Family,
     /// The label that says which row it is.
     pub(super) label: &'static str,
     /// The row's name.
@@ -28,26 +33,13 @@ pub(super) struct Slo {
 impl Slo {
     /// Registers the counters at zero and states the objective.
     pub(super) fn register(objective: &Objective) -> Self {
-        let &Objective { family, label, value, slo, threshold_ms, ratio } = objective;
-        let labels = || vec![metrics::Label::new(label, value), metrics::Label::new("slo", slo)];
-        metrics::describe_gauge!("slo_objective_ratio", "The share of events that must be good.");
-        metrics::gauge!("slo_objective_ratio", labels()).set(ratio);
+        let &Objective { all, good, label, value, slo, threshold_ms, ratio } = objective;
+        let labels = [(label, value), ("slo", slo)];
+        family::gauge(Family::SloObjective, labels).set(ratio);
         if let Some(ms) = threshold_ms {
-            metrics::describe_gauge!(
-                "slo_latency_threshold_seconds",
-                metrics::Unit::Seconds,
-                "An event is good when it took no longer."
-            );
-            metrics::gauge!("slo_latency_threshold_seconds", labels()).set(f64::from(ms) / 1e3);
+            family::gauge(Family::SloLatencyThreshold, labels).set(f64::from(ms) / 1e3);
         }
-        let (all, good) = (format!("slo_{family}_total"), format!("slo_good_{family}_total"));
-        metrics::describe_counter!(all.clone(), "Events that count for an objective.");
-        metrics::describe_counter!(good.clone(), "Events that were good.");
-        let this =
-            Self { all: metrics::counter!(all, labels()), good: metrics::counter!(good, labels()) };
-        this.all.increment(0);
-        this.good.increment(0);
-        this
+        Self { all: family::counter(all, labels), good: family::counter(good, labels) }
     }
 
     /// Counts events that were all good or all not.

@@ -2,11 +2,12 @@
 //! is in flight, what failed.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use contract::Stage;
+use contract::{Family, Stage};
 use metrics::{Counter, Gauge, Histogram};
 
+use super::family;
 use super::slo::{Objective, Slo};
 
 struct Handles {
@@ -16,49 +17,44 @@ struct Handles {
     items: Counter,
     in_flight: Gauge,
     failures: Counter,
+    /// For periodic work.
+    last_run: Option<Gauge>,
     slo: Slo,
 }
 
 static HANDLES: OnceLock<[Handles; Stage::COUNT]> = OnceLock::new();
 
 pub(super) fn register() {
-    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_histogram!("stage_duration_seconds", Unit::Seconds, "Time of one batch of a stage.");
-    describe_histogram!(
-        "stage_lateness_seconds",
-        Unit::Seconds,
-        "When an item was started, less when it was due."
-    );
-    describe_histogram!("stage_batch_size", "Items in a batch of a stage.");
-    describe_counter!("stage_items_total", "Items that a stage worked on.");
-    describe_gauge!("stage_in_flight", "Batches or deliveries of a stage under way.");
-    describe_counter!("stage_failures_total", "Batches or deliveries of a stage that failed.");
     HANDLES.get_or_init(|| std::array::from_fn(|i| Handles::register(Stage::ALL[i])));
 }
 
 impl Handles {
     fn register(stage: Stage) -> Self {
         let (name, spec) = (stage.name(), stage.spec());
-        let this = Self {
-            duration: metrics::histogram!("stage_duration_seconds", "stage" => name),
-            lateness: metrics::histogram!("stage_lateness_seconds", "stage" => name),
-            size: metrics::histogram!("stage_batch_size", "stage" => name),
-            items: metrics::counter!("stage_items_total", "stage" => name),
-            in_flight: metrics::gauge!("stage_in_flight", "stage" => name),
-            failures: metrics::counter!("stage_failures_total", "stage" => name),
+        let label = [("stage", name)];
+        Self {
+            duration: family::histogram(Family::StageDuration, label),
+            lateness: family::histogram(Family::StageLateness, label),
+            size: family::histogram(Family::StageBatchSize, label),
+            items: family::counter(Family::StageItems, label),
+            in_flight: family::gauge(Family::StageInFlight, label),
+            failures: family::counter(Family::StageFailures, label),
+            last_run: (spec.period_ms > 0).then(|| {
+                let gauge = family::gauge(Family::StageLastRun, label);
+                // A process that has only just started is not late yet.
+                gauge.set(super::process::since_epoch(SystemTime::now()));
+                gauge
+            }),
             slo: Slo::register(&Objective {
-                family: "stage_items",
+                all: Family::SloStageItems,
+                good: Family::SloGoodStageItems,
                 label: "stage",
                 value: name,
                 slo: "lateness",
                 threshold_ms: Some(spec.lateness_ms),
                 ratio: spec.objective,
             }),
-        };
-        this.items.increment(0);
-        this.in_flight.set(0.0);
-        this.failures.increment(0);
-        this
+        }
     }
 }
 
@@ -72,6 +68,13 @@ pub(crate) fn batch(stage: Stage, size: usize, took: Duration) {
         handles.duration.record(took.as_secs_f64());
         handles.size.record(size as f64);
         handles.items.increment(size as u64);
+    }
+}
+
+/// Notes that a turn of periodic work came to its end.
+pub(crate) fn ran(stage: Stage) {
+    if let Some(gauge) = of(stage).and_then(|handles| handles.last_run.as_ref()) {
+        gauge.set(super::process::since_epoch(SystemTime::now()));
     }
 }
 

@@ -68,7 +68,7 @@ impl Recorder {
 
     async fn write_batch(&self, shard: i16, jobs: &[Item]) -> Result<(), DbError> {
         let real_now = self.clock.real_now();
-        let mut conn = self.db.get(Pool::Interactive).await?;
+        let mut conn = self.db.get_for(Stage::Receive, Pool::Interactive).await?;
         let tx = conn.begin();
         let (mut deltas, new) = write_replies(&tx, shard, jobs, real_now).await?;
         let (receipts, latencies) = write_receipts(&tx, shard, jobs, real_now).await?;

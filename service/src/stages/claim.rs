@@ -90,7 +90,7 @@ async fn claim(
 
 /// When the shard's next lane is ready.
 async fn next_ready(shared: &Shared, shard: i16) -> Result<Option<Timestamp>, DbError> {
-    let conn = shared.app.db.get(Pool::Pipeline).await?;
+    let conn = shared.app.db.get_for(Stage::Claim, Pool::Pipeline).await?;
     let row = conn.row_opt(Query::LaneNext, &[&shard]).await?;
     Ok(row.map(|row| row.get(0)))
 }

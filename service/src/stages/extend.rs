@@ -14,7 +14,7 @@ use crate::db::{DbError, weeks};
 pub(crate) async fn run_shard(app: &Arc<App>, shard: i16) -> Result<usize, DbError> {
     let domain_now = app.clock.domain_now();
     let horizon_days = app.config.limit(Limit::PlanHorizonDays);
-    let mut conn = app.db.get(Pool::Upkeep).await?;
+    let mut conn = app.db.get_for(Stage::Extend, Pool::Upkeep).await?;
     if shard == 0 {
         // The partitions are every shard's; one of them looks after them.
         weeks::attach(&conn, domain_now, horizon_days).await?;

@@ -15,7 +15,7 @@ use crate::obs;
 /// One turn of a shard.
 pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbError> {
     let started = Instant::now();
-    let mut conn = shared.app.db.get(Pool::Upkeep).await?;
+    let mut conn = shared.app.db.get_for(Stage::Floor, Pool::Upkeep).await?;
     let tx = conn.begin();
     let params: [&(dyn ToSql + Sync); 1] = [&shard];
     let locked = tokio::try_join!(

@@ -14,7 +14,7 @@ use crate::obs;
 pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbError> {
     let started = Instant::now();
     let batch_max = i64::from(Stage::Fold.spec().batch_max);
-    let mut conn = shared.app.db.get(Pool::Upkeep).await?;
+    let mut conn = shared.app.db.get_for(Stage::Fold, Pool::Upkeep).await?;
     let tx = conn.begin_repeatable_read();
     if !maintainer::lock(&tx, shard, Stage::Fold).await? {
         tx.rollback().await?;

@@ -15,6 +15,17 @@ pub(super) async fn lock(tx: &Tx<'_>, shard: i16, stage: Stage) -> Result<bool, 
     Ok(row.is_some())
 }
 
+/// The same, with the instant that the last runner left; none when somebody else has it.
+pub(super) async fn lock_since(
+    tx: &Tx<'_>,
+    shard: i16,
+    stage: Stage,
+) -> Result<Option<Timestamp>, DbError> {
+    let row = tx.row_opt(Query::MaintainerLock, &[&shard, &stage.name()]).await?;
+    // Before the first run it is -infinity, for which there is no timestamp.
+    Ok(row.map(|row| row.try_get(0).unwrap_or(Timestamp::MIN)))
+}
+
 /// Notes that the runner ran; for people who ask why nothing happens.
 pub(super) async fn ran(
     tx: &Tx<'_>,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::settle::backoff::Backoff;
-use super::{Shared, extend, floor, fold, recover, replan, resolve, sweep};
+use super::{Shared, extend, floor, fold, observe, recover, replan, resolve, sweep};
 use crate::db::DbError;
 use crate::obs;
 
@@ -35,7 +35,10 @@ pub(super) async fn run(shared: Arc<Shared>, stage: Stage, drain: CancellationTo
             }
             obs::stage::lateness(stage, due.elapsed());
             match turn(&shared, stage, shard).await {
-                Ok(()) => backoff.reset(),
+                Ok(()) => {
+                    obs::stage::ran(stage);
+                    backoff.reset();
+                }
                 Err(error) => {
                     obs::stage::failed(stage, 1);
                     tracing::warn!(%error, shard, stage = stage.name(), "trying again later");
@@ -67,6 +70,7 @@ fn run_shard(shared: &Arc<Shared>, stage: Stage, shard: i16) -> Turn<'_> {
         Stage::Sweep => Box::pin(sweep::run_shard(shared, shard)),
         Stage::Fold => Box::pin(fold::run_shard(shared, shard)),
         Stage::Extend => Box::pin(extend::run_shard(&shared.app, shard)),
+        Stage::Observe => Box::pin(observe::run_shard(shared, shard)),
         Stage::Replan => Box::pin(replan::run_shard(&shared.app, shard)),
         // These are woken, and their rows have no period.
         Stage::Plan

@@ -17,7 +17,7 @@ use crate::obs;
 
 /// One turn of a shard. Returns how many lanes it recovered.
 pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbError> {
-    let conn = shared.app.db.get(Pool::Pipeline).await?;
+    let conn = shared.app.db.get_for(Stage::Recover, Pool::Pipeline).await?;
     let next = conn.row_opt(Query::RecoverNext, &[&shard]).await?;
     drop(conn);
     let next: Option<Timestamp> = next.map(|row| row.get(0));
@@ -38,7 +38,7 @@ async fn recover_batch(shared: &Shared, shard: i16) -> Result<usize, DbError> {
     let started = Instant::now();
     let real_now = shared.app.clock.real_now();
     let batch_max = i64::from(Stage::Recover.spec().batch_max);
-    let mut conn = shared.app.db.get(Pool::Pipeline).await?;
+    let mut conn = shared.app.db.get_for(Stage::Recover, Pool::Pipeline).await?;
     let tx = conn.begin();
     let floors = floors::lock(&tx, shard).await?;
     let lanes = tx.rows(Query::RecoverLanes, &[&shard, &real_now, &batch_max]).await?;

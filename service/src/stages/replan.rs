@@ -21,7 +21,7 @@ const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(15);
 /// One turn of a shard: a whole pass over one practice. Returns how many appointments it planned.
 pub(crate) async fn run_shard(app: &Arc<App>, shard: i16) -> Result<usize, DbError> {
     let stage = Stage::Replan;
-    let mut conn = app.db.get(Pool::Upkeep).await?;
+    let mut conn = app.db.get_for(Stage::Replan, Pool::Upkeep).await?;
     let waiting = conn.row_opt(Query::PracticeReplanning, &[&shard]).await?;
     let Some(row) = waiting else { return Ok(0) };
     let (practice_id, revision): (i64, i32) = (row.get("practice_id"), row.get("revision"));

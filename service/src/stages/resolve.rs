@@ -36,7 +36,7 @@ struct Case {
 
 /// One turn of a shard. Returns how many look-ups it began.
 pub(super) async fn run_shard(shared: &Arc<Shared>, shard: i16) -> Result<usize, DbError> {
-    let conn = shared.app.db.get(Pool::Pipeline).await?;
+    let conn = shared.app.db.get_for(Stage::Resolve, Pool::Pipeline).await?;
     let row = conn.row_opt(Query::ResolveNext, &[&shard]).await?;
     drop(conn);
     let (count, next): (i64, Option<Timestamp>) =
@@ -64,7 +64,7 @@ async fn take(shared: &Shared, shard: i16) -> Result<Vec<Case>, DbError> {
     let real_now = shared.app.clock.real_now();
     let ours_until = real_now + OURS_FOR;
     let batch_max = i64::from(Stage::Resolve.spec().batch_max);
-    let mut conn = shared.app.db.get(Pool::Pipeline).await?;
+    let mut conn = shared.app.db.get_for(Stage::Resolve, Pool::Pipeline).await?;
     let tx = conn.begin();
     let lanes = tx.rows(Query::ResolveLanes, &[&shard, &real_now, &batch_max, &ours_until]).await?;
     let practices: Vec<i64> = lanes.iter().map(|row| row.get("practice_id")).collect();
@@ -173,7 +173,7 @@ async fn not_taken(
 ) -> Result<Option<Found>, DbError> {
     let refs: Vec<&str> = found.iter().map(|found| found.provider_ref.as_str()).collect();
     let Work { practice_id, phone, message_id, .. } = work;
-    let conn = shared.app.db.get(Pool::Pipeline).await?;
+    let conn = shared.app.db.get_for(Stage::Resolve, Pool::Pipeline).await?;
     let rows =
         conn.rows(Query::ResolveTaken, &[&shard, practice_id, phone, message_id, &refs]).await?;
     drop(conn);

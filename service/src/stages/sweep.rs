@@ -14,7 +14,7 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     let started = Instant::now();
     let domain_now = shared.app.clock.domain_now();
     let (_, tomorrow) = maintainer::due_days(jiff::civil::Date::MIN, domain_now);
-    let mut conn = shared.app.db.get(Pool::Upkeep).await?;
+    let mut conn = shared.app.db.get_for(Stage::Sweep, Pool::Upkeep).await?;
     let tx = conn.begin();
     let lanes = tx.row_opt(Query::SweepLanes, &[&shard]).await?;
     let intents = tx.row_opt(Query::SweepIntents, &[&shard, &tomorrow]).await?;

@@ -35,7 +35,7 @@ pub struct Options {
     pub window_until: Time,
     /// How late, in domain seconds, the service may do a thing and the plan's minimum still hold:
     /// what is nearer to an edge than this is planned elsewhere or counted as uncertain. At speed
-    /// 180, three quarters of an hour are 15 s.
+    /// 180, half an hour is 10 s.
     pub margin_seconds: u32,
     /// Texts planned beyond `messages`, as a share, for what the day itself may suppress: opted out
     /// by a reply, expired behind a failing one.
@@ -62,7 +62,7 @@ impl Default for Options {
             zones: vec![zone("America/New_York", 0.6), zone("America/Chicago", 0.4)],
             window_from: Time::constant(6, 0, 0, 0),
             window_until: Time::constant(19, 30, 0, 0),
-            margin_seconds: 2_700,
+            margin_seconds: 1_800,
             reserve: 0.003,
             first_practice_id: 1_001,
             growth: None,

@@ -52,7 +52,7 @@ pub(in crate::stages) async fn claim_batch(
     let real_now = clock.real_now();
     let lease_until = real_now + shared.app.provider.lease();
     let limit = i64::try_from(lanes_max).unwrap_or(i64::MAX);
-    let mut conn = shared.app.db.get(Pool::Pipeline).await?;
+    let mut conn = shared.app.db.get_for(Stage::Claim, Pool::Pipeline).await?;
     let tx = conn.begin();
     let rows = tx.rows(Query::ClaimLanes, &[&shard, &real_now, &limit, &lease_until]).await?;
     let leases: HashMap<(i64, i64), Lease> = rows

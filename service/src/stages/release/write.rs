@@ -48,7 +48,7 @@ pub(in crate::stages) async fn release_batch(
 ) -> Result<Option<Released>, DbError> {
     let started = Instant::now();
     let clock = &shared.app.clock;
-    let mut conn = shared.app.db.get(Pool::Pipeline).await?;
+    let mut conn = shared.app.db.get_for(Stage::Release, Pool::Pipeline).await?;
     let tx = conn.begin();
     let (is_ours, floors) = tokio::try_join!(
         biased;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use contract::{Fate, Limit, Pool, Query};
+use contract::{Fate, Limit, Pool, Query, Stage};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::types::ToSql;
@@ -38,7 +38,7 @@ pub(in crate::stages) async fn settle(
     batch: &[Completion],
 ) -> Result<Recorded, DbError> {
     let clock = &shared.app.clock;
-    let mut conn = shared.app.db.get(Pool::Pipeline).await?;
+    let mut conn = shared.app.db.get_for(Stage::Settle, Pool::Pipeline).await?;
     let tx = conn.begin();
     let (floors, mut open, holds) = tokio::try_join!(
         biased;

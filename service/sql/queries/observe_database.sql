@@ -1,0 +1,20 @@
+-- name: observe_database
+-- The database as its server sees it: size, the oldest open transaction, who waits for a lock, how
+-- much of the transaction ids is used. Sessions of other users show no times to a plain role.
+SELECT
+    pg_database_size(d.oid)::float8 AS size_bytes,
+    coalesce((
+        SELECT extract(epoch FROM max(clock_timestamp() - a.xact_start))
+        FROM pg_stat_activity a
+        WHERE a.datid = d.oid
+          AND a.pid <> pg_backend_pid()
+    ), 0)::float8 AS oldest_transaction_seconds,
+    (
+        SELECT count(*)
+        FROM pg_stat_activity a
+        WHERE a.datid = d.oid
+          AND a.wait_event_type = 'Lock'
+    )::float8 AS blocked_sessions,
+    age(d.datfrozenxid)::float8 / 2147483648 AS transaction_ids
+FROM pg_database d
+WHERE d.datname = current_database()

@@ -1,0 +1,90 @@
+//! The database as its server sees it: size, open transactions, locks, spaces of numbers, replicas.
+//! Every process asks for itself; over processes these are maxima.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use contract::Family;
+use metrics::Gauge;
+
+use super::family;
+
+/// What one look found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Observed {
+    /// Size of the database.
+    pub(crate) size_bytes: f64,
+    /// Age of the oldest transaction.
+    pub(crate) oldest_transaction_seconds: f64,
+    /// Sessions that wait for a lock.
+    pub(crate) blocked_sessions: f64,
+}
+
+/// A replica that receives the log.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Replica {
+    /// As it calls itself.
+    pub(crate) name: String,
+    /// What it has not replayed.
+    pub(crate) lag_bytes: f64,
+    /// By how much it is behind.
+    pub(crate) lag_seconds: f64,
+}
+
+struct Handles {
+    size: Gauge,
+    oldest_transaction: Gauge,
+    blocked: Gauge,
+    connected: Gauge,
+    /// By their names, which only the database knows.
+    replicas: Mutex<BTreeMap<String, [Gauge; 2]>>,
+}
+
+static HANDLES: OnceLock<Handles> = OnceLock::new();
+
+pub(super) fn register() {
+    let gauge = |family| family::gauge(family, family::NONE);
+    id_space("transaction_id", 0.0);
+    HANDLES.get_or_init(|| Handles {
+        size: gauge(Family::DatabaseSize),
+        oldest_transaction: gauge(Family::DatabaseOldestTransaction),
+        blocked: gauge(Family::DatabaseBlockedSessions),
+        connected: gauge(Family::ReplicasConnected),
+        replicas: Mutex::default(),
+    });
+}
+
+/// States what was found.
+pub(crate) fn observed(observed: &Observed) {
+    let Some(handles) = HANDLES.get() else { return };
+    handles.size.set(observed.size_bytes);
+    handles.oldest_transaction.set(observed.oldest_transaction_seconds);
+    handles.blocked.set(observed.blocked_sessions);
+}
+
+/// States how much of a space of numbers is used up. The spaces are the schema's.
+pub(crate) fn id_space(space: &str, used: f64) {
+    family::gauge(Family::IdSpaceUsed, [("space", space.to_owned())]).set(used);
+}
+
+/// States which replicas there are now. One that is gone has no lag that could be told.
+pub(crate) fn replicas(now: &[Replica]) {
+    let Some(handles) = HANDLES.get() else { return };
+    handles.connected.set(now.len() as f64);
+    let mut known = handles.replicas.lock().unwrap_or_else(PoisonError::into_inner);
+    for [bytes, seconds] in known.values() {
+        bytes.set(f64::NAN);
+        seconds.set(f64::NAN);
+    }
+    for replica in now {
+        let [bytes, seconds] = known.entry(replica.name.clone()).or_insert_with(|| {
+            let label = || [("replica", replica.name.clone())];
+            [
+                family::gauge(Family::ReplicaLagBytes, label()),
+                family::gauge(Family::ReplicaLagSeconds, label()),
+            ]
+        });
+        bytes.set(replica.lag_bytes);
+        seconds.set(replica.lag_seconds);
+    }
+}

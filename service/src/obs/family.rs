@@ -1,0 +1,93 @@
+//! Handles of series, by the rows of the family table: registered once, at zero, with the labels
+//! that the row allows.
+//!
+//! Never here: a name; those are the table's.
+
+use contract::Family;
+use contract::family::Kind;
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, SharedString};
+
+/// Says of every family what it is, also of those that have no series yet.
+pub(super) fn describe_all() {
+    for &family in Family::ALL {
+        let (name, help) = (family.name(), family.help());
+        match family.spec().kind {
+            Kind::Counter => metrics::describe_counter!(name, help),
+            Kind::Gauge => metrics::describe_gauge!(name, help),
+            Kind::Histogram => metrics::describe_histogram!(name, help),
+        }
+    }
+}
+
+/// A label and its value.
+type Pair<V> = (&'static str, V);
+
+/// A counter of a family, at zero.
+pub(super) fn counter<V: Into<SharedString>, const N: usize>(
+    family: Family,
+    labels: [Pair<V>; N],
+) -> Counter {
+    let key = key(family, Kind::Counter, labels);
+    let counter = metrics::with_recorder(|recorder| recorder.register_counter(&key, &METADATA));
+    counter.increment(0);
+    counter
+}
+
+/// A gauge of a family, at zero.
+pub(super) fn gauge<V: Into<SharedString>, const N: usize>(
+    family: Family,
+    labels: [Pair<V>; N],
+) -> Gauge {
+    let key = key(family, Kind::Gauge, labels);
+    let gauge = metrics::with_recorder(|recorder| recorder.register_gauge(&key, &METADATA));
+    gauge.set(0.0);
+    gauge
+}
+
+/// A histogram of a family, empty.
+pub(super) fn histogram<V: Into<SharedString>, const N: usize>(
+    family: Family,
+    labels: [Pair<V>; N],
+) -> Histogram {
+    let key = key(family, Kind::Histogram, labels);
+    metrics::with_recorder(|recorder| recorder.register_histogram(&key, &METADATA))
+}
+
+/// For a family without labels.
+pub(super) const NONE: [Pair<&str>; 0] = [];
+
+static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
+
+fn key<V: Into<SharedString>, const N: usize>(
+    family: Family,
+    kind: Kind,
+    labels: [Pair<V>; N],
+) -> Key {
+    let spec = family.spec();
+    assert!(spec.kind == kind, "{} is a {}", family.name(), spec.kind.name());
+    let labels: Vec<Label> = labels
+        .into_iter()
+        .map(|(name, value)| {
+            assert!(spec.labels.contains(&name), "{} has no label {name}", family.name());
+            Label::new(name, value)
+        })
+        .collect();
+    Key::from_parts(family.name(), labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "messages_total has no label phone")]
+    fn a_label_that_the_row_does_not_have_is_refused() {
+        counter(Family::Messages, [("phone", "x")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "messages_total is a counter")]
+    fn so_is_another_kind() {
+        gauge(Family::Messages, [("fate", "sent")]);
+    }
+}

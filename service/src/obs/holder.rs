@@ -1,0 +1,113 @@
+//! Who holds the connections of each pool: an endpoint, a stage, or the process itself. When a pool
+//! is exhausted, this says by whom.
+
+use std::sync::OnceLock;
+
+use contract::{Endpoint, Family, Pool, Stage};
+use metrics::Gauge;
+
+use super::family;
+
+/// Who takes a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A request, for itself.
+    Endpoint(Endpoint),
+    /// A stage of the work.
+    Stage(Stage),
+    /// Starting, watching the clock, probing.
+    Process,
+}
+
+const HOLDERS: usize = Endpoint::COUNT + Stage::COUNT + 1;
+
+impl Holder {
+    /// Whoever this task works for: its request, or the process.
+    pub(crate) fn current() -> Self {
+        let endpoint = super::request::current().and_then(|scope| scope.endpoint());
+        endpoint.map_or(Self::Process, Self::Endpoint)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.name(),
+            Self::Stage(stage) => stage.name(),
+            Self::Process => "process",
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.index(),
+            Self::Stage(stage) => Endpoint::COUNT + stage.index(),
+            Self::Process => HOLDERS - 1,
+        }
+    }
+
+    /// The pools that it takes connections from.
+    fn pools(self) -> &'static [Pool] {
+        match self {
+            Self::Endpoint(endpoint) => super::budget::pools(endpoint),
+            Self::Stage(stage) => match stage {
+                Stage::Plan | Stage::Receive => &[Pool::Interactive],
+                Stage::Release | Stage::Claim | Stage::Settle | Stage::Recover | Stage::Resolve => {
+                    &[Pool::Pipeline]
+                }
+                Stage::Floor
+                | Stage::Sweep
+                | Stage::Fold
+                | Stage::Observe
+                | Stage::Extend
+                | Stage::Replan => &[Pool::Upkeep],
+                Stage::Render | Stage::Deliver => &[],
+            },
+            Self::Process => &[Pool::Upkeep],
+        }
+    }
+}
+
+type OfPool = [OnceLock<Gauge>; HOLDERS];
+
+static HANDLES: OnceLock<[OfPool; Pool::COUNT]> = OnceLock::new();
+
+pub(super) fn register() {
+    HANDLES.get_or_init(|| [const { [const { OnceLock::new() }; HOLDERS] }; Pool::COUNT]);
+    let endpoints = Endpoint::ALL.iter().map(|&endpoint| Holder::Endpoint(endpoint));
+    let stages = Stage::ALL.iter().map(|&stage| Holder::Stage(stage));
+    for holder in endpoints.chain(stages).chain([Holder::Process]) {
+        for &pool in holder.pools() {
+            gauge(pool, holder);
+        }
+    }
+}
+
+/// Made at start where the holder is known to use the pool, else when it does.
+fn gauge(pool: Pool, holder: Holder) -> Option<&'static Gauge> {
+    let handles = HANDLES.get()?;
+    Some(handles[pool.index()][holder.index()].get_or_init(|| {
+        let labels = [("pool", pool.name()), ("holder", holder.name())];
+        family::gauge(Family::DbClientConnectionsHeld, labels)
+    }))
+}
+
+/// One more connection held, until the guard is dropped.
+#[must_use]
+pub(crate) fn hold(pool: Pool, holder: Holder) -> Held {
+    let gauge = gauge(pool, holder);
+    if let Some(gauge) = gauge {
+        gauge.increment(1.0);
+    }
+    Held(gauge)
+}
+
+/// A connection that is held.
+#[derive(Debug)]
+pub(crate) struct Held(Option<&'static Gauge>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(gauge) = self.0 {
+            gauge.decrement(1.0);
+        }
+    }
+}

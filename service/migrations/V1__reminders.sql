@@ -277,7 +277,8 @@ CREATE TABLE tally_delta (
     rule_id     smallint NOT NULL,
     fate        smallint NOT NULL,
     n           integer  NOT NULL,
-    PRIMARY KEY (shard, delta_id)
+    -- By practice and day: whoever counts a practice's day reads what is unfolded of it alone.
+    PRIMARY KEY (shard, practice_id, local_day, delta_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_cost_delay = 0);
 CREATE TABLE tally (

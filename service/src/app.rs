@@ -24,13 +24,13 @@ use crate::wake::Wake;
 /// How long the first write of a group commit waits for company: a fiftieth of the tightest
 /// objective of an endpoint that writes.
 const COMMIT_LINGER: Duration = Duration::from_millis(5);
-/// Batches that each group commit writes at a time: while one waits for the disk the next ones are
-/// read and decided on. On a machine that is full they are also the share of it that bookings get
-/// beside everything else.
-const COMMIT_FLUSHERS: usize = 4;
-/// At a batch of 128 a row costs about as little as it ever will: what waits beyond that gains
-/// nothing by waiting for the batch before it.
-const COMMIT_CROWD: usize = 128;
+/// Batches that each group commit writes at a time: while one waits for the disk the next one is
+/// read and decided on. On a machine that is full they are also the share of it that bookings get:
+/// with four, texts came half a minute late there.
+const COMMIT_FLUSHERS: usize = 2;
+/// Beyond a batch of this size a row costs no less: what waits beyond that gains nothing by waiting
+/// for the batch before it.
+const COMMIT_CROWD: usize = 512;
 /// How often the clock's row is read where it may change.
 const CLOCK_POLL: Duration = Duration::from_millis(250);
 

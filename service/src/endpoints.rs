@@ -6,6 +6,9 @@
 
 pub(crate) mod cancel_appointment;
 pub(crate) mod create_api_key;
+pub(crate) mod debug_request;
+pub(crate) mod debug_slow;
+pub(crate) mod flights;
 pub(crate) mod list_messages;
 pub(crate) mod put_clock;
 pub(crate) mod put_practice;
@@ -50,6 +53,8 @@ pub(crate) async fn dispatch(app: &Arc<App>, request: Request) -> Result<Respons
         Endpoint::ReadHealth => read_health::handle(app, request).await,
         Endpoint::ReadReadiness => read_readiness::handle(app, request).await,
         Endpoint::ReadMetrics => read_metrics::handle(app, request).await,
+        Endpoint::DebugRequest => debug_request::handle(&request),
+        Endpoint::DebugSlow => debug_slow::handle(&request),
         Endpoint::RunAudit => run_audit::handle(app, request).await,
         Endpoint::ReadBacklog => read_backlog::handle(app, request).await,
         Endpoint::ReadClock => read_clock::handle(app, request).await,

@@ -118,6 +118,8 @@ pub(crate) struct Work {
     pub(crate) changes: Vec<Change>,
     /// When the request arrived.
     pub(crate) received_at: Instant,
+    /// When they were put into the queue.
+    pub(crate) queued_at: Instant,
     /// The request that brought them, to be charged for the batch's statements.
     pub(crate) scope: Option<Arc<Scope>>,
     /// Where the caller waits, in the order of the changes.
@@ -178,7 +180,8 @@ impl Ingest {
         let journeys: Vec<Option<Journey>> = changes.iter().map(journey_of).collect();
         let (answer, answered) = oneshot::channel();
         let scope = obs::request::current();
-        let work = Work { revision, changes, received_at, scope, answer };
+        let queued_at = Instant::now();
+        let work = Work { revision, changes, received_at, queued_at, scope, answer };
         let submitted = self.queue.submit(shard, work);
         obs::limit::used(Limit::CommitQueue, self.queue.used_ratio());
         submitted?;

@@ -21,6 +21,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 use crate::config::{Config, ProviderKind};
+use crate::obs::exemplar::TraceId;
 use crate::phone::Phone;
 use crate::receipts::Receipt;
 
@@ -42,6 +43,8 @@ pub(crate) struct Outgoing {
     pub(crate) from: Phone,
     /// What it says.
     pub(crate) body: String,
+    /// Which trace the try belongs to.
+    pub(crate) trace: TraceId,
 }
 
 /// How one try ended.

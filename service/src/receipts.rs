@@ -82,6 +82,8 @@ impl News {
 pub(crate) struct Item {
     pub(crate) news: News,
     pub(crate) received_at: Instant,
+    /// When it was put into the queue.
+    pub(crate) queued_at: Instant,
     /// The request that brought it, to be charged for the batch's statements.
     pub(crate) scope: Option<Arc<Scope>>,
     pub(crate) answer: oneshot::Sender<Result<(), DbError>>,
@@ -138,8 +140,9 @@ impl Receipts {
         let is_reply = matches!(news, News::Reply { .. });
         let (answer, answered) = oneshot::channel();
         let scope = obs::request::current();
+        let queued_at = Instant::now();
         let submitted: Result<(), Full> =
-            self.queue.submit(shard, Item { news, received_at, scope, answer });
+            self.queue.submit(shard, Item { news, received_at, queued_at, scope, answer });
         obs::limit::used(Limit::CommitQueue, self.queue.used_ratio());
         submitted?;
         answered

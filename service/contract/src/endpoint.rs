@@ -195,6 +195,20 @@ table! {
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
     }
+    /// What was kept of a trace: its flights with their spans, as a waterfall for people or as JSON.
+    DebugRequest = debug_request {
+        method: Method::Get, path: "/debug/requests/{trace_id}",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+    }
+    /// The bad flights that a route has kept, and what the slow ones have in common against a sample of the good ones.
+    DebugSlow = debug_slow {
+        method: Method::Get, path: "/debug/slow",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+    }
     /// Checks the laws on the database's side by statements that share nothing with the workers.
     RunAudit = run_audit {
         method: Method::Get, path: "/admin/audit",

@@ -86,6 +86,8 @@ macro_rules! for_each_query {
             // Practices and keys.
             "A practice with its newest settings and rules, one row a rule."
             PracticeRead = practice_read: Strong, Batch, true, "service/src/practice/store.rs", "read";
+            "Which revision each of some practices has now."
+            PracticeRevisions = practice_revisions: Strong, Batch, true, "service/src/practice/cache.rs", "refresh";
             "The settings and rules of one revision, one row a rule."
             PracticeRevisionRead = practice_revision_read: Strong, Batch, true, "service/src/practice/store.rs", "read_revision";
             "Locks a practice against another change."

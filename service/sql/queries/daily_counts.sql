@@ -1,5 +1,6 @@
 -- name: daily_counts
--- What is folded and what is not yet: together they are the truth of this snapshot.
+-- What is folded and what is not yet: together they are the truth of this snapshot. Both are served
+-- by their primary keys.
 SELECT rule_id, fate, sum(n)::bigint AS n
 FROM (
     SELECT t.rule_id, t.fate, t.n

@@ -40,6 +40,8 @@ impl Site {
             | Endpoint::ReadDailyCounts
             | Endpoint::ReceiveStatus
             | Endpoint::ReceiveReply
+            | Endpoint::DebugRequest
+            | Endpoint::DebugSlow
             | Endpoint::RunAudit
             | Endpoint::ReadBacklog
             | Endpoint::ReadClock

@@ -2,7 +2,7 @@
 //! COMMIT of a failed transaction without an error. Dropped before its end, it takes its
 //! connection with it.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use contract::Query;
 use tokio_postgres::Row;
@@ -19,8 +19,6 @@ pub(crate) struct Tx<'a> {
     begun: AtomicBool,
     /// A statement of it did not succeed.
     failed: AtomicBool,
-    /// Statements so far.
-    statements: AtomicU32,
     /// It was committed or rolled back.
     ended: bool,
 }
@@ -32,7 +30,6 @@ impl<'a> Tx<'a> {
             begin,
             begun: AtomicBool::new(false),
             failed: AtomicBool::new(false),
-            statements: AtomicU32::new(0),
             ended: false,
         }
     }
@@ -54,11 +51,6 @@ impl<'a> Tx<'a> {
     /// Runs a statement and returns how many rows it touched.
     pub(crate) async fn execute(&self, query: Query, params: Params<'_>) -> Result<u64, DbError> {
         self.after_begin(self.conn.execute(query, params)).await
-    }
-
-    /// How many statements it has run, for the budgets of the requests that it serves.
-    pub(crate) fn statements(&self) -> u32 {
-        self.statements.load(Ordering::Relaxed)
     }
 
     /// Commits, if every statement succeeded.
@@ -92,7 +84,6 @@ impl<'a> Tx<'a> {
         &self,
         statement: impl Future<Output = Result<T, DbError>>,
     ) -> Result<T, DbError> {
-        self.statements.fetch_add(1, Ordering::Relaxed);
         let result = if self.begun.swap(true, Ordering::Relaxed) {
             statement.await
         } else {

@@ -152,6 +152,24 @@ async fn contained<F: Future>(future: F) -> Result<F::Output, String> {
     .await
 }
 
+/// `Server-Timing` (W3C): where the time went, in milliseconds, and the trace that it can be found
+/// under.
+fn timing(exchange: &Exchange) -> Option<HeaderValue> {
+    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+    let (scope, flight) = (&exchange.scope, exchange.scope.flight());
+    let text = format!(
+        "total;dur={:.3}, pool;dur={:.3}, queue;dur={:.3}, db;dur={:.3};desc=\"{} statements\", \
+         trace;desc=\"{}\"",
+        ms(exchange.received_at.elapsed()),
+        ms(scope.pool_wait()),
+        ms(flight.total("wait")),
+        ms(flight.total("query")),
+        scope.queries(),
+        scope.trace(),
+    );
+    HeaderValue::from_str(&text).ok()
+}
+
 fn write(
     response: Response,
     exchange: Exchange,
@@ -176,6 +194,9 @@ fn write(
     }
     if let Ok(id) = HeaderValue::from_str(exchange.id.as_str()) {
         map.insert("x-request-id", id);
+    }
+    if let Some(value) = timing(&exchange) {
+        map.insert("server-timing", value);
     }
     map.extend(headers);
     let data = if is_head { bytes::Bytes::new() } else { body };

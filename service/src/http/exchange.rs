@@ -34,10 +34,11 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn begin(id: RequestId, trace: TraceId, listener: Listener) -> Self {
+        let received_at = Instant::now();
         Self {
             id,
-            received_at: Instant::now(),
-            scope: Arc::new(Scope::new(trace)),
+            received_at,
+            scope: Arc::new(Scope::new(trace, received_at)),
             endpoint: None,
             caller: Principal::Anonymous,
             bytes_in: 0,

@@ -97,6 +97,8 @@ fn shapes(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Shapes {
         | Endpoint::ReadHealth
         | Endpoint::ReadReadiness
         | Endpoint::ReadMetrics
+        | Endpoint::DebugRequest
+        | Endpoint::DebugSlow
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
         | Endpoint::ReadClock
@@ -209,6 +211,8 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::ReadHealth
         | Endpoint::ReadReadiness
         | Endpoint::ReadMetrics
+        | Endpoint::DebugRequest
+        | Endpoint::DebugSlow
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
         | Endpoint::ReadClock

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::db::tally::{self, TallyDelta};
 use crate::db::{Db, DbError, Tx, floors, weeks};
 use crate::obs;
+use crate::obs::request::BatchScope;
 use crate::practice::Revision;
 use crate::wake::Wake;
 use contract::{Fate, Limit, Pool, Query, Stage};
@@ -53,15 +54,19 @@ impl Writer for Ingester {
             obs::stage::lateness(Stage::Plan, job.received_at.elapsed());
         }
         let size = jobs.iter().map(|job| job.changes.len()).sum();
-        let result = self.write_with_retries(shard, &jobs).await;
+        let of_batch = BatchScope::begin(Stage::Plan, jobs.iter().map(|job| &job.scope));
+        let result = of_batch.run(self.write_with_retries(shard, &jobs)).await;
+        of_batch.share(size, jobs.iter().map(|job| (&job.scope, job.queued_at)));
         obs::stage::batch(Stage::Plan, size, started.elapsed());
         match result {
             Ok(answers) => answer_all(jobs, answers),
             // One of them may be at fault: each on its own, so that it fails alone.
             Err(error) if jobs.len() > 1 && !error.is_unavailable() => {
                 for job in jobs {
-                    let alone = std::slice::from_ref(&job);
-                    let result = self.write_with_retries(shard, alone).await;
+                    let alone = BatchScope::begin(Stage::Plan, std::iter::once(&job.scope));
+                    let one = std::slice::from_ref(&job);
+                    let result = alone.run(self.write_with_retries(shard, one)).await;
+                    alone.share(1, std::iter::once((&job.scope, job.queued_at)));
                     obs::stage::failed(Stage::Plan, u64::from(result.is_err()));
                     answer_one(job, result.map(|mut answers| answers.pop().unwrap_or_default()));
                 }
@@ -136,12 +141,8 @@ impl Ingester {
             })
             .collect();
         write_decisions(&tx, shard, &items, &decisions).await?;
-        let statements = tx.statements();
         tx.commit().await?;
         drop(conn);
-        for scope in jobs.iter().filter_map(|job| job.scope.as_ref()) {
-            scope.charge(statements, 0);
-        }
 
         // At scaled speed a second is long: whatever is due within the next real one is soon.
         let soon = self.clock.pace().domain_at(self.clock.real_now() + Duration::from_secs(1));

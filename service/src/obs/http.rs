@@ -13,6 +13,7 @@ use super::budget;
 use super::family;
 use super::histogram::{self, Histogram};
 use super::hot;
+use super::kept::{self, Landed, Route as KeptRoute};
 use super::request::Scope;
 use super::slo::{Objective, Slo};
 
@@ -209,6 +210,8 @@ pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
         | Endpoint::ReadHealth
         | Endpoint::ReadReadiness
         | Endpoint::ReadMetrics
+        | Endpoint::DebugRequest
+        | Endpoint::DebugSlow
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
         | Endpoint::ReadClock
@@ -232,9 +235,17 @@ pub(crate) fn finished(request: &Finished<'_>) {
         count(handles, request);
     }
     log(request);
-    if let Some(endpoint) = request.endpoint {
-        budget::judge(endpoint, request.id, request.scope);
-    }
+    let Some(endpoint) = request.endpoint else { return };
+    budget::judge(endpoint, request.id, request.scope);
+    kept::offer(&Landed {
+        flight: request.scope.flight(),
+        route: KeptRoute::Endpoint(endpoint),
+        took: request.took,
+        objective: Duration::from_millis(u64::from(endpoint.spec().latency_ms)),
+        ending: request.outcome.into(),
+        outcome: request.outcome.name(),
+        status: request.status,
+    });
 }
 
 fn count(handles: &Handles, request: &Finished<'_>) {

@@ -76,7 +76,7 @@ fn home(query: Query) -> &'static [Pool] {
 pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, took: Duration, rows: u64) {
     let scope = super::request::current();
     if let Some(scope) = &scope {
-        scope.ran(query, rows);
+        scope.ran(query, took, rows);
     }
     let Some(handles) = HANDLES.get().map(|handles| &handles[query.index()]) else {
         return;

@@ -9,8 +9,8 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use super::exposition::{self, Format};
 use super::facade::Facade;
 use super::{
-    backlog, buckets, budget, database, exemplar, family, fate, holder, http, journey, law, limit,
-    pool, process, query, stage,
+    backlog, buckets, budget, database, exemplar, family, fate, holder, http, journey, kept, law,
+    limit, pool, process, query, stage,
 };
 
 static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
@@ -97,6 +97,7 @@ pub(crate) async fn upkeep() {
     loop {
         ticks.tick().await;
         exemplar::tick();
+        kept::tick();
         if let Some(handle) = handle() {
             handle.run_upkeep();
         }

@@ -1,15 +1,16 @@
-//! What one request used: statements, rows, time spent waiting for connections. A request's task
-//! carries its [`Scope`]; work done elsewhere on its behalf (the group commit) takes the scope
-//! along and charges its share.
+//! What one request used: statements, rows, time spent waiting for connections, and the flight that
+//! says when. A request's task carries its [`Scope`]; work done elsewhere on its behalf (the group
+//! commit) has a scope of its own, and each request takes over what the batch noted in it.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use contract::{Endpoint, Pool, Query};
+use contract::{Endpoint, Pool, Query, Stage};
 
 use super::exemplar::TraceId;
+use super::flight::{Flight, Span, What};
 
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
@@ -18,7 +19,7 @@ tokio::task_local! {
 /// What one request used so far.
 #[derive(Debug)]
 pub(crate) struct Scope {
-    trace: TraceId,
+    flight: Flight,
     endpoint: OnceLock<Endpoint>,
     queries: AtomicU32,
     rows: AtomicU64,
@@ -28,10 +29,10 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Nothing yet.
-    pub(crate) fn new(trace: TraceId) -> Self {
+    /// Nothing yet, of something that began then.
+    pub(crate) fn new(trace: TraceId, began: Instant) -> Self {
         Self {
-            trace,
+            flight: Flight::new(trace, began),
             endpoint: OnceLock::new(),
             queries: AtomicU32::new(0),
             rows: AtomicU64::new(0),
@@ -42,7 +43,12 @@ impl Scope {
 
     /// Which trace it belongs to.
     pub(crate) const fn trace(&self) -> TraceId {
-        self.trace
+        self.flight.trace()
+    }
+
+    /// When it spent its time on what.
+    pub(crate) const fn flight(&self) -> &Flight {
+        &self.flight
     }
 
     /// Notes what it is for, once that is known.
@@ -62,8 +68,9 @@ impl Scope {
     }
 
     /// Charges a statement that the request's own task ran.
-    pub(crate) fn ran(&self, query: Query, rows: u64) {
+    pub(crate) fn ran(&self, query: Query, took: Duration, rows: u64) {
         self.charge(1, rows);
+        self.flight.ended(What::Query(query), took, rows);
         self.times[query.index()].fetch_add(1, Ordering::Relaxed);
     }
 
@@ -77,6 +84,7 @@ impl Scope {
     pub(crate) fn waited(&self, pool: Pool, wait: Duration) {
         let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
         self.pool_wait_nanos[pool.index()].fetch_add(nanos, Ordering::Relaxed);
+        self.flight.ended(What::Pool(pool), wait, 0);
     }
 
     /// Statements so far.
@@ -110,6 +118,74 @@ pub(crate) async fn within<F: Future>(scope: Arc<Scope>, future: F) -> F::Output
     SCOPE.scope(scope, future).await
 }
 
+/// A batch that works for several requests at once: what it runs is noted once, and then is a part
+/// of each of them.
+pub(crate) struct BatchScope {
+    stage: Stage,
+    scope: Arc<Scope>,
+}
+
+impl BatchScope {
+    /// A batch that begins now. Its statements' examples lead to the first of its requests.
+    pub(crate) fn begin<'a>(
+        stage: Stage,
+        mut scopes: impl Iterator<Item = &'a Option<Arc<Scope>>>,
+    ) -> Self {
+        let first = scopes.find_map(|scope| scope.as_ref().map(|scope| scope.trace()));
+        let trace = first.unwrap_or_else(|| TraceId::from_random(rand::random()));
+        Self { stage, scope: Arc::new(Scope::new(trace, Instant::now())) }
+    }
+
+    /// Does the batch's work.
+    pub(crate) async fn run<F: Future>(&self, work: F) -> F::Output {
+        within(Arc::clone(&self.scope), work).await
+    }
+
+    /// Makes what was done a part of each request, with how long it waited since it was queued.
+    pub(crate) fn share<'a>(
+        &self,
+        size: usize,
+        jobs: impl Iterator<Item = (&'a Option<Arc<Scope>>, Instant)>,
+    ) {
+        let (done, queries) = (self.done(size), self.scope.queries());
+        for (scope, queued_at) in jobs {
+            let Some(scope) = scope else { continue };
+            scope.charge(queries, 0);
+            done.add_to(&scope.flight, queued_at);
+        }
+    }
+
+    /// What was done up to now, for flights without a request.
+    pub(crate) fn done(&self, size: usize) -> Done {
+        let flight = self.scope.flight();
+        Done {
+            stage: self.stage,
+            began: flight.began(),
+            ended: Instant::now(),
+            size: size as u64,
+            spans: flight.spans(),
+        }
+    }
+}
+
+/// What a batch did.
+pub(crate) struct Done {
+    stage: Stage,
+    began: Instant,
+    ended: Instant,
+    size: u64,
+    spans: Vec<Span>,
+}
+
+impl Done {
+    /// Makes it a part of a flight that waited for it since then.
+    pub(crate) fn add_to(&self, flight: &Flight, queued_at: Instant) {
+        flight.between(What::Wait(self.stage), queued_at, self.began, 0);
+        flight.between(What::Batch(self.stage), self.began, self.ended, self.size);
+        flight.absorb(self.began, &self.spans);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,20 +193,45 @@ mod tests {
     #[tokio::test]
     async fn charged_to_the_request_of_the_task_and_to_no_other() {
         assert!(current().is_none());
-        let scope = Arc::new(Scope::new(TraceId::from_random(1)));
+        let scope = Arc::new(Scope::new(TraceId::from_random(1), Instant::now()));
         within(Arc::clone(&scope), async {
             let mine = current().expect("inside");
             mine.charge(2, 10);
             let elsewhere = tokio::spawn(async { current().is_none() }).await.expect("no panic");
             assert!(elsewhere, "a spawned task is not the request's");
-            mine.ran(Query::ApiKeyRead, 1);
+            mine.ran(Query::ApiKeyRead, Duration::from_millis(2), 1);
             mine.waited(Pool::Interactive, Duration::from_millis(3));
             mine.waited(Pool::Upkeep, Duration::from_millis(1));
         })
         .await;
         assert_eq!((scope.queries(), scope.rows()), (3, 11));
+        assert_eq!(scope.flight().spans().len(), 3);
         assert_eq!(scope.most_repeated(), Some((Query::ApiKeyRead, 1)));
         assert_eq!(scope.pool_wait(), Duration::from_millis(4));
         assert_eq!(scope.pool_wait_of(Pool::Upkeep), Duration::from_millis(1));
+    }
+
+    #[tokio::test]
+    async fn what_a_batch_does_is_a_part_of_each_of_its_requests() {
+        let scope = || Some(Arc::new(Scope::new(TraceId::from_random(2), Instant::now())));
+        let (a, b) = (scope(), scope());
+        let queued_at = Instant::now();
+        let batch = BatchScope::begin(Stage::Plan, [&a, &b, &None].into_iter());
+        batch
+            .run(async {
+                let mine = current().expect("inside");
+                assert_eq!(mine.trace(), TraceId::from_random(2));
+                mine.ran(Query::AppointmentLock, Duration::ZERO, 4);
+            })
+            .await;
+        batch.share(2, [(&a, queued_at), (&b, queued_at), (&None, queued_at)].into_iter());
+        for scope in [a, b] {
+            let scope = scope.unwrap();
+            let spans = scope.flight().spans();
+            let names: Vec<_> = spans.iter().map(|s| (s.what.kind(), s.what.name())).collect();
+            assert!(names.contains(&("wait", "plan")) && names.contains(&("batch", "plan")));
+            assert!(names.contains(&("query", "appointment_lock")), "{names:?}");
+            assert_eq!(scope.queries(), 1);
+        }
     }
 }

@@ -1,11 +1,12 @@
-//! The bounded memory of practices. A stated revision is kept for as long as there is room; the
-//! newest one is asked for again after a second, so that other processes' changes are seen.
+//! The bounded memory of practices. A stated revision is kept for as long as there is room; which
+//! one is the newest is asked again after a second, so that other processes' changes are seen: in
+//! one statement for all practices of the shard that were asked for meanwhile.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use contract::{Limit, Pool, shard_of};
+use contract::{Limit, Pool, Query, shard_of};
 
 use super::{Revision, store};
 use crate::db::{Db, DbError};
@@ -15,24 +16,48 @@ use crate::obs;
 /// before it within that second is planned again by the replan stage, which the change started.
 const NEWEST_FOR: Duration = Duration::from_secs(1);
 
+/// What is remembered was asked for too long ago.
+struct Outdated;
+
 /// The practices in memory.
 pub(crate) struct Practices {
     db: Db,
     shard_count: i16,
     room: usize,
     known: Mutex<Known>,
+    /// By shard: one asks for all.
+    refreshing: Vec<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
 struct Known {
-    newest: HashMap<i64, (Instant, Option<Arc<Revision>>)>,
+    newest: HashMap<i64, Newest>,
     revisions: HashMap<(i64, i32), Arc<Revision>>,
+}
+
+/// What was the newest when it was last asked; none where there was no such practice.
+struct Newest {
+    asked_at: Instant,
+    revision: Option<Arc<Revision>>,
+    /// Somebody asked for it since.
+    is_wanted: bool,
+}
+
+impl Newest {
+    fn new(asked_at: Instant, revision: Option<Arc<Revision>>) -> Self {
+        Self { asked_at, revision, is_wanted: false }
+    }
+
+    fn number(&self) -> Option<i32> {
+        self.revision.as_ref().map(|revision| revision.revision)
+    }
 }
 
 impl Practices {
     /// An empty memory with room for so many.
     pub(crate) fn new(db: Db, shard_count: i16, room: usize) -> Self {
-        Self { db, shard_count, room, known: Mutex::default() }
+        let refreshing = (0..shard_count.max(1)).map(|_| tokio::sync::Mutex::default()).collect();
+        Self { db, shard_count, room, known: Mutex::default(), refreshing }
     }
 
     /// The shard of a practice.
@@ -47,10 +72,14 @@ impl Practices {
 
     /// The newest revision, at most a second old.
     pub(crate) async fn get(&self, practice_id: i64) -> Result<Option<Arc<Revision>>, DbError> {
-        if let Some((at, newest)) = self.known().newest.get(&practice_id)
-            && at.elapsed() < NEWEST_FOR
-        {
-            return Ok(newest.clone());
+        match self.remembered(practice_id) {
+            Some(Ok(newest)) => return Ok(newest),
+            Some(Err(Outdated)) => {
+                if let Some(newest) = self.refreshed(practice_id).await? {
+                    return Ok(newest);
+                }
+            }
+            None => {}
         }
         let asked_at = Instant::now();
         let conn = self.db.get(Pool::Interactive).await?;
@@ -63,7 +92,7 @@ impl Practices {
             known.revisions.insert((practice_id, revision.revision), Arc::clone(revision));
         }
         make_room(&mut known.newest, self.room);
-        known.newest.insert(practice_id, (asked_at, newest.clone()));
+        known.newest.insert(practice_id, Newest::new(asked_at, newest.clone()));
         obs::limit::used(Limit::PracticeCache, ratio(known.newest.len(), self.room));
         Ok(newest)
     }
@@ -82,7 +111,7 @@ impl Practices {
         let read = store::read_revision(&conn, shard, practice_id, revision).await?;
         drop(conn);
         let found = Arc::new(read.ok_or_else(|| DbError::Refused {
-            query: contract::Query::PracticeRevisionRead.name(),
+            query: Query::PracticeRevisionRead.name(),
             code: "client".into(),
             message: format!("practice {practice_id} has no revision {revision}"),
         })?);
@@ -100,7 +129,54 @@ impl Practices {
         make_room(&mut known.revisions, self.room);
         known.revisions.insert((id, revision.revision), Arc::clone(&revision));
         make_room(&mut known.newest, self.room);
-        known.newest.insert(id, (Instant::now(), Some(revision)));
+        known.newest.insert(id, Newest::new(Instant::now(), Some(revision)));
+    }
+
+    /// What is remembered of a practice, if anything is and it is not too old.
+    fn remembered(&self, practice_id: i64) -> Option<Result<Option<Arc<Revision>>, Outdated>> {
+        let mut known = self.known();
+        let newest = known.newest.get_mut(&practice_id)?;
+        newest.is_wanted = true;
+        let is_fresh = newest.asked_at.elapsed() < NEWEST_FOR;
+        Some(if is_fresh { Ok(newest.revision.clone()) } else { Err(Outdated) })
+    }
+
+    /// Asks for a practice that is remembered for too long, with all others of its shard; none if
+    /// it changed meanwhile and must be read anew.
+    async fn refreshed(&self, practice_id: i64) -> Result<Option<Option<Arc<Revision>>>, DbError> {
+        let shard = self.shard(practice_id);
+        let at = usize::try_from(shard).unwrap_or_default();
+        let turn = self.refreshing[at].lock().await;
+        if let Some(Ok(newest)) = self.remembered(practice_id) {
+            return Ok(Some(newest)); // whoever was before us asked for it
+        }
+        self.refresh(shard).await?;
+        drop(turn);
+        Ok(self.remembered(practice_id).and_then(Result::ok))
+    }
+
+    async fn refresh(&self, shard: i16) -> Result<(), DbError> {
+        let wanted: Vec<i64> = {
+            let known = self.known();
+            let wanted = known.newest.iter().filter(|(_, newest)| newest.is_wanted);
+            wanted.map(|(id, _)| *id).filter(|id| self.shard(*id) == shard).collect()
+        };
+        let asked_at = Instant::now();
+        let conn = self.db.get(Pool::Interactive).await?;
+        let rows = conn.rows(Query::PracticeRevisions, &[&shard, &wanted]).await?;
+        drop(conn);
+        let now: HashMap<i64, i32> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut known = self.known();
+        for id in wanted {
+            let Some(newest) = known.newest.get_mut(&id) else { continue };
+            if newest.number() == now.get(&id).copied() {
+                newest.asked_at = newest.asked_at.max(asked_at);
+                newest.is_wanted = false;
+            } else if newest.asked_at < asked_at {
+                known.newest.remove(&id);
+            }
+        }
+        Ok(())
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {

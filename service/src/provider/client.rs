@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -23,8 +23,13 @@ use rustls::RootCertStore;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
+use crate::obs::exemplar::TraceId;
+
 /// Servers commonly close idle connections after 15 s and more: ours are closed before.
 const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// Which trace a call belongs to.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The bounds of an exchange.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +105,16 @@ impl Client {
     }
 
     /// Sends a request and reads its whole answer, within the deadlines.
-    pub(super) async fn exchange(&self, request: Request<Full<Bytes>>) -> Exchange {
+    pub(super) async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        trace: TraceId,
+    ) -> Exchange {
+        // W3C Trace Context: our trace, this call as its parent, sampled.
+        let parent = rand::random::<u64>().max(1);
+        if let Ok(value) = HeaderValue::from_str(&format!("00-{trace}-{parent:016x}-01")) {
+            request.headers_mut().insert(TRACEPARENT, value);
+        }
         let start = Instant::now();
         let answer = timeout_at(start + self.bounds.first_byte, self.inner.request(request)).await;
         let response = match answer {

@@ -95,7 +95,7 @@ impl Twilio {
     }
 
     async fn create(&self, outgoing: &Outgoing) -> Answer {
-        let Outgoing { practice_id, message_id, attempt_no, to, from, body } = outgoing;
+        let Outgoing { practice_id, message_id, attempt_no, to, from, body, trace } = outgoing;
         let callback = self.signer.status_url(*practice_id, *message_id, *attempt_no);
         let form = form_urlencoded::Serializer::new(String::with_capacity(512))
             .append_pair("To", &to.e164())
@@ -104,7 +104,7 @@ impl Twilio {
             .append_pair("StatusCallback", &callback)
             .finish();
         let exchange = match self.request(Method::POST, &self.messages, form) {
-            Some(request) => self.client.exchange(request).await,
+            Some(request) => self.client.exchange(request, *trace).await,
             None => Exchange::NotConnected,
         };
         judge(exchange, said)
@@ -125,7 +125,7 @@ impl Twilio {
         let Some(request) = self.request(Method::GET, &url, String::new()) else {
             return Look::Unknown;
         };
-        match self.client.exchange(request).await {
+        match self.client.exchange(request, outgoing.trace).await {
             Exchange::Answered { status: 200, body, .. } => {
                 serde_json::from_slice(&body).map_or(Look::Unknown, |page| read_page(page, lost))
             }

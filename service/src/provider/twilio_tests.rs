@@ -13,6 +13,7 @@ fn lost(started_at: &str) -> Lost {
             to: "+99911111111".parse().unwrap(),
             from: "+99922222222".parse().unwrap(),
             body: "See you tomorrow".into(),
+            trace: crate::obs::exemplar::TraceId::from_random(1),
         },
         started_at: started_at.parse().unwrap(),
     }

@@ -78,7 +78,7 @@ impl Webhook {
     }
 
     async fn post(&self, outgoing: &Outgoing) -> Answer {
-        let Outgoing { practice_id, message_id, attempt_no, to, from, body } = outgoing;
+        let Outgoing { practice_id, message_id, attempt_no, to, from, body, trace } = outgoing;
         let message = Message {
             to: to.e164(),
             from: from.e164(),
@@ -93,7 +93,7 @@ impl Webhook {
             .header(SIGNATURE, of_json(&self.key, &json))
             .body(Full::new(Bytes::from(json)));
         let exchange = match request {
-            Ok(request) => self.client.exchange(request).await,
+            Ok(request) => self.client.exchange(request, *trace).await,
             Err(_) => Exchange::NotConnected,
         };
         judge(exchange, said)

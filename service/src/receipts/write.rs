@@ -16,6 +16,7 @@ use crate::commit::Writer;
 use crate::db::tally::{self, TallyDelta};
 use crate::db::{Db, DbError, Tx};
 use crate::obs;
+use crate::obs::request::BatchScope;
 
 const TRIES: u32 = 3;
 
@@ -38,7 +39,9 @@ impl Writer for Recorder {
         for job in &jobs {
             obs::stage::lateness(Stage::Receive, job.received_at.elapsed());
         }
-        let result = self.write_with_retries(shard, &jobs).await;
+        let of_batch = BatchScope::begin(Stage::Receive, jobs.iter().map(|job| &job.scope));
+        let result = of_batch.run(self.write_with_retries(shard, &jobs)).await;
+        of_batch.share(jobs.len(), jobs.iter().map(|job| (&job.scope, job.queued_at)));
         obs::stage::batch(Stage::Receive, jobs.len(), started.elapsed());
         let alone = jobs.len() == 1;
         for job in jobs {
@@ -46,7 +49,13 @@ impl Writer for Recorder {
                 Ok(()) => Ok(()),
                 Err(error) if alone || error.is_unavailable() => Err(error.clone()),
                 // One of them may be at fault: each on its own, so that it fails alone.
-                Err(_) => self.write_with_retries(shard, std::slice::from_ref(&job)).await,
+                Err(_) => {
+                    let alone = BatchScope::begin(Stage::Receive, std::iter::once(&job.scope));
+                    let one = std::slice::from_ref(&job);
+                    let result = alone.run(self.write_with_retries(shard, one)).await;
+                    alone.share(1, std::iter::once((&job.scope, job.queued_at)));
+                    result
+                }
             };
             obs::stage::failed(Stage::Receive, u64::from(result.is_err()));
             // The caller may have gone away; what is committed stays committed.
@@ -75,13 +84,7 @@ impl Recorder {
         deltas.extend(receipts);
         write_consent(&tx, shard, jobs, &new, real_now).await?;
         tally::append(&tx, shard, &deltas).await?;
-        let statements = tx.statements();
         tx.commit().await?;
-        for job in jobs {
-            if let Some(scope) = &job.scope {
-                scope.charge(statements, 0);
-            }
-        }
         for delta in &deltas {
             obs::fate::add(delta.fate, u64::try_from(delta.n).unwrap_or(0));
         }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::Shared;
 use super::settle::{Completion, Ending, Work};
 use crate::obs;
+use crate::obs::flight::{Flight, What};
 use crate::provider::{Answer, Outgoing};
 
 /// With fewer permits than this, where as many are wanted, a claim waits a moment for more: its
@@ -28,6 +29,8 @@ pub(super) struct Job {
     pub(super) work: Work,
     /// What the provider is given.
     pub(super) outgoing: Outgoing,
+    /// From the ready lane on.
+    pub(super) flight: Arc<Flight>,
     /// When the claim was committed.
     pub(super) claimed_at: Instant,
 }
@@ -117,7 +120,7 @@ impl Deliveries {
 
 /// One delivery, from the first byte to the queue of results.
 async fn deliver(shared: &Arc<Shared>, job: Job) {
-    let Job { shard, work, outgoing, claimed_at } = job;
+    let Job { shard, work, outgoing, flight, claimed_at } = job;
     let in_flight = obs::stage::in_flight(Stage::Deliver);
     obs::stage::lateness(Stage::Deliver, claimed_at.elapsed());
     let started = Instant::now();
@@ -135,6 +138,8 @@ async fn deliver(shared: &Arc<Shared>, job: Job) {
         }
     };
     obs::stage::batch(Stage::Deliver, 1, started.elapsed());
+    flight.between(What::Wait(Stage::Deliver), claimed_at, started, 0);
+    flight.ended(What::Provider, started.elapsed(), 0);
     match answer.outcome {
         DeliveryOutcome::Sent => {}
         DeliveryOutcome::Transient | DeliveryOutcome::Failed | DeliveryOutcome::Ambiguous => {
@@ -143,6 +148,7 @@ async fn deliver(shared: &Arc<Shared>, job: Job) {
     }
     drop(in_flight);
     let completion = Completion::now(&shared.app.clock, work, Ending::Answered(answer));
+    let completion = completion.of(flight);
     shared.settle.push(shard, vec![completion]);
     shared.deliveries.observe();
 }

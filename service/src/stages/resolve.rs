@@ -15,6 +15,7 @@ use super::codes::LANE_UNRESOLVED;
 use super::settle::{Completion, Ending, Work, look_every};
 use crate::db::DbError;
 use crate::obs;
+use crate::obs::exemplar::TraceId;
 use crate::phone::Phone;
 use crate::provider::{Found, Look, Lost, Outgoing};
 
@@ -116,6 +117,7 @@ fn case(head: &Row, token: i64, to: Phone, from: Phone, lease_until: Timestamp) 
                 to,
                 from,
                 body: head.get("body"),
+                trace: TraceId::from_random(rand::random()),
             },
             started_at: head.get("started_at"),
         },

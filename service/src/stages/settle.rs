@@ -24,6 +24,9 @@ use super::render::Rewritten;
 use crate::clock::Clock;
 use crate::db::DbError;
 use crate::obs;
+use crate::obs::flight::Flight;
+use crate::obs::kept::{Landed, Route};
+use crate::obs::request::{BatchScope, Done};
 use crate::provider::Answer;
 use backoff::Backoff;
 pub(super) use effect::{Effect, Lane, Message, Tried};
@@ -83,19 +86,34 @@ pub(super) enum Ending {
 }
 
 /// A result to be recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Completion {
     pub(super) work: Work,
     pub(super) ending: Ending,
     /// When it became known.
     pub(super) at: Timestamp,
     pub(super) since: Instant,
+    /// Of a delivery.
+    flight: Option<Arc<Flight>>,
+}
+
+/// Two results are the same whatever was noted on the way to them.
+impl PartialEq for Completion {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { work, ending, at, since, flight: _ } = self;
+        (work, ending, at, since) == (&other.work, &other.ending, &other.at, &other.since)
+    }
 }
 
 impl Completion {
     /// A result that is known now.
     pub(super) fn now(clock: &Clock, work: Work, ending: Ending) -> Self {
-        Self { work, ending, at: clock.real_now(), since: Instant::now() }
+        Self { work, ending, at: clock.real_now(), since: Instant::now(), flight: None }
+    }
+
+    /// The same, of a delivery with its flight.
+    pub(super) fn of(self, flight: Arc<Flight>) -> Self {
+        Self { flight: Some(flight), ..self }
     }
 }
 
@@ -113,10 +131,12 @@ async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
     while !batch.is_empty() {
         let started = Instant::now();
         let in_flight = obs::stage::in_flight(Stage::Settle);
-        let result = write::settle(shared, shard, &batch).await;
+        let scope = BatchScope::begin(Stage::Settle, std::iter::empty());
+        let result = scope.run(write::settle(shared, shard, &batch)).await;
         drop(in_flight);
         match result {
             Ok(recorded) => {
+                land(&batch, &scope.done(batch.len()));
                 observe(shared, shard, &batch, &recorded, started);
                 return;
             }
@@ -134,6 +154,27 @@ async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
                 give_up_lost(shared, &mut batch, &error);
             }
         }
+    }
+}
+
+/// The flights of deliveries end with the commit of their results.
+fn land(batch: &[Completion], done: &Done) {
+    let objective = Duration::from_millis(u64::from(Journey::DueToHandedOver.spec().latency_ms));
+    for completion in batch {
+        let (Some(flight), Ending::Answered(answer)) = (&completion.flight, &completion.ending)
+        else {
+            continue;
+        };
+        done.add_to(flight, completion.since);
+        obs::kept::offer(&Landed {
+            flight,
+            route: Route::Message,
+            took: flight.began().elapsed(),
+            objective,
+            ending: answer.outcome.into(),
+            outcome: answer.outcome.name(),
+            status: answer.http_status.and_then(|s| u16::try_from(s).ok()).unwrap_or(0),
+        });
     }
 }
 

@@ -118,6 +118,7 @@ impl Desk {
                 revision: Arc::clone(revision),
                 changes: items.into_iter().map(Change::Upsert).collect(),
                 received_at: Instant::now(),
+                queued_at: Instant::now(),
                 scope: None,
                 answer,
             });
@@ -204,7 +205,8 @@ impl Desk {
                     error_code: None,
                 };
                 let (answer, answered) = oneshot::channel();
-                (Item { news, received_at: Instant::now(), scope: None, answer }, answered)
+                let now = Instant::now();
+                (Item { news, received_at: now, queued_at: now, scope: None, answer }, answered)
             })
             .unzip();
         let rows = items.len();

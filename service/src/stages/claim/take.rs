@@ -13,6 +13,9 @@ use jiff::civil::Date;
 use super::verdict::{Head, MemberNow, Verdict, judge, why};
 use crate::db::{DbError, Tx, weeks};
 use crate::obs;
+use crate::obs::exemplar::TraceId;
+use crate::obs::flight::Flight;
+use crate::obs::request::BatchScope;
 use crate::phone::Phone;
 use crate::provider::Outgoing;
 use crate::stages::Shared;
@@ -41,12 +44,24 @@ struct Lease {
     ready_at: Timestamp,
 }
 
-/// Claims from a shard, at most so many lanes.
+/// Claims from a shard, at most so many lanes. What it did is a part of each text's flight.
 pub(in crate::stages) async fn claim_batch(
     shared: &Arc<Shared>,
     shard: i16,
     lanes_max: usize,
 ) -> Result<Claimed, DbError> {
+    let batch = BatchScope::begin(Stage::Claim, std::iter::empty());
+    let mut claimed = batch.run(claim(shared, shard, lanes_max)).await?;
+    let done = batch.done(claimed.lanes);
+    let committed_at = Instant::now();
+    for job in &mut claimed.jobs {
+        done.add_to(&job.flight, job.flight.began());
+        job.claimed_at = committed_at;
+    }
+    Ok(claimed)
+}
+
+async fn claim(shared: &Arc<Shared>, shard: i16, lanes_max: usize) -> Result<Claimed, DbError> {
     let started = Instant::now();
     let clock = &shared.app.clock;
     let real_now = clock.real_now();
@@ -81,10 +96,6 @@ pub(in crate::stages) async fn claim_batch(
             let late = Duration::try_from(real_now.duration_since(lease.ready_at));
             obs::stage::lateness(Stage::Claim, late.unwrap_or(Duration::ZERO));
         }
-    }
-    let committed_at = Instant::now();
-    for job in &mut claimed.jobs {
-        job.claimed_at = committed_at;
     }
     Ok(claimed)
 }
@@ -157,7 +168,8 @@ async fn sort(
         let holds = |m: &MemberNow| held.contains(&(head.message_id, m.appointment_id.clone()));
         match (judge(&head, holds, domain_now, is_allowed), to) {
             (Verdict::Send, Some(to)) => {
-                claimed.jobs.push(job(shared, shard, head, work, to).await?);
+                let flight = Arc::new(flight(shared, lease));
+                claimed.jobs.push(job(shared, shard, head, work, to, flight).await?);
             }
             (Verdict::Send, None) => {
                 let ending = Ending::Suppressed(Reason::NotAllowed, Vec::new());
@@ -198,12 +210,21 @@ fn work(head: &Head, token: i64, lease_until: Timestamp) -> Work {
     }
 }
 
+/// A text's flight begins when its lane is ready.
+fn flight(shared: &Shared, lease: &Lease) -> Flight {
+    let waited = shared.app.clock.real_now().duration_since(lease.ready_at);
+    let (now, waited) = (Instant::now(), Duration::try_from(waited).unwrap_or_default());
+    let trace = TraceId::from_random(rand::random());
+    Flight::new(trace, now.checked_sub(waited).unwrap_or(now))
+}
+
 async fn job(
     shared: &Shared,
     shard: i16,
     head: Head,
     work: Work,
     to: Phone,
+    flight: Arc<Flight>,
 ) -> Result<Job, DbError> {
     let revision = shared.app.practices.revision(head.practice_id, head.revision).await?;
     let attempt_no = head.attempts + 1;
@@ -221,7 +242,9 @@ async fn job(
                 message: format!("practice {} has no valid sender", head.practice_id),
             })?,
             body: head.body,
+            trace: flight.trace(),
         },
+        flight,
         claimed_at: Instant::now(),
     })
 }

@@ -41,6 +41,7 @@ fn judged(attempts: i16, ending: Ending) -> Effect {
         ending,
         at: at(),
         since: std::time::Instant::now(),
+        flight: None,
     };
     let now = Now {
         ready_at: at() + SignedDuration::from_millis(100),

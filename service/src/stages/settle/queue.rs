@@ -185,6 +185,7 @@ mod tests {
             ending: Ending::Expired,
             at: Timestamp::UNIX_EPOCH,
             since: std::time::Instant::now(),
+            flight: None,
         }
     }
 

@@ -1,0 +1,363 @@
+//! Which flights are kept: those over their objective, failed or given up, and a fair sample of
+//! the rest to hold them against. A bounded ring for each route, so that a busy one can't push out
+//! a quiet one's.
+//!
+//! Belongs here: choosing, keeping, finding. Never here: how they are shown (`endpoints::debug_*`).
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use contract::{DeliveryOutcome, Endpoint, RequestOutcome};
+
+use super::exemplar::TraceId;
+use super::flight::{Flight, Span};
+
+/// Bad flights that a route keeps, the newest. One is about 1 kB.
+const BAD_MAX: usize = 32;
+/// Flights in a route's sample.
+const SAMPLE_MAX: usize = 16;
+/// Bad flights that a route takes in a second: more say nothing new, and cost on a bad day.
+const BAD_PER_SECOND: u32 = 16;
+/// A sample is of this long, in ticks of a second, and the one before it is shown until it is full.
+const SAMPLE_TICKS: u64 = 60;
+
+/// What a flight was of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// A request.
+    Endpoint(Endpoint),
+    /// A text on its way to the provider.
+    Message,
+}
+
+impl Route {
+    const COUNT: usize = Endpoint::COUNT + 1;
+
+    /// As in labels and addresses.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.name(),
+            Self::Message => "message",
+        }
+    }
+
+    /// The route of that name, if there is one.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        if name == Self::Message.name() {
+            return Some(Self::Message);
+        }
+        Endpoint::from_name(name).map(Self::Endpoint)
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.index(),
+            Self::Message => Endpoint::COUNT,
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Endpoint::ALL.iter().map(|&endpoint| Self::Endpoint(endpoint)).chain([Self::Message])
+    }
+}
+
+/// Why a flight was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It took longer than its objective.
+    Slow,
+    /// It failed by our fault, or was shed.
+    Failed,
+    /// The caller went away.
+    Aborted,
+    /// It was drawn.
+    Sample,
+}
+
+impl Why {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Failed => "failed",
+            Self::Aborted => "aborted",
+            Self::Sample => "sample",
+        }
+    }
+}
+
+/// A flight that was kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) trace: TraceId,
+    pub(crate) route: Route,
+    /// When it ended.
+    pub(crate) at: SystemTime,
+    pub(crate) took: Duration,
+    pub(crate) outcome: &'static str,
+    /// 0 where there was no answer.
+    pub(crate) status: u16,
+    pub(crate) why: Why,
+    pub(crate) spans: Vec<Span>,
+    /// Spans for which there was no room.
+    pub(crate) dropped: u32,
+}
+
+/// A flight at its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Landed<'a> {
+    pub(crate) flight: &'a Flight,
+    pub(crate) route: Route,
+    pub(crate) took: Duration,
+    pub(crate) objective: Duration,
+    pub(crate) ending: Ending,
+    /// The outcome's name.
+    pub(crate) outcome: &'static str,
+    pub(crate) status: u16,
+}
+
+/// How a flight ended, as far as keeping it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// As it should, or by the caller's fault.
+    Good,
+    /// By our fault, or shed.
+    Failed,
+    /// The caller went away.
+    Aborted,
+}
+
+impl From<RequestOutcome> for Ending {
+    fn from(outcome: RequestOutcome) -> Self {
+        match outcome {
+            RequestOutcome::Ok | RequestOutcome::Rejected => Self::Good,
+            RequestOutcome::Failed | RequestOutcome::Shed => Self::Failed,
+            RequestOutcome::Aborted => Self::Aborted,
+        }
+    }
+}
+
+impl From<DeliveryOutcome> for Ending {
+    fn from(outcome: DeliveryOutcome) -> Self {
+        match outcome {
+            DeliveryOutcome::Sent => Self::Good,
+            DeliveryOutcome::Transient | DeliveryOutcome::Failed | DeliveryOutcome::Ambiguous => {
+                Self::Failed
+            }
+        }
+    }
+}
+
+struct OfRoute {
+    /// Flights of this sample's time so far, and the one that is drawn next.
+    seen: AtomicU64,
+    drawn: AtomicU64,
+    /// Bad ones taken in this second.
+    taken: AtomicU32,
+    rings: Mutex<Rings>,
+}
+
+struct Rings {
+    bad: VecDeque<Kept>,
+    sample: Vec<Kept>,
+    before: Vec<Kept>,
+    /// Where the sample's algorithm stands.
+    weight: f64,
+}
+
+static ROUTES: [OfRoute; Route::COUNT] = [const { OfRoute::new() }; Route::COUNT];
+static TICKS: AtomicU64 = AtomicU64::new(0);
+
+impl OfRoute {
+    const fn new() -> Self {
+        Self {
+            seen: AtomicU64::new(0),
+            drawn: AtomicU64::new(0),
+            taken: AtomicU32::new(0),
+            rings: Mutex::new(Rings {
+                bad: VecDeque::new(),
+                sample: Vec::new(),
+                before: Vec::new(),
+                weight: 1.0,
+            }),
+        }
+    }
+
+    fn rings(&self) -> MutexGuard<'_, Rings> {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn offer(&self, landed: &Landed<'_>) {
+        let why = match landed.ending {
+            Ending::Failed => Why::Failed,
+            Ending::Aborted => Why::Aborted,
+            Ending::Good if landed.took > landed.objective => Why::Slow,
+            Ending::Good => return self.draw(landed),
+        };
+        if self.taken.fetch_add(1, Ordering::Relaxed) < BAD_PER_SECOND {
+            let kept = keep(landed, why);
+            let mut rings = self.rings();
+            if rings.bad.len() >= BAD_MAX {
+                rings.bad.pop_front();
+            }
+            rings.bad.push_back(kept);
+        }
+    }
+
+    /// A reservoir: each of the good ones is as likely to be in it as any other. The next one to
+    /// be drawn is known beforehand (Li, Reservoir-sampling algorithms of time complexity
+    /// O(n(1 + log(N/n))), 1994, algorithm L), so that the others cost one addition.
+    fn draw(&self, landed: &Landed<'_>) {
+        let n = self.seen.fetch_add(1, Ordering::Relaxed);
+        if n < self.drawn.load(Ordering::Relaxed) {
+            return;
+        }
+        let kept = keep(landed, Why::Sample);
+        let mut rings = self.rings();
+        if rings.sample.len() < SAMPLE_MAX {
+            rings.sample.push(kept);
+            if rings.sample.len() < SAMPLE_MAX {
+                return;
+            }
+        } else {
+            let place = rand::random_range(0..SAMPLE_MAX);
+            rings.sample[place] = kept;
+        }
+        rings.weight *= unit().powf(1.0 / SAMPLE_MAX as f64);
+        let skip = (unit().ln() / (1.0 - rings.weight).ln()).floor();
+        self.drawn.store(n.saturating_add(1).saturating_add(skip as u64), Ordering::Relaxed);
+    }
+
+    fn begin_sample(&self) {
+        let mut rings = self.rings();
+        rings.before = std::mem::take(&mut rings.sample);
+        rings.weight = 1.0;
+        self.drawn.store(0, Ordering::Relaxed);
+        self.seen.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Between zero and one, neither included.
+fn unit() -> f64 {
+    rand::random::<f64>().clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON)
+}
+
+fn keep(landed: &Landed<'_>, why: Why) -> Kept {
+    Kept {
+        trace: landed.flight.trace(),
+        route: landed.route,
+        at: SystemTime::now(),
+        took: landed.took,
+        outcome: landed.outcome,
+        status: landed.status,
+        why,
+        spans: landed.flight.spans(),
+        dropped: landed.flight.dropped(),
+    }
+}
+
+/// Keeps a flight if it is worth it.
+pub(crate) fn offer(landed: &Landed<'_>) {
+    ROUTES[landed.route.index()].offer(landed);
+}
+
+/// Once a second: new room for bad ones, and at times a new sample.
+pub(crate) fn tick() {
+    let is_new_sample = TICKS.fetch_add(1, Ordering::Relaxed) % SAMPLE_TICKS == SAMPLE_TICKS - 1;
+    for route in &ROUTES {
+        route.taken.store(0, Ordering::Relaxed);
+        if is_new_sample {
+            route.begin_sample();
+        }
+    }
+}
+
+/// The bad flights of a route, the newest first.
+pub(crate) fn bad(route: Route) -> Vec<Kept> {
+    ROUTES[route.index()].rings().bad.iter().rev().cloned().collect()
+}
+
+/// A fair sample of a route's good flights: of the last minute, and of the one before.
+pub(crate) fn sample(route: Route) -> Vec<Kept> {
+    let rings = ROUTES[route.index()].rings();
+    rings.sample.iter().chain(&rings.before).cloned().collect()
+}
+
+/// Everything kept of a trace, in the order in which it ended.
+pub(crate) fn of_trace(trace: TraceId) -> Vec<Kept> {
+    let mut found: Vec<Kept> = Route::all()
+        .flat_map(|route| [bad(route), sample(route)].concat())
+        .filter(|kept| kept.trace == trace)
+        .collect();
+    found.sort_by_key(|kept| kept.at);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    fn land(route: &OfRoute, id: u128, ms: u64, outcome: RequestOutcome) {
+        let flight = Flight::new(TraceId::from_random(id), Instant::now());
+        route.offer(&Landed {
+            flight: &flight,
+            route: Route::Message,
+            took: Duration::from_millis(ms),
+            objective: Duration::from_millis(100),
+            ending: outcome.into(),
+            outcome: outcome.name(),
+            status: 200,
+        });
+    }
+
+    #[test]
+    fn the_bad_are_kept_with_their_reason_and_bounded() {
+        let route = OfRoute::new();
+        land(&route, 1, 100, RequestOutcome::Ok);
+        land(&route, 2, 101, RequestOutcome::Rejected);
+        land(&route, 3, 1, RequestOutcome::Failed);
+        land(&route, 4, 1, RequestOutcome::Aborted);
+        let whys: Vec<_> = route.rings().bad.iter().map(|kept| kept.why).collect();
+        assert_eq!(whys, [Why::Slow, Why::Failed, Why::Aborted]);
+        for second in 0..10_u128 {
+            for n in 0..100 {
+                land(&route, second * 100 + n, 500, RequestOutcome::Ok);
+            }
+            route.taken.store(0, Ordering::Relaxed);
+        }
+        let rings = route.rings();
+        assert_eq!(rings.bad.len(), BAD_MAX);
+        assert_eq!(rings.bad.back().unwrap().trace, TraceId::from_random(900 + 15));
+    }
+
+    #[test]
+    fn the_sample_is_fair() {
+        // 2,000 samples of 16 from 160: each position is in it every tenth time.
+        let mut times = [0_u32; 160];
+        for _ in 0..2_000 {
+            let route = OfRoute::new();
+            for n in 1..=160 {
+                land(&route, n, 1, RequestOutcome::Ok);
+            }
+            for kept in &route.rings().sample {
+                let n: u128 = u128::from_str_radix(&kept.trace.to_string(), 16).unwrap();
+                times[usize::try_from(n).unwrap() - 1] += 1;
+            }
+        }
+        // Expected 200 with a standard deviation of 13.4: seven of those on either side.
+        assert!(times.iter().all(|n| (106..=294).contains(n)), "{times:?}");
+    }
+
+    #[test]
+    fn the_sample_before_is_there_until_the_new_one_is() {
+        let route = OfRoute::new();
+        (1..=20).for_each(|n| land(&route, n, 1, RequestOutcome::Ok));
+        route.begin_sample();
+        land(&route, 21, 1, RequestOutcome::Ok);
+        let rings = route.rings();
+        assert_eq!((rings.before.len(), rings.sample.len()), (SAMPLE_MAX, 1));
+    }
+}

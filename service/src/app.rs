@@ -24,13 +24,9 @@ use crate::wake::Wake;
 /// How long the first write of a group commit waits for company: a fiftieth of the tightest
 /// objective of an endpoint that writes.
 const COMMIT_LINGER: Duration = Duration::from_millis(5);
-/// Batches that each group commit writes at a time: while one waits for the disk the next one is
-/// read and decided on. On a machine that is full they are also the share of it that bookings get:
-/// with four, texts came half a minute late there.
+/// Batches that each group commit writes at a time: two keep a connection busy while the other
+/// waits for the disk; more only make the batches smaller.
 const COMMIT_FLUSHERS: usize = 2;
-/// Beyond a batch of this size a row costs no less: what waits beyond that gains nothing by waiting
-/// for the batch before it.
-const COMMIT_CROWD: usize = 512;
 /// How often the clock's row is read where it may change.
 const CLOCK_POLL: Duration = Duration::from_millis(250);
 
@@ -152,7 +148,6 @@ fn bounds(config: &Config, stage: Stage) -> Bounds {
         batch_max: stage.spec().batch_max as usize,
         linger: COMMIT_LINGER,
         flushers: COMMIT_FLUSHERS,
-        crowd: COMMIT_CROWD,
     }
 }
 

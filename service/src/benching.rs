@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::obs::Format;
 use crate::obs::buckets;
 use crate::obs::exemplar::{self, TraceId};
 use crate::obs::histogram::Histogram;
@@ -51,5 +52,34 @@ impl Recording {
     #[inline]
     pub fn record_by_facade(&self, nanos: u64) {
         self.facade.record(nanos as f64 / 1e9);
+    }
+}
+
+/// Everything that is measured, as a scrape has it.
+#[derive(Debug)]
+pub struct Scrape;
+
+impl Scrape {
+    /// Registers every series.
+    ///
+    /// # Panics
+    /// When another recorder is installed.
+    #[must_use]
+    pub fn new() -> Self {
+        crate::obs::install().expect("nobody else has installed a recorder");
+        Self
+    }
+
+    /// The text of a scrape.
+    #[must_use]
+    pub fn text(&self, is_open_metrics: bool) -> String {
+        let format = if is_open_metrics { Format::OpenMetrics } else { Format::Text };
+        crate::obs::render(format)
+    }
+}
+
+impl Default for Scrape {
+    fn default() -> Self {
+        Self::new()
     }
 }

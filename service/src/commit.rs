@@ -2,10 +2,9 @@
 //! answered after the commit of the batch that holds its write.
 //!
 //! A write waits at most the linger (a few milliseconds) for company; under load it waits for a
-//! flusher, and batches grow by themselves. Of a shard one batch is written at a time, so that
-//! they are as full as they can be; where a crowd waits, another one goes beside it. No two
-//! writes of the same key are ever under way together: the later one waits for a later batch.
-//! Belongs here: the queueing. Never here: what is written (`ingest`, `receipts`).
+//! flusher, and batches grow by themselves. A batch never holds two writes of the same key: the
+//! later one waits for the next batch. Belongs here: the queueing. Never here: what is written
+//! (`ingest`, `receipts`).
 
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
@@ -18,7 +17,7 @@ use tokio::time::Instant;
 
 /// A write that waits to be committed with others.
 pub(crate) trait Job: Send + 'static {
-    /// What no two writes that are under way may have in common.
+    /// What no two writes of a batch may have in common.
     type Key: Hash + Eq + Clone + Send;
 
     /// How many rows it stands for.
@@ -49,9 +48,6 @@ pub(crate) struct Bounds {
     pub(crate) linger: Duration,
     /// How many batches are written at a time.
     pub(crate) flushers: usize,
-    /// Rows that must wait in a shard for a batch to be begun beside one that is being written.
-    /// Few and full batches cost the database less; many waiting callers cost their patience.
-    pub(crate) crowd: usize,
 }
 
 /// The queue is full: shed.
@@ -71,63 +67,26 @@ struct Shared<W: Writer> {
     changed: Notify,
 }
 
-struct Queues<J: Job> {
+struct Queues<J> {
     shards: Vec<ShardQueue<J>>,
-    /// Shards that a flusher should look at, longest waiting first.
+    /// Shards with work and no flusher, longest waiting first.
     ready: VecDeque<usize>,
-    /// Rows that wait or are being written.
     waiting: usize,
-    /// Batches that are being written.
     flushing: usize,
 }
 
-struct ShardQueue<J: Job> {
+struct ShardQueue<J> {
     jobs: VecDeque<J>,
-    /// Rows of the jobs.
-    weight: usize,
     since: Instant,
-    /// It is among the ready ones.
-    is_ready: bool,
-    /// Batches that are being written, and their keys.
-    flushing: usize,
-    keys: HashSet<J::Key>,
-}
-
-impl<J: Job> Default for ShardQueue<J> {
-    fn default() -> Self {
-        Self {
-            jobs: VecDeque::new(),
-            weight: 0,
-            since: Instant::now(),
-            is_ready: false,
-            flushing: 0,
-            keys: HashSet::new(),
-        }
-    }
-}
-
-impl<J: Job> Queues<J> {
-    /// Puts a shard among the ready ones if a batch of it may be begun.
-    fn offer(&mut self, index: usize, crowd: usize) -> bool {
-        let queue = &mut self.shards[index];
-        let may_begin = match queue.flushing {
-            0 => !queue.jobs.is_empty(),
-            _ => queue.weight >= crowd,
-        };
-        let is_new = may_begin && !queue.is_ready;
-        if is_new {
-            queue.is_ready = true;
-            queue.since = Instant::now();
-            self.ready.push_back(index);
-        }
-        is_new
-    }
+    busy: bool,
 }
 
 impl<W: Writer> GroupCommit<W> {
     /// Starts the flushers; they end when the queue is dropped and empty.
     pub(crate) fn start(writer: W, shard_count: i16, bounds: Bounds) -> Self {
-        let shards = (0..shard_count.max(0)).map(|_| ShardQueue::default()).collect();
+        let shards = (0..shard_count.max(0))
+            .map(|_| ShardQueue { jobs: VecDeque::new(), since: Instant::now(), busy: false })
+            .collect();
         let queues = Mutex::new(Queues { shards, ready: VecDeque::new(), waiting: 0, flushing: 0 });
         let shared = Arc::new(Shared { writer, bounds, queues, changed: Notify::new() });
         for _ in 0..bounds.flushers {
@@ -142,12 +101,14 @@ impl<W: Writer> GroupCommit<W> {
         if queues.waiting > 0 && queues.waiting + job.weight() > self.shared.bounds.queue_max {
             return Err(Full);
         }
-        let index = usize::try_from(shard).map_err(|_negative| Full)?;
         queues.waiting += job.weight();
+        let index = usize::try_from(shard).map_err(|_negative| Full)?;
         let queue = &mut queues.shards[index];
-        queue.weight += job.weight();
+        let was_empty = queue.jobs.is_empty();
         queue.jobs.push_back(job);
-        if queues.offer(index, self.shared.bounds.crowd) {
+        if was_empty && !queue.busy {
+            queue.since = Instant::now();
+            queues.ready.push_back(index);
             drop(queues);
             self.shared.changed.notify_one();
         }
@@ -182,68 +143,49 @@ impl<W: Writer> Shared<W> {
     }
 
     /// The shard that has waited longest, once its linger is over; else when to look again.
-    fn take(&self) -> Result<Batch<W::Job>, Option<Instant>> {
+    fn take(&self) -> Result<(usize, Vec<W::Job>), Option<Instant>> {
         let mut queues = self.queues();
         let Some(&index) = queues.ready.front() else {
             return Err(None);
         };
         let queue = &mut queues.shards[index];
         let due = queue.since + self.bounds.linger;
-        let is_full = queue.weight >= self.bounds.batch_max || queue.flushing > 0;
-        if !is_full && Instant::now() < due {
+        let weight: usize = queue.jobs.iter().map(Job::weight).sum();
+        if weight < self.bounds.batch_max && Instant::now() < due {
             return Err(Some(due));
         }
-        let jobs = batch(&mut queue.jobs, &queue.keys, self.bounds.batch_max);
-        queue.is_ready = false;
+        let jobs = batch(&mut queue.jobs, self.bounds.batch_max);
+        queue.busy = true;
         queues.ready.pop_front();
-        if jobs.is_empty() {
-            // All that waits is about keys that are being written: those give it free again.
-            return Err(Some(Instant::now()));
-        }
-        let queue = &mut queues.shards[index];
-        let keys: Vec<_> = jobs.iter().flat_map(Job::keys).collect();
-        let weight = jobs.iter().map(Job::weight).sum();
-        queue.keys.extend(keys.iter().cloned());
-        queue.weight -= weight;
-        queue.flushing += 1;
         queues.flushing += 1;
-        queues.offer(index, self.bounds.crowd);
-        Ok(Batch { index, weight, keys, jobs })
+        Ok((index, jobs))
     }
 
-    fn finished(&self, index: usize, weight: usize, keys: &[<W::Job as Job>::Key]) {
+    fn finished(&self, index: usize, weight: usize) {
         let mut queues = self.queues();
         queues.waiting -= weight;
         queues.flushing -= 1;
         let queue = &mut queues.shards[index];
-        queue.flushing -= 1;
-        for key in keys {
-            queue.keys.remove(key);
+        queue.busy = false;
+        if !queue.jobs.is_empty() {
+            queue.since = Instant::now();
+            queues.ready.push_back(index);
         }
-        queues.offer(index, self.bounds.crowd);
         drop(queues);
         self.changed.notify_one();
     }
 }
 
-/// Jobs of one shard that are written together.
-struct Batch<J: Job> {
-    index: usize,
-    weight: usize,
-    keys: Vec<J::Key>,
-    jobs: Vec<J>,
-}
-
 /// Takes jobs from the front until the batch is full, leaving those that share a key with one
-/// that is being written, was taken, or was left.
-fn batch<J: Job>(jobs: &mut VecDeque<J>, written: &HashSet<J::Key>, batch_max: usize) -> Vec<J> {
+/// that was taken, or with one that was left.
+fn batch<J: Job>(jobs: &mut VecDeque<J>, batch_max: usize) -> Vec<J> {
     let mut taken: Vec<J> = Vec::new();
     let mut keys: HashSet<J::Key> = HashSet::new();
     let mut weight = 0;
     let mut left = VecDeque::new();
     while let Some(job) = jobs.pop_front() {
         let fits = taken.is_empty() || weight + job.weight() <= batch_max;
-        let clashes = job.keys().any(|key| keys.contains(&key) || written.contains(&key));
+        let clashes = job.keys().any(|key| keys.contains(&key));
         keys.extend(job.keys());
         if fits && !clashes {
             weight += job.weight();
@@ -266,10 +208,11 @@ async fn flush<W: Writer>(shared: std::sync::Weak<Shared<W>>) {
             return;
         };
         match strong.take() {
-            Ok(Batch { index, weight, keys, jobs }) => {
+            Ok((index, jobs)) => {
                 // Several shards may be ready: let another flusher have the next one.
                 strong.changed.notify_one();
-                let done = Finished { shared: &strong, index, weight, keys };
+                let weight = jobs.iter().map(Job::weight).sum();
+                let done = Finished { shared: &strong, index, weight };
                 let shard = i16::try_from(index).expect("there are at most 1,024 shards");
                 // A task of its own: a panic in it ends the batch and not the flusher.
                 let writing = Arc::clone(&strong);
@@ -295,12 +238,11 @@ struct Finished<'a, W: Writer> {
     shared: &'a Shared<W>,
     index: usize,
     weight: usize,
-    keys: Vec<<W::Job as Job>::Key>,
 }
 
 impl<W: Writer> Drop for Finished<'_, W> {
     fn drop(&mut self) {
-        self.shared.finished(self.index, self.weight, &self.keys);
+        self.shared.finished(self.index, self.weight);
     }
 }
 
@@ -321,9 +263,7 @@ mod tests {
         }
     }
 
-    /// Answers with the size of the batch; holds the keys of those under way.
-    #[derive(Default)]
-    struct Sizes(Mutex<Vec<HashSet<u32>>>);
+    struct Sizes;
 
     impl Writer for Sizes {
         type Job = Add;
@@ -331,13 +271,7 @@ mod tests {
             let size = jobs.len();
             let keys: HashSet<u32> = jobs.iter().map(|job| job.0).collect();
             assert_eq!(keys.len(), size, "a key twice in a batch");
-            {
-                let mut under_way = self.0.lock().unwrap();
-                assert!(under_way.iter().all(|batch| batch.is_disjoint(&keys)), "a key twice");
-                under_way.push(keys.clone());
-            }
             tokio::time::sleep(Duration::from_millis(10)).await;
-            self.0.lock().unwrap().retain(|batch| *batch != keys);
             for job in jobs {
                 let _gone = job.1.unwrap().send(size);
             }
@@ -345,8 +279,7 @@ mod tests {
     }
 
     fn bounds() -> Bounds {
-        let linger = Duration::from_millis(2);
-        Bounds { queue_max: 1_000, batch_max: 100, linger, flushers: 3, crowd: 50 }
+        Bounds { queue_max: 1_000, batch_max: 100, linger: Duration::from_millis(2), flushers: 2 }
     }
 
     fn submit(queue: &GroupCommit<Sizes>, key: u32) -> oneshot::Receiver<usize> {
@@ -357,7 +290,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn company_is_committed_together_and_a_key_once_a_batch() {
-        let queue = GroupCommit::start(Sizes::default(), 2, bounds());
+        let queue = GroupCommit::start(Sizes, 2, bounds());
         let answers: Vec<_> = (0..50).map(|n| submit(&queue, n % 40)).collect();
         let mut sizes = Vec::new();
         for answer in answers {
@@ -371,33 +304,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn alone_it_waits_no_longer_than_the_linger() {
-        let queue = GroupCommit::start(Sizes::default(), 1, bounds());
+        let queue = GroupCommit::start(Sizes, 1, bounds());
         let started = Instant::now();
         assert_eq!(submit(&queue, 1).await.unwrap(), 1);
         assert!(started.elapsed() < Duration::from_millis(20), "{:?}", started.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_crowd_goes_beside_the_batch_that_is_being_written() {
-        let queue = GroupCommit::start(Sizes::default(), 1, bounds());
-        let first = submit(&queue, 0);
-        tokio::time::sleep(Duration::from_millis(4)).await;
-        let started = Instant::now();
-        // Fewer than a crowd wait for the one before; with a crowd they go, less the key under way.
-        let second: Vec<_> = (0..60).map(|n| submit(&queue, n)).collect();
-        assert_eq!(first.await.unwrap(), 1);
-        let mut sizes = Vec::new();
-        for answer in second {
-            sizes.push(answer.await.unwrap());
-        }
-        assert_eq!((sizes[0], sizes[1], sizes[59]), (1, 59, 59));
-        assert!(started.elapsed() < Duration::from_millis(25), "{:?}", started.elapsed());
-        queue.drained().await;
-    }
-
-    #[tokio::test(start_paused = true)]
     async fn a_full_queue_refuses_at_once() {
-        let queue = GroupCommit::start(Sizes::default(), 1, Bounds { queue_max: 3, ..bounds() });
+        let queue = GroupCommit::start(Sizes, 1, Bounds { queue_max: 3, ..bounds() });
         let kept: Vec<_> = (0..3).map(|n| submit(&queue, n)).collect();
         let (sender, _receiver) = oneshot::channel();
         assert_eq!(queue.submit(0, Add(9, Some(sender))), Err(Full));
@@ -409,11 +324,9 @@ mod tests {
     #[test]
     fn a_later_write_of_a_key_never_overtakes_an_earlier_one() {
         let mut jobs: VecDeque<Add> = [1, 2, 1, 3, 1].map(|n| Add(n, None)).into();
-        let first: Vec<u32> =
-            batch(&mut jobs, &HashSet::new(), 10).iter().map(|job| job.0).collect();
+        let first: Vec<u32> = batch(&mut jobs, 10).iter().map(|job| job.0).collect();
         assert_eq!(first, [1, 2, 3]);
-        let second: Vec<u32> =
-            batch(&mut jobs, &HashSet::new(), 10).iter().map(|job| job.0).collect();
+        let second: Vec<u32> = batch(&mut jobs, 10).iter().map(|job| job.0).collect();
         assert_eq!(second, [1]);
         assert_eq!(jobs.len(), 1);
     }

@@ -6,6 +6,8 @@
 
 mod cancel_appointment;
 mod create_api_key;
+mod debug_request;
+mod debug_slow;
 mod list_messages;
 mod put_clock;
 mod put_practice;

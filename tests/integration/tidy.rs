@@ -27,7 +27,6 @@ const ALLOWED: &[(&str, &str)] = &[
     ("service/contract/src/outcome.rs columns", "a macro's pattern, and a row's help"),
     ("service/contract/src/pool.rs columns", "a row's help is one line: it is one text"),
     ("service/src/db/statement.rs columns", "a macro's pattern that mirrors the table's"),
-    ("service/src/obs/http.rs", "one family of handles, which are registered side by side"),
     ("service/contract/src/endpoint.rs columns", "a row's help is one line: it is one text"),
     ("service/contract/src/query.rs columns", "a table: one row a line"),
     ("service/contract/src/stage.rs columns", "a row's help is one line: it is one text"),

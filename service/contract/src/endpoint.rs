@@ -235,7 +235,7 @@ table! {
         method: Method::Put, path: "/admin/clock",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 8, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 5_000,
+        query_budget: 8, repeats_max: 8, body_bytes_max: 1_024, deadline_ms: 5_000,
     }
 }
 

@@ -56,7 +56,9 @@ table! {
         kind: Kind::Histogram, labels: &["http_route"],
     }
     /// Requests being answered.
-    HttpServerActiveRequests = http_server_active_requests { kind: Kind::Gauge, labels: &["listener"], }
+    HttpServerActiveRequests = http_server_active_requests {
+        kind: Kind::Gauge, labels: &["listener"],
+    }
     /// Open connections.
     HttpServerConnections = http_server_connections { kind: Kind::Gauge, labels: &["listener"], }
     /// Connections that ended badly.
@@ -85,7 +87,9 @@ table! {
     /// Requests that count for an objective.
     SloRequests = slo_requests_total { kind: Kind::Counter, labels: &["http_route", "slo"], }
     /// Requests that were good.
-    SloGoodRequests = slo_good_requests_total { kind: Kind::Counter, labels: &["http_route", "slo"], }
+    SloGoodRequests = slo_good_requests_total {
+        kind: Kind::Counter, labels: &["http_route", "slo"],
+    }
     /// Journeys that count for an objective.
     SloJourneys = slo_journeys_total { kind: Kind::Counter, labels: &["journey", "slo"], }
     /// Journeys that were good.
@@ -93,7 +97,9 @@ table! {
     /// Items of a stage that count for an objective.
     SloStageItems = slo_stage_items_total { kind: Kind::Counter, labels: &["stage", "slo"], }
     /// Items of a stage that were good.
-    SloGoodStageItems = slo_good_stage_items_total { kind: Kind::Counter, labels: &["stage", "slo"], }
+    SloGoodStageItems = slo_good_stage_items_total {
+        kind: Kind::Counter, labels: &["stage", "slo"],
+    }
     /// The share of events that must be good.
     SloObjective = slo_objective_ratio {
         kind: Kind::Gauge, labels: &["http_route", "journey", "stage", "slo"],

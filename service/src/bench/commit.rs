@@ -99,7 +99,6 @@ pub(super) async fn run(options: &Options, config: &Config) -> Result<Exit, Fail
             batch_max: 1,
             linger: Duration::ZERO,
             flushers: connections,
-            crowd: usize::MAX,
         },
     ));
     let total = options.requests * options.rounds * 2;

@@ -101,3 +101,62 @@ fn log_repeated(endpoint: Endpoint, request_id: &str, query: Query, times: u16) 
         "a request ran the same statement again and again: give it a set"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::obs::exemplar::TraceId;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a request is told to have done wrong when it ran a statement so often.
+    fn told(endpoint: Endpoint, query: Query, times: u16) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
+        let scope = Scope::new(TraceId::from_random(1), Instant::now());
+        for _ in 0..times {
+            scope.ran(query, Duration::ZERO, 1);
+        }
+        tracing::subscriber::with_default(log.finish(), || judge(endpoint, "id", &scope));
+        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_statement_in_a_loop_is_named_with_its_place() {
+        crate::obs::install().unwrap();
+        let endpoint = Endpoint::UpsertAppointments;
+        assert_eq!(told(endpoint, Query::PracticeRead, endpoint.spec().repeats_max), "");
+        let said = told(endpoint, Query::PracticeRead, endpoint.spec().repeats_max + 1);
+        for piece in ["again and again", "practice_read", "service/src/practice/store.rs", "read"] {
+            assert!(said.contains(piece), "{piece}: {said}");
+        }
+        let counted =
+            format!("endpoint_repeated_queries_total{{http_route=\"{}\"}} 1", endpoint.name());
+        assert!(crate::obs::render(crate::obs::Format::Text).contains(&counted));
+    }
+
+    #[test]
+    fn more_statements_than_the_budget_are_told() {
+        crate::obs::install().unwrap();
+        let endpoint = Endpoint::ReadPractice;
+        let said = told(endpoint, Query::PracticeRead, endpoint.spec().query_budget as u16 + 1);
+        assert!(said.contains("more statements than its budget"), "{said}");
+    }
+}

@@ -4,6 +4,7 @@
 //! Belongs here: the two formats. Never here: what is measured.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use super::buckets::SECONDS;
 use super::histogram::CELLS;
@@ -80,24 +81,34 @@ pub(crate) fn print(exporter: &str, format: Format) -> String {
     out
 }
 
+/// What ends a bucket's labels, by cell: `le="0.005"} `. The bounds never change, and writing a
+/// floating-point number costs more than all the rest of a line.
+static BOUNDS: LazyLock<[[String; CELLS]; 2]> = LazyLock::new(|| {
+    [Format::Text, Format::OpenMetrics].map(|format| {
+        std::array::from_fn(|cell| match SECONDS.get(cell) {
+            // OpenMetrics has canonical numbers: one is 1.0.
+            Some(bound) if format == Format::OpenMetrics => format!("le=\"{bound:?}\"}} "),
+            Some(bound) => format!("le=\"{bound}\"}} "),
+            None => "le=\"+Inf\"} ".to_owned(),
+        })
+    })
+});
+
+/// A series: nine in ten lines of a scrape are these, so nothing is formatted twice.
 fn histogram(out: &mut String, family: &str, series: &Series, format: Format) {
     let Series { labels, histogram } = series;
     let snapshot = histogram.snapshot();
     let separator = if labels.is_empty() { "" } else { "," };
+    let head = [family, "_bucket{", labels, separator].concat();
+    let mut number = itoa::Buffer::new();
     let mut sum = 0;
-    for cell in 0..CELLS {
+    for (cell, bound) in BOUNDS[format as usize].iter().enumerate() {
         sum += snapshot.cells[cell];
-        _ = match SECONDS.get(cell) {
-            // OpenMetrics has canonical numbers: one is 1.0.
-            Some(bound) if format == Format::OpenMetrics => {
-                write!(out, "{family}_bucket{{{labels}{separator}le=\"{bound:?}\"}} {sum}")
-            }
-            Some(bound) => {
-                write!(out, "{family}_bucket{{{labels}{separator}le=\"{bound}\"}} {sum}")
-            }
-            None => write!(out, "{family}_bucket{{{labels}{separator}le=\"+Inf\"}} {sum}"),
-        };
+        out.push_str(&head);
+        out.push_str(bound);
+        out.push_str(number.format(sum));
         if format == Format::OpenMetrics
+            && snapshot.cells[cell] > 0
             && let Some(example) = histogram.exemplar(cell)
         {
             let seconds = example.nanos as f64 / 1e9;

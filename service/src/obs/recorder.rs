@@ -122,6 +122,15 @@ mod tests {
                 missing.push(format!("{family}{{{named}}}"));
             }
         };
+        // Replicas are the database's, and nothing is streamed yet.
+        let later =
+            [Family::ReplicaLagBytes, Family::ReplicaLagSeconds, Family::HttpServerTimeToFirstByte];
+        for family in Family::ALL {
+            let has = text.lines().any(|line| line.starts_with(family.name()));
+            assert_eq!(has, !later.contains(family), "{}", family.name());
+            let typed = format!("# TYPE {} {}", family.name(), family.spec().kind.name());
+            assert!(!has || text.lines().any(|line| line == typed), "{typed}");
+        }
         for row in Endpoint::ALL {
             expect("http_server_request_duration_seconds_bucket", "http_route", row.name());
             expect("slo_requests_total", "http_route", row.name());

@@ -14,6 +14,9 @@ fn expected(endpoint: Endpoint) -> (u16, &'static str) {
     match endpoint {
         Endpoint::ReadHealth | Endpoint::ReadMetrics | Endpoint::ReadOpenapi => (200, ""),
         Endpoint::ReadReadiness => (503, "not_ready"),
+        // Asked without what they need; nothing of it is the database's.
+        Endpoint::DebugRequest => (400, "bad_path"),
+        Endpoint::DebugSlow => (400, "bad_query"),
         // The practice is in memory.
         Endpoint::ReadPractice => (200, ""),
         // Nothing is looked up for a signature that is wrong.

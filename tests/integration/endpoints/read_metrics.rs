@@ -41,10 +41,13 @@ impl Missing<'_> {
             }
             let families = [
                 "endpoint_db_queries_per_request_count",
-                "endpoint_db_pool_wait_seconds_count",
                 "endpoint_budget_exceeded_total",
+                "endpoint_repeated_queries_total",
             ];
             self.expect(&families, &[route]);
+            if row.spec().query_budget > 0 {
+                self.expect(&["endpoint_db_pool_wait_seconds_count"], &[route]);
+            }
         }
         for row in Query::ALL {
             let query = ("db_query_name", row.name());

@@ -6,11 +6,11 @@ use super::{row, rule};
 
 pub(super) fn page() -> String {
     let mut page = String::from(
-        "# Metrics\n\nWritten by `punctual render` from `service/contract/src/family.rs`. Served at \
-         `/metrics` of the admin listener, as text 0.0.4 or OpenMetrics with exemplars, whichever \
-         the scraper prefers, compressed where it says that it can read that. Every series that \
-         can exist is there at zero from the start; labels come from closed sets, never from a \
-         request.\n\n",
+        "# Metrics\n\nWritten by `punctual render` from `service/contract/src/family.rs`. Served \
+         at `/metrics` of the admin listener, as text 0.0.4 or OpenMetrics with exemplars, \
+         whichever the scraper prefers, compressed where it says that it can read that. Every \
+         series that can exist is there at zero from the start; labels come from closed sets, \
+         never from a request.\n\n",
     );
     page += &row(["Family", "Kind", "Unit", "Labels", "What it is"]);
     page += &rule::<5>();

@@ -1,0 +1,116 @@
+//! `GET /debug/slow?route=…`
+
+use contract::Endpoint;
+use serde_json::{Value, json};
+use stack::provider::{Faults, Options};
+use tests::practice::FIRST_DUE;
+use tests::{Sql, TestApp, appointment, at, until};
+
+use super::common::{Good, is_counted};
+
+const ENDPOINT: Endpoint = Endpoint::DebugSlow;
+
+/// Reads an appointment while its table is locked, until that has taken longer than the objective;
+/// says under which trace.
+pub(super) async fn slow_read(app: &TestApp, trace: &str) -> String {
+    let one = app.practice(1).await;
+    one.send(&[appointment("a")]).await;
+    let other = Sql::connect(&app.database.url()).await;
+    other.run("BEGIN", &[]).await;
+    other.run("LOCK TABLE appointment IN ACCESS EXCLUSIVE MODE", &[]).await;
+    let caller = format!("00-{trace}-00f067aa0ba902b7-01");
+    let read = app.get(&one.path("/appointments/a")).header("traceparent", &caller).send();
+    let release = async {
+        until("the read waits for longer than its objective", async || {
+            let waiting = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'
+                  AND query LIKE '%appointment_read%'
+                  AND clock_timestamp() - query_start > interval '260 ms'";
+            (app.database.sql.one::<i64>(waiting, &[]).await > 0).then_some(())
+        })
+        .await;
+        other.run("COMMIT", &[]).await;
+    };
+    let (answer, ()) = tokio::join!(read, release);
+    let answer = answer.expect(200);
+    let timing = answer.header("server-timing");
+    assert!(timing.contains(&format!("trace;desc=\"{trace}\"")), "{timing}");
+    assert!(
+        timing.starts_with("total;dur=") && timing.contains("desc=\"2 statements\""),
+        "{timing}"
+    );
+    trace.to_owned()
+}
+
+#[tokio::test]
+async fn says_what_the_slow_ones_have_in_common() {
+    let app = TestApp::start().await;
+    let trace = slow_read(&app, "4bf92f3577b34da6a3ce929d0e0e4736").await;
+    // Something to hold it against: good ones are drawn by themselves.
+    for _ in 0..4 {
+        app.get("/v1/practices/1/appointments/a").send().await.expect(200);
+    }
+    let path = "/debug/slow?route=read_appointment";
+    let listed = until("the flights are kept", async || {
+        let listed = app.get(path).anonymous().send().await.json(200);
+        (listed["slow"] == 1 && listed["sampled"] == 4).then_some(listed)
+    })
+    .await;
+    assert_eq!(listed["flights"][0]["trace_id"], trace);
+    let first = &listed["common"][0];
+    assert_eq!((&first["kind"], &first["name"]), (&json!("query"), &json!("appointment_read")));
+    let share = first["share_percent"].as_f64().unwrap();
+    assert!((50.0..=150.0).contains(&share), "{first}");
+    assert_eq!(first["present_percent"], 100.0);
+
+    let page = app.get(path).anonymous().header("accept", "text/html").send().await.expect(200);
+    assert!(page.text().contains(&format!("href=\"/debug/requests/{trace}\"")));
+    is_counted(&app, ENDPOINT, 200, app.get(path).anonymous().send()).await;
+    let good = Good { app: &app, endpoint: ENDPOINT, path: path.into(), body: Value::Null };
+    good.is_refused_when_spoilt().await;
+    for wrong in ["/debug/slow", "/debug/slow?route=nothing", "/debug/slow?route=message&x=1"] {
+        app.get(wrong).anonymous().send().await.problem(400, "bad_query");
+    }
+    app.finish().await;
+}
+
+/// A text that the provider refuses is a bad flight too, from its ready lane to its settling.
+#[tokio::test]
+async fn texts_have_flights() {
+    let refuses = |options| Options {
+        faults: Faults { server_error_share: 1.0, ..Faults::none() },
+        ..options
+    };
+    let app = TestApp::with().provider(refuses).start().await;
+    let one = app.practice(1).await;
+    one.send(&[appointment("a").phone(1)]).await;
+    app.hold(at(FIRST_DUE)).await;
+    let listed = until("the text's flight is kept", async || {
+        let listed = app.get("/debug/slow?route=message").anonymous().send().await.json(200);
+        (!listed["flights"].as_array().unwrap().is_empty()).then_some(listed)
+    })
+    .await;
+    let flight = &listed["flights"].as_array().unwrap().last().unwrap();
+    assert_eq!((&flight["why"], &flight["outcome"]), (&json!("failed"), &json!("transient")));
+    assert!(flight["status"].as_u64().unwrap() >= 500, "{flight}");
+    let kinds: Vec<String> = flight["spans"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|span| {
+            format!("{} {}", span["kind"].as_str().unwrap(), span["name"].as_str().unwrap())
+        })
+        .collect();
+    for expected in [
+        "wait claim",
+        "batch claim",
+        "query claim_lanes",
+        "wait deliver",
+        "call provider",
+        "wait settle",
+        "batch settle",
+    ] {
+        assert!(kinds.iter().any(|kind| kind == expected), "{expected} is not in {kinds:?}");
+    }
+    app.finish().await;
+}

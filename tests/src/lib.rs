@@ -11,6 +11,7 @@
 // Tests say what they expect by unwrapping, and look into the database by hand.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+pub mod alertmanager;
 pub mod app;
 pub mod binary;
 pub mod client;
@@ -23,6 +24,7 @@ pub mod refuser;
 pub mod wait;
 pub mod wire;
 
+pub use alertmanager::{Alertmanager, Receiver};
 pub use app::{Ending, TestApp};
 pub use client::{Answer, Call};
 pub use database::{Sql, TestDatabase};

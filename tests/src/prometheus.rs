@@ -173,6 +173,16 @@ impl Prometheus {
         Ok(list(&self.ask("query_exemplars", &fields).await?).to_vec())
     }
 
+    /// The rules that it has loaded, as it lists them: names, expressions, labels, annotations.
+    ///
+    /// # Panics
+    /// When it doesn't answer.
+    pub async fn rules(&self) -> Vec<Value> {
+        let answer = self.client.get("/api/v1/rules").anonymous().send().await.json(200);
+        let groups = list(&answer["data"]["groups"]);
+        groups.iter().flat_map(|group| list(&group["rules"])).cloned().collect()
+    }
+
     /// Waits until an expression gives something that will do, and returns it.
     ///
     /// # Panics

@@ -1,7 +1,8 @@
 //! Alerts: that the files are what Prometheus and Alertmanager take, that each rule is about series
 //! that exist, and that an incident made on purpose is one notification.
 //!
-//! Never here: when a single alert fires; those are the cases in `alerts/tests`, which are run here.
+//! Never here: when a single alert fires; those are the cases in `alerts/tests`, which are run
+//! here.
 
 mod creep;
 mod files;

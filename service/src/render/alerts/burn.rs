@@ -179,7 +179,8 @@ fn burn(class: &Class, window: &Window) -> Alert {
         format!("and path:slo_events:increase{long}{of} >= {events}"),
     ]);
     let why = format!(
-        "{} % of the 30 days' budget of {} % in {long} is {} times its pace: a share of {threshold}. \
+        "{} % of the 30 days' budget of {} % in {long} is {} times its pace: a share of \
+         {threshold}. \
          {events} events: there {} bad ones are that share.",
         percent(window.budget),
         percent(class.budget()),
@@ -217,7 +218,8 @@ fn trickle(class: &Class) -> Result<Alert, Refused> {
     let why = format!(
         "Fewer than {events} events in 6 hours are too few for the alert on {first}; so a day is \
          looked at, with the same share of {threshold} and the same {BAD_EVENTS_MIN} bad events, \
-         and its last 6 hours, to see that it goes on. Fewer than {BAD_EVENTS_MIN} bad events a day \
+         and its last 6 hours, to see that it goes on. Fewer than {BAD_EVENTS_MIN} bad events a \
+         day \
          say nothing.",
         first = first.long,
     );
@@ -311,7 +313,8 @@ fn went_bad(class: &Class) -> String {
     let (label, slo, family) =
         (class.kind.label(), class.slo.name(), Family::SloLatencyThreshold.name());
     format!(
-        "{verb} {{{{ with printf \"max({family}{{job='%s',{label}='%s',slo='{slo}'}})\" $labels.job \
+        "{verb} {{{{ with printf \"max({family}{{job='%s',{label}='%s',slo='{slo}'}})\" \
+         $labels.job \
          $labels.{label} | query }}}}{{{{ . | first | value | humanizeDuration }}}}{{{{ else }}}}\
          their objective{{{{ end }}}}"
     )
@@ -321,7 +324,8 @@ fn went_bad(class: &Class) -> String {
 fn pace(class: &Class) -> String {
     let seconds = f64::from(PERIOD_HOURS) * 3600.0 * class.budget();
     format!(
-        "{} % may. At this pace the month's budget is gone in {{{{ with printf \"{} / %f\" $value | \
+        "{} % may. At this pace the month's budget is gone in {{{{ with printf \"{} / %f\" $value \
+         | \
          query }}}}{{{{ . | first | value | humanizeDuration }}}}{{{{ end }}}}.",
         percent(class.budget()),
         seconds.round(),

@@ -46,7 +46,7 @@ fn counter(steps: u32, rise: impl Fn(u32) -> f64) -> String {
     let mut values = vec!["0".to_owned()];
     values.extend((0..steps).map(|step| {
         sum += rise(step);
-        format!("{:.0}", sum)
+        format!("{sum:.0}")
     }));
     values.join(" ")
 }

@@ -263,7 +263,7 @@ pub(super) fn lines<const N: usize>(lines: [String; N]) -> String {
     lines.join("\n")
 }
 
-/// A matcher of one label for a list of values, and for any where there are none.
+/// A matcher of one label for a list of values.
 pub(super) fn one_of(label: &str, values: &[&str]) -> String {
     match values {
         [value] => format!("{label}=\"{value}\""),

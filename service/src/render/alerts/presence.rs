@@ -65,7 +65,8 @@ fn watchdog() -> Alert {
         .why("A dead man's switch: whoever receives it says so when it no longer comes.")
         .says(
             "Prometheus and Alertmanager work.",
-            "This alert always fires. When it stops, rules are no longer evaluated or notifications no \
+            "This alert always fires. When it stops, rules are no longer evaluated or \
+             notifications no \
              longer sent, and every other alert is silent too.",
         )
 }
@@ -104,10 +105,14 @@ fn restarts() -> Alert {
     Alert::new("PunctualRestartsOften", Severity::Warning, Board::Overview)
         .when(format!("changes({START}[30m]) > 3"))
         .role(Role::Cause)
-        .why("Two deployments in half an hour are two; a process that can't live is more than three.")
+        .why(
+            "Two deployments in half an hour are two; a process that can't live is more than \
+              three.",
+        )
         .says(
             "A process keeps being started again.",
-            "{{ $labels.instance }} was started {{ $value | printf \"%.0f\" }} times in half an hour. Its \
+            "{{ $labels.instance }} was started {{ $value | printf \"%.0f\" }} times in half an \
+             hour. Its \
              log says why it ends.",
         )
 }
@@ -127,12 +132,14 @@ fn metrics_absent() -> Alert {
         .when(expr)
         .hold("5m")
         .why(
-            "Every series that can exist is there from the first scrape on, so after five minutes it \
+            "Every series that can exist is there from the first scrape on, so after five minutes \
+             it \
              won't come any more.",
         )
         .says(
             "Metrics that alerts need are missing.",
-            "The processes of job {{ $labels.job }} answer, but none of them has {{ $labels.family }}. \
+            "The processes of job {{ $labels.job }} answer, but none of them has {{ \
+             $labels.family }}. \
              Alerts that are made of it can't fire.",
         )
 }
@@ -143,7 +150,8 @@ fn series_dropped() -> Alert {
         .why("Labels come from closed sets: a family that is full is a mistake, the first time.")
         .says(
             "Metrics are being dropped.",
-            "{{ $value | printf \"%.0f\" }} series were not made in the last hour, as their family was \
+            "{{ $value | printf \"%.0f\" }} series were not made in the last hour, as their \
+             family was \
              full. Some label takes values that it shouldn't.",
         )
 }

@@ -15,8 +15,35 @@ const PAGE_INTERVAL: &str = "5m";
 /// A page that nobody acted on comes again.
 const PAGE_REPEAT: &str = "4h";
 
+const RECEIVERS: &str = "\
+receivers:
+  - name: pages
+    webhook_configs:
+      - url: http://alert-receiver:8080/pages
+        http_config:
+          authorization:
+            credentials_file: /etc/alertmanager/secrets/pages
+  - name: tickets
+    webhook_configs:
+      - url: http://alert-receiver:8080/tickets
+        http_config:
+          authorization:
+            credentials_file: /etc/alertmanager/secrets/tickets
+  - name: watchdog
+    webhook_configs:
+      - url: http://alert-receiver:8080/watchdog
+        send_resolved: false
+        http_config:
+          authorization:
+            credentials_file: /etc/alertmanager/secrets/watchdog
+  - name: nobody
+";
+
 pub(super) fn config() -> String {
-    let (cause, symptom) = (Role::Cause.name(), Role::Symptom.name());
+    [routes(), inhibitions(), RECEIVERS.to_owned()].join("\n")
+}
+
+fn routes() -> String {
     let [critical, warning, info] =
         [Severity::Critical, Severity::Warning, Severity::Info].map(Severity::name);
     format!(
@@ -51,8 +78,16 @@ route:
     # To be seen on the dashboards, and told to nobody.
     - receiver: nobody
       matchers: ['severity="{info}"']
+"#
+    )
+}
 
-inhibit_rules:
+fn inhibitions() -> String {
+    let (cause, symptom) = (Role::Cause.name(), Role::Symptom.name());
+    let [critical, warning, info] =
+        [Severity::Critical, Severity::Warning, Severity::Info].map(Severity::name);
+    format!(
+        r#"inhibit_rules:
   # A cause that pages is the incident: its symptoms are told once it is mended and they stay.
   # (An exhausted pool is why endpoints are slow.)
   - source_matchers: ['role="{cause}"', 'severity="{critical}"']
@@ -75,28 +110,6 @@ inhibit_rules:
   - source_matchers: ['alertname="PunctualDown"']
     target_matchers: ['alertname=~"PunctualInstanceDown|PunctualMetricsAbsent"']
     equal: [job]
-
-receivers:
-  - name: pages
-    webhook_configs:
-      - url: http://alert-receiver:8080/pages
-        http_config:
-          authorization:
-            credentials_file: /etc/alertmanager/secrets/pages
-  - name: tickets
-    webhook_configs:
-      - url: http://alert-receiver:8080/tickets
-        http_config:
-          authorization:
-            credentials_file: /etc/alertmanager/secrets/tickets
-  - name: watchdog
-    webhook_configs:
-      - url: http://alert-receiver:8080/watchdog
-        send_resolved: false
-        http_config:
-          authorization:
-            credentials_file: /etc/alertmanager/secrets/watchdog
-  - name: nobody
 "#
     )
 }

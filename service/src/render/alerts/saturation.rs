@@ -92,13 +92,15 @@ fn pool_exhausted(tier: Tier) -> Option<Alert> {
         .role(Role::Cause)
         .tier(tier)
         .why(
-            "Full with somebody waiting at four scrapes in a row, or somebody gave up waiting (after \
+            "Full with somebody waiting at four scrapes in a row, or somebody gave up waiting \
+             (after \
              2 to 5 s) within each minute: a burst is over sooner.",
         )
         .says(
             "A pool of database connections is exhausted.",
             "All connections of pool {{ $labels.pool }} at {{ $labels.instance }} are in use, and \
-             callers wait for one or have given up waiting. Requests that wait too long are answered \
+             callers wait for one or have given up waiting. Requests that wait too long are \
+             answered \
              503; stages try again later. Look at who holds the connections before making the pool \
              larger.",
         );
@@ -116,7 +118,8 @@ fn pool_nearly_full() -> Alert {
         )
         .says(
             "A pool of database connections is nearly full.",
-            "Pool {{ $labels.pool }} at {{ $labels.instance }} has had {{ $value | humanizePercentage \
+            "Pool {{ $labels.pool }} at {{ $labels.instance }} has had {{ $value | \
+             humanizePercentage \
              }} of its connections in use over the last quarter of an hour. Callers begin to wait.",
         )
 }
@@ -132,7 +135,8 @@ fn pool_fills() -> Alert {
         )
         .says(
             "A pool of database connections will be too small in four weeks.",
-            "Pool {{ $labels.pool }} at {{ $labels.instance }} is fuller from week to week. If it goes \
+            "Pool {{ $labels.pool }} at {{ $labels.instance }} is fuller from week to week. If it \
+             goes \
              on like that, its busiest hour uses {{ $value | humanizePercentage }} of it in four \
              weeks, and callers wait.",
         )
@@ -156,12 +160,14 @@ fn id_space_used() -> Vec<Alert> {
             Severity::Warning,
             0.25,
             "A quarter. Transaction ids reach 10 % before vacuum freezes them by itself \
-             (autovacuum_freeze_max_age is 200 of 2,147 million), so a quarter means that it doesn't.",
+             (autovacuum_freeze_max_age is 200 of 2,147 million), so a quarter means that it \
+             doesn't.",
         ),
         alert(
             Severity::Critical,
             0.5,
-            "Half. Drawn at random, every second number is taken by now and must be drawn again; and \
+            "Half. Drawn at random, every second number is taken by now and must be drawn again; \
+             and \
              moving to a larger space takes longer than using up the other half often does.",
         ),
     ]
@@ -176,13 +182,16 @@ fn id_space_fills() -> Alert {
         .when(expr)
         .hold("6h")
         .why(
-            "A week's trend; 90 days are what a migration to a larger space takes with its planning. \
-             Below a tenth vacuum's saw tooth of transaction ids would look like a trend, and nothing \
+            "A week's trend; 90 days are what a migration to a larger space takes with its \
+             planning. \
+             Below a tenth vacuum's saw tooth of transaction ids would look like a trend, and \
+             nothing \
              is urgent.",
         )
         .says(
             "A space of numbers runs out within 90 days.",
-            "At the last week's pace the numbers of {{ $labels.space }} are used up within 90 days. \
+            "At the last week's pace the numbers of {{ $labels.space }} are used up within 90 \
+             days. \
              Then nothing that needs one can be written any more.",
         )
 }
@@ -196,7 +205,8 @@ fn disk_nearly_full() -> Vec<Alert> {
             .why(why)
             .says(
                 "The disk is nearly full.",
-                "{{ $value | humanizePercentage }} of the file system that {{ $labels.instance }} works \
+                "{{ $value | humanizePercentage }} of the file system that {{ $labels.instance }} \
+                 works \
                  in are free.",
             )
     };
@@ -236,7 +246,8 @@ fn disk(severity: Severity, until: &str, trend: &str) -> Alert {
     Alert::new("PunctualDiskFills", severity, Board::Capacity).says(
         "The disk will be full.",
         format!(
-            "At the pace of the last {trend} the file system that {{{{ $labels.instance }}}} works in is \
+            "At the pace of the last {trend} the file system that {{{{ $labels.instance }}}} \
+             works in is \
              full within {until}."
         ),
     )
@@ -253,7 +264,8 @@ fn limits() -> Vec<Alert> {
         )
         .says(
             "A bound is nearly reached.",
-            "{{ $labels.limit }} of {{ $labels.instance }} is used to {{ $value | humanizePercentage }}. \
+            "{{ $labels.limit }} of {{ $labels.instance }} is used to {{ $value | \
+             humanizePercentage }}. \
              When it is full, callers are turned away with 503.",
         );
     let reached = Alert::new("PunctualLimitReached", Severity::Warning, Board::Capacity)
@@ -261,7 +273,8 @@ fn limits() -> Vec<Alert> {
         .hold("5m")
         .role(Role::Cause)
         .why(
-            "Ten in five minutes, going on for five: one caller's mistake is fewer, a surge is over. \
+            "Ten in five minutes, going on for five: one caller's mistake is fewer, a surge is \
+             over. \
              Connections that are refused are no requests, so no objective counts them.",
         )
         .says(
@@ -280,7 +293,8 @@ fn open_files() -> Alert {
         .why("As for bounds. Without one left, no connection can be accepted or opened.")
         .says(
             "A process nearly runs out of file descriptors.",
-            "{{ $labels.instance }} has {{ $value | humanizePercentage }} of the file descriptors open \
+            "{{ $labels.instance }} has {{ $value | humanizePercentage }} of the file descriptors \
+             open \
              that it may have. Without one left it can't accept or open connections.",
         )
 }

@@ -36,8 +36,10 @@ fn conservation() -> Alert {
         .why("A law: any residual is a reminder that nobody knows the fate of, or one too many.")
         .says(
             "Reminders are not accounted for.",
-            "The last audit left {{ $value | printf \"%.0f\" }} reminders over: what appointments and \
-             rules promise is not what was sent, suppressed, failed, expired or still waits. Somebody \
+            "The last audit left {{ $value | printf \"%.0f\" }} reminders over: what appointments \
+             and \
+             rules promise is not what was sent, suppressed, failed, expired or still waits. \
+             Somebody \
              may get no reminder, or two.",
         )
 }
@@ -52,7 +54,8 @@ fn stranded() -> Alert {
         )
         .says(
             "Work stands where no stage looks.",
-            "The sweep finds {{ $value | printf \"%.0f\" }} rows below a floor. No stage looks there: \
+            "The sweep finds {{ $value | printf \"%.0f\" }} rows below a floor. No stage looks \
+             there: \
              these reminders will not leave by themselves.",
         )
 }
@@ -72,12 +75,14 @@ fn messages_missing() -> Alert {
         .why(
             "What came to an end in a quarter of an hour against what fell due by the plan in the \
              quarter until two minutes before: the objective is five seconds, so two minutes are \
-             ample. A tenth of at least 100 is ten reminders; fewer are the journeys' business. What \
+             ample. A tenth of at least 100 is ten reminders; fewer are the journeys' business. \
+             What \
              was cancelled ahead of its time makes the sum larger, never smaller.",
         )
         .says(
             "Fewer reminders leave than are due.",
-            "{{ $value | humanizePercentage }} of the reminders that fell due in the last quarter of an \
+            "{{ $value | humanizePercentage }} of the reminders that fell due in the last quarter \
+             of an \
              hour have come to no end: not sent, not suppressed, not failed, not expired.",
         )
 }
@@ -86,7 +91,7 @@ fn stage_fails() -> Alert {
     let failures = format!("sum by (job, stage) (increase({FAILURES}[10m]))");
     let batches = format!("sum by (job, stage) (increase({BATCHES}_count[10m]))");
     let expr = lines([
-        format!("{failures}"),
+        failures.clone(),
         format!("  / ({failures} + {batches}) > 0.1"),
         format!("and {failures} >= 5"),
     ]);
@@ -101,7 +106,8 @@ fn stage_fails() -> Alert {
         )
         .says(
             "A stage of the work keeps failing.",
-            "{{ $value | humanizePercentage }} of the batches of stage {{ $labels.stage }} failed in the \
+            "{{ $value | humanizePercentage }} of the batches of stage {{ $labels.stage }} failed \
+             in the \
              last ten minutes. They are tried again; the log says why they fail.",
         )
 }
@@ -122,7 +128,8 @@ fn oldest(tier: Tier) -> Option<Alert> {
         .role(Role::Symptom)
         .tier(tier)
         .why(
-            "Ten times a stage's objective for lateness, at least a minute, for two minutes: a pause \
+            "Ten times a stage's objective for lateness, at least a minute, for two minutes: a \
+             pause \
              of the database or a deployment is over by then.",
         )
         .says(
@@ -154,7 +161,8 @@ fn stuck(tier: Tier) -> Option<Alert> {
         )
         .says(
             "A periodic stage of the work no longer runs.",
-            "Stage {{ $labels.stage }} came to the end of a turn {{ $value | humanizeDuration }} ago, in \
+            "Stage {{ $labels.stage }} came to the end of a turn {{ $value | humanizeDuration }} \
+             ago, in \
              any process.",
         );
     Some(alert)

@@ -114,7 +114,7 @@ fn map(name: &str, pairs: &[(&'static str, String)], indent: usize) -> String {
     out
 }
 
-/// An expression as it was written, or on the same line if it is one.
+/// An expression as it was written.
 fn block(name: &str, text: &str, indent: usize) -> String {
     let mut out = format!("{:indent$}{name}: |-\n", "");
     for line in text.lines() {

@@ -144,7 +144,8 @@ fn journeys_and_stages() -> Vec<Case> {
             .bound(RELEASE, "2.5")
             .all_windows(RELEASE_LABELS, |window| {
                 format!(
-                    "50% of the items of stage release in the last {window} were started later than \
+                    "50% of the items of stage release in the last {window} were started later \
+                     than \
                      2.5s. 1 % may. At this pace the month's budget is gone in 14h 24m 0s."
                 )
             }),
@@ -180,11 +181,15 @@ pub(super) fn slow() -> Vec<Case> {
             .fires(
                 &[("slo_tier", "critical"), ("kind", "http_route availability")],
                 CANCEL_LABELS,
-                "100% of the few requests to cancel_appointment in the last day failed by our fault \
+                "100% of the few requests to cancel_appointment in the last day failed by our \
+                 fault \
                  or were turned away. 0.1 % may. At this pace the month's budget is gone in \
                  43m 12s.",
             ),
-        Case::new(TRICKLE, "the same path with one error in a day", "24h")
-            .endpoint(CANCEL, counter(a_day, each_half_hour), counter(a_day, but_one)),
+        Case::new(TRICKLE, "the same path with one error in a day", "24h").endpoint(
+            CANCEL,
+            counter(a_day, each_half_hour),
+            counter(a_day, but_one),
+        ),
     ]
 }

@@ -21,17 +21,22 @@ fn answers() -> Vec<Case> {
         Case::new("PunctualWatchdog", "always", "1m").fires(
             &[],
             &[],
-            "This alert always fires. When it stops, rules are no longer evaluated or notifications \
+            "This alert always fires. When it stops, rules are no longer evaluated or \
+             notifications \
              no longer sent, and every other alert is silent too.",
         ),
-        Case::new(down, "the only process is away", "5m")
-            .series("up", "", "1x4 0x20")
-            .fires(&[], JOB, nobody),
+        Case::new(down, "the only process is away", "5m").series("up", "", "1x4 0x20").fires(
+            &[],
+            JOB,
+            nobody,
+        ),
         Case::new(down, "Prometheus knows of no process", "5m").fires(&[], JOB, nobody),
         Case::new(down, "a restart", "5m").series("up", "", "1x4 0x2 1x20"),
-        Case::new(one, "one process is away", "8m")
-            .series("up", "", "1x4 0x40")
-            .fires(&[], INSTANCE, "Prometheus has not reached a:9090 for five minutes."),
+        Case::new(one, "one process is away", "8m").series("up", "", "1x4 0x40").fires(
+            &[],
+            INSTANCE,
+            "Prometheus has not reached a:9090 for five minutes.",
+        ),
         Case::new(one, "a deployment of two minutes", "8m").series("up", "", "1x4 0x8 1x40"),
         Case::new(again, "it ends soon after each start", "10m")
             .series(start, "", "100x4 200x4 300x4 400x4 500x30")

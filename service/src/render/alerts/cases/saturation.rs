@@ -31,8 +31,10 @@ fn pool(case: Case, used: &str, waiting: &str, timeouts: &str) -> Case {
 
 fn pools() -> Vec<Case> {
     let (full, nearly) = ("PunctualPoolExhausted", "PunctualPoolNearlyFull");
-    let says = "All connections of pool interactive at a:9090 are in use, and callers wait for one or \
-                have given up waiting. Requests that wait too long are answered 503; stages try again \
+    let says = "All connections of pool interactive at a:9090 are in use, and callers wait for \
+                one or \
+                have given up waiting. Requests that wait too long are answered 503; stages try \
+                again \
                 later. Look at who holds the connections before making the pool larger.";
     let critical: Labels = &[("slo_tier", "critical")];
     vec![
@@ -200,11 +202,15 @@ fn id_forecast() -> Vec<Case> {
             .fires(
                 &[],
                 SPACE,
-                "At the last week's pace the numbers of code_space are used up within 90 days. Then \
+                "At the last week's pace the numbers of code_space are used up within 90 days. \
+                 Then \
                  nothing that needs one can be written any more.",
             ),
-        Case::new(alert, "transaction ids between two rounds of vacuum", "192h")
-            .series(ids, "space=\"transaction_id\"", "0.01+0.0004x200"),
+        Case::new(alert, "transaction ids between two rounds of vacuum", "192h").series(
+            ids,
+            "space=\"transaction_id\"",
+            "0.01+0.0004x200",
+        ),
     ]
 }
 
@@ -222,13 +228,15 @@ fn disk_forecast() -> Vec<Case> {
         free(Case::new(alert, "two per cent of the disk an hour", "4h"), "39-2x20").fires(
             &[("severity", "critical")],
             INSTANCE,
-            "At the pace of the last 6 hours the file system that a:9090 works in is full within 24 \
+            "At the pace of the last 6 hours the file system that a:9090 works in is full within \
+             24 \
              hours.",
         ),
         free(Case::new(alert, "three per cent of the disk a day", "96h"), "42-0.125x120").fires(
             &[("severity", "warning")],
             INSTANCE,
-            "At the pace of the last 3 days the file system that a:9090 works in is full within two \
+            "At the pace of the last 3 days the file system that a:9090 works in is full within \
+             two \
              weeks.",
         ),
         free(Case::new(alert, "a disk that stays as it is", "96h"), "42x120"),

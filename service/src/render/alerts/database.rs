@@ -30,15 +30,13 @@ fn replica_lags() -> Alert {
         .hold("5m")
         .why(
             "Catching up takes milliseconds idle and was measured at up to 3 s under load; ten \
-             times \
-             that for five minutes is no peak. What must be fresh is read from the primary \
+             times that for five minutes is no peak. What must be fresh is read from the primary \
              meanwhile.",
         )
         .says(
             "A replica falls behind.",
             "Replica {{ $labels.replica }} is {{ $value | humanizeDuration }} behind the primary. \
-             Reports \
-             that are read from it are as old as that.",
+             Reports that are read from it are as old as that.",
         )
 }
 
@@ -49,14 +47,13 @@ fn replica_gone() -> Alert {
         .hold("5m")
         .why(
             "Fewer than at some time of the last day, for longer than a restart takes. A replica \
-             that \
-             was taken away on purpose is forgotten after that day.",
+             that was taken away on purpose is forgotten after that day.",
         )
         .says(
             "A replica no longer receives the log.",
             "{{ $value | printf \"%.0f\" }} replicas receive the primary's log, fewer than within \
-             the last \
-             day. The primary keeps the log for a replication slot until its disk is full.",
+             the last day. The primary keeps the log for a replication slot until its disk is \
+             full.",
         )
 }
 
@@ -67,15 +64,13 @@ fn transaction_open_long() -> Alert {
         .role(Role::Cause)
         .why(
             "The service's own transactions take milliseconds and are cut off at their deadlines. \
-             At \
-             half a million texts a day a quarter of an hour leaves about 20,000 dead rows that \
+             At half a million texts a day a quarter of an hour leaves about 20,000 dead rows that \
              vacuum may not take away.",
         )
         .says(
             "A transaction has been open for too long.",
             "A transaction has been open for {{ $value | humanizeDuration }}. As long as it is, \
-             vacuum \
-             takes nothing away that was deleted since, and scans get slower.",
+             vacuum takes nothing away that was deleted since, and scans get slower.",
         )
 }
 
@@ -92,7 +87,6 @@ fn sessions_blocked() -> Alert {
         .says(
             "Sessions wait for a lock all the time.",
             "At least {{ $value | printf \"%.0f\" }} sessions of the database have been waiting \
-             for a \
-             lock at every look for minutes. Find out who holds it.",
+             for a lock at every look for minutes. Find out who holds it.",
         )
 }

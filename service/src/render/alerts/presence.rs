@@ -66,8 +66,7 @@ fn watchdog() -> Alert {
         .says(
             "Prometheus and Alertmanager work.",
             "This alert always fires. When it stops, rules are no longer evaluated or \
-             notifications no \
-             longer sent, and every other alert is silent too.",
+             notifications no longer sent, and every other alert is silent too.",
         )
 }
 
@@ -107,13 +106,12 @@ fn restarts() -> Alert {
         .role(Role::Cause)
         .why(
             "Two deployments in half an hour are two; a process that can't live is more than \
-              three.",
+             three.",
         )
         .says(
             "A process keeps being started again.",
             "{{ $labels.instance }} was started {{ $value | printf \"%.0f\" }} times in half an \
-             hour. Its \
-             log says why it ends.",
+             hour. Its log says why it ends.",
         )
 }
 
@@ -133,14 +131,12 @@ fn metrics_absent() -> Alert {
         .hold("5m")
         .why(
             "Every series that can exist is there from the first scrape on, so after five minutes \
-             it \
-             won't come any more.",
+             it won't come any more.",
         )
         .says(
             "Metrics that alerts need are missing.",
-            "The processes of job {{ $labels.job }} answer, but none of them has {{ \
-             $labels.family }}. \
-             Alerts that are made of it can't fire.",
+            "The processes of job {{ $labels.job }} answer, but none of them has {{ $labels.family \
+             }}. Alerts that are made of it can't fire.",
         )
 }
 
@@ -150,8 +146,7 @@ fn series_dropped() -> Alert {
         .why("Labels come from closed sets: a family that is full is a mistake, the first time.")
         .says(
             "Metrics are being dropped.",
-            "{{ $value | printf \"%.0f\" }} series were not made in the last hour, as their \
-             family was \
-             full. Some label takes values that it shouldn't.",
+            "{{ $value | printf \"%.0f\" }} series were not made in the last hour, as their family \
+             was full. Some label takes values that it shouldn't.",
         )
 }

@@ -93,16 +93,14 @@ fn pool_exhausted(tier: Tier) -> Option<Alert> {
         .tier(tier)
         .why(
             "Full with somebody waiting at four scrapes in a row, or somebody gave up waiting \
-             (after \
-             2 to 5 s) within each minute: a burst is over sooner.",
+             (after 2 to 5 s) within each minute: a burst is over sooner.",
         )
         .says(
             "A pool of database connections is exhausted.",
             "All connections of pool {{ $labels.pool }} at {{ $labels.instance }} are in use, and \
              callers wait for one or have given up waiting. Requests that wait too long are \
-             answered \
-             503; stages try again later. Look at who holds the connections before making the pool \
-             larger.",
+             answered 503; stages try again later. Look at who holds the connections before making \
+             the pool larger.",
         );
     Some(alert)
 }
@@ -119,8 +117,8 @@ fn pool_nearly_full() -> Alert {
         .says(
             "A pool of database connections is nearly full.",
             "Pool {{ $labels.pool }} at {{ $labels.instance }} has had {{ $value | \
-             humanizePercentage \
-             }} of its connections in use over the last quarter of an hour. Callers begin to wait.",
+             humanizePercentage }} of its connections in use over the last quarter of an hour. \
+             Callers begin to wait.",
         )
 }
 
@@ -136,9 +134,8 @@ fn pool_fills() -> Alert {
         .says(
             "A pool of database connections will be too small in four weeks.",
             "Pool {{ $labels.pool }} at {{ $labels.instance }} is fuller from week to week. If it \
-             goes \
-             on like that, its busiest hour uses {{ $value | humanizePercentage }} of it in four \
-             weeks, and callers wait.",
+             goes on like that, its busiest hour uses {{ $value | humanizePercentage }} of it in \
+             four weeks, and callers wait.",
         )
 }
 
@@ -167,8 +164,7 @@ fn id_space_used() -> Vec<Alert> {
             Severity::Critical,
             0.5,
             "Half. Drawn at random, every second number is taken by now and must be drawn again; \
-             and \
-             moving to a larger space takes longer than using up the other half often does.",
+             and moving to a larger space takes longer than using up the other half often does.",
         ),
     ]
 }
@@ -183,16 +179,13 @@ fn id_space_fills() -> Alert {
         .hold("6h")
         .why(
             "A week's trend; 90 days are what a migration to a larger space takes with its \
-             planning. \
-             Below a tenth vacuum's saw tooth of transaction ids would look like a trend, and \
-             nothing \
-             is urgent.",
+             planning. Below a tenth vacuum's saw tooth of transaction ids would look like a \
+             trend, and nothing is urgent.",
         )
         .says(
             "A space of numbers runs out within 90 days.",
             "At the last week's pace the numbers of {{ $labels.space }} are used up within 90 \
-             days. \
-             Then nothing that needs one can be written any more.",
+             days. Then nothing that needs one can be written any more.",
         )
 }
 
@@ -206,8 +199,7 @@ fn disk_nearly_full() -> Vec<Alert> {
             .says(
                 "The disk is nearly full.",
                 "{{ $value | humanizePercentage }} of the file system that {{ $labels.instance }} \
-                 works \
-                 in are free.",
+                 works in are free.",
             )
     };
     let tenth =
@@ -227,7 +219,7 @@ fn disk_fills_soon() -> Alert {
     ]);
     disk(Severity::Critical, "24 hours", "6 hours").when(expr).hold("1h").role(Role::Cause).why(
         "A day leaves a night's sleep; six hours are a shift's trend, held an hour, for a batch \
-             writes a lot and ends. With 40 % free there is time for the ticket.",
+         writes a lot and ends. With 40 % free there is time for the ticket.",
     )
 }
 
@@ -246,9 +238,8 @@ fn disk(severity: Severity, until: &str, trend: &str) -> Alert {
     Alert::new("PunctualDiskFills", severity, Board::Capacity).says(
         "The disk will be full.",
         format!(
-            "At the pace of the last {trend} the file system that {{{{ $labels.instance }}}} \
-             works in is \
-             full within {until}."
+            "At the pace of the last {trend} the file system that {{{{ $labels.instance }}}} works \
+             in is full within {until}."
         ),
     )
 }
@@ -265,8 +256,7 @@ fn limits() -> Vec<Alert> {
         .says(
             "A bound is nearly reached.",
             "{{ $labels.limit }} of {{ $labels.instance }} is used to {{ $value | \
-             humanizePercentage }}. \
-             When it is full, callers are turned away with 503.",
+             humanizePercentage }}. When it is full, callers are turned away with 503.",
         );
     let reached = Alert::new("PunctualLimitReached", Severity::Warning, Board::Capacity)
         .when(format!("sum by (job, limit) (increase({REACHED}[5m])) >= 10"))
@@ -274,8 +264,7 @@ fn limits() -> Vec<Alert> {
         .role(Role::Cause)
         .why(
             "Ten in five minutes, going on for five: one caller's mistake is fewer, a surge is \
-             over. \
-             Connections that are refused are no requests, so no objective counts them.",
+             over. Connections that are refused are no requests, so no objective counts them.",
         )
         .says(
             "A bound keeps being reached.",
@@ -294,7 +283,6 @@ fn open_files() -> Alert {
         .says(
             "A process nearly runs out of file descriptors.",
             "{{ $labels.instance }} has {{ $value | humanizePercentage }} of the file descriptors \
-             open \
-             that it may have. Without one left it can't accept or open connections.",
+             open that it may have. Without one left it can't accept or open connections.",
         )
 }

@@ -37,10 +37,8 @@ fn conservation() -> Alert {
         .says(
             "Reminders are not accounted for.",
             "The last audit left {{ $value | printf \"%.0f\" }} reminders over: what appointments \
-             and \
-             rules promise is not what was sent, suppressed, failed, expired or still waits. \
-             Somebody \
-             may get no reminder, or two.",
+             and rules promise is not what was sent, suppressed, failed, expired or still waits. \
+             Somebody may get no reminder, or two.",
         )
 }
 
@@ -55,8 +53,7 @@ fn stranded() -> Alert {
         .says(
             "Work stands where no stage looks.",
             "The sweep finds {{ $value | printf \"%.0f\" }} rows below a floor. No stage looks \
-             there: \
-             these reminders will not leave by themselves.",
+             there: these reminders will not leave by themselves.",
         )
 }
 
@@ -76,14 +73,12 @@ fn messages_missing() -> Alert {
             "What came to an end in a quarter of an hour against what fell due by the plan in the \
              quarter until two minutes before: the objective is five seconds, so two minutes are \
              ample. A tenth of at least 100 is ten reminders; fewer are the journeys' business. \
-             What \
-             was cancelled ahead of its time makes the sum larger, never smaller.",
+             What was cancelled ahead of its time makes the sum larger, never smaller.",
         )
         .says(
             "Fewer reminders leave than are due.",
             "{{ $value | humanizePercentage }} of the reminders that fell due in the last quarter \
-             of an \
-             hour have come to no end: not sent, not suppressed, not failed, not expired.",
+             of an hour have come to no end: not sent, not suppressed, not failed, not expired.",
         )
 }
 
@@ -107,8 +102,7 @@ fn stage_fails() -> Alert {
         .says(
             "A stage of the work keeps failing.",
             "{{ $value | humanizePercentage }} of the batches of stage {{ $labels.stage }} failed \
-             in the \
-             last ten minutes. They are tried again; the log says why they fail.",
+             in the last ten minutes. They are tried again; the log says why they fail.",
         )
 }
 
@@ -129,8 +123,7 @@ fn oldest(tier: Tier) -> Option<Alert> {
         .tier(tier)
         .why(
             "Ten times a stage's objective for lateness, at least a minute, for two minutes: a \
-             pause \
-             of the database or a deployment is over by then.",
+             pause of the database or a deployment is over by then.",
         )
         .says(
             "Work has been waiting for too long.",
@@ -162,8 +155,7 @@ fn stuck(tier: Tier) -> Option<Alert> {
         .says(
             "A periodic stage of the work no longer runs.",
             "Stage {{ $labels.stage }} came to the end of a turn {{ $value | humanizeDuration }} \
-             ago, in \
-             any process.",
+             ago, in any process.",
         );
     Some(alert)
 }

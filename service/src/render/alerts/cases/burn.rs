@@ -69,7 +69,8 @@ fn latency() -> Vec<Case> {
             .all_windows(UPSERT_LABELS, |window| {
                 format!(
                     "20% of the requests to upsert_appointments in the last {window} took longer \
-                     than 500ms. 1 % may. At this pace the month's budget is gone in 1d 12h 0m 0s."
+                     than 500ms. 1 % may. At this pace the month's budget is gone in 1d 12h 0m \
+                     0s."
                 )
             }),
         Case::new(LATENCY, "one spike, a minute in which every request was slow", "6h")
@@ -145,8 +146,7 @@ fn journeys_and_stages() -> Vec<Case> {
             .all_windows(RELEASE_LABELS, |window| {
                 format!(
                     "50% of the items of stage release in the last {window} were started later \
-                     than \
-                     2.5s. 1 % may. At this pace the month's budget is gone in 14h 24m 0s."
+                     than 2.5s. 1 % may. At this pace the month's budget is gone in 14h 24m 0s."
                 )
             }),
         Case::new(STAGE, "one late batch among many", "6h")
@@ -182,8 +182,7 @@ pub(super) fn slow() -> Vec<Case> {
                 &[("slo_tier", "critical"), ("kind", "http_route availability")],
                 CANCEL_LABELS,
                 "100% of the few requests to cancel_appointment in the last day failed by our \
-                 fault \
-                 or were turned away. 0.1 % may. At this pace the month's budget is gone in \
+                 fault or were turned away. 0.1 % may. At this pace the month's budget is gone in \
                  43m 12s.",
             ),
         Case::new(TRICKLE, "the same path with one error in a day", "24h").endpoint(

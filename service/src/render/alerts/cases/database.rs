@@ -31,7 +31,7 @@ fn replicas() -> Vec<Case> {
             &[],
             JOB,
             "1 replicas receive the primary's log, fewer than within the last day. The primary \
-                 keeps the log for a replication slot until its disk is full.",
+             keeps the log for a replication slot until its disk is full.",
         ),
         Case::new(gone, "one restarts", "20m").series(connected, "", "2x10 1x6 2x40"),
         Case::new(gone, "there never was one", "20m").series(connected, "", "0x50"),
@@ -56,7 +56,7 @@ fn sessions() -> Vec<Case> {
             &[],
             JOB,
             "At least 3 sessions of the database have been waiting for a lock at every look for \
-                 minutes. Find out who holds it.",
+             minutes. Find out who holds it.",
         ),
         Case::new(waits, "short waits, seen now and then", "10m").series(
             blocked,

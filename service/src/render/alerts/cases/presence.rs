@@ -22,8 +22,7 @@ fn answers() -> Vec<Case> {
             &[],
             &[],
             "This alert always fires. When it stops, rules are no longer evaluated or \
-             notifications \
-             no longer sent, and every other alert is silent too.",
+             notifications no longer sent, and every other alert is silent too.",
         ),
         Case::new(down, "the only process is away", "5m").series("up", "", "1x4 0x20").fires(
             &[],
@@ -71,8 +70,8 @@ fn series() -> Vec<Case> {
         Case::new(full, "a label takes any value", "5m").series(dropped, "", "0x4 1+1x20").fires(
             &[],
             JOB,
-            "16 series were not made in the last hour, as their family was full. Some label \
-                 takes values that it shouldn't.",
+            "16 series were not made in the last hour, as their family was full. Some label takes \
+             values that it shouldn't.",
         ),
         Case::new(full, "none", "5m").series(dropped, "", "0x30"),
     ]

@@ -64,7 +64,7 @@ fn pools() -> Vec<Case> {
             &[],
             POOL,
             "Pool interactive at a:9090 has had 87.5% of its connections in use over the last \
-                 quarter of an hour. Callers begin to wait.",
+             quarter of an hour. Callers begin to wait.",
         ),
         pool(Case::new(nearly, "a busy minute", "25m"), "3x60 8x4 3x60", "0x120", "0x120"),
     ]
@@ -133,8 +133,8 @@ fn limits() -> Vec<Case> {
         Case::new(nearly, "the queue is nearly full", "10m").series(used, queue, "0.9x60").fires(
             &[],
             &[("job", "punctual"), ("instance", "a:9090"), ("limit", "commit_queue")],
-            "commit_queue of a:9090 is used to 90%. When it is full, callers are turned away \
-                 with 503.",
+            "commit_queue of a:9090 is used to 90%. When it is full, callers are turned away with \
+             503.",
         ),
         Case::new(nearly, "a memory that is full, as it is meant to be", "10m").series(
             used,
@@ -203,8 +203,7 @@ fn id_forecast() -> Vec<Case> {
                 &[],
                 SPACE,
                 "At the last week's pace the numbers of code_space are used up within 90 days. \
-                 Then \
-                 nothing that needs one can be written any more.",
+                 Then nothing that needs one can be written any more.",
             ),
         Case::new(alert, "transaction ids between two rounds of vacuum", "192h").series(
             ids,
@@ -229,15 +228,13 @@ fn disk_forecast() -> Vec<Case> {
             &[("severity", "critical")],
             INSTANCE,
             "At the pace of the last 6 hours the file system that a:9090 works in is full within \
-             24 \
-             hours.",
+             24 hours.",
         ),
         free(Case::new(alert, "three per cent of the disk a day", "96h"), "42-0.125x120").fires(
             &[("severity", "warning")],
             INSTANCE,
             "At the pace of the last 3 days the file system that a:9090 works in is full within \
-             two \
-             weeks.",
+             two weeks.",
         ),
         free(Case::new(alert, "a disk that stays as it is", "96h"), "42x120"),
         free(Case::new(alert, "it fills and empties by day and night", "96h"), &[day; 5].join(" ")),

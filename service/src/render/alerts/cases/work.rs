@@ -28,8 +28,8 @@ fn laws() -> Vec<Case> {
         Case::new(rows, "a sweep finds rows", "5m").series(stranded, "", "0x2 3x20").fires(
             &[],
             JOB,
-            "The sweep finds 3 rows below a floor. No stage looks there: these reminders will \
-                 not leave by themselves.",
+            "The sweep finds 3 rows below a floor. No stage looks there: these reminders will not \
+             leave by themselves.",
         ),
         Case::new(rows, "none are found", "5m").series(stranded, "", "0x20"),
     ]

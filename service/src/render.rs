@@ -22,28 +22,39 @@ pub(crate) struct File {
     pub(crate) text: String,
 }
 
-/// Why a file could not be read or written.
+/// Why nothing was rendered.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", path.display())]
-pub(crate) struct RenderError {
-    path: PathBuf,
-    source: std::io::Error,
+pub(crate) enum RenderError {
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A row of the tables can't be rendered: mend the row.
+    #[error(transparent)]
+    Refused(#[from] alerts::Refused),
 }
 
 /// Every derived file.
-pub(crate) fn files() -> Vec<File> {
-    [alerts::files(), dashboards::files(), docs::files()].concat()
+///
+/// # Errors
+/// A row that can't be rendered.
+pub(crate) fn files() -> Result<Vec<File>, RenderError> {
+    Ok([alerts::files()?, dashboards::files(), docs::files()].concat())
 }
 
 /// Writes what is stale under a directory; says which files that were.
 ///
 /// # Errors
-/// The first file that could not be read or written.
+/// A row that can't be rendered, or the first file that could not be read or written.
 pub(crate) fn write(root: &Path) -> Result<Vec<String>, RenderError> {
     let mut written = Vec::new();
-    for file in files() {
+    for file in files()? {
         let path = root.join(&file.path);
-        let failed = |source| RenderError { path: path.clone(), source };
+        let failed = |source| RenderError::File { path: path.clone(), source };
         if found(&path)? == file.text {
             continue;
         }
@@ -60,10 +71,10 @@ pub(crate) fn write(root: &Path) -> Result<Vec<String>, RenderError> {
 /// they don't.
 ///
 /// # Errors
-/// The first file that could not be read.
+/// A row that can't be rendered, or the first file that could not be read.
 pub(crate) fn differences(root: &Path) -> Result<String, RenderError> {
     let mut diffs = String::new();
-    for file in files() {
+    for file in files()? {
         let found = found(&root.join(&file.path))?;
         let (ours, path) = (TextDiff::from_lines(found.as_str(), &file.text), &file.path);
         let diff = ours.unified_diff().header(path, &format!("{path} (rendered)")).to_string();
@@ -77,7 +88,7 @@ fn found(path: &Path) -> Result<String, RenderError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(source) => Err(RenderError { path: path.to_owned(), source }),
+        Err(source) => Err(RenderError::File { path: path.to_owned(), source }),
     }
 }
 
@@ -87,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_checked_in_is_up_to_date() {
-        for file in files() {
+        for file in files().unwrap() {
             let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
             crate::golden::check(&format!("{path}{}", file.path), &file.text);
         }
@@ -96,10 +107,10 @@ mod tests {
     #[test]
     fn stale_files_are_shown_and_written() {
         let directory = tempfile::tempdir().unwrap();
-        let first = files().remove(0);
+        let first = files().unwrap().remove(0);
         let missing = differences(directory.path()).unwrap();
         assert!(missing.contains(&format!("+++ {} (rendered)", first.path)), "{missing}");
-        assert_eq!(write(directory.path()).unwrap().len(), files().len());
+        assert_eq!(write(directory.path()).unwrap().len(), files().unwrap().len());
         assert_eq!(differences(directory.path()).unwrap(), "");
         assert_eq!(write(directory.path()).unwrap(), Vec::<String>::new());
         std::fs::write(directory.path().join(&first.path), "old\n").unwrap();

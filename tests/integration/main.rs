@@ -8,6 +8,7 @@
 mod endpoints;
 mod life;
 
+mod alerts;
 mod audit_finds;
 mod bad_http;
 mod cancel_races;

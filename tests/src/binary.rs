@@ -1,9 +1,10 @@
-//! The service's binary: where it lies, and running it to its end.
+//! The service's binary: where it lies, and running it, or a tool, to its end.
 //!
 //! Never here: running it as a server, which is [`crate::TestApp`].
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::process::Command;
 
@@ -38,6 +39,29 @@ pub struct Output {
     pub stderr: String,
 }
 
+/// Runs a tool that is installed to its end.
+///
+/// # Panics
+/// When it isn't, or doesn't end.
+pub async fn tool(program: &str, arguments: &[&str], within: Duration) -> Output {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(within, command.output()).await;
+    let output = output.unwrap_or_else(|_| panic!("{program} took longer than {within:?}"));
+    let output = output.unwrap_or_else(|error| {
+        panic!("{program}: {error} (`.ci/setup tests` installs it on Debian)")
+    });
+    told(output)
+}
+
+fn told(output: std::process::Output) -> Output {
+    Output {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("it writes UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("it writes UTF-8"),
+    }
+}
+
 /// Runs the binary to its end, with nothing in its environment of ours but what is given.
 pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(punctual());
@@ -49,10 +73,5 @@ pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         }
     }
     command.envs(environment.iter().copied());
-    let output = soon("the end of punctual", command.output()).await.expect("it can be started");
-    Output {
-        status: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("it writes UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("it writes UTF-8"),
-    }
+    told(soon("the end of punctual", command.output()).await.expect("it can be started"))
 }

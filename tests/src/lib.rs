@@ -11,20 +11,24 @@
 // Tests say what they expect by unwrapping, and look into the database by hand.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+pub mod alertmanager;
 pub mod app;
 pub mod binary;
 pub mod client;
 pub mod database;
 pub mod metrics;
 pub mod practice;
+pub mod prometheus;
 pub mod provider;
 pub mod refuser;
 pub mod wait;
 pub mod wire;
 
+pub use alertmanager::{Alertmanager, Receiver};
 pub use app::{Ending, TestApp};
 pub use client::{Answer, Call};
 pub use database::{Sql, TestDatabase};
 pub use metrics::Scrape;
 pub use practice::{Appointment, Practice, appointment, at, phone};
+pub use prometheus::{Prometheus, PrometheusConfig};
 pub use wait::{SOON, until};

@@ -4,10 +4,13 @@
 //! Never here: a connection outside a pool (there is one: the listener for wake-ups).
 
 use crate::table::{is_snake_case, table};
+use crate::tier::Tier;
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spec {
+    /// How much what uses it matters.
+    pub tier: Tier,
     /// What uses it.
     pub used_by: &'static str,
     /// Its share of the process's connections, in parts of the sum over all rows.
@@ -21,13 +24,13 @@ table! {
     pub enum Pool: Spec;
 
     /// Requests that people and providers wait for: reads, and the group commit's transactions.
-    Interactive = interactive { used_by: "endpoints and the group commit", share: 8, wait_ms_max: 2_000, }
+    Interactive = interactive { tier: Tier::Critical, used_by: "endpoints and the group commit", share: 8, wait_ms_max: 2_000, }
     /// The work that moves messages: release, claim, settle, recover, resolve.
-    Pipeline = pipeline { used_by: "stages that move messages", share: 6, wait_ms_max: 5_000, }
+    Pipeline = pipeline { tier: Tier::Critical, used_by: "stages that move messages", share: 6, wait_ms_max: 5_000, }
     /// Housekeeping: floors, sweeps, folding, planning ahead.
-    Upkeep = upkeep { used_by: "stages that keep the house clean", share: 2, wait_ms_max: 5_000, }
+    Upkeep = upkeep { tier: Tier::Standard, used_by: "stages that keep the house clean", share: 2, wait_ms_max: 5_000, }
     /// Audits and counts for operators.
-    Reporting = reporting { used_by: "audit and backlog", share: 2, wait_ms_max: 5_000, }
+    Reporting = reporting { tier: Tier::Reporting, used_by: "audit and backlog", share: 2, wait_ms_max: 5_000, }
 }
 
 // A silly row does not compile.

@@ -1,7 +1,99 @@
-//! `alerts/`: rules, routing and their tests.
+//! `alerts/`: rules for Prometheus, routing for Alertmanager, and the cases that prove each alert
+//! with `promtool`, all from the contract's tables. A row that is added has its alerts at once.
+//!
+//! Belongs here: which files there are, and which rules stand in which file. Never here: a rule
+//! (`burn`, `creep`, `saturation`, `work`, `database`, `presence`), or how files are written
+//! (`yaml`).
+
+mod burn;
+mod case;
+mod cases;
+mod creep;
+mod database;
+mod model;
+mod objective;
+mod presence;
+mod routing;
+mod saturation;
+mod work;
+mod yaml;
 
 use super::File;
+use model::RuleFile;
+pub(crate) use objective::Refused;
 
-pub(super) fn files() -> Vec<File> {
-    Vec::new()
+/// The files.
+///
+/// # Errors
+/// An objective under which an alert that has to be there could never fire.
+pub(super) fn files() -> Result<Vec<File>, Refused> {
+    let rules = rules()?;
+    let mut files: Vec<File> = rules.iter().map(yaml::rules).collect();
+    files.push(File { path: "alerts/alertmanager.yaml".into(), text: routing::config() });
+    files.extend(cases::all().iter().map(|cases| yaml::cases(cases, &rules)));
+    Ok(files)
+}
+
+fn rules() -> Result<Vec<RuleFile>, Refused> {
+    Ok(vec![
+        burn::rules(&objective::all())?,
+        creep::rules(),
+        saturation::rules(),
+        work::rules(),
+        database::rules(),
+        presence::rules(),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn alert_names() -> BTreeSet<&'static str> {
+        rules().unwrap().iter().flat_map(RuleFile::alerts).map(|alert| alert.name).collect()
+    }
+
+    #[test]
+    fn every_alert_has_a_case_that_fires_and_one_that_stays_silent() {
+        let cases: Vec<_> = cases::all().into_iter().flat_map(|file| file.cases).collect();
+        for name in alert_names() {
+            let of_it = || cases.iter().filter(|case| case.alert == name);
+            assert!(of_it().any(|case| !case.fires.is_empty()), "{name}: none fires");
+            // It must always fire, so that it has nothing to be silent about.
+            let is_watchdog = name == presence::WATCHDOG;
+            assert!(
+                is_watchdog || of_it().any(|case| case.fires.is_empty()),
+                "{name}: none silent"
+            );
+        }
+        for case in &cases {
+            assert!(alert_names().contains(case.alert), "{}: no such alert", case.alert);
+        }
+    }
+
+    #[test]
+    fn every_alert_has_its_section_in_the_runbook_and_every_section_its_alert() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/runbook.md");
+        let runbook = std::fs::read_to_string(path).unwrap();
+        let sections: BTreeSet<&str> =
+            runbook.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        assert_eq!(alert_names(), sections);
+    }
+
+    #[test]
+    fn names_and_texts_are_as_people_read_them() {
+        for alert in rules().unwrap().iter().flat_map(RuleFile::alerts) {
+            let name = alert.name;
+            assert!(name.starts_with("Punctual"), "{name}");
+            assert!(name.chars().all(|c| c.is_ascii_alphanumeric()), "{name}");
+            assert!(!alert.why.is_empty(), "{name}: no derivation");
+            for text in [&alert.summary, &alert.description] {
+                assert!(text.ends_with('.') && !text.contains("  "), "{name}: {text}");
+            }
+            // A summary is one sentence for every firing, so that notifications can be grouped.
+            assert!(!alert.summary.contains("$value"), "{name}: {}", alert.summary);
+        }
+    }
 }

@@ -1,0 +1,78 @@
+//! Whether there is anything to judge by.
+
+use contract::Family;
+
+use super::super::case::{Case, Labels};
+use super::super::presence::NEEDED;
+
+const JOB: Labels = &[("job", "punctual")];
+const INSTANCE: Labels = &[("job", "punctual"), ("instance", "a:9090")];
+
+pub(super) fn cases() -> Vec<Case> {
+    [answers(), series()].concat()
+}
+
+fn answers() -> Vec<Case> {
+    let start = Family::ProcessStartTime.name();
+    let (down, one, again) = ("PunctualDown", "PunctualInstanceDown", "PunctualRestartsOften");
+    let nobody = "Prometheus reaches no process of job punctual, or knows of none. No reminder \
+                  leaves, and no request is answered.";
+    vec![
+        Case::new("PunctualWatchdog", "always", "1m").fires(
+            &[],
+            &[],
+            "This alert always fires. When it stops, rules are no longer evaluated or \
+             notifications no longer sent, and every other alert is silent too.",
+        ),
+        Case::new(down, "the only process is away", "5m").series("up", "", "1x4 0x20").fires(
+            &[],
+            JOB,
+            nobody,
+        ),
+        Case::new(down, "Prometheus knows of no process", "5m").fires(&[], JOB, nobody),
+        Case::new(down, "a restart", "5m").series("up", "", "1x4 0x2 1x20"),
+        Case::new(one, "one process is away", "8m").series("up", "", "1x4 0x40").fires(
+            &[],
+            INSTANCE,
+            "Prometheus has not reached a:9090 for five minutes.",
+        ),
+        Case::new(one, "a deployment of two minutes", "8m").series("up", "", "1x4 0x8 1x40"),
+        Case::new(again, "it ends soon after each start", "10m")
+            .series(start, "", "100x4 200x4 300x4 400x4 500x30")
+            .fires(
+                &[],
+                INSTANCE,
+                "a:9090 was started 4 times in half an hour. Its log says why it ends.",
+            ),
+        Case::new(again, "two deployments", "10m").series(start, "", "100x4 200x4 300x40"),
+    ]
+}
+
+fn series() -> Vec<Case> {
+    let dropped = Family::MetricsSeriesDropped.name();
+    let (absent, full) = ("PunctualMetricsAbsent", "PunctualSeriesDropped");
+    let all_but = |case: Case, without: Option<Family>| {
+        NEEDED
+            .iter()
+            .filter(|family| Some(**family) != without)
+            .fold(case, |case, family| case.series(family.name(), "", "1x60"))
+            .series("up", "", "1x60")
+    };
+    vec![
+        all_but(Case::new(absent, "a family is gone", "10m"), Some(Family::MessagesDue)).fires(
+            &[],
+            &[("job", "punctual"), ("family", "messages_due_total")],
+            "The processes of job punctual answer, but none of them has messages_due_total. Alerts \
+             that are made of it can't fire.",
+        ),
+        all_but(Case::new(absent, "all are there", "10m"), None),
+        Case::new(absent, "nobody answers, which is another alert", "10m").series("up", "", "0x60"),
+        Case::new(full, "a label takes any value", "5m").series(dropped, "", "0x4 1+1x20").fires(
+            &[],
+            JOB,
+            "16 series were not made in the last hour, as their family was full. Some label takes \
+             values that it shouldn't.",
+        ),
+        Case::new(full, "none", "5m").series(dropped, "", "0x30"),
+    ]
+}

@@ -1,0 +1,139 @@
+//! `alerts/creep.rules.yaml`: what gets slower week by week, weeks before it is too slow.
+//!
+//! Belongs here: the three gates, and what they are applied to. Never here: what is too slow now
+//! (`burn`). The figures that the gates were measured with are in `docs/alerts.md`.
+
+use contract::{Family, RequestOutcome};
+
+use super::model::{Alert, Board, Group, Record, Role, Rule, RuleFile, Severity, lines};
+use super::objective::Kind;
+
+/// Which points of the distribution are watched: the 95th percentile is steady, and the 99th is
+/// the one that the objectives are about.
+const QUANTILES: [&str; 2] = ["0.95", "0.99"];
+
+/// A day needs this many events: ten lie above the 99th percentile then.
+const EVENTS_MIN: u32 = 1_000;
+
+pub(super) fn rules() -> RuleFile {
+    let mut rules = vec![events()];
+    rules.extend(QUANTILES.map(quantile));
+    let ln = Record::new(LN, "ln(path:latency:quantile1d)");
+    rules.push(ln.why("What gets slower by a factor is a line in logarithms.").into());
+    rules.push(eta());
+    rules.push(creeps().into());
+    RuleFile {
+        name: "creep",
+        about: "What gets slower week by week, weeks before it is too slow.",
+        // Whole days are looked at; a day of 20,000 buckets is read once an hour.
+        groups: vec![Group { name: "punctual_creep", interval: "1h", rules }],
+    }
+}
+
+/// The histogram of a kind of path. Answers that were no success are another distribution.
+fn histogram(kind: Kind) -> (&'static str, String) {
+    match kind {
+        Kind::Endpoint => {
+            let ok = RequestOutcome::Ok.name();
+            (Family::HttpServerRequestDuration.name(), format!("{{outcome=\"{ok}\"}}"))
+        }
+        Kind::Journey => (Family::JourneyDuration.name(), String::new()),
+        Kind::Stage => (Family::StageLateness.name(), String::new()),
+    }
+}
+
+fn events() -> Rule {
+    let each = |kind: Kind| {
+        let ((family, of), label) = (histogram(kind), kind.label());
+        format!("sum by (job, {label}) (increase({family}_count{of}[1d]))")
+    };
+    Record::new("path:latency_events:increase1d", Kind::ALL.map(each).join("\nor\n"))
+        .why("Events of a day, to leave out days that say nothing: a closed weekend.")
+        .into()
+}
+
+fn quantile(quantile: &'static str) -> Rule {
+    let each = |kind: Kind| {
+        let ((family, of), label) = (histogram(kind), kind.label());
+        format!(
+            "histogram_quantile({quantile}, sum by (job, {label}, le) \
+             (rate({family}_bucket{of}[1d])))"
+        )
+    };
+    let expr = lines([
+        format!("({})", Kind::ALL.map(each).join("\nor\n")),
+        format!("and path:latency_events:increase1d >= {EVENTS_MIN}"),
+    ]);
+    Record::new("path:latency:quantile1d", expr)
+        .label("quantile", quantile)
+        .why(
+            "Over a whole day's events, so that hours weigh what they carry. Between the buckets' \
+             bounds it is interpolated: it moves in steps only where a distribution is narrower \
+             than a bucket, and then the step itself is within the objective's bound.",
+        )
+        .into()
+}
+
+/// What it is held against. Labels are those of the quantiles but the quantile's own.
+fn threshold() -> String {
+    let family = Family::SloLatencyThreshold.name();
+    format!("max by (job, http_route, journey, stage) ({family})")
+}
+
+const LN: &str = "path:latency:ln_quantile1d";
+
+const ON: &str = "on (job, http_route, journey, stage) group_left ()";
+
+/// The second and third gate: a series is a tenth above the same weekdays a fortnight ago, and each
+/// week was above the one before. A sample an hour is found within two.
+pub(super) fn grows(series: &str) -> String {
+    lines([
+        format!("and avg_over_time({series}[3d]) > 1.1 * avg_over_time({series}[3d] offset 14d)"),
+        format!("and {series} > last_over_time({series}[2h] offset 7d)"),
+        format!("and last_over_time({series}[2h] offset 7d)"),
+        format!("  > last_over_time({series}[2h] offset 14d)"),
+    ])
+}
+
+fn eta() -> Rule {
+    let expr = lines([
+        format!("({LN} - {ON} ln({}))", threshold()),
+        format!("/ (deriv({LN}[14d]) != 0)"),
+        "/ -86400".to_owned(),
+    ]);
+    Record::new("path:latency_objective:days_left", expr)
+        .why(
+            "Days until the objective at the last fortnight's pace; negative where it gets faster.",
+        )
+        .into()
+}
+
+fn creeps() -> Alert {
+    let expr = lines([
+        format!("predict_linear({LN}[14d], 28 * 86400)"),
+        format!("  > {ON} ln({})", threshold()),
+        grows("path:latency:quantile1d"),
+    ]);
+    Alert::new("PunctualLatencyCreeps", Severity::Warning, Board::Capacity)
+        .when(expr)
+        // A spike of one day is in a day's distribution for one day more: two days are over it.
+        .hold("2d")
+        // Where a narrow distribution stands still between two bounds for a while.
+        .keep("3d")
+        .role(Role::Symptom)
+        .why(
+            "Three gates. The last fortnight's trend crosses the objective within four weeks: a \
+             fortnight is two whole weeks, so that weekends pull neither way, and logarithms, as \
+             what fills up gets slower by a factor, not by an amount. The last three days are a \
+             tenth above the same weekdays a fortnight ago, which noise isn't. And each week was \
+             slower than the one before, which a step or a spike isn't. Weeks are compared with \
+             weeks throughout, so that a weekly season cancels out.",
+        )
+        .says(
+            "A path gets slower week by week and will miss its objective.",
+            "The quantile {{ $labels.quantile }} of {{ $labels.http_route }}{{ $labels.journey }}\
+             {{ $labels.stage }} rises from week to week. If it goes on like that, it is above its \
+             objective in four weeks or sooner; path:latency_objective:days_left says when. Nobody \
+             has to be woken: find out what grows.",
+        )
+}

@@ -1,0 +1,272 @@
+//! What a rule is, before it is written: alerts and recorded series, in groups, in files.
+//!
+//! Belongs here: what every alert carries, and how links are made. Never here: a rule.
+
+use contract::tier::Tier;
+
+/// Where the documents are read by whoever is paged. Names that end in `.example` belong to
+/// nobody: whoever runs this puts their own here, and in [`GRAFANA_URL`].
+const DOCS_URL: &str = "https://punctual.example/docs";
+
+/// Where the dashboards are.
+const GRAFANA_URL: &str = "https://grafana.example";
+
+/// The job under which Prometheus scrapes the service.
+pub(super) const JOB: &str = "punctual";
+
+/// What has to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    /// Pages: somebody acts now.
+    Critical,
+    /// A ticket: somebody acts in working hours.
+    Warning,
+    /// Is there to be seen.
+    Info,
+}
+
+impl Severity {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// What an alert is to an incident. A cause that pages mutes the symptoms of the same job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It explains others.
+    Cause,
+    /// Others may explain it.
+    Symptom,
+}
+
+impl Role {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Cause => "cause",
+            Self::Symptom => "symptom",
+        }
+    }
+}
+
+/// The dashboard on which to look first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Board {
+    /// What is broken now.
+    Overview,
+    /// One endpoint.
+    Endpoint,
+    /// Pools, statements, replicas.
+    Database,
+    /// Stages and laws.
+    Pipeline,
+    /// Resources and how long they last.
+    Capacity,
+}
+
+impl Board {
+    const fn uid(self) -> &'static str {
+        match self {
+            Self::Overview => "punctual-overview",
+            Self::Endpoint => "punctual-endpoint",
+            Self::Database => "punctual-database",
+            Self::Pipeline => "punctual-pipeline",
+            Self::Capacity => "punctual-capacity",
+        }
+    }
+
+    pub(super) fn url(self) -> String {
+        format!("{GRAFANA_URL}/d/{}", self.uid())
+    }
+}
+
+/// The runbook's section on an alert, as the forges make anchors of headings.
+pub(super) fn runbook_url(alert: &str) -> String {
+    format!("{DOCS_URL}/runbook.md#{}", alert.to_lowercase())
+}
+
+/// A rule that notifies.
+#[derive(Debug, Clone)]
+pub(super) struct Alert {
+    pub(super) name: &'static str,
+    /// Where its numbers come from: a comment in the file.
+    pub(super) why: String,
+    pub(super) expr: String,
+    /// How long the expression must hold.
+    pub(super) hold: &'static str,
+    /// How long it goes on after the expression last held.
+    pub(super) keep: Option<&'static str>,
+    pub(super) severity: Severity,
+    /// Further labels.
+    pub(super) labels: Vec<(&'static str, String)>,
+    /// One sentence, the same for every firing.
+    pub(super) summary: String,
+    /// What is wrong in plain words; a template.
+    pub(super) description: String,
+    pub(super) board: Board,
+}
+
+impl Alert {
+    /// An alert that fires at once and says nothing yet.
+    pub(super) fn new(name: &'static str, severity: Severity, board: Board) -> Self {
+        Self {
+            name,
+            why: String::new(),
+            expr: String::new(),
+            hold: "0s",
+            keep: None,
+            severity,
+            labels: Vec::new(),
+            summary: String::new(),
+            description: String::new(),
+            board,
+        }
+    }
+
+    pub(super) fn when(mut self, expr: impl Into<String>) -> Self {
+        self.expr = expr.into();
+        self
+    }
+
+    pub(super) fn hold(mut self, hold: &'static str) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    pub(super) fn keep(mut self, keep: &'static str) -> Self {
+        self.keep = Some(keep);
+        self
+    }
+
+    pub(super) fn role(self, role: Role) -> Self {
+        self.label("role", role.name())
+    }
+
+    pub(super) fn tier(self, tier: Tier) -> Self {
+        self.label("slo_tier", tier.name())
+    }
+
+    pub(super) fn label(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.labels.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = why.into();
+        self
+    }
+
+    pub(super) fn says(
+        mut self,
+        summary: impl Into<String>,
+        description: impl Into<String>,
+    ) -> Self {
+        (self.summary, self.description) = (summary.into(), description.into());
+        self
+    }
+
+    /// All labels that the rule itself sets.
+    pub(super) fn all_labels(&self) -> Vec<(&'static str, String)> {
+        let mut labels = vec![("severity", self.severity.name().to_owned())];
+        labels.extend(self.labels.iter().cloned());
+        labels
+    }
+
+    /// All annotations, as templates.
+    pub(super) fn annotations(&self) -> [(&'static str, String); 4] {
+        [
+            ("summary", self.summary.clone()),
+            ("description", self.description.clone()),
+            ("runbook_url", runbook_url(self.name)),
+            ("dashboard_url", self.board.url()),
+        ]
+    }
+}
+
+/// A series that others are made of.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) name: String,
+    pub(super) why: String,
+    pub(super) expr: String,
+    pub(super) labels: Vec<(&'static str, String)>,
+}
+
+impl Record {
+    pub(super) fn new(name: impl Into<String>, expr: impl Into<String>) -> Self {
+        Self { name: name.into(), why: String::new(), expr: expr.into(), labels: Vec::new() }
+    }
+
+    pub(super) fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = why.into();
+        self
+    }
+
+    pub(super) fn label(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.labels.push((name, value.into()));
+        self
+    }
+}
+
+/// One of the two.
+#[derive(Debug, Clone)]
+pub(super) enum Rule {
+    Record(Record),
+    Alert(Alert),
+}
+
+impl From<Record> for Rule {
+    fn from(record: Record) -> Self {
+        Self::Record(record)
+    }
+}
+
+impl From<Alert> for Rule {
+    fn from(alert: Alert) -> Self {
+        Self::Alert(alert)
+    }
+}
+
+/// Rules that are evaluated one after the other, at one instant.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) name: &'static str,
+    pub(super) interval: &'static str,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// A file of rules.
+#[derive(Debug, Clone)]
+pub(super) struct RuleFile {
+    /// `alerts/<name>.rules.yaml`.
+    pub(super) name: &'static str,
+    /// What belongs there.
+    pub(super) about: &'static str,
+    pub(super) groups: Vec<Group>,
+}
+
+impl RuleFile {
+    pub(super) fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.groups.iter().flat_map(|group| &group.rules).filter_map(|rule| match rule {
+            Rule::Alert(alert) => Some(alert),
+            Rule::Record(_) => None,
+        })
+    }
+}
+
+/// Lines of an expression.
+pub(super) fn lines<const N: usize>(lines: [String; N]) -> String {
+    lines.join("\n")
+}
+
+/// A matcher of one label for a list of values.
+pub(super) fn one_of(label: &str, values: &[&str]) -> String {
+    match values {
+        [value] => format!("{label}=\"{value}\""),
+        values => format!("{label}=~\"{}\"", values.join("|")),
+    }
+}

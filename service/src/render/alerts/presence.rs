@@ -1,0 +1,152 @@
+//! `alerts/presence.rules.yaml`: that there is something to judge by: processes that answer, their
+//! metrics, and the way from here to a person.
+//!
+//! Never here: what the metrics say (the other files).
+
+use contract::Family;
+
+use super::model::{Alert, Board, Group, JOB, Role, Rule, RuleFile, Severity, lines};
+
+/// The alert that always fires.
+pub(super) const WATCHDOG: &str = "PunctualWatchdog";
+
+const START: &str = Family::ProcessStartTime.name();
+const DROPPED: &str = Family::MetricsSeriesDropped.name();
+
+/// Families without which an alert would be silent for ever. Replicas' are not there without a
+/// replica.
+pub(super) const NEEDED: [Family; 26] = [
+    Family::SloRequests,
+    Family::SloGoodRequests,
+    Family::SloJourneys,
+    Family::SloGoodJourneys,
+    Family::SloStageItems,
+    Family::SloGoodStageItems,
+    Family::SloLatencyThreshold,
+    Family::DbClientConnections,
+    Family::DbClientConnectionsMax,
+    Family::DbClientConnectionsPendingRequests,
+    Family::DbClientConnectionsTimeouts,
+    Family::IdSpaceUsed,
+    Family::HostFilesystemSize,
+    Family::HostFilesystemFree,
+    Family::LimitUsed,
+    Family::LimitReached,
+    Family::ConservationResidual,
+    Family::StrandedRows,
+    Family::Messages,
+    Family::MessagesDue,
+    Family::StageLastRun,
+    Family::StageFailures,
+    Family::OldestPending,
+    Family::ReplicasConnected,
+    Family::DatabaseOldestTransaction,
+    Family::DatabaseBlockedSessions,
+];
+
+pub(super) fn rules() -> RuleFile {
+    let rules =
+        [watchdog(), down(), instance_down(), restarts(), metrics_absent(), series_dropped()];
+    RuleFile {
+        name: "presence",
+        about: "That there is something to judge by, and a way from here to a person.",
+        groups: vec![Group {
+            name: "punctual_presence",
+            interval: "15s",
+            rules: rules.map(Rule::from).into(),
+        }],
+    }
+}
+
+fn watchdog() -> Alert {
+    Alert::new(WATCHDOG, Severity::Info, Board::Overview)
+        .when("vector(1)")
+        .label("job", JOB)
+        .why("A dead man's switch: whoever receives it says so when it no longer comes.")
+        .says(
+            "Prometheus and Alertmanager work.",
+            "This alert always fires. When it stops, rules are no longer evaluated or \
+             notifications no longer sent, and every other alert is silent too.",
+        )
+}
+
+fn down() -> Alert {
+    let expr = lines([
+        format!("absent(up{{job=\"{JOB}\"}})"),
+        "or".to_owned(),
+        format!("max by (job) (up{{job=\"{JOB}\"}}) == 0"),
+    ]);
+    Alert::new("PunctualDown", Severity::Critical, Board::Overview)
+        .when(expr)
+        .hold("1m")
+        .role(Role::Cause)
+        .why("Four scrapes in a row: a single process that restarts is back by then.")
+        .says(
+            "No process of the service answers.",
+            "Prometheus reaches no process of job {{ $labels.job }}, or knows of none. No reminder \
+             leaves, and no request is answered.",
+        )
+}
+
+fn instance_down() -> Alert {
+    Alert::new("PunctualInstanceDown", Severity::Warning, Board::Overview)
+        .when(format!("up{{job=\"{JOB}\"}} == 0"))
+        .hold("5m")
+        .role(Role::Cause)
+        .why("A restart takes seconds and a deployment a minute or two; the others do its work.")
+        .says(
+            "A process of the service doesn't answer.",
+            "Prometheus has not reached {{ $labels.instance }} for five minutes.",
+        )
+}
+
+fn restarts() -> Alert {
+    Alert::new("PunctualRestartsOften", Severity::Warning, Board::Overview)
+        .when(format!("changes({START}[30m]) > 3"))
+        .role(Role::Cause)
+        .why(
+            "Two deployments in half an hour are two; a process that can't live is more than \
+             three.",
+        )
+        .says(
+            "A process keeps being started again.",
+            "{{ $labels.instance }} was started {{ $value | printf \"%.0f\" }} times in half an \
+             hour. Its log says why it ends.",
+        )
+}
+
+fn metrics_absent() -> Alert {
+    let each = NEEDED.map(|family| {
+        let name = family.name();
+        format!(
+            "label_replace(absent({name}{{job=\"{JOB}\"}}), \"family\", \"{name}\", \"\", \"\")"
+        )
+    });
+    let expr = lines([
+        format!("({})", each.join("\nor\n")),
+        format!("and on (job) max by (job) (up{{job=\"{JOB}\"}}) == 1"),
+    ]);
+    Alert::new("PunctualMetricsAbsent", Severity::Warning, Board::Overview)
+        .when(expr)
+        .hold("5m")
+        .why(
+            "Every series that can exist is there from the first scrape on, so after five minutes \
+             it won't come any more.",
+        )
+        .says(
+            "Metrics that alerts need are missing.",
+            "The processes of job {{ $labels.job }} answer, but none of them has {{ $labels.family \
+             }}. Alerts that are made of it can't fire.",
+        )
+}
+
+fn series_dropped() -> Alert {
+    Alert::new("PunctualSeriesDropped", Severity::Warning, Board::Overview)
+        .when(format!("sum by (job) (increase({DROPPED}[1h])) > 0"))
+        .why("Labels come from closed sets: a family that is full is a mistake, the first time.")
+        .says(
+            "Metrics are being dropped.",
+            "{{ $value | printf \"%.0f\" }} series were not made in the last hour, as their family \
+             was full. Some label takes values that it shouldn't.",
+        )
+}

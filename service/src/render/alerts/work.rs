@@ -1,0 +1,190 @@
+//! `alerts/work.rules.yaml`: the work itself: that what is expected is accounted for, that what is
+//! due leaves, that every stage runs.
+//!
+//! Never here: lateness against an objective (`burn`).
+
+use contract::tier::Tier;
+use contract::{Family, Fate, Stage};
+
+use super::model::{Alert, Board, Group, Role, Rule, RuleFile, Severity, lines, one_of};
+
+const LAST_RUN: &str = Family::StageLastRun.name();
+const FAILURES: &str = Family::StageFailures.name();
+const BATCHES: &str = Family::StageDuration.name();
+const OLDEST: &str = Family::OldestPending.name();
+const MESSAGES: &str = Family::Messages.name();
+const DUE: &str = Family::MessagesDue.name();
+const RESIDUAL: &str = Family::ConservationResidual.name();
+const STRANDED: &str = Family::StrandedRows.name();
+
+pub(super) fn rules() -> RuleFile {
+    let mut rules: Vec<Rule> =
+        [conservation(), stranded(), messages_missing(), stage_fails()].map(Rule::from).into();
+    for tier in [Tier::Critical, Tier::Standard, Tier::Reporting] {
+        rules.extend([oldest(tier), stuck(tier)].into_iter().flatten().map(Rule::from));
+    }
+    RuleFile {
+        name: "work",
+        about: "That what is expected is accounted for, that what is due leaves, that stages run.",
+        groups: vec![Group { name: "punctual_work", interval: "30s", rules }],
+    }
+}
+
+fn conservation() -> Alert {
+    Alert::new("PunctualConservationBroken", Severity::Critical, Board::Pipeline)
+        .when(format!("max by (job) (abs({RESIDUAL})) > 0"))
+        .why("A law: any residual is a reminder that nobody knows the fate of, or one too many.")
+        .says(
+            "Reminders are not accounted for.",
+            "The last audit left {{ $value | printf \"%.0f\" }} reminders over: what appointments \
+             and rules promise is not what was sent, suppressed, failed, expired or still waits. \
+             Somebody may get no reminder, or two.",
+        )
+}
+
+fn stranded() -> Alert {
+    Alert::new("PunctualRowsStranded", Severity::Critical, Board::Pipeline)
+        .when(format!("max by (job) ({STRANDED}) > 0"))
+        .hold("1m")
+        .why(
+            "A law: nothing stands below a floor. A minute is two sweeps, so that it isn't a count \
+             from before a process ended.",
+        )
+        .says(
+            "Work stands where no stage looks.",
+            "The sweep finds {{ $value | printf \"%.0f\" }} rows below a floor. No stage looks \
+             there: these reminders will not leave by themselves.",
+        )
+}
+
+/// The business rate against the plan: 400 due, 150 sent.
+fn messages_missing() -> Alert {
+    let fates: Vec<&str> =
+        Fate::ALL.iter().filter(|fate| fate.ends_a_promise()).map(|fate| fate.name()).collect();
+    let ended = format!("sum by (job) (increase({MESSAGES}{{{}}}[15m]))", one_of("fate", &fates));
+    let due = format!("sum by (job) (increase({DUE}[15m] offset 2m))");
+    let expr = lines([format!("1 - {ended}"), format!("    / ({due} >= 100)"), "> 0.1".to_owned()]);
+    Alert::new("PunctualMessagesMissing", Severity::Critical, Board::Pipeline)
+        .when(expr)
+        .hold("5m")
+        .role(Role::Symptom)
+        .tier(Tier::Critical)
+        .why(
+            "What came to an end in a quarter of an hour against what fell due by the plan in the \
+             quarter until two minutes before: the objective is five seconds, so two minutes are \
+             ample. A tenth of at least 100 is ten reminders; fewer are the journeys' business. \
+             What was cancelled ahead of its time makes the sum larger, never smaller.",
+        )
+        .says(
+            "Fewer reminders leave than are due.",
+            "{{ $value | humanizePercentage }} of the reminders that fell due in the last quarter \
+             of an hour have come to no end: not sent, not suppressed, not failed, not expired.",
+        )
+}
+
+fn stage_fails() -> Alert {
+    let failures = format!("sum by (job, stage) (increase({FAILURES}[10m]))");
+    let batches = format!("sum by (job, stage) (increase({BATCHES}_count[10m]))");
+    let expr = lines([
+        failures.clone(),
+        format!("  / ({failures} + {batches}) > 0.1"),
+        format!("and {failures} >= 5"),
+    ]);
+    Alert::new("PunctualStageFails", Severity::Warning, Board::Pipeline)
+        .when(expr)
+        .hold("5m")
+        .role(Role::Symptom)
+        .why(
+            "One batch in ten, and five of them, in ten minutes: a restart of the database fails a \
+             few and is over. What fails is tried again; what that costs in time, the objectives \
+             judge.",
+        )
+        .says(
+            "A stage of the work keeps failing.",
+            "{{ $value | humanizePercentage }} of the batches of stage {{ $labels.stage }} failed \
+             in the last ten minutes. They are tried again; the log says why they fail.",
+        )
+}
+
+/// Ten times the lateness that an item may have, and no less than a minute: below that it is the
+/// objectives' business, above it somebody has to look, however few items there are.
+fn oldest_seconds(stage: Stage) -> u32 {
+    (stage.spec().lateness_ms * 10 / 1_000).max(60)
+}
+
+fn oldest(tier: Tier) -> Option<Alert> {
+    let series =
+        |rows: &str, seconds| format!("max by (job, stage) ({OLDEST}{{{rows}}}) > {seconds}");
+    let expr = by_seconds(tier, |_| true, oldest_seconds, series)?;
+    let alert = Alert::new("PunctualOldestPending", severity(tier), Board::Pipeline)
+        .when(expr)
+        .hold("2m")
+        .role(Role::Symptom)
+        .tier(tier)
+        .why(
+            "Ten times a stage's objective for lateness, at least a minute, for two minutes: a \
+             pause of the database or a deployment is over by then.",
+        )
+        .says(
+            "Work has been waiting for too long.",
+            "The oldest item before stage {{ $labels.stage }} has waited for {{ $value | \
+             humanizeDuration }}. Reminders are late.",
+        );
+    Some(alert)
+}
+
+/// Ten periods, and four scrapes of 15 s until one is sure to have seen it.
+fn stuck_seconds(stage: Stage) -> u32 {
+    60 + stage.spec().period_ms * 10 / 1_000
+}
+
+fn stuck(tier: Tier) -> Option<Alert> {
+    let series = |rows: &str, seconds| {
+        format!("time() - max by (job, stage) ({LAST_RUN}{{{rows}}}) > {seconds}")
+    };
+    let expr = by_seconds(tier, |stage| stage.spec().period_ms > 0, stuck_seconds, series)?;
+    let alert = Alert::new("PunctualStageStuck", severity(tier), Board::Pipeline)
+        .when(expr)
+        .hold("1m")
+        .role(Role::Cause)
+        .tier(tier)
+        .why(
+            "A minute and ten of the stage's periods, in all processes together: one turn of any \
+             shard in any process is enough to be alive.",
+        )
+        .says(
+            "A periodic stage of the work no longer runs.",
+            "Stage {{ $labels.stage }} came to the end of a turn {{ $value | humanizeDuration }} \
+             ago, in any process.",
+        );
+    Some(alert)
+}
+
+/// One expression over the stages of a tier: those with the same bound in one selector.
+fn by_seconds(
+    tier: Tier,
+    is_of: impl Fn(Stage) -> bool,
+    seconds: impl Fn(Stage) -> u32,
+    series: impl Fn(&str, u32) -> String,
+) -> Option<String> {
+    let stages = Stage::ALL.iter().copied();
+    let of_tier: Vec<Stage> =
+        stages.filter(|stage| stage.spec().tier == tier && is_of(*stage)).collect();
+    let mut bounds: Vec<u32> = of_tier.iter().map(|stage| seconds(*stage)).collect();
+    bounds.sort_unstable();
+    bounds.dedup();
+    let one = |bound: &u32| {
+        let rows = of_tier.iter().filter(|stage| seconds(**stage) == *bound);
+        let names: Vec<&str> = rows.map(|stage| stage.name()).collect();
+        series(&one_of("stage", &names), *bound)
+    };
+    let all: Vec<String> = bounds.iter().map(one).collect();
+    (!all.is_empty()).then(|| all.join("\nor\n"))
+}
+
+const fn severity(tier: Tier) -> Severity {
+    match tier {
+        Tier::Critical => Severity::Critical,
+        Tier::Standard | Tier::Reporting => Severity::Warning,
+    }
+}

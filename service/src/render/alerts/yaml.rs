@@ -1,0 +1,170 @@
+//! Rules and cases as YAML: short texts as JSON's strings, which are YAML's too, and long ones as
+//! blocks, so that people can read them.
+//!
+//! Never here: what stands in them.
+
+use std::fmt::Write as _;
+
+use super::super::File;
+use super::case::{Case, CaseFile, Fires};
+use super::model::{Alert, Group, Record, Rule, RuleFile};
+
+/// Columns of a comment or of a folded text.
+const COLUMNS: usize = 96;
+
+pub(super) fn rules(file: &RuleFile) -> File {
+    let RuleFile { name, about, groups } = file;
+    let mut out = String::from("# Written by `punctual render` from the contract's tables.\n");
+    out += &comment(about, 0);
+    out += "\ngroups:\n";
+    for Group { name, interval, rules } in groups {
+        _ = write!(out, "  - name: {name}\n    interval: {interval}\n    rules:\n");
+        let texts: Vec<String> = rules.iter().map(rule).collect();
+        out += &texts.join("\n");
+    }
+    File { path: format!("alerts/{name}.rules.yaml"), text: out }
+}
+
+fn rule(rule: &Rule) -> String {
+    match rule {
+        Rule::Record(Record { name, why, expr, labels }) => {
+            let mut out = comment(why, 6);
+            _ = writeln!(out, "      - record: {name}");
+            out += &block("expr", expr, 8);
+            out += &map("labels", labels, 8);
+            out
+        }
+        Rule::Alert(alert) => {
+            let mut out = comment(&alert.why, 6);
+            _ = writeln!(out, "      - alert: {}", alert.name);
+            out += &block("expr", &alert.expr, 8);
+            _ = writeln!(out, "        for: {}", alert.hold);
+            if let Some(keep) = alert.keep {
+                _ = writeln!(out, "        keep_firing_for: {keep}");
+            }
+            out += &map("labels", &alert.all_labels(), 8);
+            out += "        annotations:\n";
+            for (name, text) in alert.annotations() {
+                out += &folded(name, &text, 10);
+            }
+            out
+        }
+    }
+}
+
+pub(super) fn cases(file: &CaseFile, rules: &[RuleFile]) -> File {
+    let CaseFile { name, rules: about, interval, evaluation, cases } = file;
+    let mut out = format!(
+        "# Written by `punctual render`: for each alert when it fires, and when it must not.\n\
+         # Run by `promtool test rules`.\n\n\
+         rule_files:\n  - ../{about}.rules.yaml\nevaluation_interval: {evaluation}\ntests:\n"
+    );
+    let all: Vec<&Alert> = rules.iter().flat_map(RuleFile::alerts).collect();
+    let texts: Vec<String> = cases.iter().map(|one| case(one, interval, &all)).collect();
+    out += &texts.join("\n");
+    File { path: format!("alerts/tests/{name}.yaml"), text: out }
+}
+
+fn case(case: &Case, interval: &str, alerts: &[&Alert]) -> String {
+    let Case { alert, story, series, at, fires } = case;
+    let verdict = if fires.is_empty() { "silent" } else { "fires" };
+    let mut out = comment(&format!("{alert}, {verdict}: {story}."), 2);
+    _ = writeln!(out, "  - interval: {interval}\n    input_series:");
+    for (name, values) in series {
+        _ = writeln!(out, "      - series: '{name}'\n        values: '{values}'");
+    }
+    _ = writeln!(out, "    alert_rule_test:\n      - eval_time: {at}\n        alertname: {alert}");
+    if fires.is_empty() {
+        out += "        exp_alerts: []\n";
+        return out;
+    }
+    out += "        exp_alerts:\n";
+    for Fires { rule, labels, says } in fires {
+        let sets = |alert: &&&Alert| {
+            let all = alert.all_labels();
+            let has = |(name, value): &(&'static str, &str)| {
+                all.iter().any(|(found, of)| found == name && of == value)
+            };
+            alert.name == case.alert && rule.iter().all(has)
+        };
+        let of = alerts.iter().find(sets);
+        let of = of.unwrap_or_else(|| panic!("no rule {} with {rule:?}", case.alert));
+        let mut all = of.all_labels();
+        // What a rule sets takes the place of what its series has.
+        all.extend(labels.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        out += &map("- exp_labels", &all, 10);
+        out += "            exp_annotations:\n";
+        for (name, text) in of.annotations() {
+            let text = if name == "description" { says.clone() } else { text };
+            out += &folded(name, &text, 14);
+        }
+    }
+    out
+}
+
+fn map(name: &str, pairs: &[(&'static str, String)], indent: usize) -> String {
+    if pairs.is_empty() {
+        return String::new();
+    }
+    let inner = indent + if name.starts_with('-') { 4 } else { 2 };
+    let mut out = format!("{:indent$}{name}:\n", "");
+    for (name, value) in pairs {
+        _ = writeln!(out, "{:inner$}{name}: {}", "", quoted(value));
+    }
+    out
+}
+
+/// An expression as it was written.
+fn block(name: &str, text: &str, indent: usize) -> String {
+    let mut out = format!("{:indent$}{name}: |-\n", "");
+    for line in text.lines() {
+        _ = writeln!(out, "{:indent$}  {line}", "");
+    }
+    out
+}
+
+/// A text that YAML puts together again: a line's end is a space.
+fn folded(name: &str, text: &str, indent: usize) -> String {
+    let mut out = format!("{:indent$}{name}: >-\n", "");
+    for line in wrapped(text, COLUMNS - indent - 2) {
+        _ = writeln!(out, "{:indent$}  {line}", "");
+    }
+    out
+}
+
+fn comment(text: &str, indent: usize) -> String {
+    let lines = wrapped(text, COLUMNS - indent - 2);
+    lines.iter().map(|line| format!("{:indent$}# {line}\n", "")).collect()
+}
+
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_wrapped_at_words_and_lose_nothing() {
+        let text = "one two three four";
+        assert_eq!(wrapped(text, 9), ["one two", "three", "four"]);
+        assert_eq!(wrapped(text, 9).join(" "), text);
+        assert_eq!(folded("x", "a b", 2), "  x: >-\n    a b\n");
+        assert_eq!(quoted("a\"b"), r#""a\"b""#);
+    }
+}

@@ -1,0 +1,26 @@
+//! Alerts: that the files are what Prometheus and Alertmanager take, that each rule is about series
+//! that exist, and that an incident made on purpose is one notification.
+//!
+//! Never here: when a single alert fires; those are the cases in `alerts/tests`, which are run
+//! here.
+
+mod creep;
+mod files;
+mod incident;
+
+use std::path::PathBuf;
+
+/// A path from the top of the repository.
+fn repository(path: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
+}
+
+/// Files of a folder whose names end so, in order.
+fn files(folder: &str, end: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(repository(folder)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path().to_str().unwrap().to_owned());
+    let mut found: Vec<String> = paths.filter(|path| path.ends_with(end)).collect();
+    found.sort();
+    assert!(!found.is_empty(), "{folder}/*{end}");
+    found
+}

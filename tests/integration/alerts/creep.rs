@@ -1,0 +1,235 @@
+//! How far ahead the creep alert fires, and what it stays silent on, measured over months on the
+//! buckets that the service has: three months in promtool's time for each course of events.
+//!
+//! The days found here are the ones in `docs/alerts.md`; a change of the rule shows up in both.
+
+use std::f64::consts::TAU;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use contract::{Endpoint, Family};
+use stack::RunDir;
+use tests::binary::tool;
+
+use super::repository;
+
+/// The path whose objective is crossed.
+const ROUTE: Endpoint = Endpoint::UpsertAppointments;
+/// The grid of `service/src/obs/buckets.rs`, as a scrape shows it.
+const BOUNDS: [f64; 21] = [
+    0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.75,
+    1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+
+/// Two flat weeks, then eleven of whatever happens.
+const FLAT_DAYS: f64 = 14.0;
+const DAYS: u32 = 91;
+const SAMPLES_A_DAY: u32 = 4;
+const REQUESTS_A_SAMPLE: f64 = 6_000.0;
+
+/// Log-logistic distributions, whose quantiles are simple; the shape is their narrowness. With 4
+/// the 95th percentile is twice the median, as for a request that waits for a disk now and then;
+/// with 16 it is 1.2 times, and lies in one bucket with nearly everything.
+const WIDE: f64 = 4.0;
+const NARROW: f64 = 16.0;
+
+/// What happens to the 95th percentile, in seconds, by the day.
+struct Course {
+    name: &'static str,
+    shape: f64,
+    p95: fn(f64) -> f64,
+    /// Requests at weekends, as a share of other days'.
+    weekend: f64,
+    /// The whole days from the start on which it first fires for the 95th percentile and for the
+    /// 99th; none if it must not.
+    fires_on: Option<[u32; 2]>,
+}
+
+fn linear(day: f64) -> f64 {
+    0.2 + 0.4 * (day - FLAT_DAYS).max(0.0) / 77.0
+}
+
+/// What fills up: a table of random ids, a disk, a pool.
+fn fill(day: f64) -> f64 {
+    0.16 / (1.0 - 0.8 * (day - FLAT_DAYS).max(0.0) / 77.0)
+}
+
+fn noise(day: f64) -> f64 {
+    let step = (day * f64::from(SAMPLES_A_DAY)).round() as u32;
+    f64::from(step.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24) * 2.0 - 1.0
+}
+
+fn weekly(day: f64) -> f64 {
+    0.2 * (1.0 + 0.33 * (TAU * day / 7.0).sin())
+}
+
+fn spiky(day: f64) -> f64 {
+    // A quarter of a day in nine, to three times as much.
+    if day.rem_euclid(9.0) < 0.25 { 0.6 } else { 0.2 }
+}
+
+const COURSES: [Course; 13] = [
+    Course { name: "linear", shape: WIDE, p95: linear, weekend: 1.0, fires_on: Some([32, 25]) },
+    Course {
+        name: "linear narrow",
+        shape: NARROW,
+        p95: linear,
+        weekend: 1.0,
+        fires_on: Some([30, 26]),
+    },
+    Course {
+        name: "linear with noise of a fifth",
+        shape: WIDE,
+        p95: |day| linear(day) * (1.0 + 0.2 * noise(day)),
+        weekend: 1.0,
+        fires_on: Some([31, 27]),
+    },
+    Course {
+        name: "linear with quiet weekends",
+        shape: WIDE,
+        p95: linear,
+        weekend: 0.01,
+        fires_on: Some([33, 25]),
+    },
+    Course { name: "fill", shape: WIDE, p95: fill, weekend: 1.0, fires_on: Some([59, 49]) },
+    Course {
+        name: "fill narrow",
+        shape: NARROW,
+        p95: fill,
+        weekend: 1.0,
+        fires_on: Some([56, 50]),
+    },
+    Course { name: "flat", shape: WIDE, p95: |_| 0.2, weekend: 1.0, fires_on: None },
+    Course {
+        name: "noise of a half",
+        shape: WIDE,
+        p95: |day| 0.2 * (1.0 + 0.5 * noise(day)),
+        weekend: 1.0,
+        fires_on: None,
+    },
+    Course {
+        name: "narrow noise of a half",
+        shape: NARROW,
+        p95: |day| 0.2 * (1.0 + 0.5 * noise(day)),
+        weekend: 1.0,
+        fires_on: None,
+    },
+    Course { name: "weekly season", shape: WIDE, p95: weekly, weekend: 1.0, fires_on: None },
+    Course {
+        name: "weekly season with quiet weekends",
+        shape: WIDE,
+        p95: weekly,
+        weekend: 0.01,
+        fires_on: None,
+    },
+    Course { name: "spikes", shape: WIDE, p95: spiky, weekend: 1.0, fires_on: None },
+    Course {
+        name: "one step of a half",
+        shape: WIDE,
+        p95: |day| if day < 40.0 { 0.2 } else { 0.3 },
+        weekend: 1.0,
+        fires_on: None,
+    },
+];
+
+fn objective() -> f64 {
+    f64::from(ROUTE.spec().latency_ms) / 1e3
+}
+
+impl Course {
+    /// The day on which the 95th percentile crosses the objective.
+    fn crosses_on(&self) -> Option<f64> {
+        let days = (0..DAYS * 24).map(|hour| f64::from(hour) / 24.0);
+        days.into_iter().find(|day| (self.p95)(*day) > objective())
+    }
+
+    /// The counters of three months.
+    fn series(&self) -> String {
+        let mut sums = [0.0; BOUNDS.len() + 1];
+        let mut values = vec![String::from("0"); BOUNDS.len() + 1];
+        for step in 0..DAYS * SAMPLES_A_DAY {
+            let day = f64::from(step) / f64::from(SAMPLES_A_DAY);
+            let is_weekend = day.rem_euclid(7.0) >= 5.0;
+            let requests = REQUESTS_A_SAMPLE * if is_weekend { self.weekend } else { 1.0 };
+            let p95 = (self.p95)(day);
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let over = |bound: &f64| (p95 / bound).powf(self.shape) / 19.0;
+                let share = BOUNDS.get(i).map_or(1.0, |bound| 1.0 / (1.0 + over(bound)));
+                *sum += requests * share;
+                _ = write!(values[i], " {:.0}", sum.round());
+            }
+        }
+        let route = format!("job=\"punctual\",http_route=\"{}\"", ROUTE.name());
+        let family = Family::HttpServerRequestDuration.name();
+        let threshold = Family::SloLatencyThreshold.name();
+        let mut text = format!(
+            "    - series: '{threshold}{{{route},slo=\"latency\"}}'\n      values: '{}x{}'\n",
+            objective(),
+            DAYS * SAMPLES_A_DAY,
+        );
+        let mut add = |name: String, values: &str| {
+            _ = write!(text, "    - series: '{family}{name}'\n      values: '{values}'\n");
+        };
+        for (i, values) in values.iter().enumerate() {
+            let bound = BOUNDS.get(i).map_or("+Inf".to_owned(), f64::to_string);
+            add(format!("_bucket{{{route},outcome=\"ok\",le=\"{bound}\"}}"), values);
+        }
+        add(format!("_count{{{route},outcome=\"ok\"}}"), &values[BOUNDS.len()]);
+        text
+    }
+
+    /// The case: on which days it first fires, and that it goes on until the objective is crossed.
+    fn case(&self) -> String {
+        let mut text = format!("  - interval: 6h\n    input_series:\n{}", self.series());
+        text += "    promql_expr_test:\n";
+        let mut add = |expr: String, at: String, value: Option<u32>| {
+            let sample = value
+                .map_or(String::new(), |value| format!("{{ labels: '{{}}', value: {value} }}"));
+            _ = write!(
+                text,
+                "    - expr: '{expr}'\n      eval_time: {at}\n      exp_samples: [{sample}]\n"
+            );
+        };
+        let mut alert = String::new();
+        for (i, quantile) in ["0.95", "0.99"].into_iter().enumerate() {
+            alert = format!(
+                "ALERTS{{alertname=\"PunctualLatencyCreeps\",alertstate=\"firing\",\
+                 quantile=\"{quantile}\"}}"
+            );
+            let first = format!("floor(min(min_over_time(timestamp({alert})[91d:6h])) / 86400)");
+            add(first, "91d".to_owned(), self.fires_on.map(|days| days[i]));
+        }
+        if let Some(day) = self.crosses_on().filter(|_| self.fires_on.is_some()) {
+            // In whole samples.
+            let hours = (day * f64::from(SAMPLES_A_DAY)).floor() * 24.0 / f64::from(SAMPLES_A_DAY);
+            add(format!("count({alert})"), format!("{hours}h"), Some(1));
+        }
+        text
+    }
+}
+
+#[tokio::test]
+async fn creep_is_told_a_fortnight_ahead_and_nothing_else_is() {
+    for course in &COURSES {
+        if let (Some([fires, _]), Some(crosses)) = (course.fires_on, course.crosses_on()) {
+            // A day that has begun counts as over.
+            let ahead = crosses - f64::from(fires + 1);
+            assert!(ahead >= 14.0, "{}: {ahead} days ahead", course.name);
+        }
+        assert!(course.fires_on.is_none() || course.crosses_on().is_some(), "{}", course.name);
+    }
+    let run = RunDir::create(None).unwrap();
+    let rules = repository("alerts/creep.rules.yaml").canonicalize().unwrap();
+    let head = format!("rule_files: ['{}']\nevaluation_interval: 6h\ntests:\n", rules.display());
+    let mut wrong = Vec::new();
+    for course in &COURSES {
+        let file = run.path().join("creep.yaml");
+        std::fs::write(&file, format!("{head}{}", course.case())).unwrap();
+        let arguments = ["test", "rules", file.to_str().unwrap()];
+        let output = tool("promtool", &arguments, Duration::from_secs(120)).await;
+        if output.status != Some(0) {
+            wrong.push(format!("{}: {}{}", course.name, output.stdout, output.stderr));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

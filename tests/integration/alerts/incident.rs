@@ -1,0 +1,190 @@
+//! An incident made on purpose, from the service to the person who is told: the real service, a
+//! real Prometheus that scrapes it, a real Alertmanager, and a webhook.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use stack::RunDir;
+use tests::practice::appointment;
+use tests::{
+    Alertmanager, Ending, Practice, Prometheus, PrometheusConfig, Receiver, Sql, TestApp, until,
+};
+
+use super::{files, repository};
+
+/// From the first caller who waits to the notification: with a scrape a second, a hold of two and
+/// a wait of one it takes about 6 s; a loaded machine gets five times that. With the times in the
+/// files it is 15 s to the scrape, a minute's hold, 15 s to the evaluation and half a minute's
+/// wait: two minutes.
+const TOLD_WITHIN: Duration = Duration::from_secs(30);
+
+/// Beats of the watchdog (one a second) after which whatever was to be told has been.
+const BEATS: usize = 5;
+
+/// Callers at a time. Each waits 2 s and is turned away: in 6 s that is enough for the endpoint's
+/// own alert, which needs 348 requests.
+const CALLERS: usize = 120;
+
+/// The rules with everything that takes its time shortened: evaluated each second, held two. But
+/// for those about presence: until its first scrape Prometheus knows of no process.
+fn quick_rules(run: &RunDir) -> Vec<PathBuf> {
+    let quick = |line: &str, is_presence: bool| {
+        let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+        match rest.split_once(": ") {
+            Some(("interval", _)) => format!("{indent}interval: 1s"),
+            Some(("for", hold)) if hold != "0s" && !is_presence => format!("{indent}for: 2s"),
+            _ => line.to_owned(),
+        }
+    };
+    let copy = |path: String| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let is_presence = path.ends_with("/presence.rules.yaml");
+        let lines: Vec<String> = text.lines().map(|line| quick(line, is_presence)).collect();
+        let to = run.path().join(PathBuf::from(path).file_name().unwrap());
+        std::fs::write(&to, lines.join("\n") + "\n").unwrap();
+        to
+    };
+    files("alerts", ".rules.yaml").into_iter().map(copy).collect()
+}
+
+/// The routing as it is, told to the test's receiver: quickly, but for what joins an incident that
+/// is known, and the watchdog, which beats each second.
+fn quick_routing(receiver: &Receiver) -> String {
+    let text = std::fs::read_to_string(repository("alerts/alertmanager.yaml")).unwrap();
+    let mut is_watchdog = false;
+    let quick = |line: &str| {
+        is_watchdog = line.contains("receiver: watchdog") || (is_watchdog && !line.contains("- r"));
+        let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+        match rest.split_once(": ") {
+            Some(("group_wait", _)) => format!("{indent}group_wait: 1s"),
+            Some((name @ ("group_interval" | "repeat_interval"), _)) if is_watchdog => {
+                format!("{indent}{name}: 1s")
+            }
+            _ => line.to_owned(),
+        }
+    };
+    let text: Vec<String> = text.lines().map(quick).collect();
+    // The receiver asks for no token.
+    let is_secret = |line: &&String| {
+        !["http_config:", "authorization:", "credentials_file:"]
+            .iter()
+            .any(|name| line.trim_start().starts_with(name))
+    };
+    let text: Vec<&str> = text.iter().filter(is_secret).map(String::as_str).collect();
+    text.join("\n").replace("alert-receiver:8080", &receiver.address.to_string())
+}
+
+/// Callers who read, and callers who write the appointment whose row somebody holds: they keep the
+/// pool's only connection busy. Until they are told to stop.
+fn callers(app: &TestApp, one: &Practice) -> (Arc<AtomicBool>, Vec<tokio::task::JoinHandle<()>>) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let path = one.path("/appointments/a");
+    let readers = (0..CALLERS).map(|_| {
+        let (stop, client, path) = (Arc::clone(&stop), app.client.clone(), path.clone());
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                client.get(&path).send().await;
+            }
+        })
+    });
+    let writers = (0..2).map(|_| {
+        let (stop, one) = (Arc::clone(&stop), one.clone());
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                one.try_book(&appointment("a").version(2)).await.unwrap();
+            }
+        })
+    });
+    let tasks = writers.chain(readers).collect();
+    (stop, tasks)
+}
+
+fn firing(alert: &str, labels: &str) -> String {
+    format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"{labels}}}")
+}
+
+async fn fires(prometheus: &Prometheus, alert: &str, labels: &str) {
+    prometheus.until(&firing(alert, labels), |found| !found.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exhausted_pool_is_one_notification_that_names_it() {
+    let app = TestApp::with().env("PUNCTUAL_DATABASE_CONNECTIONS", 4).start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    let receiver = Receiver::start().await;
+    let alertmanager = Alertmanager::start(&quick_routing(&receiver)).await;
+    let run = RunDir::create(None).unwrap();
+    let prometheus = Prometheus::start(&PrometheusConfig {
+        targets: vec![app.client.admin],
+        rule_files: quick_rules(&run),
+        alertmanager: Some(alertmanager.address),
+        ..PrometheusConfig::default()
+    })
+    .await;
+    fires(&prometheus, "PunctualWatchdog", "").await;
+    prometheus.until("up == 1", |found| !found.is_empty()).await;
+    until("the dead man's switch", async || (!receiver.at("/watchdog").is_empty()).then_some(()))
+        .await;
+    let quiet = prometheus.query("ALERTS{alertname!=\"PunctualWatchdog\",alertstate=\"firing\"}");
+    assert_eq!(quiet.await.unwrap(), [], "something is wrong with this machine already");
+
+    // Somebody holds the appointment's row, and everybody waits for whoever waits for that.
+    let held = Sql::connect(&app.database.url()).await;
+    held.texts("BEGIN").await;
+    held.rows("SELECT 1 FROM appointment FOR UPDATE", &[]).await;
+    let (stop, tasks) = callers(&app, &one);
+    let started = Instant::now();
+    until("a page", async || (!receiver.at("/pages").is_empty()).then_some(())).await;
+    let told_after = started.elapsed();
+    assert!(told_after < TOLD_WITHIN, "{told_after:?}");
+
+    // By now the endpoint's own alert would tell as well, and it is not told.
+    let reads = ",http_route=\"read_appointment\"";
+    fires(&prometheus, "PunctualAvailabilityBudgetBurn", reads).await;
+    until("the symptom is muted", async || {
+        let alerts = alertmanager.alerts().await;
+        let is_it = |alert: &&Value| alert["labels"]["http_route"] == "read_appointment";
+        alerts
+            .iter()
+            .find(is_it)
+            .filter(|alert| alert["status"]["state"] == "suppressed")
+            .map(|_| ())
+    })
+    .await;
+    let beats = receiver.at("/watchdog").len() + BEATS;
+    until("some beats", async || (receiver.at("/watchdog").len() >= beats).then_some(())).await;
+    let (pages, tickets) = (receiver.at("/pages"), receiver.at("/tickets"));
+    assert_eq!((pages.len(), tickets.len()), (1, 0), "{pages:#?} {tickets:#?}");
+    judge(&pages[0].body);
+
+    held.texts("ROLLBACK").await;
+    stop.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let errors = &["overloaded", "deadline_exceeded", "stage", "timeout"];
+    app.finish_as(Ending { errors, ..Ending::default() }).await;
+}
+
+/// It names the pool and where it is, says it in words, and leads on.
+fn judge(page: &Value) {
+    assert_eq!(page["status"], "firing", "{page:#}");
+    let alerts = page["alerts"].as_array().unwrap();
+    assert_eq!(alerts.len(), 1, "{page:#}");
+    let (labels, texts) = (&alerts[0]["labels"], &alerts[0]["annotations"]);
+    assert_eq!(labels["alertname"], "PunctualPoolExhausted", "{page:#}");
+    assert_eq!(labels["pool"], "interactive", "{page:#}");
+    let description = texts["description"].as_str().unwrap();
+    assert!(
+        description.starts_with("All connections of pool interactive at 127.0.0.1:"),
+        "{page:#}"
+    );
+    let runbook = texts["runbook_url"].as_str().unwrap();
+    assert!(runbook.ends_with("/runbook.md#punctualpoolexhausted"), "{page:#}");
+    let board = texts["dashboard_url"].as_str().unwrap();
+    assert!(board.ends_with("/d/punctual-database"), "{page:#}");
+}

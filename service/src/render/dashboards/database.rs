@@ -14,6 +14,7 @@ const TOP: usize = 10;
 
 const QUERY: &[&str] = &["db_query_name"];
 const DURATION: Family = Family::DbClientOperationDuration;
+const ROWS: Family = Family::DbClientResponseReturnedRows;
 
 /// A replica that is half a second behind serves stale pages; one that is ten behind is broken.
 const LAG: Steps = &[(f64::NEG_INFINITY, "green"), (0.5, "orange"), (10.0, "red")];
@@ -104,31 +105,34 @@ fn costliest() -> Panel {
     .query(of_those(count_rate(DURATION, &[], Unit::CountRate).sum(QUERY)), "Calls")
     .query(of_those(mean(DURATION, &[], QUERY)), "Mean")
     .query(of_those(quantile(0.99, DURATION, &[], QUERY)), "p99")
-    .query(of_those(mean(Family::DbClientResponseReturnedRows, &[], QUERY)), "Rows")
+    .query(of_those(mean(ROWS, &[], QUERY)), "Rows")
 }
 
 fn total_time() -> Panel {
+    let time = sum_rate(DURATION, &[]).sum(QUERY);
     Panel::lines(
         "Time in statements",
         "The ten statements that take the most time together: of one connection, so that at one \
          they keep one busy all the time.",
     )
-    .query(sum_rate(DURATION, &[]).sum(QUERY).top(TOP), "{{db_query_name}}")
+    .query(time.clone().top_by(TOP, QUERY[0], &time), "{{db_query_name}}")
     .stacked()
 }
 
 fn statements() -> [Panel; 3] {
     let failed = [("outcome", "error|timeout|disconnected")];
-    let calls = count_rate(DURATION, &[], Unit::CountRate);
+    let calls = count_rate(DURATION, &[], Unit::CountRate).sum(QUERY);
+    // Quantiles tie, as they are read off the same buckets; means don't.
+    let (p99, slowest) = (quantile(0.99, DURATION, &[], QUERY), mean(DURATION, &[], QUERY));
     let bad = count_rate(DURATION, &failed, Unit::CountRate);
     [
-        Panel::lines("Slowest statements (p99)", "The ten slowest, as their callers see it.")
-            .query_with_examples(
-                quantile(0.99, DURATION, &[], QUERY).top(TOP),
-                "{{db_query_name}}",
-            ),
+        Panel::lines(
+            "Slowest statements (p99)",
+            "The ten statements with the longest mean time, as their callers see it.",
+        )
+        .query_with_examples(p99.top_by(TOP, QUERY[0], &slowest), "{{db_query_name}}"),
         Panel::lines("Most called statements", "The ten that are called most.")
-            .query(calls.sum(QUERY).top(TOP), "{{db_query_name}}"),
+            .query(calls.clone().top_by(TOP, QUERY[0], &calls), "{{db_query_name}}"),
         Panel::lines("Failures", "Statements that were refused, given up or cut off, by how.")
             .query(bad.sum(&["outcome"]), "{{outcome}}"),
     ]
@@ -148,6 +152,8 @@ fn replicas() -> [Panel; 3] {
 
 fn server() -> [Panel; 6] {
     let highest = |family| gauge(family, &[]).max(&[]);
+    let rows = sum_rate(ROWS, &[]).sum(QUERY);
+    let opened = count_rate(Family::DbClientConnectionsCreateTime, &[], Unit::CountRate);
     [
         Panel::lines("Size", Family::DatabaseSize.help())
             .query(highest(Family::DatabaseSize), "database"),
@@ -162,15 +168,12 @@ fn server() -> [Panel; 6] {
         Panel::lines("Sessions that wait for a lock", Family::DatabaseBlockedSessions.help())
             .query(highest(Family::DatabaseBlockedSessions), "sessions"),
         Panel::lines(
-            "Opening a connection (p99)",
-            "Seldom, as pools keep their connections: a rise says that they break, or that the \
-             server is slow to answer.",
+            "Connections opened",
+            "Seldom, as pools keep theirs: a rise says that they break, or that they come and go \
+             with the load.",
         )
-        .query(quantile(0.99, Family::DbClientConnectionsCreateTime, &[], &["pool"]), "{{pool}}"),
-        Panel::lines("Rows per call", "The ten statements that touch the most rows in a call.")
-            .query(
-                mean(Family::DbClientResponseReturnedRows, &[], QUERY).top(TOP),
-                "{{db_query_name}}",
-            ),
+        .query(opened.sum(&["pool"]), "{{pool}}"),
+        Panel::lines("Rows per call", "The ten statements that touch the most rows.")
+            .query(mean(ROWS, &[], QUERY).top_by(TOP, QUERY[0], &rows), "{{db_query_name}}"),
     ]
 }

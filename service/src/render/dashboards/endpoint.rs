@@ -63,13 +63,13 @@ fn wrong() -> [Panel; 6] {
 }
 
 fn rates() -> [Panel; 3] {
-    let requests = |by: &[&str]| {
-        count_rate(Family::HttpServerRequestDuration, CHOSEN, Unit::RequestsRate).sum(by)
-    };
+    let count = |which| count_rate(Family::HttpServerRequestDuration, which, Unit::RequestsRate);
+    // Who was gone before has none.
+    let answered = [CHOSEN, &[("http_response_status_code", ".+")]].concat();
     [
         Panel::lines("Requests by status", "Requests by the status that they were answered with.")
             .query(
-                requests(&["http_route", "http_response_status_code"]),
+                count(&answered).sum(&["http_route", "http_response_status_code"]),
                 "{{http_route}} {{http_response_status_code}}",
             )
             .stacked(),
@@ -78,7 +78,7 @@ fn rates() -> [Panel; 3] {
             "Rejected ones are the caller's fault, shed ones may come again later, aborted ones \
              were given up by the caller: often those that took long.",
         )
-        .query(requests(&["http_route", "outcome"]), "{{http_route}} {{outcome}}"),
+        .query(count(CHOSEN).sum(&["http_route", "outcome"]), "{{http_route}} {{outcome}}"),
         Panel::lines("Bad requests", "The share of requests that failed, or took too long.")
             .query(AVAILABILITY.bad_share(CHOSEN), "{{http_route}} failed")
             .query(LATENCY.bad_share(CHOSEN), "{{http_route}} too slow"),

@@ -156,10 +156,11 @@ pub(super) fn up() -> Expr {
     Expr { promql: format!("up{{{CHOSEN}}}"), unit: Unit::Count }
 }
 
-/// How many alerts of this system fire, as Prometheus itself tells: an alert has its own labels,
-/// which are not those of a process.
+/// How many alerts fire that somebody is told of, as Prometheus itself tells: an alert has its own
+/// labels, which are not those of a process. (The one that always fires is no one's to mend.)
 pub(super) fn alerts_that_fire() -> Expr {
-    let promql = r#"count(ALERTS{alertstate="firing"}) or vector(0)"#.to_owned();
+    let told = r#"ALERTS{alertstate="firing", severity=~"critical|warning"}"#;
+    let promql = format!("count({told}) or vector(0)");
     Expr { promql, unit: Unit::Count }
 }
 
@@ -211,6 +212,15 @@ impl Expr {
     /// The highest so many.
     pub(super) fn top(self, n: usize) -> Self {
         Self { promql: format!("topk({n}, {})", self.promql), ..self }
+    }
+
+    /// Those so many that another one ranks highest over the whole time on the screen: the same ones
+    /// at each instant. It must rank them without ties, or each instant breaks them its own way.
+    pub(super) fn top_by(self, n: usize, label: &str, rank: &Self) -> Self {
+        let overall = rank.promql.replace("rate(", "increase(");
+        let overall = overall.replace(&format!("[{RATE_WINDOW}]"), "[$__range] @ end()");
+        let highest = Self { promql: format!("topk({n}, {overall})"), ..self };
+        self.among(label, &highest)
     }
 
     /// Of its series those that have a label in common with another one's.
@@ -302,6 +312,16 @@ mod tests {
         let share = sum().less(sum()).share_of(sum());
         assert_eq!(share.promql, format!("({one} - {one}) / ({one} > 0)"));
         assert_eq!(share.unit, Unit::Ratio);
+    }
+
+    #[test]
+    fn the_highest_over_all_are_told_from_those_of_an_instant() {
+        let rate = rate(Family::Messages, &[]).sum(&["fate"]);
+        let text = rate.clone().top_by(3, "fate", &rate).promql;
+        let (shown, highest) = text.split_once(" and on (fate) topk(3, ").unwrap();
+        assert!(shown.ends_with("[$__rate_interval]))"), "{text}");
+        assert!(highest.starts_with("sum by (fate) (increase(messages_total{"), "{text}");
+        assert!(highest.ends_with("[$__range] @ end())))"), "{text}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod life;
 mod audit_finds;
 mod bad_http;
 mod cancel_races;
+mod compose;
+mod dashboards;
 mod database_away;
 mod depth;
 mod full;

@@ -17,6 +17,7 @@ pub mod client;
 pub mod database;
 pub mod metrics;
 pub mod practice;
+pub mod prometheus;
 pub mod provider;
 pub mod refuser;
 pub mod wait;

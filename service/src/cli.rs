@@ -3,6 +3,7 @@
 //! Never here: what a command does beyond setting it up (`app`, `audit`, `bench`, `db::migrate`).
 
 mod args;
+mod health;
 mod serve;
 mod signals;
 mod site;
@@ -78,6 +79,9 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
     if let args::Command::Render { root, is_check } = &command {
         return render(root, *is_check);
     }
+    if command == args::Command::Health {
+        return health::run(loaded.config.admin_addr);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -91,7 +95,9 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
             args::Command::Migrate => migrate(&loaded.config).await,
             args::Command::Audit { is_json } => audit(&loaded.config, is_json).await,
             args::Command::Bench(bench) => Box::pin(crate::bench::run(bench, &loaded.config)).await,
-            args::Command::Config | args::Command::Render { .. } => Exit::Done, // done above
+            args::Command::Config | args::Command::Health | args::Command::Render { .. } => {
+                Exit::Done // done above
+            }
         }
     });
     // What still runs has had its deadline.

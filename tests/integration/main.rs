@@ -12,6 +12,8 @@ mod alerts;
 mod audit_finds;
 mod bad_http;
 mod cancel_races;
+mod compose;
+mod dashboards;
 mod database_away;
 mod depth;
 mod full;

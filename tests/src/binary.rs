@@ -1,8 +1,8 @@
-//! The service's binary: where it lies, and running it, or a tool, to its end.
+//! The binaries: where they lie, and running them, or a tool, to their end.
 //!
 //! Never here: running it as a server, which is [`crate::TestApp`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,16 +10,28 @@ use tokio::process::Command;
 
 use crate::wait::soon;
 
-/// The binary, built beside the tests. Cargo builds a package's programs for its own tests alone,
-/// so this one has to be built before.
+/// The service's binary, built beside the tests. Cargo builds a package's programs for its own
+/// tests alone, so this one has to be built before.
 ///
 /// # Panics
 /// When it isn't there, with what to do.
 pub fn punctual() -> PathBuf {
+    built("punctual")
+}
+
+/// The load harness' binary.
+///
+/// # Panics
+/// When it isn't there, with what to do.
+pub fn loadtest() -> PathBuf {
+    built("loadtest")
+}
+
+fn built(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("a running program knows its file");
     // target/debug/deps/integration-0123456789abcdef
     let folder = tests.parent().and_then(|deps| deps.parent()).expect("tests lie two folders deep");
-    let path = folder.join("punctual");
+    let path = folder.join(name);
     assert!(
         path.is_file(),
         "{} is not there: run `cargo build --workspace --bins` first (`make test` does)",
@@ -62,9 +74,18 @@ fn told(output: std::process::Output) -> Output {
     }
 }
 
-/// Runs the binary to its end, with nothing in its environment of ours but what is given.
+/// Runs the service's binary to its end, with nothing in its environment of ours but what is given.
 pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(punctual());
+    run_program(&punctual(), arguments, environment).await
+}
+
+/// The same for any of the binaries.
+pub async fn run_program(
+    program: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Output {
+    let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     for (name, _) in std::env::vars_os() {
         let ours = name.to_string_lossy().starts_with("PUNCTUAL_");
@@ -73,5 +94,5 @@ pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         }
     }
     command.envs(environment.iter().copied());
-    told(soon("the end of punctual", command.output()).await.expect("it can be started"))
+    told(soon("the end of a program", command.output()).await.expect("it can be started"))
 }

@@ -26,6 +26,8 @@ pub(super) enum Command {
     Bench(Bench),
     /// Print the settings.
     Config,
+    /// Say whether the process lives.
+    Health,
     /// Write what is derived from the tables.
     Render {
         /// The repository's top.
@@ -60,6 +62,7 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
             (_, _) => return Err(Exit::Usage), // nor here
         },
         Some(("config", matches)) => (Command::Config, matches),
+        Some(("health", matches)) => (Command::Health, matches),
         Some(("render", matches)) => {
             let root = matches.get_one::<PathBuf>("root").cloned().unwrap_or_default();
             (Command::Render { root, is_check: matches.get_flag("check") }, matches)
@@ -140,6 +143,10 @@ fn command() -> clap::Command {
         )
         .subcommand(bench::command())
         .subcommand(clap::Command::new("config").about("Prints the settings that hold"))
+        .subcommand(
+            clap::Command::new("health")
+                .about("Exits 0 if the process with these settings lives, else 1"),
+        )
         .subcommand(render())
         .arg(file)
         .args(settings().into_iter().map(flag))

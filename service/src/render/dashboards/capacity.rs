@@ -1,0 +1,152 @@
+//! Capacity: how much of everything bounded is in use, when it will be full, and what one unit of
+//! work costs; what one watches during a load test.
+//!
+//! Never here: the machine's own figures beyond those that the processes tell; node_exporter has
+//! dashboards of its own.
+
+use contract::Family;
+
+use super::Uid;
+use super::board::{Board, WRONG};
+use super::expr::{self, Unit, count_rate, gauge, quantile, rate, sum_rate};
+use super::panel::{FEW, FULL, Panel, ZERO};
+
+const INSTANCE: &[&str] = &["instance"];
+
+pub(super) fn board() -> Board {
+    Board::new(
+        Uid::Capacity,
+        "How much of everything bounded is in use, what a request and a text cost, and how \
+         latency answers to load.",
+    )
+    .row(WRONG, (4, 4), wrong())
+    .row("Load test", (8, 8), load())
+    .row("Processor and memory", (8, 8), machine())
+    .row("Bounds", (8, 8), bounds())
+    .row("Connections", (8, 8), connections())
+    .row("Builds", (24, 5), [builds()])
+}
+
+fn wrong() -> [Panel; 6] {
+    [
+        Panel::stat("Fullest bound", FULL, Family::LimitUsed.help())
+            .query(gauge(Family::LimitUsed, &[]).max(&["limit"]).top(1), "{{limit}}"),
+        Panel::stat("Turned away", FEW, Family::LimitReached.help())
+            .query(rate(Family::LimitReached, &[]).sum(&[]), "times"),
+        Panel::stat("Disk in use", FULL, "The fullest of the processes' file systems.")
+            .query(expr::disk_use().max(&[]), "in use"),
+        Panel::stat("Open files", FULL, "The share of the files that a process may open.")
+            .query(files(&[]), "in use"),
+        Panel::stat("Disk in a week", FULL, "If it goes on as in the last six hours.")
+            .query(expr::disk_use_forecast("6h", 7 * 86_400).max(&[]), "in use"),
+        Panel::stat("Series not made", ZERO, Family::MetricsSeriesDropped.help())
+            .query(rate(Family::MetricsSeriesDropped, &[]).sum(&[]), "series"),
+    ]
+}
+
+fn files(by: &[&str]) -> expr::Expr {
+    let max = |family| gauge(family, &[]).max(INSTANCE);
+    let share = max(Family::ProcessOpenFds).share_of(max(Family::ProcessMaxFds));
+    if by.is_empty() { share.max(&[]) } else { share }
+}
+
+fn load() -> [Panel; 6] {
+    let requests =
+        || count_rate(Family::HttpServerRequestDuration, &[], Unit::RequestsRate).sum(&[]);
+    let sent = || rate(Family::Messages, &[("fate", "sent")]).sum(&[]);
+    let cpu = || rate(Family::ProcessCpu, &[]).sum(&[]);
+    let p99 = |family, by| quantile(0.99, family, &[], by);
+    let busy = sum_rate(Family::DbClientConnectionsUseTime, &[]).sum(&["pool"]).at_once();
+    [
+        Panel::lines("Requests", "Requests that were answered, over all endpoints and processes.")
+            .query(requests(), "requests"),
+        Panel::lines("Texts", "Texts that the provider accepted, over all processes.")
+            .query(sent(), "texts"),
+        Panel::lines("Critical paths (p99)", Family::JourneyDuration.help())
+            .query_with_examples(p99(Family::JourneyDuration, &["journey"]), "{{journey}}")
+            .link(Uid::Overview),
+        Panel::lines(
+            "Processor time",
+            "What a request and a text cost, both with all that the processes do: it stays flat \
+             while a machine has room and rises before it has none.",
+        )
+        .query(cpu().per(requests(), Unit::Seconds), "a request")
+        .query(cpu().per(sent(), Unit::Seconds), "a text"),
+        Panel::lines(
+            "Connections busy",
+            "By Little's law: how often connections are taken, times how long each is kept. A pool \
+             needs a little more than that.",
+        )
+        .query(busy, "{{pool}}")
+        .link(Uid::Database),
+        Panel::lines("Under way", "Requests being answered and texts being handed over.")
+            .query(gauge(Family::HttpServerActiveRequests, &[]).sum(&["listener"]), "{{listener}}")
+            .query(
+                gauge(Family::StageInFlight, &[("stage", "deliver")]).sum(&["stage"]),
+                "{{stage}}",
+            ),
+    ]
+}
+
+fn machine() -> [Panel; 3] {
+    let memory = |family| gauge(family, &[]).max(INSTANCE);
+    [
+        Panel::lines(
+            "Processors in use",
+            "Processor time of each process; 100 % is one processor.",
+        )
+        .query(rate(Family::ProcessCpu, &[]).sum(INSTANCE), "{{instance}}"),
+        Panel::lines(
+            "Machine by mode",
+            "Processor time of the machine by mode, over all its processors; 100 % is one.",
+        )
+        // Processes on one machine all tell of the same.
+        .query(rate(Family::HostCpu, &[]).max(&["mode"]), "{{mode}}")
+        .stacked(),
+        Panel::lines("Memory", "What the kernel counts, and what jemalloc holds and gave out.")
+            .query(memory(Family::ProcessResidentMemory), "{{instance}} resident")
+            .query(memory(Family::JemallocResident), "{{instance}} jemalloc resident")
+            .query(memory(Family::JemallocAllocated), "{{instance}} allocated"),
+    ]
+}
+
+fn bounds() -> [Panel; 3] {
+    [
+        Panel::lines("Bounds in use", Family::LimitUsed.help())
+            .query(gauge(Family::LimitUsed, &[]).max(&["limit"]), "{{limit}}"),
+        Panel::lines("Bounds reached", Family::LimitReached.help())
+            .query(rate(Family::LimitReached, &[]).sum(&["limit"]), "{{limit}}"),
+        Panel::lines(
+            "Files and disk in use",
+            "Shares of what a process may open, and of its disk.",
+        )
+        .query(files(INSTANCE), "{{instance}} files")
+        .query(expr::disk_use().max(INSTANCE), "{{instance}} disk"),
+    ]
+}
+
+fn connections() -> [Panel; 3] {
+    let by = |family| gauge(family, &[]).sum(&["listener"]);
+    [
+        Panel::lines("Open connections", Family::HttpServerConnections.help())
+            .query(by(Family::HttpServerConnections), "{{listener}}"),
+        Panel::lines("Requests being answered", Family::HttpServerActiveRequests.help())
+            .query(by(Family::HttpServerActiveRequests), "{{listener}}"),
+        Panel::lines("Broken connections", Family::HttpServerBrokenConnections.help()).query(
+            rate(Family::HttpServerBrokenConnections, &[]).sum(&["listener", "reason"]),
+            "{{listener}} {{reason}}",
+        ),
+    ]
+}
+
+fn builds() -> Panel {
+    let by = &["instance", "version", "profile"];
+    Panel::table(
+        "Builds that run",
+        &[("instance", "Process"), ("version", "Version"), ("profile", "Profile")],
+        Family::BuildInfo.help(),
+    )
+    .query(gauge(Family::BuildInfo, &[]).max(by), "Runs")
+    .query(expr::age(Family::ProcessStartTime, &[]).max(INSTANCE), "Up for")
+    .query(expr::age(Family::DeployTimestamp, &[]).max(INSTANCE), "Deployed for")
+}

@@ -1,0 +1,125 @@
+//! The pipeline: how messages go through the stages, how late, how deep the backlog is, what
+//! becomes of them, and whether all are accounted for.
+//!
+//! Never here: what of it a customer sees (`overview`).
+
+use contract::Family;
+
+use super::Uid;
+use super::board::{Board, WRONG};
+use super::expr::{age, gauge, mean, quantile, rate};
+use super::objective::STAGES;
+use super::overview::{by_fate, due_and_done};
+use super::panel::{FEW, LEFT, Panel, Steps, ZERO};
+
+const STAGE: &[&str] = &["stage"];
+
+/// Counts may be folded some seconds late; a minute means that nobody folds.
+const FOLDED: Steps = &[(f64::NEG_INFINITY, "green"), (10.0, "orange"), (60.0, "red")];
+
+pub(super) fn board() -> Board {
+    Board::new(
+        Uid::Pipeline,
+        "Messages on their way through the stages: how late, how many wait, what becomes of them, \
+         and whether every promise is accounted for.",
+    )
+    .row(WRONG, (4, 4), wrong())
+    .row("Due against done", (12, 8), [due_and_done(), by_fate()])
+    .row("Stages by name", (24, 11), [stages()])
+    .row("Lateness", (8, 8), lateness())
+    .row("Depth", (8, 8), depth())
+    .row("Work", (8, 8), work())
+    .row("Conservation", (8, 7), conservation())
+}
+
+fn wrong() -> [Panel; 6] {
+    [
+        Panel::stat("Promises unaccounted for", ZERO, Family::ConservationResidual.help())
+            .query(gauge(Family::ConservationResidual, &[]).abs().max(&[]), "messages"),
+        Panel::stat("Stranded rows", ZERO, Family::StrandedRows.help())
+            .query(gauge(Family::StrandedRows, &[]).max(&[]), "rows"),
+        Panel::stat("Answers lost", FEW, Family::AmbiguousMessages.help())
+            .query(gauge(Family::AmbiguousMessages, &[]).max(&[]), "messages"),
+        Panel::stat("Failures", FEW, Family::StageFailures.help())
+            .query(rate(Family::StageFailures, &[]).sum(&[]), "failures"),
+        Panel::stat(
+            "Least budget left",
+            LEFT,
+            "Of all stages, the one with the least left of the items that may be late in 30 days.",
+        )
+        .query(STAGES.budget_left(&[]).min(&[]), "left"),
+        Panel::stat("Counts behind", FOLDED, Family::FoldLag.help())
+            .query(gauge(Family::FoldLag, &[]).max(&[]), "behind"),
+    ]
+}
+
+fn stages() -> Panel {
+    let p99 = |family| quantile(0.99, family, &[], STAGE);
+    Panel::table("Stages", &[("stage", "Stage")], "All stages against their own objectives.")
+        .query(rate(Family::StageItems, &[]).sum(STAGE), "Items")
+        .query(p99(Family::StageLateness), "Lateness p99")
+        .query(STAGES.threshold(&[]), "Objective")
+        .query(STAGES.bad_share(&[]), "Late")
+        .query(STAGES.budget_left(&[]), "Budget left")
+        .query(p99(Family::StageDuration), "Batch p99")
+        .query(mean(Family::StageBatchSize, &[], STAGE), "Items a batch")
+        .query(rate(Family::StageFailures, &[]).sum(STAGE), "Failures")
+        .link(Uid::Database)
+}
+
+fn lateness() -> [Panel; 3] {
+    [
+        Panel::lines("Lateness (p99)", Family::StageLateness.help())
+            .query(quantile(0.99, Family::StageLateness, &[], STAGE), "{{stage}}"),
+        Panel::lines(
+            "Late items",
+            "The share of items that were started later than the stage's objective allows.",
+        )
+        .query(STAGES.bad_share(&[]), "{{stage}}"),
+        Panel::lines(
+            "Since the last turn",
+            "Time since each periodic stage's last turn, of the process that lags most.",
+        )
+        .query(age(Family::StageLastRun, &[]).max(STAGE), "{{stage}}"),
+    ]
+}
+
+fn depth() -> [Panel; 3] {
+    [
+        Panel::lines("Work waiting", Family::Pending.help())
+            .query(gauge(Family::Pending, &[]).max(STAGE), "{{stage}}"),
+        Panel::lines("Oldest work waiting", Family::OldestPending.help())
+            .query(gauge(Family::OldestPending, &[]).max(STAGE), "{{stage}}"),
+        Panel::lines("In flight", Family::StageInFlight.help())
+            .query(gauge(Family::StageInFlight, &[]).sum(STAGE), "{{stage}}"),
+    ]
+}
+
+fn work() -> [Panel; 6] {
+    [
+        Panel::lines("Items", Family::StageItems.help())
+            .query(rate(Family::StageItems, &[]).sum(STAGE), "{{stage}}"),
+        Panel::lines("Time of a batch (p99)", Family::StageDuration.help())
+            .query(quantile(0.99, Family::StageDuration, &[], STAGE), "{{stage}}"),
+        Panel::lines("Items in a batch", Family::StageBatchSize.help())
+            .query(mean(Family::StageBatchSize, &[], STAGE), "{{stage}}"),
+        Panel::lines("Failures of stages", Family::StageFailures.help())
+            .query(rate(Family::StageFailures, &[]).sum(STAGE), "{{stage}}"),
+        Panel::lines("Pace of the last hour", "How fast each stage's budget goes: at 1 it lasts.")
+            .query(STAGES.pace(&[]), "{{stage}}"),
+        Panel::lines("Completions that came too late", Family::StaleCompletions.help())
+            .query(rate(Family::StaleCompletions, &[]).sum(&[]), "completions"),
+    ]
+}
+
+fn conservation() -> [Panel; 3] {
+    let highest = |family| gauge(family, &[]).max(&[]);
+    [
+        Panel::lines("Left over", Family::ConservationResidual.help())
+            .query(highest(Family::ConservationResidual), "messages"),
+        Panel::lines("Below a floor", Family::StrandedRows.help())
+            .query(highest(Family::StrandedRows), "rows"),
+        Panel::lines("Answers lost over time", Family::AmbiguousMessages.help())
+            .query(highest(Family::AmbiguousMessages), "messages"),
+    ]
+}

@@ -1,0 +1,12 @@
+//! The dashboards, proved without Grafana: their files by its rules (`lint`), their expressions by
+//! what they mean (`units`), and every query against a real Prometheus that scrapes the service at
+//! work (`live`).
+//!
+//! Never here: how a dashboard is made; they are read as the files that people install.
+
+mod file;
+mod lint;
+mod live;
+mod promql;
+mod rules;
+mod units;

@@ -1,0 +1,252 @@
+//! Every query of every dashboard against a real Prometheus that scrapes the service at work: none
+//! is refused, none shows nothing, none shows only NaN, none shows more lines than can be read.
+//!
+//! There is no list of panels that may be empty: everything that can exist exists at zero, and the
+//! load below brings about the rest.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use stack::provider::{Fates, Options};
+use tests::practice::FIRST_DUE;
+use tests::prometheus::{Prometheus, PrometheusConfig};
+use tests::{Practice, SOON, TestApp, appointment, at};
+use tokio::task::JoinSet;
+
+use super::file::{Dashboard, dashboards, list, root, text};
+use super::promql::Parsed;
+use super::rules;
+
+/// What Grafana makes of it at this scrape interval (a second) is four seconds; a machine under
+/// load may miss some.
+const RATE_INTERVAL: &str = "15s";
+
+/// More lines in one panel can't be told apart.
+const LINES_MAX: usize = 30;
+
+/// Texts, each to a phone of its own.
+const TEXTS: u32 = 20;
+
+/// More at once than the interactive pool has connections, so that it opens new ones.
+const READS: u32 = 40;
+
+#[tokio::test]
+async fn every_query_shows_something_under_load() {
+    let all_say_yes = |options: Options| Options {
+        fates: Fates { reply_yes_share: 1.0, ..options.fates },
+        ..options
+    };
+    let app = TestApp::with().replies().provider(all_say_yes).start().await;
+    let targets = vec![app.client.admin];
+    let prometheus = Prometheus::start(&PrometheusConfig { targets, ..Default::default() }).await;
+    let shown = Shown { prometheus, from: now() };
+    shown.tells_what_is_wrong().await;
+    // A look at the service at rest: what has no first sample can't be seen to rise.
+    shown.prometheus.until("stage_items_total", |found| !found.is_empty()).await;
+    let one = app.practice(1).await;
+    load(&app, &one).await;
+
+    let scrape = app.scrape().await;
+    rules::check_names(&scrape.names());
+    let mut asked = Vec::new();
+    let boards = dashboards();
+    for board in &boards {
+        asked.extend(of_panels(board));
+        asked.extend(of_the_page(board));
+    }
+    shown.all(asked).await;
+    shown.examples_lead_to_requests(&boards).await;
+    app.finish().await;
+}
+
+/// Booked, due, sent, delivered, answered and cancelled; read by many at once; audited.
+async fn load(app: &TestApp, one: &Practice) {
+    let id = |n: u32| format!("a-{n}");
+    let many: Vec<_> = (0..TEXTS).map(|n| appointment(&id(n)).phone(n)).collect();
+    one.send(&many).await;
+    app.hold(at(FIRST_DUE)).await;
+    for n in 0..TEXTS {
+        one.until(&id(n), 1, "answered", |reminder| reminder["reply"] == "yes").await;
+    }
+    one.cancel(&id(0)).await;
+    let mut reads = JoinSet::new();
+    for n in 0..READS {
+        let one = one.clone();
+        reads.spawn(async move { one.appointment(&id(n % TEXTS)).await });
+    }
+    reads.join_all().await;
+    one.messages().await;
+    one.counts("2026-05-05", 1).await;
+    app.idle().await;
+    app.audit().await;
+}
+
+/// A query with where it is from.
+struct Asked {
+    place: String,
+    expr: String,
+    /// Labels that are named over its lines.
+    labels: Vec<String>,
+    lines_max: usize,
+}
+
+fn of_panels(board: &Dashboard) -> Vec<Asked> {
+    let ask = |query: super::file::Query| {
+        let is_drawn = ["timeseries", "stat"].contains(&query.panel.as_str());
+        Asked {
+            expr: board.substituted(&query.expr, RATE_INTERVAL),
+            labels: if is_drawn { labels(&query.legend) } else { Vec::new() },
+            // A table has as many rows as there are things.
+            lines_max: if is_drawn { LINES_MAX } else { usize::MAX },
+            place: query.place,
+        }
+    };
+    board.queries().into_iter().map(ask).collect()
+}
+
+/// What is asked for the page as a whole: what can be chosen, and the marks.
+fn of_the_page(board: &Dashboard) -> Vec<Asked> {
+    let ask = |what: &Value, expr: String| Asked {
+        place: format!("{} / {}", board.uid, text(&what["name"])),
+        expr: board.substituted(&expr, RATE_INTERVAL),
+        labels: Vec::new(),
+        lines_max: LINES_MAX,
+    };
+    let queries = board.variables().iter().filter(|one| one["type"] == "query");
+    let values = queries.map(|one| {
+        let query = text(&one["query"]["query"]);
+        let selector = rules::selector_of(query).unwrap_or_else(|| panic!("not known: {query}"));
+        ask(one, format!("count by ({}) ({selector})", text(&one["name"])))
+    });
+    let marks =
+        board.annotations().iter().map(|one| ask(one, text(&one["target"]["expr"]).to_owned()));
+    values.chain(marks).collect()
+}
+
+/// The labels in a legend such as `{{pool}} p99`.
+fn labels(legend: &str) -> Vec<String> {
+    let parts = legend.split("{{").skip(1);
+    parts.map(|part| part.split("}}").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// What a query shows.
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    Refused(String),
+    Nothing,
+    OnlyNan,
+    TooMany(usize),
+    /// Lines lack a label that their legend names.
+    Unnamed(String),
+    Good,
+}
+
+/// What was scraped since a time.
+struct Shown {
+    prometheus: Prometheus,
+    from: f64,
+}
+
+impl Shown {
+    /// Asks until all are good: what is only not scraped yet comes soon.
+    async fn all(&self, mut asked: Vec<Asked>) {
+        let deadline = Instant::now() + SOON;
+        let mut wrong = BTreeMap::new();
+        loop {
+            wrong.clear();
+            for one in &asked {
+                let look = self.look(one).await;
+                if look != Look::Good {
+                    wrong.insert(one.place.clone(), (look, one.expr.clone()));
+                }
+            }
+            asked.retain(|one| wrong.contains_key(&one.place));
+            let can_come =
+                |(look, _): &(Look, String)| matches!(look, Look::Nothing | Look::OnlyNan);
+            if asked.is_empty() || !wrong.values().all(can_come) || Instant::now() > deadline {
+                break;
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    async fn look(&self, asked: &Asked) -> Look {
+        let step = Duration::from_secs(1);
+        let series = match self.prometheus.query_range(&asked.expr, self.from, now(), step).await {
+            Ok(series) => series,
+            Err(error) => return Look::Refused(error),
+        };
+        let mut values = series.iter().flat_map(|one| &one.points).map(|(_, value)| value);
+        let lacks = |label: &String| series.iter().any(|one| !one.labels.contains_key(label));
+        if series.is_empty() {
+            Look::Nothing
+        } else if values.all(|value| value.is_nan()) {
+            Look::OnlyNan
+        } else if series.len() > asked.lines_max {
+            Look::TooMany(series.len())
+        } else if let Some(label) = asked.labels.iter().find(|label| lacks(label)) {
+            Look::Unnamed(label.clone())
+        } else {
+            Look::Good
+        }
+    }
+
+    /// Nothing above passes because nothing can fail.
+    async fn tells_what_is_wrong(&self) {
+        self.prometheus.until("up", |found| !found.is_empty()).await;
+        let ask = |expr: &str, labels: &[&str], lines_max| Asked {
+            place: String::new(),
+            expr: expr.to_owned(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            lines_max,
+        };
+        let look = async |expr, labels, lines_max| self.look(&ask(expr, labels, lines_max)).await;
+        assert!(matches!(look("sum(", &[], 9).await, Look::Refused(_)));
+        assert_eq!(look("a_series_of_nobody", &[], 9).await, Look::Nothing);
+        assert_eq!(look("0 * up / 0", &[], 9).await, Look::OnlyNan);
+        assert_eq!(look("up", &[], 0).await, Look::TooMany(1));
+        assert_eq!(look("up", &["pool"], 9).await, Look::Unnamed("pool".to_owned()));
+        assert_eq!(look("up", &["job"], 9).await, Look::Good);
+    }
+
+    /// Families that panels ask for examples have some, each with the label that the data source's
+    /// provisioning makes a link of. (Work that no request is the reason of leaves none.)
+    async fn examples_lead_to_requests(&self, boards: &[Dashboard]) {
+        let label = linked_label();
+        let mut found: BTreeMap<String, usize> = BTreeMap::new();
+        for board in boards {
+            for query in board.queries().iter().filter(|query| query.has_exemplars) {
+                let expr = board.substituted(&query.expr, RATE_INTERVAL);
+                for series in
+                    self.prometheus.query_exemplars(&expr, self.from, now()).await.unwrap()
+                {
+                    for example in list(&series["exemplars"]) {
+                        let trace = text(&example["labels"][&label]);
+                        assert_eq!(trace.len(), 32, "{}: {example}", query.place);
+                    }
+                }
+                let name = Parsed::read(&expr).unwrap().names().remove(0);
+                let series =
+                    self.prometheus.query_exemplars(&name, self.from, now()).await.unwrap();
+                found.insert(name, series.len());
+            }
+        }
+        assert!(!found.is_empty() && found.values().all(|series| *series > 0), "{found:?}");
+    }
+}
+
+/// The label whose value becomes a link to `/debug/requests`.
+fn linked_label() -> String {
+    let path = root().join("dashboards/provisioning/datasources/punctual.yaml");
+    let file: Value = yaml_serde::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let links = list(&file["datasources"][0]["jsonData"]["exemplarTraceIdDestinations"]);
+    for link in links {
+        assert!(text(&link["url"]).ends_with("/debug/requests/$${__value.raw}"), "{link}");
+    }
+    text(&links[0]["name"]).to_owned()
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64()
+}

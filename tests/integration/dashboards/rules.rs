@@ -1,0 +1,127 @@
+//! Names in use against names that are emitted, in both directions, over dashboards and alerts; and
+//! where the alerts' texts lead.
+//!
+//! Never here: whether an alert fires when it should (promtool's own tests).
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::file::{dashboards, list, root, text};
+use super::promql::Parsed;
+
+/// Series that Prometheus makes itself.
+const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
+
+/// Families that no panel and no rule needs, with the reason.
+const UNUSED: &[(&str, &str)] = &[(
+    "http_server_time_to_first_byte_seconds",
+    "answers that are streamed go to operators' pages: nobody waits for one's end",
+)];
+
+/// The name of a family: a histogram's series have one of three endings.
+fn family(series: &str) -> &str {
+    let ends = ["_bucket", "_sum", "_count"];
+    ends.iter().find_map(|end| series.strip_suffix(end)).unwrap_or(series)
+}
+
+/// Every rule in `alerts/`, as it stands there; none before there are any.
+fn rules() -> Vec<Value> {
+    let Ok(entries) = std::fs::read_dir(root().join("alerts")) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let files = paths.filter(|path| path.to_string_lossy().ends_with(".rules.yaml"));
+    files
+        .flat_map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let file: Value = yaml_serde::from_str(&text)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let groups = list(&file["groups"]).to_vec();
+            groups.into_iter().flat_map(|group| list(&group["rules"]).to_vec())
+        })
+        .collect()
+}
+
+/// The names that queries of dashboards and rules select, with where.
+fn used() -> Vec<(String, String)> {
+    let mut used = Vec::new();
+    let mut take = |place: &str, expr: &str| {
+        let parsed = Parsed::read(expr).unwrap_or_else(|error| panic!("{place}: {error}: {expr}"));
+        used.extend(parsed.names().into_iter().map(|name| (name, place.to_owned())));
+    };
+    for board in dashboards() {
+        let substituted = |expr: &str| board.substituted(expr, "1m");
+        for query in board.queries() {
+            take(&query.place, &substituted(&query.expr));
+        }
+        for mark in board.annotations() {
+            take(&board.uid, &substituted(text(&mark["target"]["expr"])));
+        }
+        for variable in board.variables().iter().filter(|one| one["type"] == "query") {
+            if let Some(expr) = selector_of(text(&variable["query"]["query"])) {
+                take(&board.uid, &substituted(expr));
+            }
+        }
+    }
+    for rule in rules() {
+        let name = text(if rule["alert"].is_null() { &rule["record"] } else { &rule["alert"] });
+        take(name, text(&rule["expr"]));
+    }
+    used
+}
+
+/// The selector in `label_values(selector, label)`.
+pub(super) fn selector_of(query: &str) -> Option<&str> {
+    let inside = query.strip_prefix("label_values(")?.strip_suffix(')')?;
+    inside.rsplit_once(", ").map(|(selector, _)| selector)
+}
+
+/// Compares with the names that a process emits.
+pub(super) fn check_names(emitted: &BTreeSet<&str>) {
+    let recorded: BTreeSet<String> =
+        rules().iter().map(|rule| text(&rule["record"]).to_owned()).collect();
+    let used = used();
+    let missing: Vec<_> = used
+        .iter()
+        .filter(|(name, _)| !emitted.contains(name.as_str()))
+        .filter(|(name, _)| !recorded.contains(name) && !OF_PROMETHEUS.contains(&name.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "shown or watched, but emitted by nothing: {missing:#?}");
+
+    let families: BTreeSet<&str> = used.iter().map(|(name, _)| family(name)).collect();
+    let excepted: BTreeSet<&str> = UNUSED.iter().map(|(name, _)| *name).collect();
+    let unused: Vec<&str> = emitted
+        .iter()
+        .map(|name| family(name))
+        .filter(|name| !families.contains(name) && !excepted.contains(name))
+        .collect();
+    assert!(unused.is_empty(), "emitted, but in no panel, no rule and not on the list: {unused:?}");
+    let stale: Vec<_> = excepted.intersection(&families).collect();
+    assert!(stale.is_empty(), "on the list, but used: {stale:?}");
+}
+
+/// The anchor of a heading, as the forges make it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn alerts_lead_to_the_runbook_and_to_dashboards() {
+    let runbook = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap_or_default();
+    let headings = runbook.lines().filter(|line| line.starts_with('#'));
+    let anchors: BTreeSet<String> =
+        headings.map(|line| anchor(line.trim_start_matches('#'))).collect();
+    let uids: BTreeSet<String> = dashboards().into_iter().map(|board| board.uid).collect();
+    for rule in rules().iter().filter(|rule| !rule["alert"].is_null()) {
+        let (name, notes) = (text(&rule["alert"]), &rule["annotations"]);
+        if let Some((_, anchor)) = text(&notes["runbook_url"]).split_once('#') {
+            assert!(anchors.contains(anchor), "{name}: the runbook has no #{anchor}");
+        }
+        if let Some((_, path)) = text(&notes["dashboard_url"]).split_once("/d/") {
+            let uid = path.split(['?', '/']).next().unwrap_or_default();
+            assert!(uids.contains(uid), "{name}: there is no dashboard {uid}");
+        }
+    }
+    assert_eq!(anchor(" Punctual: pool `full`, now "), "punctual-pool-full-now");
+}

@@ -15,13 +15,17 @@ FLAGS ?=
 DEBUG := $(CARGO_TARGET_DIR)/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test ci bench fmt lint docs clean
+.PHONY: help setup setup-tests demo test ci bench fmt lint docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing: PostgreSQL and a C compiler (Debian, Ubuntu)
+setup: ## Install what the demo needs: PostgreSQL and a C compiler (Debian, Ubuntu)
 	@.ci/setup
+
+# Apart, so that nobody needs Prometheus to see the demo.
+setup-tests: ## The same with what only the tests run: Prometheus and Alertmanager
+	@.ci/setup tests
 
 demo: setup ## Replay a day of MESSAGES=500000 texts on a private stack and check the laws
 	@cargo build --locked --workspace
@@ -29,7 +33,7 @@ demo: setup ## Replay a day of MESSAGES=500000 texts on a private stack and chec
 
 # The first line builds the programs that the integration tests run, which `cargo test` alone
 # leaves out, as they are another package's; with --tests, so that both agree on features.
-test: setup ## Run all tests (on a private PostgreSQL that they start and remove)
+test: setup-tests ## Run all tests (on a private PostgreSQL that they start and remove)
 	@cargo build --locked --workspace --bins --tests
 	@cargo test --locked --workspace
 

@@ -1,4 +1,4 @@
-//! The service's binary: where it lies, and running it to its end.
+//! The binaries: where they lie, and running the service's to its end.
 //!
 //! Never here: running it as a server, which is [`crate::TestApp`].
 
@@ -9,16 +9,28 @@ use tokio::process::Command;
 
 use crate::wait::soon;
 
-/// The binary, built beside the tests. Cargo builds a package's programs for its own tests alone,
+/// The service's binary, built beside the tests. Cargo builds a package's programs for its own tests alone,
 /// so this one has to be built before.
 ///
 /// # Panics
 /// When it isn't there, with what to do.
 pub fn punctual() -> PathBuf {
+    built("punctual")
+}
+
+/// The load harness' binary.
+///
+/// # Panics
+/// When it isn't there, with what to do.
+pub fn loadtest() -> PathBuf {
+    built("loadtest")
+}
+
+fn built(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("a running program knows its file");
     // target/debug/deps/integration-0123456789abcdef
     let folder = tests.parent().and_then(|deps| deps.parent()).expect("tests lie two folders deep");
-    let path = folder.join("punctual");
+    let path = folder.join(name);
     assert!(
         path.is_file(),
         "{} is not there: run `cargo build --workspace --bins` first (`make test` does)",

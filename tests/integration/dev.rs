@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use stack::{Process, ProcessSpec};
+use tests::binary;
 use tests::client::Client;
 use tests::database::pair;
 use tests::wait::{soon, until};
-use tests::binary;
 
 /// Two days of three hundred texts at the highest speed, on a loaded machine.
 const DAYS_WITHIN: Duration = Duration::from_secs(120);

@@ -9,8 +9,8 @@ use tokio::process::Command;
 
 use crate::wait::soon;
 
-/// The service's binary, built beside the tests. Cargo builds a package's programs for its own tests alone,
-/// so this one has to be built before.
+/// The service's binary, built beside the tests. Cargo builds a package's programs for its own
+/// tests alone, so this one has to be built before.
 ///
 /// # Panics
 /// When it isn't there, with what to do.

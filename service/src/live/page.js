@@ -169,11 +169,11 @@ function sum(is, at) {
     return span;
   };
   equation.append(
-    make("strong", "", "Conservation:"), part(is.claimed, "claimed"), "+", part(is.looked_up, "looked up"), "−",
-    part(is.settled, "settled"), "=", part(is.in_hand, "in hand"), "of which", part(is.at_provider, "with the provider"),
+    make("strong", "", "Conservation: "), part(is.claimed, "claimed"), " + ", part(is.looked_up, "looked up"), " − ",
+    part(is.settled, "settled"), " = ", part(is.in_hand, "in hand"), " of which ", part(is.at_provider, "with the provider"),
   );
   const loose = is.unaccounted;
-  equation.append("·", loose === null
+  equation.append(" · ", loose === null
     ? make("span", "quiet", "what is nowhere is told after half a minute")
     : part(loose, "unaccounted for", loose === 0 ? "t-good" : "t-bad"));
   const audited = is.residual === null

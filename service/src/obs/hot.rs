@@ -1,5 +1,6 @@
-//! The hot families: what is recorded for every request, statement, connection, journey and item. Their histograms
-//! are our own; everything else is the exporter's. One registry, for a scrape to walk.
+//! The hot families: what is recorded for every request, statement, connection, journey and item.
+//! Their histograms are our own; everything else is the exporter's. One registry, for a scrape to
+//! walk.
 //!
 //! Belongs here: which families those are, and their series. Never here: how they are printed.
 

@@ -9,13 +9,13 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 # Texts that the simulator accepts in the demo's day.
 MESSAGES ?= 500000
-# Further flags for the demo, as in `make demo FLAGS='--seed 7'`.
+# Further flags for the demo or dev, as in `make demo FLAGS='--seed 7'`.
 FLAGS ?=
 
 DEBUG := $(CARGO_TARGET_DIR)/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test ci bench fmt lint docs clean
+.PHONY: help setup setup-tests demo dev test ci bench fmt lint docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,12 +24,16 @@ setup: ## Install what the demo needs: PostgreSQL and a C compiler (Debian, Ubun
 	@.ci/setup
 
 # Apart, so that nobody needs Prometheus to see the demo.
-setup-tests: ## The same with what only the tests run: Prometheus and Alertmanager
+setup-tests: ## The same with what only the tests run: Prometheus, Alertmanager, Chromium
 	@.ci/setup tests
 
 demo: setup ## Replay a day of MESSAGES=500000 texts on a private stack and check the laws
 	@cargo build --locked --workspace
 	@$(DEBUG)/loadtest demo --messages $(MESSAGES) $(FLAGS)
+
+dev: setup ## Keep a private stack up with a gentle endless replay, until Ctrl-C
+	@cargo build --locked --workspace
+	@$(DEBUG)/loadtest dev $(FLAGS)
 
 # The first line builds the programs that the integration tests run, which `cargo test` alone
 # leaves out, as they are another package's; with --tests, so that both agree on features.

@@ -2,7 +2,7 @@
 //!
 //! Never here: doing it. Each command has its module.
 
-mod plan_args;
+pub(crate) mod plan_args;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,13 +17,13 @@ use jiff::Zoned;
 use tracing_subscriber::EnvFilter;
 
 use crate::day::{appointments, fit};
-use crate::demo;
 use crate::exit::{EXIT_HELP, Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::provider_command::{self, ProviderArgs};
 use crate::replay::{self, Settings, Target};
 use crate::report::files::ReportDir;
 use crate::report::{Ended, Report, terminal};
+use crate::{demo, dev};
 pub use plan_args::{PlanArgs, Planned, ReplayArgs};
 
 /// Replays a real day of appointment reminders and checks that what the service promised was kept.
@@ -40,6 +40,10 @@ enum Command {
     /// day on it, checks the laws, reports, and stops everything.
     #[command(after_help = EXIT_HELP)]
     Demo(demo::DemoArgs),
+    /// Starts the same stack and keeps it up, with a gentle replay of day after day, until Ctrl-C:
+    /// for whoever wants to look around.
+    #[command(after_help = dev::EXIT_HELP)]
+    Dev(dev::DevArgs),
     /// Replays a day against a service and a provider simulator that already run.
     #[command(after_help = EXIT_HELP)]
     Day(DayArgs),
@@ -115,10 +119,13 @@ fn log_to_stderr() {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
+/// Said at the first Ctrl-C of a run that ends with a report.
+const REPORTS: &str = "stopping: the report covers what was done so far (Ctrl-C again: no report)";
+
 async fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Demo(args) => {
-            let interrupt = Interrupt::install();
+            let interrupt = Interrupt::install(REPORTS);
             let abandoned = interrupt.abandon.clone();
             tokio::select! {
                 result = demo::run(args, &interrupt) => result,
@@ -127,10 +134,18 @@ async fn run(command: Command) -> Result<Exit, Failure> {
             }
         }
         Command::Day(args) => {
-            let interrupt = Interrupt::install();
+            let interrupt = Interrupt::install(REPORTS);
             let abandoned = interrupt.abandon.clone();
             tokio::select! {
                 result = day(args, &interrupt) => result,
+                () = abandoned.cancelled() => Err(Failure::Interrupted),
+            }
+        }
+        Command::Dev(args) => {
+            let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");
+            let abandoned = interrupt.abandon.clone();
+            tokio::select! {
+                result = dev::run(args, &interrupt) => result,
                 () = abandoned.cancelled() => Err(Failure::Interrupted),
             }
         }

@@ -35,9 +35,18 @@ fn a_demo_has_defaults_for_everything() {
 }
 
 #[test]
+fn dev_has_defaults_for_everything() {
+    let cli = Cli::try_parse_from(["loadtest", "dev"]).unwrap();
+    let Command::Dev(args) = cli.command else { panic!("asked for dev") };
+    assert_eq!((args.messages, args.seed, args.users), (6_000, 1, 64));
+    assert!((args.speed - 150.0).abs() < 1e-9);
+}
+
+#[test]
 fn wrong_flags_say_what_to_write() {
     for (arguments, says) in [
         (&["demo", "--speed", "0"][..], "0.01 to 10000"),
+        (&["dev", "--speed", "fast"], "0.01 to 10000"),
         (&["demo", "--users", "0"], "from 1 to 2000"),
         (&["demo", "--day", "yesterday"], "--day"),
         (&["demo", "--messages", "-5"], "-5"),

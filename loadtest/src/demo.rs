@@ -4,7 +4,7 @@
 //!
 //! Belongs here: what is started, with which settings, and stopping it. Never here: the replay.
 
-mod stack_up;
+pub(crate) mod stack_up;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ pub async fn run(args: DemoArgs, interrupt: &Interrupt) -> Result<Exit, Failure>
         stack = StackUp::start(&args.stack, &program, plan.seed()) => stack?,
         () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
     };
-    println!("{}", stack.first_line());
+    println!("{}", stack.first_lines());
     let result = replay::run(plan, &stack.target(), &settings, stack.watched(), interrupt).await;
     let passed = matches!(&result, Ok(report) if report.ended != Ended::Failed);
     let kept = (args.stack.keep || !passed).then(|| reports.path().join("logs"));
@@ -89,7 +89,7 @@ pub async fn run(args: DemoArgs, interrupt: &Interrupt) -> Result<Exit, Failure>
 }
 
 /// The service's binary.
-fn program(given: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf, Failure> {
     let path = match given {
         Some(path) => path.to_owned(),
         None => {

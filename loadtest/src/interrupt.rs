@@ -1,5 +1,5 @@
-//! Ctrl-C (and SIGTERM): the first ends the replay and has the report made of what was done so
-//! far, the second gives that up too. Either way everything that was started is stopped.
+//! Ctrl-C (and SIGTERM): the first ends the replay in order (a report is made of what was done so
+//! far), the second gives that up too. Either way everything that was started is stopped.
 //!
 //! goose installs a handler of its own whose second Ctrl-C ends the process with status 1; ours is
 //! installed first, by the same crate, so that goose's is refused.
@@ -18,17 +18,15 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Installs the handler, once a process.
+    /// Installs the handler, once a process. It says this at the first signal.
     #[must_use]
-    pub fn install() -> Self {
+    pub fn install(said: &'static str) -> Self {
         let interrupt = Self::default();
         let told = interrupt.clone();
         let count = AtomicU32::new(0);
         let installed = ctrlc::set_handler(move || match count.fetch_add(1, Ordering::Relaxed) {
             0 => {
-                eprintln!(
-                    "\nstopping: the report covers what was done so far (Ctrl-C again: no report)"
-                );
+                eprintln!("\n{said}");
                 told.stop.cancel();
             }
             _ => {

@@ -4,7 +4,7 @@
 //! It knows the contract and HTTP; of the service it shares nothing. The day is a pure plan
 //! (`day`), sent by an open-model engine (`engine`), in the order of a replay (`replay`), judged
 //! from outside (`laws`), told as text, page and JSON (`report`); `demo` starts a whole stack
-//! around it.
+//! around it, `dev` keeps one up.
 
 #![warn(missing_docs)]
 
@@ -12,6 +12,7 @@ pub mod cli;
 pub mod client;
 pub mod day;
 pub mod demo;
+pub mod dev;
 pub mod engine;
 pub mod exit;
 pub mod interrupt;

@@ -95,6 +95,31 @@ pub async fn run(
     Ok(replay.facts.report(&plan, target, settings, ended))
 }
 
+/// Replays a plan and judges nothing: for days that follow each other, of which no single one can
+/// be told from the provider's log.
+///
+/// # Errors
+/// When the service, the provider or the engine fails, or the replay is interrupted.
+pub async fn run_unjudged(
+    plan: Arc<Plan>,
+    target: &Target,
+    settings: &Settings,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let mut replay = Replay {
+        facts: Facts::default(),
+        watched: Arc::default(),
+        plan,
+        target,
+        settings,
+        interrupt,
+    };
+    let mut clock = ClockSetter::new(target)?;
+    let (keys, speed) = replay.prepare(&mut clock).await?;
+    replay.day(&mut clock, &keys, speed).await?;
+    Ok(())
+}
+
 struct Replay<'a> {
     facts: Facts,
     watched: Arc<Vec<Watched>>,
@@ -107,13 +132,9 @@ struct Replay<'a> {
 impl Replay<'_> {
     async fn through(&mut self) -> Result<(), Failure> {
         let mut clock = ClockSetter::new(self.target)?;
-        let speed = self.speed(&mut clock).await?;
-        self.facts.speed = speed.clone();
-        clock.hold(self.plan.origin()).await?;
-        let keys = prepare::practices(&self.plan, self.target, self.interrupt).await?;
-        self.facts.import = prepare::import(&self.plan, &keys, self.target, self.interrupt).await?;
+        let (keys, speed) = self.prepare(&mut clock).await?;
         let slow = SlowHeads::open(self.target.public.first().map_or("", String::as_str)).await;
-        let (live, running, start_ns) = self.day(&mut clock, &keys, speed.speed).await?;
+        let (live, running, start_ns) = self.day(&mut clock, &keys, speed).await?;
         let stopped = live.stopped();
         let case = judge::Case {
             plan: &self.plan,
@@ -129,6 +150,16 @@ impl Replay<'_> {
         self.facts.checks = judged.checks;
         self.facts.faults.extend(judged.faults);
         Ok(())
+    }
+
+    /// All that comes before the day: its speed, its practices with their keys, its bookings.
+    async fn prepare(&mut self, clock: &mut ClockSetter) -> Result<(Keys, f64), Failure> {
+        let speed = self.speed(clock).await?;
+        self.facts.speed = speed.clone();
+        clock.hold(self.plan.origin()).await?;
+        let keys = prepare::practices(&self.plan, self.target, self.interrupt).await?;
+        self.facts.import = prepare::import(&self.plan, &keys, self.target, self.interrupt).await?;
+        Ok((keys, speed.speed))
     }
 
     /// The speed that was asked for, or one that this machine can carry.

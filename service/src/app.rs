@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::db::{self, Db, DbError, deployment, migrate, weeks};
 use crate::http::auth::Keys;
 use crate::ingest::{Ingest, write::Ingester};
+use crate::live::Live;
 use crate::practice::{Practices, Senders};
 use crate::provider::Provider;
 use crate::readiness::{Latch, Readiness};
@@ -57,6 +58,8 @@ pub(crate) struct App {
     pub(crate) readiness: Arc<Readiness>,
     /// Who sends the texts.
     pub(crate) provider: Arc<Provider>,
+    /// What the live page shows.
+    pub(crate) live: Arc<Live>,
     /// Ends with the process.
     _watchers: Vec<AbortOnDropHandle<()>>,
 }
@@ -72,6 +75,7 @@ impl App {
         keys: Arc<Keys>,
         readiness: Arc<Readiness>,
         provider: Arc<Provider>,
+        live: Arc<Live>,
     ) -> Result<Arc<Self>, DbError> {
         let settings = db_settings(&config);
         let applied = migrate::run(&settings).await?;
@@ -121,6 +125,7 @@ impl App {
             wake,
             readiness,
             provider,
+            live,
             _watchers: watchers,
         }))
     }

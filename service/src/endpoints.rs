@@ -17,6 +17,7 @@ pub(crate) mod read_backlog;
 pub(crate) mod read_clock;
 pub(crate) mod read_daily_counts;
 pub(crate) mod read_health;
+pub(crate) mod read_live;
 pub(crate) mod read_metrics;
 pub(crate) mod read_openapi;
 pub(crate) mod read_practice;
@@ -26,6 +27,7 @@ pub(crate) mod receive_status;
 pub(crate) mod revoke_api_key;
 pub(crate) mod run_audit;
 pub(crate) mod shapes;
+pub(crate) mod stream_live;
 pub(crate) mod upsert_appointments;
 
 use std::sync::Arc;
@@ -55,6 +57,8 @@ pub(crate) async fn dispatch(app: &Arc<App>, request: Request) -> Result<Respons
         Endpoint::ReadMetrics => read_metrics::handle(app, request).await,
         Endpoint::DebugRequest => debug_request::handle(&request),
         Endpoint::DebugSlow => debug_slow::handle(&request),
+        Endpoint::ReadLive => read_live::handle(app, request).await,
+        Endpoint::StreamLive => stream_live::handle(app, request).await,
         Endpoint::RunAudit => run_audit::handle(app, request).await,
         Endpoint::ReadBacklog => read_backlog::handle(app, request).await,
         Endpoint::ReadClock => read_clock::handle(app, request).await,

@@ -24,4 +24,4 @@ mod trace;
 pub(crate) use path::PathParams;
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{Principal, Request};
-pub(crate) use response::Response;
+pub(crate) use response::{Response, Stream};

@@ -23,6 +23,7 @@ pub(crate) mod endpoints;
 mod golden;
 pub(crate) mod http;
 pub(crate) mod ingest;
+pub(crate) mod live;
 pub(crate) mod obs;
 pub(crate) mod phone;
 pub(crate) mod plan;

@@ -27,9 +27,10 @@ pub(crate) mod log;
 pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod query;
+mod readable;
 mod recorder;
 pub(crate) mod request;
-mod slo;
+pub(crate) mod slo;
 pub(crate) mod stage;
 
 pub(crate) use exposition::Format;

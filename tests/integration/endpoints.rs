@@ -16,6 +16,7 @@ mod read_backlog;
 mod read_clock;
 mod read_daily_counts;
 mod read_health;
+mod read_live;
 mod read_metrics;
 mod read_openapi;
 mod read_practice;
@@ -24,6 +25,7 @@ mod receive_reply;
 mod receive_status;
 mod revoke_api_key;
 mod run_audit;
+mod stream_live;
 mod upsert_appointments;
 
 mod away;

@@ -14,8 +14,10 @@
 pub mod alertmanager;
 pub mod app;
 pub mod binary;
+pub mod browser;
 pub mod client;
 pub mod database;
+pub mod events;
 pub mod metrics;
 pub mod practice;
 pub mod prometheus;

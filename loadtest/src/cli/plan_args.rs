@@ -135,14 +135,14 @@ fn left_out(read: &Appointments) -> Vec<String> {
     read.rejected.to_string().lines().map(str::to_owned).collect()
 }
 
-fn speed(text: &str) -> Result<f64, String> {
+pub(crate) fn speed(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(speed) if (0.01..=10_000.0).contains(&speed) => Ok(speed),
         Ok(_) | Err(_) => Err("write a number from 0.01 to 10000, such as 300".to_owned()),
     }
 }
 
-fn users(text: &str) -> Result<usize, String> {
+pub(crate) fn users(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(users) if (1..=2_000).contains(&users) => Ok(users),
         Ok(_) | Err(_) => Err("write a number of connections from 1 to 2000".to_owned()),

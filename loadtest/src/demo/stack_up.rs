@@ -31,7 +31,7 @@ const REQUEST_HEAD_MS: u64 = 30_000;
 
 /// A running stack. Its parts end as they are dropped, in this order.
 #[derive(Debug)]
-pub(super) struct StackUp {
+pub(crate) struct StackUp {
     services: Vec<Service>,
     provider: Arc<Process>,
     provider_address: String,
@@ -64,7 +64,7 @@ struct ProviderAddress {
 
 impl StackUp {
     /// Starts everything and waits until the service is ready.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         args: &StackArgs,
         program: &Path,
         seed: u64,
@@ -121,22 +121,27 @@ impl StackUp {
         })
     }
 
-    /// Where a person can look while it runs.
-    pub(super) fn first_line(&self) -> String {
-        let places: Vec<String> = self
-            .services
-            .iter()
-            .map(|s| format!("http://{} (metrics: http://{}/metrics)", s.public, s.admin))
-            .collect();
+    /// Where a person can look while it runs, the page for people first.
+    pub(crate) fn first_lines(&self) -> String {
+        let all = |place: fn(&Service) -> String| {
+            self.services.iter().map(place).collect::<Vec<_>>().join(", ")
+        };
         format!(
-            "service {}, provider http://{}, database {}",
-            places.join(", "),
+            "live page {}\nservice {}, metrics {}, provider http://{}, database {}",
+            all(|service| format!("http://{}/", service.admin)),
+            all(|service| format!("http://{}", service.public)),
+            all(|service| format!("http://{}/metrics", service.admin)),
             self.provider_address,
             self.database.name()
         )
     }
 
-    pub(super) fn target(&self) -> Target {
+    /// Where files go that end with the stack.
+    pub(crate) fn directory(&self) -> &Path {
+        self.pair.run_dir().path()
+    }
+
+    pub(crate) fn target(&self) -> Target {
         Target {
             public: self.services.iter().map(|service| service.public.clone()).collect(),
             admin: self.services.iter().map(|service| service.admin.clone()).collect(),
@@ -148,7 +153,7 @@ impl StackUp {
     }
 
     /// All processes, for the report.
-    pub(super) fn watched(&self) -> Vec<Watched> {
+    pub(crate) fn watched(&self) -> Vec<Watched> {
         let process = |name: String, process: &Arc<Process>| {
             let process = process.clone();
             Watched { name, usage: Box::new(move || process.usage()) }
@@ -177,7 +182,7 @@ impl StackUp {
     }
 
     /// Copies all logs to a directory.
-    pub(super) fn keep_logs(&self, to: &Path) {
+    pub(crate) fn keep_logs(&self, to: &Path) {
         let mut logs: Vec<PathBuf> =
             self.services.iter().map(|service| service.process.log().to_owned()).collect();
         logs.push(self.provider.log().to_owned());
@@ -188,7 +193,7 @@ impl StackUp {
     }
 
     /// Stops everything, in order.
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let Self { services, provider, pair, database, .. } = self;
         for service in &services {
             service.process.stop(STOP_GRACE).await;

@@ -68,7 +68,8 @@ pub struct Spec {
     pub access: Access,
     /// How much it matters.
     pub tier: Tier,
-    /// A request is good when answered within this many milliseconds.
+    /// A request is good when answered within this many milliseconds; a streamed answer, when its
+    /// first byte leaves within them.
     pub latency_ms: u32,
     /// The share of requests that must be good for latency, as a ratio.
     pub latency_objective: f64,
@@ -81,8 +82,11 @@ pub struct Spec {
     pub repeats_max: u16,
     /// Largest request body in bytes; 0 means that none is read.
     pub body_bytes_max: u32,
-    /// The request is given up, with 503, after this many milliseconds.
+    /// The request is given up, with 503, after this many milliseconds; a streamed answer must
+    /// have begun by then.
     pub deadline_ms: u32,
+    /// The answer is a stream that goes on until the caller or the process leaves.
+    pub streams: bool,
 }
 
 table! {
@@ -94,63 +98,63 @@ table! {
         method: Method::Put, path: "/v1/practices/{practice_id}",
         listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard,
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 8, repeats_max: 2, body_bytes_max: 65_536, deadline_ms: 5_000,
+        query_budget: 8, repeats_max: 2, body_bytes_max: 65_536, deadline_ms: 5_000, streams: false,
     }
     /// Reads a practice with its settings and rules.
     ReadPractice = read_practice {
         method: Method::Get, path: "/v1/practices/{practice_id}",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Standard,
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Makes an API key for a practice. It is shown once and stored as a hash.
     CreateApiKey = create_api_key {
         method: Method::Post, path: "/v1/practices/{practice_id}/api-keys",
         listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard,
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 3, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 5_000,
+        query_budget: 3, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 5_000, streams: false,
     }
     /// Ends an API key of a practice.
     RevokeApiKey = revoke_api_key {
         method: Method::Delete, path: "/v1/practices/{practice_id}/api-keys/{key_id}",
         listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard,
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Takes in one appointment or up to 1,000 and plans their reminders in the same transaction. The highest version of an appointment wins; repeating one changes nothing.
     UpsertAppointments = upsert_appointments {
         method: Method::Post, path: "/v1/practices/{practice_id}/appointments",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Critical,
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 20, repeats_max: 2, body_bytes_max: 2_097_152, deadline_ms: 10_000,
+        query_budget: 20, repeats_max: 2, body_bytes_max: 2_097_152, deadline_ms: 10_000, streams: false,
     }
     /// Cancels an appointment and says for each of its reminders whether it was stopped in time.
     CancelAppointment = cancel_appointment {
         method: Method::Post, path: "/v1/practices/{practice_id}/appointments/{appointment_id}/cancel",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Critical,
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 20, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 10_000,
+        query_budget: 20, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 10_000, streams: false,
     }
     /// Reads an appointment with its reminders and their fates.
     ReadAppointment = read_appointment {
         method: Method::Get, path: "/v1/practices/{practice_id}/appointments/{appointment_id}",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Standard,
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Lists a practice's messages in the order in which they were made, a page at a time.
     ListMessages = list_messages {
         method: Method::Get, path: "/v1/practices/{practice_id}/messages",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Standard,
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Counts a practice's reminders of one local day by rule and fate.
     ReadDailyCounts = read_daily_counts {
         method: Method::Get, path: "/v1/practices/{practice_id}/days/{day}/counts",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000,
+        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000, streams: false,
     }
     /// Takes in a provider's word on what became of a message. Older and repeated ones change nothing.
     ReceiveStatus = receive_status {
@@ -158,84 +162,98 @@ table! {
         path: "/v1/callbacks/{provider}/status/{practice_id}/{message_id}/{attempt_no}/{signature}",
         listener: Listener::Public, access: Access::Provider, tier: Tier::Critical,
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 6, repeats_max: 2, body_bytes_max: 16_384, deadline_ms: 10_000,
+        query_budget: 6, repeats_max: 2, body_bytes_max: 16_384, deadline_ms: 10_000, streams: false,
     }
     /// Takes in a text that a patient sent, once each.
     ReceiveReply = receive_reply {
         method: Method::Post, path: "/v1/callbacks/{provider}/reply",
         listener: Listener::Public, access: Access::Provider, tier: Tier::Critical,
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 8, repeats_max: 2, body_bytes_max: 16_384, deadline_ms: 10_000,
+        query_budget: 8, repeats_max: 2, body_bytes_max: 16_384, deadline_ms: 10_000, streams: false,
     }
     /// The description of the public interface, OpenAPI 3.1.
     ReadOpenapi = read_openapi {
         method: Method::Get, path: "/v1/openapi.json",
         listener: Listener::Public, access: Access::Open, tier: Tier::Standard,
         latency_ms: 100, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000, streams: false,
     }
     /// Whether the process lives.
     ReadHealth = read_health {
         method: Method::Get, path: "/healthz",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
         latency_ms: 100, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000, streams: false,
     }
     /// Whether the process can do its work now: 200, or 503 with what is missing.
     ReadReadiness = read_readiness {
         method: Method::Get, path: "/readyz",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
         latency_ms: 100, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 1, repeats_max: 2, body_bytes_max: 0, deadline_ms: 2_000,
+        query_budget: 1, repeats_max: 2, body_bytes_max: 0, deadline_ms: 2_000, streams: false,
     }
     /// All metrics, for Prometheus.
     ReadMetrics = read_metrics {
         method: Method::Get, path: "/metrics",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.999,
-        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
+    }
+    /// The live page: this process's critical paths, stages, pools and statements, for a browser.
+    ReadLive = read_live {
+        method: Method::Get, path: "/",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        latency_ms: 100, latency_objective: 0.99, availability_objective: 0.99,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000, streams: false,
+    }
+    /// What the live page shows, once a second as server-sent events.
+    StreamLive = stream_live {
+        method: Method::Get, path: "/live/events",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000, streams: true,
     }
     /// What was kept of a trace: its flights with their spans, as a waterfall for people or as JSON.
     DebugRequest = debug_request {
         method: Method::Get, path: "/debug/requests/{trace_id}",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// The bad flights that a route has kept, and what the slow ones have in common against a sample of the good ones.
     DebugSlow = debug_slow {
         method: Method::Get, path: "/debug/slow",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Checks the laws on the database's side by statements that share nothing with the workers.
     RunAudit = run_audit {
         method: Method::Get, path: "/admin/audit",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
         latency_ms: 60_000, latency_objective: 0.9, availability_objective: 0.9,
-        query_budget: 400, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 600_000,
+        query_budget: 400, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 600_000, streams: false,
     }
     /// How much work stands before each stage.
     ReadBacklog = read_backlog {
         method: Method::Get, path: "/admin/backlog",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
-        query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000,
+        query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
     /// The domain clock: origin and speed.
     ReadClock = read_clock {
         method: Method::Get, path: "/admin/clock",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 1, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000,
+        query_budget: 1, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Sets the domain clock, for demos and tests; refused in production.
     PutClock = put_clock {
         method: Method::Put, path: "/admin/clock",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 8, repeats_max: 8, body_bytes_max: 1_024, deadline_ms: 5_000,
+        query_budget: 8, repeats_max: 8, body_bytes_max: 1_024, deadline_ms: 5_000, streams: false,
     }
 }
 
@@ -249,6 +267,9 @@ const _: () = {
         assert!(spec.path.as_bytes()[0] == b'/', "a path begins with a slash");
         assert!(spec.latency_ms > 0 && spec.latency_ms <= spec.deadline_ms);
         assert!(spec.repeats_max > 0);
+        // Their bound is the operators' listener's, and what has no end holds no connection.
+        let may_stream = matches!(spec.listener, Listener::Admin) && spec.query_budget == 0;
+        assert!(!spec.streams || may_stream);
         assert!(spec.latency_objective > 0.0 && spec.latency_objective < 1.0);
         assert!(spec.availability_objective > 0.0 && spec.availability_objective < 1.0);
         assert!(matches!(spec.method, Method::Get | Method::Delete) == (spec.body_bytes_max == 0));

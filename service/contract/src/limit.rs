@@ -30,6 +30,11 @@ table! {
         default: 64, unit: "connections",
         reason: "a few scrapers and people; more is a mistake",
     }
+    /// Answers that are streamed to operators at a time.
+    Streams = streams {
+        default: 16, unit: "streams",
+        reason: "a quarter of the operators' connections: open pages must leave room for scrapes",
+    }
     /// Requests being answered at a time.
     RequestsInFlight = requests_in_flight {
         default: 1_536, unit: "requests",

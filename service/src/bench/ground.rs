@@ -15,6 +15,7 @@ use crate::clock::Pace;
 use crate::config::{BaseUrl, Config};
 use crate::db::{Db, DbError, Settings, migrate};
 use crate::http::auth::Keys;
+use crate::live::Live;
 use crate::provider::Provider;
 use crate::readiness::Readiness;
 
@@ -52,7 +53,9 @@ impl Ground {
         let provider = Provider::new(&config).map_err(Failed::Refused)?;
         let keys = Keys::new(config.admin_key.expose(), config.limit_usize(Limit::ApiKeyCache));
         let readiness = Arc::new(Readiness::default());
-        let started = App::start(Arc::new(config), Arc::new(keys), readiness, Arc::new(provider));
+        let live = Arc::new(Live::new(Arc::clone(&readiness)));
+        let (config, keys, provider) = (Arc::new(config), Arc::new(keys), Arc::new(provider));
+        let started = App::start(config, keys, readiness, provider, live);
         let app = Box::pin(started).await?;
         Ok(Self { app, door, settings })
     }

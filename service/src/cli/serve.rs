@@ -19,6 +19,7 @@ use crate::config::{BaseUrl, Config, Loaded};
 use crate::http::auth::Keys;
 use crate::http::listen;
 use crate::http::server::{self, Bounds, Running};
+use crate::live::Live;
 use crate::obs;
 use crate::provider::Provider;
 use crate::readiness::{Latch, Readiness};
@@ -68,7 +69,12 @@ pub(super) async fn run(loaded: Loaded) -> Exit {
 
     let upkeep = tokio::spawn(obs::upkeep());
     let readiness = Arc::new(Readiness::default());
-    let site = Arc::new(Site::new(Arc::clone(&readiness)));
+    let live = Arc::new(Live::new(Arc::clone(&readiness)));
+    let sampler = tokio::spawn({
+        let live = Arc::clone(&live);
+        async move { live.sample().await }
+    });
+    let site = Arc::new(Site::new(Arc::clone(&readiness), live));
     let mut service = Service {
         public: start(&site, Listener::Public, public, &config),
         admin: start(&site, Listener::Admin, admin, &config),
@@ -89,6 +95,7 @@ pub(super) async fn run(loaded: Loaded) -> Exit {
         }
     };
     upkeep.abort();
+    sampler.abort();
     exit
 }
 
@@ -158,6 +165,7 @@ impl Service {
                 Arc::clone(&keys),
                 Arc::clone(&self.site.readiness),
                 Arc::clone(&provider),
+                Arc::clone(&self.site.live),
             );
             let error = match Box::pin(started).await {
                 Ok(app) => return app,

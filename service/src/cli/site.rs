@@ -7,20 +7,24 @@ use contract::Endpoint;
 use http::HeaderMap;
 
 use crate::app::App;
-use crate::endpoints::{self, read_health, read_metrics, read_openapi, read_readiness};
+use crate::endpoints::{
+    self, read_health, read_live, read_metrics, read_openapi, read_readiness, stream_live,
+};
 use crate::http::server::Dispatch;
 use crate::http::{Code, PathParams, Principal, Problem, Request, Response};
+use crate::live::Live;
 use crate::readiness::Readiness;
 
 /// The process as the listeners see it.
 pub(super) struct Site {
     pub(super) app: OnceLock<Arc<App>>,
     pub(super) readiness: Arc<Readiness>,
+    pub(super) live: Arc<Live>,
 }
 
 impl Site {
-    pub(super) const fn new(readiness: Arc<Readiness>) -> Self {
-        Self { app: OnceLock::new(), readiness }
+    pub(super) const fn new(readiness: Arc<Readiness>, live: Arc<Live>) -> Self {
+        Self { app: OnceLock::new(), readiness, live }
     }
 
     async fn before_start(&self, request: &Request) -> Result<Response, Problem> {
@@ -29,6 +33,8 @@ impl Site {
             Endpoint::ReadMetrics => read_metrics::answer(&request.headers).await,
             Endpoint::ReadReadiness => read_readiness::answer(&self.readiness),
             Endpoint::ReadOpenapi => Ok(read_openapi::answer()),
+            Endpoint::ReadLive => Ok(read_live::answer()),
+            Endpoint::StreamLive => Ok(stream_live::answer(&self.live)),
             Endpoint::PutPractice
             | Endpoint::ReadPractice
             | Endpoint::CreateApiKey

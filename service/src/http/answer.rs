@@ -9,17 +9,18 @@ use std::task::Poll;
 use std::time::Duration;
 
 use contract::Limit;
-use contract::endpoint::Listener;
+use contract::endpoint::{self, Listener};
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use http::request::Parts;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
-use super::body::{self, Leaving, Outgoing};
+use super::body::{self, Flowing, Leaving, Outgoing, Source};
 use super::exchange::Exchange;
 use super::problem::{Code, Problem};
 use super::request::{Request, RequestId};
-use super::response::Response;
+use super::response::{Body, Response};
 use super::route;
 use super::server::{Dispatch, Shared};
 use super::trace;
@@ -44,12 +45,12 @@ pub(super) async fn answer<D: Dispatch>(
     };
     let response = match result {
         Ok(response) => {
-            exchange.answered(response.status, response.body.len());
+            exchange.answered(response.status, response.body.bytes().len());
             response
         }
         Err(problem) => {
             let response = problem.respond(&exchange.id);
-            exchange.answered(response.status, response.body.len());
+            exchange.answered(response.status, response.body.bytes().len());
             exchange.refused(problem);
             response
         }
@@ -59,7 +60,8 @@ pub(super) async fn answer<D: Dispatch>(
         shared.tasks.spawn(body::discard(incoming));
     }
     let must_close = is_unread || shared.leaving.is_cancelled();
-    write(response, exchange, leaving, is_head, must_close)
+    let until = shared.stopping.clone();
+    write(response, exchange, leaving, until, is_head, must_close)
 }
 
 /// The checks and the handler.
@@ -75,6 +77,7 @@ async fn process<D: Dispatch>(
     exchange.scope.is_for(found.endpoint);
     let spec = found.endpoint.spec();
     let _room = room(shared)?;
+    let place = place(shared, &spec)?;
     let deadline =
         Duration::from_millis(u64::from(spec.deadline_ms)).min(shared.bounds.deadline_max);
 
@@ -100,7 +103,11 @@ async fn process<D: Dispatch>(
         body: received.bytes.clone(),
         received_at: exchange.received_at,
     };
-    in_time(deadline, shared.dispatch.dispatch(request)).await
+    let mut response = in_time(deadline, shared.dispatch.dispatch(request)).await?;
+    if let (Body::Stream(stream), Some(place)) = (&mut response.body, place) {
+        stream.hold(place);
+    }
+    Ok(response)
 }
 
 /// A Host header, exactly one: without it nobody knows what was asked, with two, two proxies can
@@ -129,6 +136,21 @@ fn room<D>(shared: &Shared<D>) -> Result<Option<OwnedSemaphorePermit>, Problem> 
             }
         },
     }
+}
+
+/// A place among the answers that may be streamed at a time, for endpoints that stream.
+fn place<D>(
+    shared: &Shared<D>,
+    spec: &endpoint::Spec,
+) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+    if !spec.streams {
+        return Ok(None);
+    }
+    Arc::clone(&shared.streams).try_acquire_owned().map(Some).map_err(|_| {
+        obs::limit::reached(Limit::Streams);
+        let detail = "Too many answers are being streamed: close one, or try again in a moment.";
+        Problem::new(Code::Overloaded, detail)
+    })
 }
 
 async fn in_time<T>(
@@ -172,8 +194,9 @@ fn timing(exchange: &Exchange) -> Option<HeaderValue> {
 
 fn write(
     response: Response,
-    exchange: Exchange,
+    mut exchange: Exchange,
     leaving: Leaving,
+    until: CancellationToken,
     is_head: bool,
     must_close: bool,
 ) -> http::Response<Outgoing> {
@@ -186,7 +209,7 @@ fn write(
         map.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         map.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if is_head {
+    if let (true, Body::Whole(body)) = (is_head, &body) {
         map.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     if must_close {
@@ -199,6 +222,13 @@ fn write(
         map.insert("server-timing", value);
     }
     map.extend(headers);
-    let data = if is_head { bytes::Bytes::new() } else { body };
-    head.map(|()| Outgoing::new(data, exchange, leaving))
+    let source = match (body, exchange.endpoint) {
+        (Body::Whole(body), _) if !is_head => Source::Whole(body),
+        (Body::Stream(stream), Some(endpoint)) if !is_head => {
+            let first = exchange.streams(endpoint);
+            Source::Stream(Box::new(Flowing::new(stream, until.cancelled_owned(), first)))
+        }
+        (Body::Whole(_) | Body::Stream(_), _) => Source::Whole(bytes::Bytes::new()),
+    };
+    head.map(|()| Outgoing::new(source, exchange, leaving))
 }

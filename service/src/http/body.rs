@@ -3,8 +3,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,9 +12,11 @@ use contract::Limit;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, FirstByte};
 use super::problem::{Code, Problem};
+use super::response::Stream;
 use crate::obs;
 
 /// Bytes of an answer handed to hyper at a time, and reserved for a request's body at first.
@@ -95,21 +97,70 @@ pub(super) async fn discard(mut body: Incoming) {
     let _gave_up = tokio::time::timeout(DISCARD_TIME, reading).await;
 }
 
-/// Where an exchange waits for its last byte to leave. One a connection: HTTP/1.1 answers one
-/// request at a time.
-pub(super) type Leaving = Arc<Mutex<Option<Exchange>>>;
+/// What waits for the socket. One a connection: HTTP/1.1 answers one request at a time.
+pub(super) type Leaving = Arc<Mutex<Left>>;
+
+/// What hyper has taken and the socket has not passed on yet.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// A stream whose first piece is on its way.
+    pub(super) begun: Option<Arc<FirstByte>>,
+    /// An exchange whose last byte is on its way.
+    pub(super) ended: Option<Exchange>,
+    /// A stream has begun and not ended.
+    pub(super) is_streaming: bool,
+}
 
 /// An answer's body. When hyper has taken all of it, its exchange waits in [`Leaving`] for the
 /// socket; dropped before that, the exchange ends as aborted.
 pub(super) struct Outgoing {
-    data: Bytes,
+    source: Source,
     exchange: Option<Exchange>,
     leaving: Leaving,
 }
 
+/// Where the bytes come from.
+pub(super) enum Source {
+    /// All of them are here.
+    Whole(Bytes),
+    /// They are made as they go.
+    Stream(Box<Flowing>),
+}
+
+/// A stream that is being sent.
+pub(super) struct Flowing {
+    stream: Stream,
+    /// Ends it: the listener stops.
+    until: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Until the first piece is taken.
+    first: Option<Arc<FirstByte>>,
+    is_over: bool,
+}
+
+impl Flowing {
+    pub(super) fn new(
+        stream: Stream,
+        until: WaitForCancellationFutureOwned,
+        first: Arc<FirstByte>,
+    ) -> Self {
+        Self { stream, until: Box::pin(until), first: Some(first), is_over: false }
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let is_stopped = self.until.as_mut().poll(cx).is_ready();
+        let piece = if is_stopped { Poll::Ready(None) } else { self.stream.poll_piece(cx) };
+        self.is_over |= matches!(piece, Poll::Ready(None));
+        piece
+    }
+}
+
 impl Outgoing {
-    pub(super) const fn new(data: Bytes, exchange: Exchange, leaving: Leaving) -> Self {
-        Self { data, exchange: Some(exchange), leaving }
+    pub(super) const fn new(source: Source, exchange: Exchange, leaving: Leaving) -> Self {
+        Self { source, exchange: Some(exchange), leaving }
+    }
+
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.leaving.lock().expect("nothing panics under this lock")
     }
 }
 
@@ -119,29 +170,52 @@ impl Body for Outgoing {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.data.is_empty() {
-            return Poll::Ready(None);
+        let (piece, first) = match &mut self.source {
+            Source::Whole(data) if data.is_empty() => return Poll::Ready(None),
+            Source::Whole(data) => {
+                let len = data.len().min(PIECE_BYTES);
+                return Poll::Ready(Some(Ok(Frame::data(data.split_to(len)))));
+            }
+            Source::Stream(flowing) => match ready!(flowing.poll_piece(cx)) {
+                Some(piece) => (piece, flowing.first.take()),
+                None => return Poll::Ready(None),
+            },
+        };
+        if let Some(exchange) = &mut self.exchange {
+            exchange.sent(piece.len());
         }
-        let len = self.data.len().min(PIECE_BYTES);
-        Poll::Ready(Some(Ok(Frame::data(self.data.split_to(len)))))
+        if first.is_some() {
+            let mut left = self.left();
+            left.begun = first;
+            left.is_streaming = true;
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_empty()
+        match &self.source {
+            Source::Whole(data) => data.is_empty(),
+            Source::Stream(flowing) => flowing.is_over,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.len() as u64)
+        match &self.source {
+            Source::Whole(data) => SizeHint::with_exact(data.len() as u64),
+            Source::Stream(_) => SizeHint::default(),
+        }
     }
 }
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        if self.data.is_empty() {
+        if self.is_end_stream() {
             let exchange = self.exchange.take();
-            *self.leaving.lock().expect("nothing panics under this lock") = exchange;
+            let mut left = self.left();
+            left.ended = exchange;
+            left.is_streaming = false;
         }
     }
 }

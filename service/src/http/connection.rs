@@ -59,7 +59,11 @@ pub(super) async fn serve<D: Dispatch>(shared: Arc<Shared<D>>, stream: TcpStream
     };
     if let Err(error) = result {
         let why = why(&error);
-        obs::http::broken(shared.listener, why);
+        // A stream ends when its reader leaves, which is no break.
+        let is_streaming = leaving.lock().expect("nothing panics under this lock").is_streaming;
+        if !(why == Broken::Peer && is_streaming) {
+            obs::http::broken(shared.listener, why);
+        }
         tracing::debug!(reason = ?why, %error, "connection ended badly");
     }
 }
@@ -74,7 +78,8 @@ fn why(error: &hyper::Error) -> Broken {
     }
 }
 
-/// A socket that ends the exchange whose answer it has passed on in full, and that fails when its
+/// A socket that ends the exchange whose answer it has passed on in full, that says when the first
+/// byte of a stream is out, and that fails when its
 /// peer takes nothing for too long: hyper has a timer for reading only.
 struct Watched {
     stream: TcpStream,
@@ -138,8 +143,14 @@ impl AsyncWrite for Watched {
     /// hyper flushes when its buffer is empty: what was taken from a body is with the kernel.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        let left = self.leaving.lock().expect("nothing panics under this lock").take();
-        if let Some(exchange) = left {
+        let (begun, ended) = {
+            let mut left = self.leaving.lock().expect("nothing panics under this lock");
+            (left.begun.take(), left.ended.take())
+        };
+        if let Some(first) = begun {
+            first.left();
+        }
+        if let Some(exchange) = ended {
             exchange.finish();
         }
         Poll::Ready(Ok(()))

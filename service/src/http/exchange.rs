@@ -2,6 +2,7 @@
 //! and the record that is made of it exactly once, however it ends.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use contract::endpoint::Listener;
@@ -29,7 +30,26 @@ pub(super) struct Exchange {
     code: &'static str,
     cause: String,
     is_finished: bool,
+    /// For a streamed answer.
+    first_byte: Option<Arc<FirstByte>>,
     _active: Counted,
+}
+
+/// The first byte of a streamed answer on its way.
+#[derive(Debug)]
+pub(super) struct FirstByte {
+    endpoint: Endpoint,
+    received_at: Instant,
+    has_left: AtomicBool,
+}
+
+impl FirstByte {
+    /// It left.
+    pub(super) fn left(&self) {
+        if !self.has_left.swap(true, Ordering::AcqRel) {
+            obs::http::first_byte(self.endpoint, self.received_at.elapsed());
+        }
+    }
 }
 
 impl Exchange {
@@ -48,6 +68,7 @@ impl Exchange {
             code: "",
             cause: String::new(),
             is_finished: false,
+            first_byte: None,
             _active: obs::http::active(listener),
         }
     }
@@ -57,6 +78,18 @@ impl Exchange {
         self.status = status;
         self.outcome = obs::http::outcome_of(status);
         self.bytes_out = bytes_out as u64;
+    }
+
+    /// Notes that the answer is a stream.
+    pub(super) fn streams(&mut self, endpoint: Endpoint) -> Arc<FirstByte> {
+        let received_at = self.received_at;
+        let first_byte = FirstByte { endpoint, received_at, has_left: AtomicBool::new(false) };
+        Arc::clone(self.first_byte.insert(Arc::new(first_byte)))
+    }
+
+    /// Notes a piece of a stream.
+    pub(super) const fn sent(&mut self, bytes: usize) {
+        self.bytes_out += bytes as u64;
     }
 
     /// Notes the problem behind the answer.
@@ -91,8 +124,12 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.is_finished {
-            self.record(RequestOutcome::Aborted);
+        if self.is_finished {
+            return;
         }
+        // A stream has no end but its reader's leaving: once it has begun, that is no failure.
+        let has_begun = |first: &Arc<FirstByte>| first.has_left.load(Ordering::Acquire);
+        let is_served = self.first_byte.as_ref().is_some_and(has_begun);
+        self.record(if is_served { self.outcome } else { RequestOutcome::Aborted });
     }
 }

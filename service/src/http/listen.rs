@@ -40,9 +40,9 @@ static FULL: LazyLock<Vec<u8>> = LazyLock::new(|| {
          connection: close\r\n\
          x-request-id: {id}\r\n\
          content-length: {}\r\n\r\n",
-        body.len()
+        body.bytes().len()
     );
-    [head.as_bytes(), &body].concat()
+    [head.as_bytes(), body.bytes()].concat()
 });
 
 /// How long a connection without room may take to read its answer.

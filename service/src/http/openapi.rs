@@ -99,6 +99,8 @@ fn shapes(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Shapes {
         | Endpoint::ReadMetrics
         | Endpoint::DebugRequest
         | Endpoint::DebugSlow
+        | Endpoint::ReadLive
+        | Endpoint::StreamLive
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
         | Endpoint::ReadClock
@@ -213,6 +215,8 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::ReadMetrics
         | Endpoint::DebugRequest
         | Endpoint::DebugSlow
+        | Endpoint::ReadLive
+        | Endpoint::StreamLive
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
         | Endpoint::ReadClock

@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(response.status, 503);
         assert_eq!(response.content_type, "application/problem+json");
         assert_eq!(response.header("retry-after"), Some("1"));
-        let body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(response.body.bytes()).unwrap();
         expect_test::expect![[r#"
             {
               "code": "overloaded",

@@ -42,6 +42,7 @@ pub(crate) struct Bounds {
     pub(super) connections_limit: Limit,
     pub(super) connections: usize,
     pub(super) requests: usize,
+    pub(super) streams: usize,
     pub(super) body_bytes: usize,
     pub(super) head_bytes: usize,
     pub(super) head_time: Duration,
@@ -62,6 +63,7 @@ impl Bounds {
             connections_limit,
             connections: config.limit_usize(connections_limit),
             requests: config.limit_usize(Limit::RequestsInFlight),
+            streams: config.limit_usize(Limit::Streams),
             body_bytes: config.limit_usize(Limit::BodyBytes),
             head_bytes: config.limit_usize(Limit::RequestHeadBytes),
             head_time: Duration::from_millis(config.limit(Limit::RequestHeadMs)),
@@ -77,6 +79,7 @@ pub(super) struct Shared<D> {
     pub(super) listener: Listener,
     pub(super) bounds: Bounds,
     pub(super) requests: Arc<Semaphore>,
+    pub(super) streams: Arc<Semaphore>,
     pub(super) body_bytes: Arc<Semaphore>,
     connections: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
@@ -116,6 +119,7 @@ pub(crate) fn start<D: Dispatch>(
         dispatch,
         listener,
         requests: semaphore(bounds.requests),
+        streams: semaphore(bounds.streams),
         body_bytes: semaphore(bounds.body_bytes),
         connections: semaphore(bounds.connections),
         turned_away: semaphore(TURNED_AWAY_MAX),
@@ -217,9 +221,12 @@ impl<D> Shared<D> {
         };
         let bounds = &self.bounds;
         used(bounds.connections_limit, bounds.connections, &self.connections);
-        if self.listener == Listener::Public {
-            used(Limit::RequestsInFlight, bounds.requests, &self.requests);
-            used(Limit::BodyBytes, bounds.body_bytes, &self.body_bytes);
+        match self.listener {
+            Listener::Public => {
+                used(Limit::RequestsInFlight, bounds.requests, &self.requests);
+                used(Limit::BodyBytes, bounds.body_bytes, &self.body_bytes);
+            }
+            Listener::Admin => used(Limit::Streams, bounds.streams, &self.streams),
         }
     }
 }
@@ -227,3 +234,7 @@ impl<D> Shared<D> {
 #[cfg(test)]
 #[path = "server_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod stream_tests;

@@ -70,6 +70,7 @@ fn bounds() -> Bounds {
         connections_limit: Limit::PublicConnections,
         connections: 100,
         requests: 100,
+        streams: 10,
         body_bytes: 10_000_000,
         head_bytes: 16_384,
         head_time: LONG,

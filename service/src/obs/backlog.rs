@@ -5,9 +5,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use contract::{Family, Stage};
-use metrics::Gauge;
 
-use super::family;
+use super::readable::Level;
 
 /// What stands before the stages of one shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -29,20 +28,20 @@ pub(crate) struct Depth {
 }
 
 struct Handles {
-    due: Gauge,
-    due_for: Gauge,
-    ready: Gauge,
-    ready_for: Gauge,
-    leased: Gauge,
-    unresolved: Gauge,
-    unresolved_for: Gauge,
+    due: Level,
+    due_for: Level,
+    ready: Level,
+    ready_for: Level,
+    leased: Level,
+    unresolved: Level,
+    unresolved_for: Level,
 }
 
 static HANDLES: OnceLock<Handles> = OnceLock::new();
 
 pub(super) fn register() {
-    let pending = |stage: Stage| family::gauge(Family::Pending, [("stage", stage.name())]);
-    let oldest = |stage: Stage| family::gauge(Family::OldestPending, [("stage", stage.name())]);
+    let pending = |stage: Stage| Level::register(Family::Pending, [("stage", stage.name())]);
+    let oldest = |stage: Stage| Level::register(Family::OldestPending, [("stage", stage.name())]);
     HANDLES.get_or_init(|| Handles {
         due: pending(Stage::Release),
         due_for: oldest(Stage::Release),
@@ -67,4 +66,29 @@ pub(crate) fn set(shards: &[Depth]) {
     handles.leased.set(sum(|depth| depth.leased));
     handles.unresolved.set(sum(|depth| depth.unresolved));
     handles.unresolved_for.set(max(|depth| depth.unresolved_for));
+}
+
+/// What stands before a stage, and for how long the first of it has, as last looked at; nothing
+/// for stages that nothing stands before.
+pub(crate) fn read(stage: Stage) -> Option<(u64, Option<Duration>)> {
+    let handles = HANDLES.get()?;
+    let (depth, age) = match stage {
+        Stage::Release => (&handles.due, Some(&handles.due_for)),
+        Stage::Claim => (&handles.ready, Some(&handles.ready_for)),
+        Stage::Deliver => (&handles.leased, None),
+        Stage::Resolve => (&handles.unresolved, Some(&handles.unresolved_for)),
+        Stage::Plan
+        | Stage::Receive
+        | Stage::Render
+        | Stage::Settle
+        | Stage::Recover
+        | Stage::Floor
+        | Stage::Sweep
+        | Stage::Fold
+        | Stage::Observe
+        | Stage::Extend
+        | Stage::Replan => return None,
+    };
+    let age = age.and_then(|age| Duration::try_from_secs_f64(age.get()).ok());
+    Some((depth.get() as u64, age))
 }

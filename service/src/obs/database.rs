@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use contract::Family;
-use metrics::Gauge;
 
 use super::family;
+use super::readable::Level;
 
 /// What one look found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,18 +32,18 @@ pub(crate) struct Replica {
 }
 
 struct Handles {
-    size: Gauge,
-    oldest_transaction: Gauge,
-    blocked: Gauge,
-    connected: Gauge,
+    size: Level,
+    oldest_transaction: Level,
+    blocked: Level,
+    connected: Level,
     /// By their names, which only the database knows.
-    replicas: Mutex<BTreeMap<String, [Gauge; 2]>>,
+    replicas: Mutex<BTreeMap<String, [Level; 2]>>,
 }
 
 static HANDLES: OnceLock<Handles> = OnceLock::new();
 
 pub(super) fn register() {
-    let gauge = |family| family::gauge(family, family::NONE);
+    let gauge = |family| Level::register(family, family::NONE);
     id_space("transaction_id", 0.0);
     HANDLES.get_or_init(|| Handles {
         size: gauge(Family::DatabaseSize),
@@ -80,11 +80,37 @@ pub(crate) fn replicas(now: &[Replica]) {
         let [bytes, seconds] = known.entry(replica.name.clone()).or_insert_with(|| {
             let label = || [("replica", replica.name.clone())];
             [
-                family::gauge(Family::ReplicaLagBytes, label()),
-                family::gauge(Family::ReplicaLagSeconds, label()),
+                Level::register(Family::ReplicaLagBytes, label()),
+                Level::register(Family::ReplicaLagSeconds, label()),
             ]
         });
         bytes.set(replica.lag_bytes);
         seconds.set(replica.lag_seconds);
     }
+}
+
+/// What the last look found, and the replicas that there were then. Nothing before the first one.
+pub(crate) fn read() -> Option<(Observed, Vec<Replica>)> {
+    let handles = HANDLES.get()?;
+    let size_bytes = handles.size.get();
+    if size_bytes <= 0.0 {
+        return None; // no database has no size
+    }
+    let observed = Observed {
+        size_bytes,
+        oldest_transaction_seconds: handles.oldest_transaction.get(),
+        blocked_sessions: handles.blocked.get(),
+    };
+    let known = handles.replicas.lock().unwrap_or_else(PoisonError::into_inner);
+    let replicas = known
+        .iter()
+        .map(|(name, [bytes, seconds])| Replica {
+            name: name.clone(),
+            lag_bytes: bytes.get(),
+            lag_seconds: seconds.get(),
+        })
+        // One that is gone has no lag.
+        .filter(|replica| !replica.lag_bytes.is_nan())
+        .collect();
+    Some((observed, replicas))
 }

@@ -3,17 +3,17 @@
 use std::sync::OnceLock;
 
 use contract::{Family, Fate};
-use metrics::Counter;
 
 use super::family;
+use super::readable::Count;
 
-static HANDLES: OnceLock<[Counter; Fate::COUNT]> = OnceLock::new();
-static DUE: OnceLock<Counter> = OnceLock::new();
+static HANDLES: OnceLock<[Count; Fate::COUNT]> = OnceLock::new();
+static DUE: OnceLock<Count> = OnceLock::new();
 
 pub(super) fn register() {
-    DUE.get_or_init(|| family::counter(Family::MessagesDue, family::NONE));
+    DUE.get_or_init(|| Count::register(Family::MessagesDue, family::NONE));
     HANDLES.get_or_init(|| {
-        std::array::from_fn(|i| family::counter(Family::Messages, [("fate", Fate::ALL[i].name())]))
+        std::array::from_fn(|i| Count::register(Family::Messages, [("fate", Fate::ALL[i].name())]))
     });
 }
 
@@ -29,4 +29,11 @@ pub(crate) fn due(n: u64) {
     if let Some(counter) = DUE.get() {
         counter.increment(n);
     }
+}
+
+/// Reminders by what became of them, in the order of the table, and those whose due time came:
+/// since the process started.
+pub(crate) fn read() -> ([u64; Fate::COUNT], u64) {
+    let fates = HANDLES.get().map(|handles| std::array::from_fn(|i| handles[i].get()));
+    (fates.unwrap_or_default(), DUE.get().map_or(0, Count::get))
 }

@@ -52,11 +52,55 @@ pub(crate) struct Snapshot {
     pub(crate) seconds: f64,
 }
 
-#[cfg(test)]
 impl Snapshot {
     /// How many were recorded.
     pub(crate) fn count(&self) -> u64 {
         self.cells.iter().sum()
+    }
+
+    /// Adds another's to these.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (cell, n) in self.cells.iter_mut().zip(other.cells) {
+            *cell += n;
+        }
+        self.seconds += other.seconds;
+    }
+
+    /// What came since an earlier snapshot of the same histogram.
+    #[must_use]
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            cells: std::array::from_fn(|i| self.cells[i].saturating_sub(earlier.cells[i])),
+            seconds: (self.seconds - earlier.seconds).max(0.0),
+        }
+    }
+
+    /// Below which a share of the durations lies, in seconds: read from the cells, within which
+    /// they are taken to be spread evenly, as Prometheus' `histogram_quantile` does it. What lies
+    /// above all bounds is told as the last one. Nothing of nothing.
+    pub(crate) fn quantile(&self, share: f64) -> Option<f64> {
+        let count = self.count();
+        if count == 0 {
+            return None;
+        }
+        let rank = share * count as f64;
+        let mut below = 0.0;
+        for (i, &n) in self.cells.iter().enumerate() {
+            let n = n as f64;
+            if n > 0.0 && below + n >= rank {
+                let from = if i == 0 { 0.0 } else { SECONDS[i - 1] };
+                let to = SECONDS.get(i).copied().unwrap_or(from);
+                return Some(from + (to - from) * ((rank - below) / n).clamp(0.0, 1.0));
+            }
+            below += n;
+        }
+        SECONDS.last().copied()
+    }
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self { cells: [0; CELLS], seconds: 0.0 }
     }
 }
 
@@ -183,6 +227,30 @@ mod tests {
         let snapshot = histogram.snapshot();
         assert_eq!(snapshot.count(), 60_000);
         assert!((snapshot.seconds - 180.0).abs() < 1e-6, "{}", snapshot.seconds);
+    }
+
+    #[test]
+    fn quantiles_are_read_from_the_cells() {
+        let histogram = Histogram::new();
+        assert_eq!(histogram.snapshot().quantile(0.5), None);
+        let before = histogram.snapshot();
+        histogram.record_many(3_000_000, 90); // above 2 ms, up to 5 ms
+        histogram.record_many(40_000_000, 10); // above 20 ms, up to 50 ms
+        let now = histogram.snapshot().since(&before);
+        let near = |share: f64, seconds: f64| {
+            let read = now.quantile(share).unwrap();
+            assert!((read - seconds).abs() < 1e-9, "{share}: {read}");
+        };
+        near(0.45, 0.0035);
+        near(0.9, 0.005);
+        near(0.95, 0.035);
+        near(1.0, 0.05);
+        // Above all bounds the last one is what can be said.
+        let mut above = Snapshot::default();
+        above.cells[CELLS - 1] = 1;
+        assert_eq!(above.quantile(0.99), Some(60.0));
+        above.add(&now);
+        assert_eq!(above.count(), 101);
     }
 
     proptest! {

@@ -4,9 +4,8 @@
 use std::sync::OnceLock;
 
 use contract::{Endpoint, Family, Pool, Stage};
-use metrics::Gauge;
 
-use super::family;
+use super::readable::Level;
 
 /// Who takes a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +65,7 @@ impl Holder {
     }
 }
 
-type OfPool = [OnceLock<Gauge>; HOLDERS];
+type OfPool = [OnceLock<Level>; HOLDERS];
 
 static HANDLES: OnceLock<[OfPool; Pool::COUNT]> = OnceLock::new();
 
@@ -82,12 +81,29 @@ pub(super) fn register() {
 }
 
 /// Made at start where the holder is known to use the pool, else when it does.
-fn gauge(pool: Pool, holder: Holder) -> Option<&'static Gauge> {
+fn gauge(pool: Pool, holder: Holder) -> Option<&'static Level> {
     let handles = HANDLES.get()?;
     Some(handles[pool.index()][holder.index()].get_or_init(|| {
         let labels = [("pool", pool.name()), ("holder", holder.name())];
-        family::gauge(Family::DbClientConnectionsHeld, labels)
+        Level::register(Family::DbClientConnectionsHeld, labels)
     }))
+}
+
+/// Who holds connections of a pool now, and how many each, the most first.
+pub(crate) fn read(pool: Pool) -> Vec<(&'static str, u64)> {
+    let endpoints = Endpoint::ALL.iter().map(|&endpoint| Holder::Endpoint(endpoint));
+    let stages = Stage::ALL.iter().map(|&stage| Holder::Stage(stage));
+    let Some(handles) = HANDLES.get().map(|handles| &handles[pool.index()]) else {
+        return Vec::new();
+    };
+    let mut holders: Vec<(&str, u64)> = endpoints
+        .chain(stages)
+        .chain([Holder::Process])
+        .filter_map(|holder| Some((holder.name(), handles[holder.index()].get()?.get() as u64)))
+        .filter(|(_, held)| *held > 0)
+        .collect();
+    holders.sort_by_key(|(_, held)| std::cmp::Reverse(*held));
+    holders
 }
 
 /// One more connection held, until the guard is dropped.
@@ -102,7 +118,7 @@ pub(crate) fn hold(pool: Pool, holder: Holder) -> Held {
 
 /// A connection that is held.
 #[derive(Debug)]
-pub(crate) struct Held(Option<&'static Gauge>);
+pub(crate) struct Held(Option<&'static Level>);
 
 impl Drop for Held {
     fn drop(&mut self) {

@@ -1,5 +1,6 @@
-//! The hot families: what is recorded for every request, statement and journey. Their histograms
-//! are our own; everything else is the exporter's. One registry, for a scrape to walk.
+//! The hot families: what is recorded for every request, statement, connection, journey and item.
+//! Their histograms are our own; everything else is the exporter's. One registry, for a scrape to
+//! walk.
 //!
 //! Belongs here: which families those are, and their series. Never here: how they are printed.
 
@@ -11,8 +12,13 @@ use metrics::{Label, SharedString};
 use super::histogram::Histogram;
 
 /// The families, in the order in which they are printed.
-pub(crate) const FAMILIES: [Family; 3] =
-    [Family::HttpServerRequestDuration, Family::DbClientOperationDuration, Family::JourneyDuration];
+pub(crate) const FAMILIES: [Family; 5] = [
+    Family::HttpServerRequestDuration,
+    Family::DbClientOperationDuration,
+    Family::DbClientConnectionsWaitTime,
+    Family::JourneyDuration,
+    Family::StageLateness,
+];
 
 /// A series of a hot family.
 #[derive(Debug, Clone)]

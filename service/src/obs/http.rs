@@ -11,11 +11,11 @@ use metrics::{Counter, Gauge};
 
 use super::budget;
 use super::family;
-use super::histogram::{self, Histogram};
+use super::histogram::{self, Histogram, Snapshot};
 use super::hot;
 use super::kept::{self, Landed, Route as KeptRoute};
 use super::request::Scope;
-use super::slo::{Objective, Slo};
+use super::slo::{Judged, Objective, Slo};
 
 /// The label of a request that no endpoint matches.
 const UNMATCHED: &str = "unmatched";
@@ -62,6 +62,8 @@ struct Handles {
     unmatched: Route,
     latency: [Slo; Endpoint::COUNT],
     availability: [Slo; Endpoint::COUNT],
+    /// For those that stream.
+    first_byte: [Option<metrics::Histogram>; Endpoint::COUNT],
     active: [Gauge; 2],
     connections: [Gauge; 2],
     broken: [[Counter; Broken::ALL.len()]; 2],
@@ -112,6 +114,11 @@ impl Handles {
             unmatched: Route::register(UNMATCHED, OTHER_METHOD, UNMATCHED_STATUSES),
             latency: std::array::from_fn(|i| slo(each[i], "latency")),
             availability: std::array::from_fn(|i| slo(each[i], "availability")),
+            first_byte: std::array::from_fn(|i| {
+                let labels = [("http_route", name(i))];
+                let family = Family::HttpServerTimeToFirstByte;
+                each[i].spec().streams.then(|| family::histogram(family, labels))
+            }),
             active: listeners
                 .map(|l| family::gauge(Family::HttpServerActiveRequests, [("listener", l)])),
             connections: listeners
@@ -212,6 +219,8 @@ pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
         | Endpoint::ReadMetrics
         | Endpoint::DebugRequest
         | Endpoint::DebugSlow
+        | Endpoint::ReadLive
+        | Endpoint::StreamLive
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
         | Endpoint::ReadClock
@@ -229,6 +238,20 @@ pub(crate) const fn outcome_of(status: u16) -> RequestOutcome {
     }
 }
 
+/// Records that the first byte of a streamed answer left: its latency is judged by that.
+pub(crate) fn first_byte(endpoint: Endpoint, took: Duration) {
+    let Some(handles) = HANDLES.get() else { return };
+    let i = endpoint.index();
+    if let Some(histogram) = &handles.first_byte[i] {
+        histogram.record(took.as_secs_f64());
+        handles.latency[i].count(1, is_in_time(endpoint, took));
+    }
+}
+
+fn is_in_time(endpoint: Endpoint, took: Duration) -> bool {
+    took <= Duration::from_millis(u64::from(endpoint.spec().latency_ms))
+}
+
 /// Records a request at its end and writes its log line.
 pub(crate) fn finished(request: &Finished<'_>) {
     if let Some(handles) = HANDLES.get() {
@@ -237,6 +260,9 @@ pub(crate) fn finished(request: &Finished<'_>) {
     log(request);
     let Some(endpoint) = request.endpoint else { return };
     budget::judge(endpoint, request.id, request.scope);
+    if endpoint.spec().streams && request.outcome == RequestOutcome::Ok {
+        return; // it was as long as its reader wanted
+    }
     kept::offer(&Landed {
         flight: request.scope.flight(),
         route: KeptRoute::Endpoint(endpoint),
@@ -257,10 +283,13 @@ fn count(handles: &Handles, request: &Finished<'_>) {
     };
     let i = endpoint.index();
     handles.routes[i].of(status, outcome).record(nanos, trace);
-    let in_time = took <= Duration::from_millis(u64::from(endpoint.spec().latency_ms));
+    let in_time = is_in_time(endpoint, took);
     match outcome {
         RequestOutcome::Ok => {
-            handles.latency[i].count(1, in_time);
+            // A stream was judged when its first byte left; how long it went on is no latency.
+            if !endpoint.spec().streams {
+                handles.latency[i].count(1, in_time);
+            }
             handles.availability[i].count(1, true);
         }
         RequestOutcome::Rejected => handles.availability[i].count(1, true),
@@ -268,6 +297,36 @@ fn count(handles: &Handles, request: &Finished<'_>) {
         // Who waited longer than the objective and left is a slow request; who left earlier isn't.
         RequestOutcome::Aborted if !in_time => handles.latency[i].count(1, false),
         RequestOutcome::Aborted => {}
+    }
+}
+
+/// What an endpoint's requests came to since the process started.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Reading {
+    /// How long they took, however they ended.
+    pub(crate) duration: Snapshot,
+    /// Those that callers gave up on.
+    pub(crate) aborted: u64,
+    /// Those that count for the latency objective.
+    pub(crate) latency: Judged,
+    /// Those that count for the availability objective.
+    pub(crate) availability: Judged,
+}
+
+/// Reads an endpoint's figures. Nothing before there is a recorder.
+pub(crate) fn read(endpoint: Endpoint) -> Reading {
+    let Some(handles) = HANDLES.get() else { return Reading::default() };
+    let i = endpoint.index();
+    let mut duration = handles.routes[i].aborted.snapshot();
+    let aborted = duration.count();
+    for (_, histogram) in &handles.routes[i].answered {
+        duration.add(&histogram.snapshot());
+    }
+    Reading {
+        duration,
+        aborted,
+        latency: handles.latency[i].read(),
+        availability: handles.availability[i].read(),
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use contract::{Family, Journey};
 
-use super::histogram::{self, Histogram};
+use super::histogram::{self, Histogram, Snapshot};
 use super::hot;
-use super::slo::{Objective, Slo};
+use super::slo::{Judged, Objective, Slo};
 
 struct Handles {
     duration: [Arc<Histogram>; Journey::COUNT],
@@ -43,6 +43,15 @@ pub(crate) fn record(journey: Journey, took: Duration) {
         handles.duration[journey.index()].record(histogram::nanos_of(took), trace);
         handles.slo[journey.index()].count(1, within(journey, took));
     }
+}
+
+/// How long journeys took and how many were good, since the process started. Nothing before there
+/// is a recorder.
+pub(crate) fn read(journey: Journey) -> (Snapshot, Judged) {
+    HANDLES.get().map_or_else(Default::default, |handles| {
+        let i = journey.index();
+        (handles.duration[i].snapshot(), handles.slo[i].read())
+    })
 }
 
 fn within(journey: Journey, took: Duration) -> bool {

@@ -3,21 +3,20 @@
 use std::sync::OnceLock;
 
 use contract::{Family, Limit};
-use metrics::{Counter, Gauge};
 
-use super::family;
+use super::readable::{Count, Level};
 
 struct Handles {
-    used: [Gauge; Limit::COUNT],
-    reached: [Counter; Limit::COUNT],
+    used: [Level; Limit::COUNT],
+    reached: [Count; Limit::COUNT],
 }
 
 static HANDLES: OnceLock<Handles> = OnceLock::new();
 
 pub(super) fn register() {
     HANDLES.get_or_init(|| Handles {
-        used: std::array::from_fn(|i| family::gauge(Family::LimitUsed, [label(i)])),
-        reached: std::array::from_fn(|i| family::counter(Family::LimitReached, [label(i)])),
+        used: std::array::from_fn(|i| Level::register(Family::LimitUsed, [label(i)])),
+        reached: std::array::from_fn(|i| Count::register(Family::LimitReached, [label(i)])),
     });
 }
 
@@ -43,4 +42,11 @@ pub(crate) fn reached(limit: Limit) {
     if let Some(handles) = HANDLES.get() {
         handles.reached[limit.index()].increment(1);
     }
+}
+
+/// Which share of a bound is in use, and how often it was reached since the process started.
+pub(crate) fn read(limit: Limit) -> (f64, u64) {
+    HANDLES.get().map_or((0.0, 0), |handles| {
+        (handles.used[limit.index()].get(), handles.reached[limit.index()].get())
+    })
 }

@@ -1,23 +1,26 @@
 //! The pools of database connections: how full, how long one waits for a connection, how long one
 //! keeps it, how long opening one takes.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contract::{Family, Pool};
-use metrics::{Counter, Gauge, Histogram};
+use metrics::Histogram;
 
 use super::family;
+use super::histogram::{self, Snapshot};
+use super::hot;
+use super::readable::{Count, Level};
 
 struct Handles {
-    idle: Gauge,
-    used: Gauge,
-    max: Gauge,
-    pending: Gauge,
-    wait: Histogram,
+    idle: Level,
+    used: Level,
+    max: Level,
+    pending: Level,
+    wait: Arc<histogram::Histogram>,
     held: Histogram,
     create: Histogram,
-    timeouts: [Counter; Timeout::ALL.len()],
+    timeouts: [Count; Timeout::ALL.len()],
 }
 
 /// Which of a pool's waits was given up.
@@ -53,17 +56,17 @@ impl Handles {
     fn register(pool: &'static str) -> Self {
         let label = ("pool", pool);
         let connections =
-            |state| family::gauge(Family::DbClientConnections, [label, ("state", state)]);
+            |state| Level::register(Family::DbClientConnections, [label, ("state", state)]);
         Self {
             idle: connections("idle"),
             used: connections("used"),
-            max: family::gauge(Family::DbClientConnectionsMax, [label]),
-            pending: family::gauge(Family::DbClientConnectionsPendingRequests, [label]),
-            wait: family::histogram(Family::DbClientConnectionsWaitTime, [label]),
+            max: Level::register(Family::DbClientConnectionsMax, [label]),
+            pending: Level::register(Family::DbClientConnectionsPendingRequests, [label]),
+            wait: hot::of(Family::DbClientConnectionsWaitTime, [label]),
             held: family::histogram(Family::DbClientConnectionsUseTime, [label]),
             create: family::histogram(Family::DbClientConnectionsCreateTime, [label]),
             timeouts: Timeout::ALL.map(|kind| {
-                family::counter(Family::DbClientConnectionsTimeouts, [label, ("kind", kind.name())])
+                Count::register(Family::DbClientConnectionsTimeouts, [label, ("kind", kind.name())])
             }),
         }
     }
@@ -79,7 +82,7 @@ pub(crate) fn waited(pool: Pool, wait: Duration) {
         scope.waited(pool, wait);
     }
     if let Some(handles) = of(pool) {
-        handles.wait.record(wait.as_secs_f64());
+        handles.wait.record(histogram::nanos_of(wait), None);
     }
 }
 
@@ -117,4 +120,34 @@ pub(crate) fn set(pool: Pool, idle: usize, used: usize, max: usize, pending: usi
         handles.max.set(max as f64);
         handles.pending.set(pending as f64);
     }
+}
+
+/// How full a pool is, as last observed, and how long its callers waited since the process started.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Reading {
+    /// Connections that nobody has.
+    pub(crate) idle: u64,
+    /// Connections that somebody has.
+    pub(crate) used: u64,
+    /// Most that there may be.
+    pub(crate) max: u64,
+    /// Callers that wait.
+    pub(crate) pending: u64,
+    /// Waits that were given up, of all kinds.
+    pub(crate) timeouts: u64,
+    /// How long callers waited.
+    pub(crate) wait: Snapshot,
+}
+
+/// Reads a pool's figures. Nothing before there is a recorder.
+pub(crate) fn read(pool: Pool) -> Option<Reading> {
+    let handles = of(pool)?;
+    Some(Reading {
+        idle: handles.idle.get() as u64,
+        used: handles.used.get() as u64,
+        max: handles.max.get() as u64,
+        pending: handles.pending.get() as u64,
+        timeouts: handles.timeouts.iter().map(Count::get).sum(),
+        wait: handles.wait.snapshot(),
+    })
 }

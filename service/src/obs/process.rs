@@ -12,6 +12,11 @@ use metrics::Gauge;
 
 use super::family;
 
+/// Which build runs.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How it was compiled.
+pub(crate) const PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "release" };
+
 struct Handles {
     resident: Gauge,
     allocated: Gauge,
@@ -25,8 +30,7 @@ struct Handles {
 static HANDLES: OnceLock<Handles> = OnceLock::new();
 
 pub(super) fn register() {
-    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-    let build = [("version", env!("CARGO_PKG_VERSION")), ("profile", profile)];
+    let build = [("version", VERSION), ("profile", PROFILE)];
     family::gauge(Family::BuildInfo, build).set(1.0);
     let gauge = |family| family::gauge(family, family::NONE);
     gauge(Family::ProcessStartTime).set(since_epoch(SystemTime::now()));
@@ -48,7 +52,7 @@ pub(super) fn since_epoch(at: SystemTime) -> f64 {
 }
 
 /// When the program's file was put where it is.
-fn deployed_at() -> Option<SystemTime> {
+pub(crate) fn deployed_at() -> Option<SystemTime> {
     std::env::current_exe().ok()?.metadata().ok()?.modified().ok()
 }
 
@@ -102,13 +106,14 @@ fn begin(out: &mut String, family: Family) -> &'static str {
 }
 
 /// From the kernel's second field of `statm`, in pages; there is none but on Linux.
-fn resident_bytes() -> Option<u64> {
+pub(crate) fn resident_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??;
     Some(pages * u64::try_from(page).ok()?)
 }
 
+/// Processor time that the process used, user and system.
 pub(crate) fn cpu_seconds() -> Option<f64> {
     use nix::sys::resource::{UsageWho, getrusage};
     let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;

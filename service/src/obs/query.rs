@@ -6,7 +6,7 @@ use std::time::Duration;
 use contract::{Family, Pool, Query, QueryOutcome};
 
 use super::family;
-use super::histogram::{self, Histogram};
+use super::histogram::{self, Histogram, Snapshot};
 use super::hot;
 
 /// One histogram an outcome.
@@ -84,4 +84,24 @@ pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, took: Dura
     let histograms = handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
     histograms[outcome.index()].record(histogram::nanos_of(took), scope.map(|s| s.trace()));
     handles.rows.record(rows as f64);
+}
+
+/// How long a statement took over all pools and outcomes since the process started, and how often
+/// it did not end well.
+pub(crate) fn read(query: Query) -> (Snapshot, u64) {
+    let mut all = (Snapshot::default(), 0);
+    let Some(handles) = HANDLES.get().map(|handles| &handles[query.index()]) else { return all };
+    for histograms in handles.duration.iter().filter_map(OnceLock::get) {
+        for (outcome, histogram) in QueryOutcome::ALL.iter().zip(histograms) {
+            let snapshot = histogram.snapshot();
+            match outcome {
+                QueryOutcome::Ok => {}
+                QueryOutcome::Error | QueryOutcome::Timeout | QueryOutcome::Disconnected => {
+                    all.1 += snapshot.count();
+                }
+            }
+            all.0.add(&snapshot);
+        }
+    }
+    all
 }

@@ -2,9 +2,9 @@
 //! the numbers they are held against. Exact whatever the buckets of the histograms are.
 
 use contract::Family;
-use metrics::Counter;
 
 use super::family;
+use super::readable::Count;
 
 /// What is to be counted and against which numbers.
 pub(super) struct Objective {
@@ -24,10 +24,19 @@ pub(super) struct Objective {
     pub(super) ratio: f64,
 }
 
+/// How many events counted for an objective, and how many were good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Judged {
+    /// All of them.
+    pub(crate) all: u64,
+    /// Those within the objective.
+    pub(crate) good: u64,
+}
+
 /// The two counters of one objective.
 pub(super) struct Slo {
-    all: Counter,
-    good: Counter,
+    all: Count,
+    good: Count,
 }
 
 impl Slo {
@@ -39,7 +48,14 @@ impl Slo {
         if let Some(ms) = threshold_ms {
             family::gauge(Family::SloLatencyThreshold, labels).set(f64::from(ms) / 1e3);
         }
-        Self { all: family::counter(all, labels), good: family::counter(good, labels) }
+        Self { all: Count::register(all, labels), good: Count::register(good, labels) }
+    }
+
+    /// What was counted since the process started. Of two reads that race with an event, the good
+    /// ones are read first, so that they are never more than all.
+    pub(super) fn read(&self) -> Judged {
+        let good = self.good.get();
+        Judged { all: self.all.get(), good }
     }
 
     /// Counts events that were all good or all not.

@@ -1,22 +1,25 @@
 //! The stages of the work: how long a batch took, how big it was, how late its items were, what
 //! is in flight, what failed.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use contract::{Family, Stage};
-use metrics::{Counter, Gauge, Histogram};
+use metrics::{Gauge, Histogram};
 
 use super::family;
-use super::slo::{Objective, Slo};
+use super::histogram::{self, Snapshot};
+use super::hot;
+use super::readable::{Count, Level};
+use super::slo::{Judged, Objective, Slo};
 
 struct Handles {
     duration: Histogram,
-    lateness: Histogram,
+    lateness: Arc<histogram::Histogram>,
     size: Histogram,
-    items: Counter,
-    in_flight: Gauge,
-    failures: Counter,
+    items: Count,
+    in_flight: Level,
+    failures: Count,
     /// For periodic work.
     last_run: Option<Gauge>,
     slo: Slo,
@@ -34,11 +37,11 @@ impl Handles {
         let label = [("stage", name)];
         Self {
             duration: family::histogram(Family::StageDuration, label),
-            lateness: family::histogram(Family::StageLateness, label),
+            lateness: hot::of(Family::StageLateness, label),
             size: family::histogram(Family::StageBatchSize, label),
-            items: family::counter(Family::StageItems, label),
-            in_flight: family::gauge(Family::StageInFlight, label),
-            failures: family::counter(Family::StageFailures, label),
+            items: Count::register(Family::StageItems, label),
+            in_flight: Level::register(Family::StageInFlight, label),
+            failures: Count::register(Family::StageFailures, label),
             last_run: (spec.period_ms > 0).then(|| {
                 let gauge = family::gauge(Family::StageLastRun, label);
                 // A process that has only just started is not late yet.
@@ -86,7 +89,7 @@ pub(crate) fn lateness(stage: Stage, late: Duration) {
 /// Records how late some items were started that share one due time.
 pub(crate) fn lateness_of(stage: Stage, late: Duration, items: usize) {
     if let Some(handles) = of(stage) {
-        handles.lateness.record_many(late.as_secs_f64(), items);
+        handles.lateness.record_many(histogram::nanos_of(late), items as u64);
         let on_time = late <= Duration::from_millis(u64::from(stage.spec().lateness_ms));
         handles.slo.count(items as u64, on_time);
     }
@@ -102,6 +105,32 @@ pub(crate) fn failed(stage: Stage, n: u64) {
 /// Counts completions that came after their lease was lost.
 pub(crate) fn stale(n: u64) {
     super::law::stale(n);
+}
+
+/// What a stage did since the process started, and has in hand now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Reading {
+    /// Items that it worked on.
+    pub(crate) items: u64,
+    /// Batches or deliveries that failed.
+    pub(crate) failures: u64,
+    /// Batches or deliveries under way.
+    pub(crate) in_flight: u64,
+    /// How late its items were started.
+    pub(crate) lateness: Snapshot,
+    /// How many of them were on time.
+    pub(crate) judged: Judged,
+}
+
+/// Reads a stage's figures. Nothing before there is a recorder.
+pub(crate) fn read(stage: Stage) -> Reading {
+    of(stage).map_or_else(Reading::default, |handles| Reading {
+        items: handles.items.get(),
+        failures: handles.failures.get(),
+        in_flight: handles.in_flight.get() as u64,
+        lateness: handles.lateness.snapshot(),
+        judged: handles.slo.read(),
+    })
 }
 
 /// One more in flight, until the guard is dropped.

@@ -1,0 +1,241 @@
+//! Streamed answers on a real listener: how they begin, how they end, how many there may be.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::http::Stream;
+use crate::obs::http::Reading;
+
+const LONG: Duration = Duration::from_secs(10);
+/// For an answer to begin; a stream outlasts it.
+const DEADLINE: Duration = Duration::from_millis(50);
+const REQUEST: &str = "GET /live/events HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// Gives the other end of every stream to the test.
+struct Site(mpsc::UnboundedSender<mpsc::Sender<Bytes>>);
+
+impl Dispatch for Site {
+    async fn authenticate(
+        &self,
+        _: Endpoint,
+        _: &PathParams,
+        _: &HeaderMap,
+    ) -> Result<Principal, Problem> {
+        Ok(Principal::Anonymous)
+    }
+
+    async fn dispatch(&self, _: Request) -> Result<Response, Problem> {
+        let (pieces, stream) = Stream::channel();
+        self.0.send(pieces).unwrap();
+        Ok(Response::stream("text/event-stream", stream))
+    }
+}
+
+struct Case {
+    running: Running<Site>,
+    address: SocketAddr,
+    begun: mpsc::UnboundedReceiver<mpsc::Sender<Bytes>>,
+}
+
+impl Case {
+    fn start(streams: usize, stall_time: Duration) -> Self {
+        let bounds = Bounds {
+            connections_limit: Limit::AdminConnections,
+            connections: 10,
+            requests: 10,
+            streams,
+            body_bytes: 1_000,
+            head_bytes: 16_384,
+            head_time: LONG,
+            stall_time,
+            deadline_max: DEADLINE,
+        };
+        let (tell, begun) = mpsc::unbounded_channel();
+        let socket = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        Self {
+            running: start(Arc::new(Site(tell)), Listener::Admin, socket, bounds),
+            address,
+            begun,
+        }
+    }
+
+    /// A reader and what it reads from.
+    async fn open(&mut self) -> (TcpStream, mpsc::Sender<Bytes>) {
+        let mut reader = TcpStream::connect(self.address).await.unwrap();
+        reader.write_all(REQUEST.as_bytes()).await.unwrap();
+        (reader, soon(self.begun.recv()).await.unwrap())
+    }
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, future).await.expect("it comes soon")
+}
+
+async fn put(pieces: &mpsc::Sender<Bytes>, piece: &'static str) {
+    soon(pieces.send(Bytes::from_static(piece.as_bytes()))).await.unwrap();
+}
+
+/// Reads until this has come.
+async fn read_until(reader: &mut TcpStream, text: &str) -> String {
+    let mut read = Vec::new();
+    loop {
+        let so_far = String::from_utf8_lossy(&read).into_owned();
+        if so_far.contains(text) {
+            return so_far;
+        }
+        assert_ne!(soon(reader.read_buf(&mut read)).await.unwrap(), 0, "closed after {so_far:?}");
+    }
+}
+
+async fn read_to_end(reader: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    soon(reader.read_to_end(&mut read)).await.unwrap();
+    String::from_utf8_lossy(&read).into_owned()
+}
+
+fn counted() -> Reading {
+    obs::install().unwrap();
+    obs::http::read(Endpoint::StreamLive)
+}
+
+/// The figures are the whole process's, so the tests that read them take turns.
+static COUNTED: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+async fn counted_until(is_right: impl Fn(&Reading) -> bool) -> Reading {
+    let started = Instant::now();
+    loop {
+        let now = counted();
+        if is_right(&now) {
+            return now;
+        }
+        assert!(started.elapsed() < LONG, "{now:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn pieces_come_as_they_are_made_and_stopping_ends_in_order() {
+    let _turn = COUNTED.lock().await;
+    let before = counted();
+    let mut case = Case::start(2, LONG);
+    let (mut reader, pieces) = case.open().await;
+    put(&pieces, "data: one\n\n").await;
+    let head = read_until(&mut reader, "data: one\n\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(head.contains("content-type: text/event-stream") && head.contains("chunked"), "{head}");
+    // Judged when its first byte is out, long before it ends.
+    let begun = counted_until(|now| now.latency.all == before.latency.all + 1).await;
+    assert_eq!(begun.latency.good, before.latency.good + 1);
+    assert_eq!(begun.duration.count(), before.duration.count());
+    let started = Instant::now();
+    while started.elapsed() < DEADLINE * 2 {
+        put(&pieces, "data: two\n\n").await;
+        read_until(&mut reader, "data: two\n\n").await;
+    }
+
+    let stopping = tokio::spawn(async move { case.running.stop(LONG).await });
+    assert!(read_to_end(&mut reader).await.ends_with("0\r\n\r\n"), "an end, not a break");
+    assert_eq!(soon(stopping).await.unwrap(), 0, "nothing was cut");
+    soon(pieces.closed()).await;
+    let ended = counted_until(|now| now.duration.count() == before.duration.count() + 1).await;
+    assert_eq!(ended.availability.good, before.availability.good + 1);
+    assert_eq!(ended.latency.all, before.latency.all + 1, "judged once");
+    assert_eq!(ended.aborted, before.aborted);
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_ends_it_and_is_no_failure() {
+    let _turn = COUNTED.lock().await;
+    let before = counted();
+    let broken = || {
+        let text = obs::render(obs::Format::Text);
+        let line = text.lines().find(|line| {
+            line.starts_with("http_server_broken_connections_total{listener=\"admin\"")
+                && line.contains("peer")
+        });
+        line.unwrap().to_owned()
+    };
+    let broken_before = broken();
+    let mut case = Case::start(2, LONG);
+    let (mut reader, pieces) = case.open().await;
+    put(&pieces, "data: one\n\n").await;
+    read_until(&mut reader, "data: one\n\n").await;
+    counted_until(|now| now.latency.all == before.latency.all + 1).await;
+    drop(reader);
+    soon(pieces.closed()).await;
+    let ended = counted_until(|now| now.duration.count() == before.duration.count() + 1).await;
+    assert_eq!(ended.aborted, before.aborted);
+    assert_eq!(case.running.stop(LONG).await, 0);
+    assert_eq!(broken(), broken_before);
+
+    // One that leaves before anything came has waited for nothing.
+    let mut case = Case::start(2, LONG);
+    let (reader, pieces) = case.open().await;
+    drop(reader);
+    soon(pieces.closed()).await;
+    counted_until(|now| now.aborted == before.aborted + 1).await;
+}
+
+#[tokio::test]
+async fn there_are_no_more_than_there_is_room_for() {
+    let _turn = COUNTED.lock().await;
+    let mut case = Case::start(1, LONG);
+    let (reader, pieces) = case.open().await;
+    let close = REQUEST.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
+    let again = async || {
+        let mut other = TcpStream::connect(case.address).await.unwrap();
+        other.write_all(close.as_bytes()).await.unwrap();
+        other
+    };
+    let refused = read_to_end(&mut again().await).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("retry-after: 1") && refused.contains("overloaded"), "{refused}");
+    drop(reader);
+    soon(pieces.closed()).await;
+    // Its place is given back with it.
+    let mut other = again().await;
+    let pieces = soon(case.begun.recv()).await.unwrap();
+    put(&pieces, "data: one\n\n").await;
+    drop(pieces);
+    let whole = read_to_end(&mut other).await;
+    assert!(whole.contains("data: one\n\n") && whole.ends_with("0\r\n\r\n"), "{whole}");
+    assert_eq!(case.running.stop(LONG).await, 0);
+}
+
+#[tokio::test]
+async fn head_begins_no_stream() {
+    let _turn = COUNTED.lock().await;
+    let mut case = Case::start(1, LONG);
+    for _ in 0..3 {
+        let mut reader = TcpStream::connect(case.address).await.unwrap();
+        let head = REQUEST.replacen("GET", "HEAD", 1);
+        let head = head.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
+        reader.write_all(head.as_bytes()).await.unwrap();
+        let pieces = soon(case.begun.recv()).await.unwrap();
+        let answer = read_to_end(&mut reader).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+        soon(pieces.closed()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_fills_no_memory() {
+    let _turn = COUNTED.lock().await;
+    let mut case = Case::start(1, Duration::from_millis(100));
+    let (reader, pieces) = case.open().await;
+    let piece = Bytes::from(vec![b'x'; 1_000_000]);
+    // The kernel keeps some for it; then one piece waits, and after the stall time it is gone.
+    let mut taken = 0;
+    while soon(pieces.send(piece.clone())).await.is_ok() {
+        taken += 1;
+        assert!(taken < 100, "somebody keeps what nobody reads");
+    }
+    drop(reader);
+}

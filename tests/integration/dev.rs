@@ -1,0 +1,55 @@
+//! `loadtest dev`: a stack that stays up while day follows day, until Ctrl-C, and nothing of it
+//! afterwards.
+//!
+//! Never here: what a replayed day proves (`make demo`).
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use stack::{Process, ProcessSpec};
+use tests::binary;
+use tests::client::Client;
+use tests::database::pair;
+use tests::wait::{soon, until};
+
+/// Two days of three hundred texts at the highest speed, on a loaded machine.
+const DAYS_WITHIN: Duration = Duration::from_secs(120);
+
+#[tokio::test]
+async fn days_follow_each_other_until_ctrl_c_and_nothing_is_left() {
+    let base = tempfile::tempdir().unwrap();
+    // PostgreSQL's user has to pass through it.
+    std::fs::set_permissions(base.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let spec = ProcessSpec::new("dev", binary::loadtest())
+        .arguments(["dev", "--messages", "300", "--speed", "5000", "--users", "8"])
+        .env("PUNCTUAL_STACK_DIR", base.path())
+        .ending(Signal::SIGTERM);
+    let dev = Process::start(spec, pair().await.run_dir()).unwrap();
+    let line = dev.ready_line("live page http://", DAYS_WITHIN).await.unwrap();
+    let first = dev.output().lines().find(|line| line.contains("http://")).map(str::to_owned);
+    assert_eq!(first.as_deref(), Some(line.as_str()), "the page's address comes first");
+    let address = line.trim_start_matches("live page http://").trim_end_matches('/');
+    let address: SocketAddr = address.parse().unwrap();
+    let page = Client::new(address, address).get("/").anonymous().send().await.expect(200);
+    assert!(page.text().contains("<title>Punctual live</title>"));
+    assert!(dev.output().lines().any(|line| line.starts_with("service http://")));
+
+    let held = dev.ready_line("the laws hold in", DAYS_WITHIN).await.unwrap();
+    assert!(held.starts_with("day 2027-03-09:"), "{held}");
+    dev.ready_line("day 2027-03-10:", DAYS_WITHIN).await.unwrap();
+    dev.signal(Signal::SIGINT);
+    let status = soon("its end", dev.wait()).await;
+    assert_eq!(status.code(), Some(130), "{}", dev.output());
+    assert!(!dev.output().contains("loadtest: "), "it ended as it was told to: {}", dev.output());
+    until("nothing is left", async || is_empty(base.path()).then_some(())).await;
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "something still listens");
+}
+
+/// No run directory, which the watchdog removes last, after every process of the run.
+fn is_empty(base: &Path) -> bool {
+    let mut entries = std::fs::read_dir(base).unwrap().flatten();
+    entries.all(|entry| !entry.file_name().to_string_lossy().starts_with("run-"))
+}

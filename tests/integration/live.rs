@@ -1,0 +1,258 @@
+//! The live page as a person has it: in a real browser, against a service that works.
+//!
+//! Belongs here: what is seen, heard and reached by keys. Never here: the two endpoints by
+//! themselves (`endpoints::read_live`, `endpoints::stream_live`).
+
+use std::collections::BTreeSet;
+
+use fantoccini::key::Key;
+use serde_json::{Value, json};
+use tests::browser::Browser;
+use tests::database::pair;
+use tests::practice::FIRST_DUE;
+use tests::{TestApp, appointment, at, until};
+
+/// The sections, as the page's navigation names them.
+const SECTIONS: [&str; 8] =
+    ["paths", "flow", "pools", "database", "statements", "kept", "endpoints", "limits"];
+
+async fn opened(app: &TestApp) -> Browser {
+    let browser = Browser::start(pair().await.run_dir()).await;
+    browser.open(&format!("http://{}/", app.client.admin)).await;
+    browser.until("it is live", IS_LIVE).await;
+    browser
+}
+
+const IS_LIVE: &str = "return document.querySelector('#stream').textContent === '● Live'";
+
+/// A cell of a table by its row's key and its column's label, as a number.
+fn cell(table: &str, row: &str, label: &str) -> String {
+    format!(
+        "return document.querySelector('#{table} [data-key={row}] [data-label=\"{label}\"]')\
+         ?.textContent ?? null"
+    )
+}
+
+/// A figure of a stage's box.
+fn of_stage(stage: &str, term: &str) -> String {
+    format!(
+        "return document.querySelector('#stages [data-key={stage}] [data-key=\"{term}\"] dd')\
+         ?.textContent ?? null"
+    )
+}
+
+#[tokio::test]
+async fn its_numbers_move_with_the_work() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    let browser = opened(&app).await;
+    let title = browser.run("return document.title").await;
+    assert!(title.as_str().unwrap().contains("Punctual live"), "{title}");
+    let started = browser.run(&of_stage("deliver", "since start")).await;
+    assert_eq!(started, json!("0"));
+
+    let booked: Vec<_> = (1..=40).map(|n| appointment(&format!("a{n}")).phone(n)).collect();
+    for appointment in &booked {
+        one.book(appointment).await;
+    }
+    app.hold(at(FIRST_DUE)).await;
+    let expects = async |what: &str, script: &str, wanted: &str| {
+        until(&format!("{what} is {wanted}"), async || {
+            let shown = browser.run(script).await;
+            (shown.as_str() == Some(wanted)).then_some(())
+        })
+        .await;
+    };
+    for stage in ["release", "claim", "deliver", "settle"] {
+        expects(stage, &of_stage(stage, "since start"), "40").await;
+    }
+    for path in ["booking_to_promise", "due_to_handed_over", "handed_over_to_receipt"] {
+        let events = cell("t-paths", path, "Good, since start");
+        let script = events.replace("?.textContent", "?.querySelector('small')?.textContent");
+        expects(path, &script, "of 40").await;
+        let minute = browser.run(&cell("t-paths", path, "Good, last minute")).await;
+        assert!(minute.as_str().unwrap().ends_with(" %"), "{minute}");
+        let drawn = format!(
+            "return document.querySelector('#t-paths [data-key={path}] path.all')\
+                             .getAttribute('d').length > 0"
+        );
+        assert_eq!(browser.run(&drawn).await, json!(true), "{path} is drawn");
+    }
+    let sent = "return document.querySelector('#fates [data-key=sent] dd span').textContent";
+    expects("sent", sent, "40").await;
+    let sum = "return document.querySelector('#sum').textContent";
+    until("nothing is in hand", async || {
+        let text = browser.run(sum).await;
+        text.as_str()?.contains("40 settled = 0 in hand").then_some(())
+    })
+    .await;
+    let statements = "return document.querySelectorAll('#t-statements tbody tr').length";
+    assert_eq!(browser.run(statements).await, json!(10));
+    let pools = "return document.querySelectorAll('#t-pools tbody tr').length";
+    assert_eq!(browser.run(pools).await, json!(4));
+    let replicas = "return document.querySelectorAll('#t-replicas tbody tr').length > 0";
+    browser.until("the replica is shown", replicas).await;
+
+    assert_eq!(browser.console().await, Vec::<String>::new());
+    asks_nobody_else(&app, &browser).await;
+    browser.finish().await;
+    app.finish().await;
+}
+
+/// Nothing was asked of anybody but this listener, and nothing can be.
+async fn asks_nobody_else(app: &TestApp, browser: &Browser) {
+    let asked = "return performance.getEntries().map((entry) => entry.name)\
+                 .filter((name) => name.includes('://'))";
+    let asked = browser.run(asked).await;
+    let own = format!("http://{}/", app.client.admin);
+    let asked: BTreeSet<&str> =
+        asked.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(asked.iter().all(|address| address.starts_with(&own)), "{asked:?}");
+
+    let tried = "
+        window.refused = [];
+        document.addEventListener('securitypolicyviolation',
+            (event) => window.refused.push(event.effectiveDirective));
+        new Image().src = 'http://127.0.0.1:9/image';
+        fetch('http://127.0.0.1:9/fetched').catch(() => {});
+        const script = document.createElement('script');
+        script.textContent = 'window.hasRun = true';
+        document.body.append(script);
+        const style = document.createElement('style');
+        style.textContent = 'body { display: none }';
+        document.body.append(style);
+        return null";
+    browser.run(tried).await;
+    browser.until("all four are refused", "return window.refused.length >= 4").await;
+    let refused = browser.run("return window.refused.sort()").await;
+    let expected = json!(["connect-src", "img-src", "script-src-elem", "style-src-elem"]);
+    assert_eq!(refused, expected);
+    assert_eq!(browser.run("return window.hasRun ?? null").await, Value::Null);
+}
+
+/// The contrast of the text of elements with what is behind them, the least of each selector.
+const CONTRAST: &str = "
+    const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+    const light = (rgb) => {
+        const [r, g, b] = rgb.slice(0, 3).map((n) => {
+            const c = n / 255;
+            return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const rgb = parse(getComputedStyle(at).backgroundColor);
+            if (rgb.length === 3 || rgb[3] === 1) return rgb;
+        }
+        return [255, 255, 255];
+    };
+    const ratio = (element) => {
+        const pair = [light(parse(getComputedStyle(element).color)), light(behind(element))];
+        return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    };
+    const chosen = 'h1, h2, h3, .quiet, nav a, #verdict p, .pill, td, th, dt, dd, small';
+    return Math.min(...[...document.querySelectorAll(chosen)].map(ratio));";
+
+/// As WCAG 2.1 asks of text of any size (criterion 1.4.3).
+const CONTRAST_MIN: f64 = 4.5;
+
+#[tokio::test]
+async fn it_is_read_on_a_phone_in_the_dark() {
+    let app = TestApp::start().await;
+    let browser = opened(&app).await;
+    let ground = "return getComputedStyle(document.body).backgroundColor";
+    let mut grounds = BTreeSet::new();
+    for scheme in ["light", "dark"] {
+        browser.prefers(scheme).await;
+        for width in [360, 768, 1_280] {
+            browser.is_wide(width).await;
+            let overflow = "return document.documentElement.scrollWidth - innerWidth";
+            let overflow = browser.run(overflow).await;
+            assert!(
+                overflow.as_f64().unwrap() <= 0.0,
+                "{scheme} at {width}: {overflow} px too wide"
+            );
+        }
+        grounds.insert(browser.run(ground).await.to_string());
+        let contrast = browser.run(CONTRAST).await.as_f64().unwrap();
+        assert!(contrast >= CONTRAST_MIN, "{scheme}: text at a contrast of {contrast:.2}");
+    }
+    assert_eq!(grounds.len(), 2, "the schemes are the same: {grounds:?}");
+    assert_eq!(browser.console().await, Vec::<String>::new());
+    browser.finish().await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn keys_lead_to_every_section() {
+    let app = TestApp::start().await;
+    let browser = opened(&app).await;
+    let focused = "return document.activeElement.getAttribute('href')";
+    browser.press(Key::Tab).await;
+    assert_eq!(browser.run(focused).await, json!("#main"), "first the way past the header");
+    for section in SECTIONS {
+        browser.press(Key::Tab).await;
+        let link = format!("#{section}");
+        assert_eq!(browser.run(focused).await, json!(link));
+        let outline = "return getComputedStyle(document.activeElement).outlineStyle";
+        assert_ne!(browser.run(outline).await, json!("none"), "{section}: the focus can't be seen");
+    }
+    for section in SECTIONS {
+        browser.run(&format!("document.querySelector('nav a[href=\"#{section}\"]').focus()")).await;
+        browser.press(Key::Enter).await;
+        let there = "return document.activeElement.id";
+        assert_eq!(browser.run(there).await, json!(section));
+        let heading = format!(
+            "const label = document.getElementById('{section}').getAttribute('aria-labelledby');
+             const place = document.getElementById(label).getBoundingClientRect();
+             const header = document.querySelector('header').getBoundingClientRect();
+             return place.top >= header.bottom && place.bottom <= innerHeight"
+        );
+        browser.until(&format!("the heading of {section} is in sight"), &heading).await;
+    }
+    // What is folded opens by a key and stays open as the page changes.
+    browser.run("document.querySelector('#flow summary').focus()").await;
+    browser.press(Key::Enter).await;
+    let is_open = "return document.querySelector('#flow details').open";
+    assert_eq!(browser.run(is_open).await, json!(true));
+    let at = "window.before = document.querySelector('#process').textContent";
+    browser.run(at).await;
+    let changed = "return document.querySelector('#process').textContent !== window.before";
+    browser.until("another second", changed).await;
+    assert_eq!(browser.run(is_open).await, json!(true));
+    let has_focus = "return document.activeElement.tagName";
+    assert_eq!(browser.run(has_focus).await, json!("SUMMARY"));
+    browser.finish().await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn it_says_that_the_stream_is_lost_and_finds_it_again() {
+    let port = stack::ports::free_port().unwrap();
+    let address = format!("127.0.0.1:{port}");
+    let app = TestApp::with().env("PUNCTUAL_ADMIN_ADDR", &address).start().await;
+    let browser = opened(&app).await;
+    let process =
+        "return document.querySelector('#process').textContent.match(/itself: (\\d+)/)[1]";
+    let first = browser.run(process).await;
+    app.process.stop(tests::SOON).await;
+    let lost = "return document.querySelector('#stream').textContent.includes('Stream lost')";
+    browser.until("it says so", lost).await;
+    let stale =
+        "return document.body.classList.contains('stale') && document.title.includes('lost')";
+    assert_eq!(browser.run(stale).await, json!(true));
+    assert_eq!(browser.run(process).await, first, "its last figures stay");
+    let polite = "return document.querySelector('#stream').getAttribute('role')";
+    assert_eq!(browser.run(polite).await, json!("status"), "and it is said aloud");
+
+    let second = app.another(&[("PUNCTUAL_ADMIN_ADDR", &address)]).await;
+    browser.until("it is live again", IS_LIVE).await;
+    assert_ne!(browser.run(process).await, first, "another process");
+    let fresh = "return !document.body.classList.contains('stale')";
+    assert_eq!(browser.run(fresh).await, json!(true));
+    browser.finish().await;
+    second.finish(tests::Ending::default()).await;
+    let TestApp { service, .. } = app;
+    service.finished(tests::Ending::default()).await;
+}

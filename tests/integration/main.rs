@@ -17,9 +17,12 @@ mod full;
 mod group_commit;
 mod leaving;
 mod migrations;
+mod plans;
 mod replica;
+mod review;
 mod settings;
 mod side_by_side;
 mod statements;
+mod top;
 
 mod tidy;

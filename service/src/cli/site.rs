@@ -42,6 +42,7 @@ impl Site {
             | Endpoint::ReceiveReply
             | Endpoint::RunAudit
             | Endpoint::ReadBacklog
+            | Endpoint::ReadQueries
             | Endpoint::ReadClock
             | Endpoint::PutClock => Err(not_started()),
         }

@@ -99,6 +99,7 @@ fn shapes(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Shapes {
         | Endpoint::ReadMetrics
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
+        | Endpoint::ReadQueries
         | Endpoint::ReadClock
         | Endpoint::PutClock => none,
     }
@@ -211,6 +212,7 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::ReadMetrics
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
+        | Endpoint::ReadQueries
         | Endpoint::ReadClock
         | Endpoint::PutClock => &[],
     };

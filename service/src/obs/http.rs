@@ -211,6 +211,7 @@ pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
         | Endpoint::ReadMetrics
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
+        | Endpoint::ReadQueries
         | Endpoint::ReadClock
         | Endpoint::PutClock => &[200],
     }

@@ -8,6 +8,7 @@ use contract::{Family, Stage};
 use metrics::{Counter, Gauge, Histogram};
 
 use super::family;
+use super::holder::Holder;
 use super::slo::{Objective, Slo};
 
 struct Handles {
@@ -64,6 +65,7 @@ fn of(stage: Stage) -> Option<&'static Handles> {
 
 /// Records one batch that was worked on.
 pub(crate) fn batch(stage: Stage, size: usize, took: Duration) {
+    super::matrix::turn(Holder::Stage(stage));
     if let Some(handles) = of(stage) {
         handles.duration.record(took.as_secs_f64());
         handles.size.record(size as f64);

@@ -13,6 +13,8 @@ use tests::{Ending, TestApp, appointment, practice, until};
 fn expected(endpoint: Endpoint) -> (u16, &'static str) {
     match endpoint {
         Endpoint::ReadHealth | Endpoint::ReadMetrics | Endpoint::ReadOpenapi => (200, ""),
+        // What the process itself has counted is there, with a note on what isn't.
+        Endpoint::ReadQueries => (200, ""),
         Endpoint::ReadReadiness => (503, "not_ready"),
         // The practice is in memory.
         Endpoint::ReadPractice => (200, ""),

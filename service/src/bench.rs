@@ -16,7 +16,7 @@ mod ground;
 mod progress;
 mod rounds;
 mod sql;
-mod table;
+pub(crate) mod table;
 
 pub(crate) use args::{Bench, command, read};
 

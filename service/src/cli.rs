@@ -7,6 +7,7 @@ mod health;
 mod serve;
 mod signals;
 mod site;
+mod top;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,9 @@ fn run(arguments: Vec<std::ffi::OsString>) -> Exit {
         Ok(asked) => asked,
         Err(exit) => return exit,
     };
+    if let args::Command::Top(top) = &asked.command {
+        return top::run(top, &asked.inputs); // asks of the settings one thing at most
+    }
     let rust_log = std::env::var("RUST_LOG").ok();
     let filter = obs::log::filter(rust_log.as_deref());
     let (loaded, filter) = match (config::load(&asked.inputs), filter) {
@@ -95,7 +99,10 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
             args::Command::Migrate => migrate(&loaded.config).await,
             args::Command::Audit { is_json } => audit(&loaded.config, is_json).await,
             args::Command::Bench(bench) => Box::pin(crate::bench::run(bench, &loaded.config)).await,
-            args::Command::Config | args::Command::Health | args::Command::Render { .. } => {
+            args::Command::Config
+            | args::Command::Health
+            | args::Command::Render { .. }
+            | args::Command::Top(_) => {
                 Exit::Done // done above
             }
         }

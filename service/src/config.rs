@@ -16,7 +16,7 @@ use std::fmt;
 
 use contract::Limit;
 
-pub(crate) use layers::{Inputs, Loaded, load};
+pub(crate) use layers::{Inputs, Loaded, admin_addr, load};
 pub(crate) use settings::{Config, Setting, all as settings};
 pub(crate) use value::{BaseUrl, LogFormat, ProviderKind};
 

@@ -18,7 +18,7 @@ pub(crate) mod tls;
 pub(crate) mod tx;
 pub(crate) mod weeks;
 
-pub(crate) use conn::Conn;
+pub(crate) use conn::{Conn, Params};
 pub(crate) use error::DbError;
 pub(crate) use pools::{Db, Settings};
 pub(crate) use tx::Tx;

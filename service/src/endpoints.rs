@@ -21,6 +21,7 @@ pub(crate) mod read_live;
 pub(crate) mod read_metrics;
 pub(crate) mod read_openapi;
 pub(crate) mod read_practice;
+pub(crate) mod read_queries;
 pub(crate) mod read_readiness;
 pub(crate) mod receive_reply;
 pub(crate) mod receive_status;
@@ -61,6 +62,7 @@ pub(crate) async fn dispatch(app: &Arc<App>, request: Request) -> Result<Respons
         Endpoint::StreamLive => stream_live::handle(app, request).await,
         Endpoint::RunAudit => run_audit::handle(app, request).await,
         Endpoint::ReadBacklog => read_backlog::handle(app, request).await,
+        Endpoint::ReadQueries => read_queries::handle(app, request).await,
         Endpoint::ReadClock => read_clock::handle(app, request).await,
         Endpoint::PutClock => put_clock::handle(app, request).await,
     }

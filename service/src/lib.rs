@@ -32,6 +32,7 @@ pub(crate) mod provider;
 pub(crate) mod readiness;
 pub(crate) mod receipts;
 pub(crate) mod render;
+pub(crate) mod review;
 pub(crate) mod stages;
 pub(crate) mod text;
 pub(crate) mod wake;

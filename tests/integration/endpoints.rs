@@ -20,6 +20,7 @@ mod read_live;
 mod read_metrics;
 mod read_openapi;
 mod read_practice;
+mod read_queries;
 mod read_readiness;
 mod receive_reply;
 mod receive_status;

@@ -22,9 +22,12 @@ mod group_commit;
 mod leaving;
 mod live;
 mod migrations;
+mod plans;
 mod replica;
+mod review;
 mod settings;
 mod side_by_side;
 mod statements;
+mod top;
 
 mod tidy;

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use contract::Query;
-use tests::{Sql, TestDatabase};
+use serde_json::Value;
+use tests::practice::FIRST_DUE;
+use tests::{Sql, TestApp, TestDatabase, appointment, at};
 
 /// Statements that PostgreSQL doesn't plan, and so can't prepare.
 const UNPLANNED: [Query; 1] = [Query::WakeListen];
@@ -33,27 +35,37 @@ fn every_row_has_its_file_and_every_file_its_row() {
 }
 
 /// The number under which PostgreSQL counts a statement, by planning it with all parameters null.
-async fn query_id(sql: &Sql, query: Query) -> String {
+async fn query_id(sql: &Sql, query: Query) -> i64 {
     let name = query.name();
     sql.texts(&format!("PREPARE {name} AS {}", text(query))).await;
     let types = "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = $1";
     let parameters: i32 = sql.one(types, &[&name]).await;
     let nulls = vec!["NULL"; usize::try_from(parameters).unwrap()].join(", ");
     let arguments = if nulls.is_empty() { nulls } else { format!("({nulls})") };
-    let plan = sql.texts(&format!("EXPLAIN (VERBOSE) EXECUTE {name}{arguments}")).await;
-    let id = plan.iter().find_map(|line| line.strip_prefix("Query Identifier: "));
-    id.unwrap_or_else(|| panic!("{name} has no identifier: {plan:#?}")).to_owned()
+    let explain = format!("EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {name}{arguments}");
+    let plan: Value = serde_json::from_str(&sql.texts(&explain).await.concat()).unwrap();
+    let id = plan[0]["Query Identifier"].as_i64();
+    id.unwrap_or_else(|| panic!("{name} has no identifier: {plan:#}"))
+}
+
+/// Every statement's identifier, by planning it once for whatever its parameters may be.
+/// Parameters have the types that the server finds for them: so the service prepares them too.
+async fn query_ids(sql: &Sql) -> BTreeMap<&'static str, i64> {
+    sql.texts("SET plan_cache_mode = force_generic_plan").await;
+    let mut ids = BTreeMap::new();
+    for &query in Query::ALL.iter().filter(|query| !UNPLANNED.contains(query)) {
+        ids.insert(query.name(), query_id(sql, query).await);
+    }
+    ids
 }
 
 #[tokio::test]
 async fn each_prepares_and_has_an_identifier_of_its_own() {
     let database = TestDatabase::new().await;
     let sql = &database.sql;
-    sql.texts("SET plan_cache_mode = force_generic_plan").await;
-    let mut by_id: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for &query in Query::ALL.iter().filter(|query| !UNPLANNED.contains(query)) {
-        let id = query_id(sql, query).await;
-        by_id.entry(id).or_default().push(query.name());
+    let mut by_id: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+    for (name, id) in query_ids(sql).await {
+        by_id.entry(id).or_default().push(name);
     }
     let shared: Vec<_> = by_id.values().filter(|names| names.len() > 1).collect();
     assert!(shared.is_empty(), "counted as one: {shared:?}");
@@ -61,6 +73,33 @@ async fn each_prepares_and_has_an_identifier_of_its_own() {
     for query in UNPLANNED {
         sql.texts(&text(query)).await;
     }
+}
+
+/// What the service sent is counted under the identifiers of its files, and under no others.
+#[tokio::test]
+async fn what_ran_is_counted_under_the_identifier_of_its_file() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    one.until_fate("a", 1, "sent").await;
+    let ids = query_ids(&app.database.sql).await;
+    let counted = "SELECT DISTINCT n.name, s.queryid \
+                   FROM pg_stat_statements s \
+                   CROSS JOIN LATERAL ( \
+                       SELECT substring(s.query FROM '^/\\*db_query=''([a-z0-9_]+)'',file=') \
+                   ) AS n(name) \
+                   WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+                     AND n.name IS NOT NULL";
+    let rows = app.database.sql.rows(counted, &[]).await;
+    assert!(rows.len() > 30, "{} statements", rows.len());
+    for row in rows {
+        let (name, id): (String, i64) = (row.get(0), row.get(1));
+        if name != Query::WakeListen.name() {
+            assert_eq!(ids.get(name.as_str()), Some(&id), "{name}");
+        }
+    }
+    app.finish().await;
 }
 
 /// A sharded statement names its shard at every table: on a distributed PostgreSQL it is one

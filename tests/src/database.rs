@@ -70,6 +70,15 @@ impl Sql {
         rows[0].get(0)
     }
 
+    /// Why the server refuses a statement that it has to refuse.
+    ///
+    /// # Panics
+    /// When it doesn't.
+    pub async fn refused(&self, statement: &str) -> String {
+        let answered = self.0.simple_query(&format!("{NAME}{statement}")).await;
+        answered.expect_err(statement).as_db_error().expect("the server's own words").to_string()
+    }
+
     /// The first columns of a statement that can't be prepared, as text.
     ///
     /// # Panics

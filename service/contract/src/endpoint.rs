@@ -241,6 +241,13 @@ table! {
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
+    /// Which statements take the time, who runs them, and a review of the database: indexes, sessions, spaces of numbers, slots.
+    ReadQueries = read_queries {
+        method: Method::Get, path: "/debug/queries",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
+        query_budget: 20, repeats_max: 2, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
+    }
     /// The domain clock: origin and speed.
     ReadClock = read_clock {
         method: Method::Get, path: "/admin/clock",

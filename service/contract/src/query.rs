@@ -173,6 +173,34 @@ macro_rules! for_each_query {
             "Statements that PostgreSQL remembers of us, and those without a name."
             AuditStatements = audit_statements: BoundedStaleness, One, false, "service/src/audit.rs", "statements";
 
+            // The review of the database, for operators.
+            "What the service's role may see of its server."
+            ReviewServer = review_server: Strong, One, false, "service/src/review/server.rs", "rights";
+            "What the server counted of statements, by name."
+            ReviewStatements = review_statements: Strong, Page, false, "service/src/review/server.rs", "statements";
+            "Indexes that no scan has used."
+            ReviewUnusedIndexes = review_unused_indexes: Strong, Page, false, "service/src/review/checks.rs", "run";
+            "Indexes that another one makes superfluous."
+            ReviewDuplicateIndexes = review_duplicate_indexes: Strong, Page, false, "service/src/review/checks.rs", "run";
+            "Indexes that every write keeps up and no scan may use."
+            ReviewInvalidIndexes = review_invalid_indexes: Strong, Page, false, "service/src/review/checks.rs", "run";
+            "Statements that run for long."
+            ReviewLongRunning = review_long_running: Strong, Page, false, "service/src/review/checks.rs", "run";
+            "Statements that wait for a lock, and for whom."
+            ReviewBlocked = review_blocked: Strong, Page, false, "service/src/review/checks.rs", "run";
+            "Sessions that hold a transaction open and do nothing."
+            ReviewIdleInTransaction = review_idle_in_transaction: Strong, Page, false, "service/src/review/checks.rs", "run";
+            "Tables with many dead rows."
+            ReviewDeadRows = review_dead_rows: Strong, Page, false, "service/src/review/checks.rs", "run";
+            "How old the oldest transaction ids and multixacts are that tables still hold."
+            ReviewTransactionIds = review_transaction_ids: Strong, Page, false, "service/src/review/checks.rs", "run";
+            "How much of each sequence is used up."
+            ReviewSequences = review_sequences: Strong, Page, false, "service/src/review/checks.rs", "run";
+            "How much is used up of the numbers that the service counts up itself."
+            ReviewIdSpaces = review_id_spaces: Strong, Many, false, "service/src/review/checks.rs", "run";
+            "Replication slots, and how much log each keeps from being removed."
+            ReviewSlots = review_slots: Strong, Page, false, "service/src/review/checks.rs", "run";
+
             // Receipts and replies.
             "Records the receipts of a batch that are newer than what is known."
             ReceiptApply = receipt_apply: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";

@@ -1,25 +1,32 @@
-//! A table for people: the first column to the left, numbers to the right.
+//! A table for people: names to the left, numbers to the right.
 
 use std::fmt::Write as _;
 
 /// Rows under a header.
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
+    /// Columns that stand to the left.
+    left: Vec<usize>,
 }
 
 impl Table {
-    /// Only the header so far.
-    pub(super) fn new(header: &[&str]) -> Self {
-        Self { rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()] }
+    /// Only the header so far; the first column stands to the left.
+    pub(crate) fn new(header: &[&str]) -> Self {
+        Self { rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()], left: vec![0] }
+    }
+
+    /// With these columns to the left.
+    pub(crate) fn left(self, columns: &[usize]) -> Self {
+        Self { left: columns.to_vec(), ..self }
     }
 
     /// Adds a row.
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 
     /// The lines, each with its end.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -31,10 +38,11 @@ impl Table {
             let mut line = String::new();
             for (column, cell) in row.iter().enumerate() {
                 let width = widths[column];
-                let written = if column == 0 {
-                    write!(line, "{cell:width$}")
+                let gap = if column == 0 { "" } else { "  " };
+                let written = if self.left.contains(&column) {
+                    write!(line, "{gap}{cell:width$}")
                 } else {
-                    write!(line, "  {cell:>width$}")
+                    write!(line, "{gap}{cell:>width$}")
                 };
                 written.expect("writing to a String can't fail");
             }
@@ -46,7 +54,7 @@ impl Table {
 }
 
 /// A count with its thousands apart.
-pub(super) fn grouped(n: u64) -> String {
+pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {

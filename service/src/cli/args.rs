@@ -7,8 +7,9 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::Exit;
+use super::top::Top;
 use crate::bench::{self, Bench};
-use crate::config::{Inputs, LIMIT_PREFIX, settings};
+use crate::config::{BaseUrl, Inputs, LIMIT_PREFIX, settings};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(super) enum Command {
     Config,
     /// Say whether the process lives.
     Health,
+    /// Say where a running service's database spends its time.
+    Top(Top),
     /// Write what is derived from the tables.
     Render {
         /// The repository's top.
@@ -63,6 +66,7 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
         },
         Some(("config", matches)) => (Command::Config, matches),
         Some(("health", matches)) => (Command::Health, matches),
+        Some(("top", matches)) => (Command::Top(asked_top(matches)), matches),
         Some(("render", matches)) => {
             let root = matches.get_one::<PathBuf>("root").cloned().unwrap_or_default();
             (Command::Render { root, is_check: matches.get_flag("check") }, matches)
@@ -129,8 +133,8 @@ fn command() -> clap::Command {
         .after_help(
             "Every setting can come from a file, from the environment (PUNCTUAL_DATABASE_URL) or \
              from a flag, in rising order. --help names them all; docs/config.md explains them.\n\
-             Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 database away, \
-             130 interrupted.",
+             Exit status: 0 done, 1 failed, 2 wrong usage or settings, 3 database or \
+             service away, 130 interrupted.",
         )
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -147,6 +151,7 @@ fn command() -> clap::Command {
             clap::Command::new("health")
                 .about("Exits 0 if the process with these settings lives, else 1"),
         )
+        .subcommand(top())
         .subcommand(render())
         .arg(file)
         .args(settings().into_iter().map(flag))
@@ -169,6 +174,45 @@ fn render() -> clap::Command {
                 .action(ArgAction::SetTrue)
                 .help("Write nothing; show what is stale and exit 1 if anything is"),
         )
+}
+
+fn top() -> clap::Command {
+    let number = |name: &'static str, value: &'static str, help: &'static str| {
+        let parser = clap::value_parser!(u64).range(..);
+        Arg::new(name).long(name).value_name(value).value_parser(parser).help(help)
+    };
+    clap::Command::new("top")
+        .about("Shows which statements take a running service's time, and reviews its database")
+        .arg(
+            Arg::new("admin")
+                .long("admin")
+                .value_name("URL")
+                .value_parser(admin)
+                .help("Where the service's admin listener is [default: as configured]"),
+        )
+        .arg(number("limit", "N", "Statements, and findings of each check [default: 20]"))
+        .arg(number(
+            "older-than-ms",
+            "MS",
+            "Leave out sessions that have been at it for less [default: 5000]",
+        ))
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
+}
+
+/// The admin listener has no TLS.
+fn admin(text: &str) -> Result<BaseUrl, String> {
+    let wrong = || "it must be a URL such as http://127.0.0.1:8081".to_owned();
+    let url = BaseUrl::parse(text).map_err(|_| wrong())?;
+    if url.is_https() { Err(wrong()) } else { Ok(url) }
+}
+
+fn asked_top(matches: &ArgMatches) -> Top {
+    Top {
+        admin: matches.get_one::<BaseUrl>("admin").cloned(),
+        limit: matches.get_one::<u64>("limit").copied(),
+        older_than_ms: matches.get_one::<u64>("older-than-ms").copied(),
+        is_json: matches.get_flag("json"),
+    }
 }
 
 fn flag(setting: crate::config::Setting) -> Arg {
@@ -236,6 +280,10 @@ mod tests {
             error(&["punctual", "serv"]),
             error(&["punctual", "serve", "--shard-count"]),
             error(&["punctual", "serve", "extra"]),
+            error(&["punctual", "top", "--admin", "127.0.0.1:8081"]),
+            error(&["punctual", "top", "--admin", "https://127.0.0.1:8081"]),
+            error(&["punctual", "top", "--limit", "many"]),
+            error(&["punctual", "top", "--jsn"]),
         ];
         expect_test::expect_file!["expected/mistakes.txt"].assert_eq(&(said.join("\n") + "\n"));
     }

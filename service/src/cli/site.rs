@@ -50,6 +50,7 @@ impl Site {
             | Endpoint::DebugSlow
             | Endpoint::RunAudit
             | Endpoint::ReadBacklog
+            | Endpoint::ReadQueries
             | Endpoint::ReadClock
             | Endpoint::PutClock => Err(not_started()),
         }

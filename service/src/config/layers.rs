@@ -2,6 +2,7 @@
 //! each above the one before it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::settings::{self, Config, Setting};
@@ -120,37 +121,58 @@ impl Values {
 /// Every mistake that there is.
 pub(crate) fn load(inputs: &Inputs) -> Result<Loaded, Vec<Mistake>> {
     let mut mistakes = Vec::new();
+    let mut values = collect(inputs, &mut mistakes);
+    let notes = check::fill(&mut values, &mut mistakes);
+    let config = Config::read(&values, &mut mistakes);
+    check::together(&values, &mut mistakes);
+    match config {
+        Some(config) if mistakes.is_empty() => Ok(Loaded { config, notes, values }),
+        Some(_) | None => Err(in_order(mistakes)),
+    }
+}
+
+/// Where operators reach a service that has these settings; for a command that only calls it, and
+/// so needs none of the others.
+///
+/// # Errors
+/// Every mistake in naming settings, and in this one.
+pub(crate) fn admin_addr(inputs: &Inputs) -> Result<SocketAddr, Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let values = collect(inputs, &mut mistakes);
+    match values.read("admin_addr", &mut mistakes) {
+        Some(address) if mistakes.is_empty() => Ok(address),
+        Some(_) | None => Err(in_order(mistakes)),
+    }
+}
+
+fn in_order(mut mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    mistakes.sort();
+    mistakes.dedup();
+    mistakes
+}
+
+/// The texts of all layers, each above the one before it.
+fn collect(inputs: &Inputs, mistakes: &mut Vec<Mistake>) -> Values {
     let table = settings::all();
     let defaults = table
         .iter()
         .map(|setting| (setting.name.to_string(), (setting.default.to_string(), Source::Default)));
     let mut values = Values { texts: defaults.collect(), table: table.clone() };
     if let Some((path, named_by)) = file_of(inputs) {
-        read_file(&path, &named_by, &mut values, &mut mistakes);
+        read_file(&path, &named_by, &mut values, mistakes);
     }
     let environment = inputs.environment.iter().filter(|(_, text)| !text.is_empty());
     let environment = environment.filter_map(|(variable, text)| {
         let name = variable.strip_prefix(ENVIRONMENT_PREFIX)?.to_lowercase();
         Some((name, text.clone(), Source::Environment(variable.clone())))
     });
-    apply(environment.collect(), &mut values, &mut mistakes);
+    apply(environment.collect(), &mut values, mistakes);
     let flags = inputs.flags.iter().map(|(name, text)| {
         let written = format!("--{}", name.replace('_', "-"));
         (name.clone(), text.clone(), Source::Flag(written))
     });
-    apply(flags.collect(), &mut values, &mut mistakes);
-
-    let notes = check::fill(&mut values, &mut mistakes);
-    let config = Config::read(&values, &mut mistakes);
-    check::together(&values, &mut mistakes);
-    match config {
-        Some(config) if mistakes.is_empty() => Ok(Loaded { config, notes, values }),
-        Some(_) | None => {
-            mistakes.sort();
-            mistakes.dedup();
-            Err(mistakes)
-        }
-    }
+    apply(flags.collect(), &mut values, mistakes);
+    values
 }
 
 impl Loaded {

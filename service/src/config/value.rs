@@ -226,6 +226,11 @@ impl BaseUrl {
         Self { text, host: address.ip().to_string(), is_https: false }
     }
 
+    /// The URL that a text is, as in a setting.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        Self::read(text)
+    }
+
     /// The URL without a slash at its end.
     pub(crate) fn as_str(&self) -> &str {
         &self.text

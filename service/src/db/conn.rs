@@ -30,7 +30,7 @@ pub(crate) struct Conn {
     client: Option<Object>,
     pool: Pool,
     taken_at: Instant,
-    _held: Held,
+    held: Held,
     /// How much longer than the server's own limit we wait for an answer.
     deadline: Duration,
     /// Statements sent and not answered. Above zero at drop: a future was dropped in the middle.
@@ -47,7 +47,7 @@ impl Conn {
             client: Some(client),
             pool,
             taken_at: Instant::now(),
-            _held: obs::holder::hold(pool, holder),
+            held: obs::holder::hold(pool, holder),
             deadline,
             running: AtomicU32::new(0),
             tainted: AtomicBool::new(false),
@@ -165,6 +165,7 @@ impl Conn {
             }
         };
         obs::query::record(query, self.pool, outcome, started.elapsed(), n);
+        obs::matrix::ran(self.held.holder(), query, n);
         result
     }
 }

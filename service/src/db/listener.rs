@@ -16,6 +16,7 @@ use super::error::{DbError, describe};
 use super::pools::{Settings, connection_config};
 use super::{statement, tls};
 use crate::obs;
+use crate::obs::holder::Holder;
 
 /// Notifications that wait to be heard. They only say "look": one that is dropped is made up for
 /// by the next look, which comes within a second anyway.
@@ -82,6 +83,7 @@ impl Listener {
             }
         };
         obs::query::record(query, Pool::Upkeep, outcome, started.elapsed(), 0);
+        obs::matrix::ran(Holder::Process, query, 0);
         result
     }
 }

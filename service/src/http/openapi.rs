@@ -103,6 +103,7 @@ fn shapes(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Shapes {
         | Endpoint::StreamLive
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
+        | Endpoint::ReadQueries
         | Endpoint::ReadClock
         | Endpoint::PutClock => none,
     }
@@ -219,6 +220,7 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::StreamLive
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
+        | Endpoint::ReadQueries
         | Endpoint::ReadClock
         | Endpoint::PutClock => &[],
     };

@@ -10,6 +10,7 @@ use contract::{Endpoint, Family, Pool, Query};
 use metrics::{Counter, Histogram};
 
 use super::family;
+use super::holder::Holder;
 use super::request::Scope;
 
 struct Handles {
@@ -57,6 +58,7 @@ pub(crate) fn pools(endpoint: Endpoint) -> &'static [Pool] {
 
 /// Records what a request used, and says so where it was too much.
 pub(super) fn judge(endpoint: Endpoint, request_id: &str, scope: &Scope) {
+    super::matrix::turn(Holder::Endpoint(endpoint));
     let spec = endpoint.spec();
     let handles = HANDLES.get().map(|handles| &handles[endpoint.index()]);
     if let Some(handles) = handles {

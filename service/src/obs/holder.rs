@@ -18,16 +18,24 @@ pub(crate) enum Holder {
     Process,
 }
 
-const HOLDERS: usize = Endpoint::COUNT + Stage::COUNT + 1;
+pub(super) const HOLDERS: usize = Endpoint::COUNT + Stage::COUNT + 1;
 
 impl Holder {
+    /// Everybody, in the order of [`Self::index`].
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let endpoints = Endpoint::ALL.iter().map(|&endpoint| Self::Endpoint(endpoint));
+        let stages = Stage::ALL.iter().map(|&stage| Self::Stage(stage));
+        endpoints.chain(stages).chain([Self::Process])
+    }
+
     /// Whoever this task works for: its request, or the process.
     pub(crate) fn current() -> Self {
         let endpoint = super::request::current().and_then(|scope| scope.endpoint());
         endpoint.map_or(Self::Process, Self::Endpoint)
     }
 
-    const fn name(self) -> &'static str {
+    /// As in labels.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Endpoint(endpoint) => endpoint.name(),
             Self::Stage(stage) => stage.name(),
@@ -35,7 +43,8 @@ impl Holder {
         }
     }
 
-    const fn index(self) -> usize {
+    /// One cell of an array of [`HOLDERS`].
+    pub(super) const fn index(self) -> usize {
         match self {
             Self::Endpoint(endpoint) => endpoint.index(),
             Self::Stage(stage) => Endpoint::COUNT + stage.index(),
@@ -71,9 +80,7 @@ static HANDLES: OnceLock<[OfPool; Pool::COUNT]> = OnceLock::new();
 
 pub(super) fn register() {
     HANDLES.get_or_init(|| [const { [const { OnceLock::new() }; HOLDERS] }; Pool::COUNT]);
-    let endpoints = Endpoint::ALL.iter().map(|&endpoint| Holder::Endpoint(endpoint));
-    let stages = Stage::ALL.iter().map(|&stage| Holder::Stage(stage));
-    for holder in endpoints.chain(stages).chain([Holder::Process]) {
+    for holder in Holder::all() {
         for &pool in holder.pools() {
             gauge(pool, holder);
         }
@@ -113,12 +120,19 @@ pub(crate) fn hold(pool: Pool, holder: Holder) -> Held {
     if let Some(gauge) = gauge {
         gauge.increment(1.0);
     }
-    Held(gauge)
+    Held(gauge, holder)
 }
 
 /// A connection that is held.
 #[derive(Debug)]
-pub(crate) struct Held(Option<&'static Level>);
+pub(crate) struct Held(Option<&'static Level>, Holder);
+
+impl Held {
+    /// Who holds it.
+    pub(crate) const fn holder(&self) -> Holder {
+        self.1
+    }
+}
 
 impl Drop for Held {
     fn drop(&mut self) {

@@ -223,6 +223,7 @@ pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
         | Endpoint::StreamLive
         | Endpoint::RunAudit
         | Endpoint::ReadBacklog
+        | Endpoint::ReadQueries
         | Endpoint::ReadClock
         | Endpoint::PutClock => &[200],
     }

@@ -8,6 +8,7 @@ use contract::{Family, Pool, Query, QueryOutcome};
 use super::family;
 use super::histogram::{self, Histogram, Snapshot};
 use super::hot;
+use super::quantile;
 
 /// One histogram an outcome.
 type Outcomes = [Arc<Histogram>; QueryOutcome::COUNT];
@@ -56,7 +57,8 @@ fn outcomes(query: Query, pool: Pool) -> Outcomes {
 /// The pools that the callers of a statement use, by where its row says that they are.
 fn home(query: Query) -> &'static [Pool] {
     let file = query.spec().file.trim_start_matches("service/src/");
-    if file.starts_with("audit") || file.ends_with("read_backlog.rs") {
+    if file.starts_with("audit") || file.starts_with("review") || file.ends_with("read_backlog.rs")
+    {
         &[Pool::Reporting]
     } else if file == "db/floors.rs" || file == "db/tally.rs" {
         &[Pool::Interactive, Pool::Pipeline, Pool::Upkeep]
@@ -104,4 +106,31 @@ pub(crate) fn read(query: Query) -> (Snapshot, u64) {
         }
     }
     all
+}
+
+/// What was recorded of a statement on all pools.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Seen {
+    /// How often it ran to an answer or not.
+    pub(crate) calls: u64,
+    /// How often it did not succeed.
+    pub(crate) failed: u64,
+    /// Time of all its calls.
+    pub(crate) seconds: f64,
+    /// Half of the calls took no longer; none without calls.
+    pub(crate) p50_seconds: Option<f64>,
+    /// All but a hundredth of the calls took no longer.
+    pub(crate) p99_seconds: Option<f64>,
+}
+
+/// Reads what was recorded of a statement.
+pub(crate) fn seen(query: Query) -> Seen {
+    let (all, failed) = read(query);
+    Seen {
+        calls: all.count(),
+        failed,
+        seconds: all.seconds,
+        p50_seconds: quantile::of(&all.cells, 0.5),
+        p99_seconds: quantile::of(&all.cells, 0.99),
+    }
 }

@@ -9,6 +9,7 @@ use metrics::{Gauge, Histogram};
 
 use super::family;
 use super::histogram::{self, Snapshot};
+use super::holder::Holder;
 use super::hot;
 use super::readable::{Count, Level};
 use super::slo::{Judged, Objective, Slo};
@@ -67,6 +68,7 @@ fn of(stage: Stage) -> Option<&'static Handles> {
 
 /// Records one batch that was worked on.
 pub(crate) fn batch(stage: Stage, size: usize, took: Duration) {
+    super::matrix::turn(Holder::Stage(stage));
     if let Some(handles) = of(stage) {
         handles.duration.record(took.as_secs_f64());
         handles.size.record(size as f64);

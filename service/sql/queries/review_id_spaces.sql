@@ -1,0 +1,9 @@
+-- name: review_id_spaces
+-- Numbers that the service counts up itself, with no sequence behind them: the highest that any
+-- practice has reached. Two small tables, read whole.
+SELECT 'practice.revision' AS subject, max(p.revision)::bigint AS last_value,
+       2147483647::bigint AS max_value
+FROM practice p
+UNION ALL
+SELECT 'api_key.key_id', max(k.key_id)::bigint, 2147483647
+FROM api_key k

@@ -1,0 +1,205 @@
+//! The plans of the hot statements, as far as they say how a row is reached: node types, tables and
+//! indexes, on tables that are filled and analysed. A statement that begins to read a whole table
+//! or another index shows here before it does in production.
+//!
+//! Never here: costs and times, which differ from machine to machine; pages (`depth`).
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use contract::Query;
+use expect_test::expect_file;
+use serde_json::Value;
+use tests::{Sql, TestDatabase};
+
+/// Where the hot statements are run: what takes appointments in, what moves messages, and the reads
+/// behind public endpoints. A row that names one of these files is hot.
+const HOT: [(&str, Session); 18] = [
+    ("db/floors.rs", Session::Interactive),
+    ("db/tally.rs", Session::Interactive),
+    ("http/auth.rs", Session::Interactive),
+    ("ingest/write.rs", Session::Interactive),
+    ("practice/senders.rs", Session::Interactive),
+    ("practice/store.rs", Session::Interactive),
+    ("receipts/write.rs", Session::Interactive),
+    ("endpoints/list_messages.rs", Session::Interactive),
+    ("endpoints/read_appointment.rs", Session::Interactive),
+    ("endpoints/read_daily_counts.rs", Session::Interactive),
+    ("stages/claim.rs", Session::Pipeline),
+    ("stages/claim/take.rs", Session::Pipeline),
+    ("stages/release/join.rs", Session::Pipeline),
+    ("stages/release/write.rs", Session::Pipeline),
+    ("stages/render.rs", Session::Pipeline),
+    ("stages/settle/drops.rs", Session::Pipeline),
+    ("stages/settle/write.rs", Session::Pipeline),
+    ("stages/recover.rs", Session::Pipeline),
+];
+
+/// How the service's sessions plan that run a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Session {
+    /// One plan for all values.
+    Interactive,
+    /// A plan for each batch.
+    Pipeline,
+}
+
+impl Session {
+    /// As `service/src/db/pools.rs` has it.
+    fn settings(self) -> Vec<String> {
+        let off = ["seqscan", "hashjoin", "mergejoin", "bitmapscan", "material"];
+        let mode = match self {
+            Self::Interactive => "force_generic_plan",
+            Self::Pipeline => "force_custom_plan",
+        };
+        let mut settings: Vec<String> =
+            off.iter().map(|kind| format!("SET enable_{kind} = off")).collect();
+        settings.push(format!("SET plan_cache_mode = {mode}"));
+        settings.push("SET jit = off".to_owned());
+        settings
+    }
+}
+
+fn session(query: Query) -> Option<Session> {
+    let file = query.spec().file.trim_start_matches("service/src/");
+    HOT.iter().find(|(hot, _)| *hot == file).map(|(_, session)| *session)
+}
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../service/sql").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A tenth of it is due, none of it alike, less than the 30,000 rows of which statistics would be
+/// drawn by lot. $1 is a shard, days are those that the template has weeks for.
+const SEEDS: [&str; 8] = [
+    "SELECT attach_weeks(t, '2026-01-05', '2026-01-06') FROM unnest('{intent,attempt}'::text[]) t",
+    "SELECT attach_weeks(t, '2026-05-04', '2026-05-11') \
+     FROM unnest('{intent,attempt,attempt_outcome}'::text[]) t",
+    "EXECUTE seed_practice(0, 100)",
+    "EXECUTE seed_intent(0, 100, 0, 5000, 0, '2026-05-04T09:00:00Z', '10 seconds')",
+    "EXECUTE seed_lane(0, 100, 5000, 10000, 0, '2026-05-04T09:00:00Z', '1 second')",
+    "INSERT INTO attempt SELECT '2026-05-04', 0, 1 + n % 100, n, 1, 1, '2026-05-04T09:00:00Z' \
+     FROM generate_series(1, 5000) AS n",
+    "INSERT INTO tally SELECT 0, 1 + n % 100, '2026-05-04'::date + n / 1000, 1, n / 100 % 10, 5 \
+     FROM generate_series(0, 4999) AS n",
+    "INSERT INTO tally_delta (shard, practice_id, local_day, rule_id, fate, n) \
+     SELECT 0, 1 + n % 100, '2026-05-04', 1, n % 9, 1 FROM generate_series(1, 2000) AS n",
+];
+
+/// What else the hot statements look into.
+const MORE_SEEDS: [&str; 4] = [
+    "INSERT INTO api_key SELECT 0, 1 + n / 3, 1 + n % 3, decode(repeat('00', 32), 'hex'), now() \
+     FROM generate_series(0, 299) AS n",
+    "INSERT INTO sender SELECT 999000000000 + n, 0, n FROM generate_series(1, 100) AS n",
+    "INSERT INTO consent SELECT 0, 1 + n % 100, 999200000000 + n, true, now() \
+     FROM generate_series(1, 2000) AS n",
+    "INSERT INTO reply SELECT 0, 1 + n % 100, 'SM' || n, 999200000000 + n, n, 'y', 'yes', now() \
+     FROM generate_series(1, 2000) AS n",
+];
+
+async fn seed(sql: &Sql) {
+    for seed in ["seed_practice", "seed_intent", "seed_lane"] {
+        sql.texts(&format!("PREPARE {seed} AS {}", read(&format!("bench/{seed}.sql")))).await;
+    }
+    sql.texts("UPDATE shard SET release_floor = '2026-05-04', ready_floor = '2026-05-04'").await;
+    for statement in SEEDS.into_iter().chain(MORE_SEEDS) {
+        sql.texts(statement).await;
+    }
+    let tables = "SELECT relname::text FROM pg_class \
+                  WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') \
+                  ORDER BY relkind DESC, relname";
+    for row in sql.rows(tables, &[]).await {
+        let table: String = row.get(0);
+        sql.texts(&format!("VACUUM (ANALYZE) {table}")).await;
+    }
+}
+
+/// A value of a type, such as the seeds have.
+fn value(kind: &str) -> String {
+    if let Some(element) = kind.strip_suffix("[]") {
+        // As many as a middling batch has.
+        return format!("array_fill({}, ARRAY[100])", value(element));
+    }
+    let text = match kind {
+        "smallint" | "boolean" => "0",
+        "integer" => "1",
+        "bigint" => "100",
+        "double precision" => "1",
+        "\"char\"" => "p",
+        "text" => "seed-1",
+        "date" => "2026-05-04",
+        "timestamp with time zone" => "2026-05-04T10:00:00Z",
+        "time without time zone" => "09:00",
+        "bytea" => "\\x00",
+        _ => panic!("no value of type {kind} yet"),
+    };
+    format!("'{text}'::{kind}")
+}
+
+async fn plan(sql: &Sql, query: Query) -> String {
+    let name = query.name();
+    sql.texts(&format!("PREPARE {name} AS {}", read(&format!("queries/{name}.sql")))).await;
+    let types = "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = $1";
+    let types: Vec<String> = sql.one(types, &[&name]).await;
+    let values = types.iter().map(|kind| value(kind)).collect::<Vec<_>>().join(", ");
+    let arguments = if values.is_empty() { values } else { format!("({values})") };
+    let explain = format!("EXPLAIN (COSTS OFF, FORMAT JSON) EXECUTE {name}{arguments}");
+    let plan: Value = serde_json::from_str(&sql.texts(&explain).await.concat()).unwrap();
+    let mut text = format!("{name}\n");
+    shape(&plan[0]["Plan"], 1, &mut text);
+    text
+}
+
+/// A node a line, below the one that it serves.
+fn shape(node: &Value, depth: usize, text: &mut String) {
+    let field = |name: &str| node[name].as_str();
+    let subplan = field("Subplan Name").map(|name| format!("{name}: ")).unwrap_or_default();
+    let kind = field("Node Type").unwrap();
+    write!(text, "{:1$}{subplan}{kind}", "", 2 * depth).unwrap();
+    for (before, name) in [
+        (" ", "Operation"),
+        (" ", "Join Type"),
+        (" ", "Scan Direction"),
+        (" on ", "Relation Name"),
+        (" by ", "Index Name"),
+        (" of ", "CTE Name"),
+        (" ", "Function Name"),
+    ] {
+        let usual = ["Forward", "Inner"];
+        if let Some(value) = field(name).filter(|value| !usual.contains(value)) {
+            write!(text, "{before}{value}").unwrap();
+        }
+    }
+    text.push('\n');
+    for below in node["Plans"].as_array().into_iter().flatten() {
+        shape(below, depth + 1, text);
+    }
+}
+
+#[tokio::test]
+async fn hot_statements_reach_their_rows_by_their_indexes() {
+    let database = TestDatabase::new().await;
+    seed(&database.sql).await;
+    let mut text = String::new();
+    for kind in [Session::Interactive, Session::Pipeline] {
+        let sql = Sql::connect(&database.url()).await;
+        for setting in kind.settings() {
+            sql.texts(&setting).await;
+        }
+        for &query in Query::ALL.iter().filter(|query| session(**query) == Some(kind)) {
+            text += &plan(&sql, query).await;
+        }
+    }
+    assert!(!text.contains("Seq Scan on "), "a table is read whole: {text}");
+    expect_file!["expected/plans.txt"].assert_eq(&text);
+}
+
+/// A file that moved would take its statements out of sight.
+#[test]
+fn every_hot_file_has_its_statements() {
+    for (file, _) in HOT {
+        let path = format!("service/src/{file}");
+        assert!(Query::ALL.iter().any(|query| query.spec().file == path), "{path}");
+    }
+}

@@ -28,14 +28,17 @@ const BEATS: usize = 5;
 /// own alert, which needs 348 requests.
 const CALLERS: usize = 120;
 
-/// The rules with everything that takes its time shortened: evaluated each second, held two. But
-/// for those about presence: until its first scrape Prometheus knows of no process.
+/// The rules with what takes its time shortened: evaluated each second, and held two where it was a
+/// minute. What is held for longer is a trend or a mean, and that of a few seconds is none. Those
+/// about presence stay: until its first scrape Prometheus knows of no process.
 fn quick_rules(run: &RunDir) -> Vec<PathBuf> {
     let quick = |line: &str, is_presence: bool| {
         let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
         match rest.split_once(": ") {
             Some(("interval", _)) => format!("{indent}interval: 1s"),
-            Some(("for", hold)) if hold != "0s" && !is_presence => format!("{indent}for: 2s"),
+            Some(("for", "1m")) if !is_presence => {
+                format!("{indent}for: 2s")
+            }
             _ => line.to_owned(),
         }
     };

@@ -134,8 +134,8 @@ fn pool_fills() -> Alert {
         .says(
             "A pool of database connections will be too small in four weeks.",
             "Pool {{ $labels.pool }} at {{ $labels.instance }} is fuller from week to week. If it \
-             goes on like that, its busiest hour uses {{ $value | humanizePercentage }} of it in \
-             four weeks, and callers wait.",
+             goes on like that, its busiest hour uses more than 80 % of it in four weeks, and \
+             callers wait.",
         )
 }
 

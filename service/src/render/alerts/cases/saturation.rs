@@ -185,7 +185,7 @@ fn pool_forecast() -> Vec<Case> {
             &[],
             POOL,
             "Pool interactive at a:9090 is fuller from week to week. If it goes on like that, its \
-             busiest hour uses 99.91% of it in four weeks, and callers wait.",
+             busiest hour uses more than 80 % of it in four weeks, and callers wait.",
         ),
         case("flat", &|_| 4.0),
         case("a weekly season", &|day| 4.0 + 1.5 * (TAU * day / 7.0).sin()),

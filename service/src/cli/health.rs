@@ -4,7 +4,7 @@
 //! Never here: whether it can do its work now, which is `/readyz`: restarting a process that waits
 //! for its database helps nobody.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::Exit;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Enough for the line that says how it is.
-const ANSWER_BYTES_MAX: u64 = 1_024;
+const LINE_BYTES_MAX: u64 = 1_024;
 
 /// Asks the admin listener.
 pub(super) fn run(admin: SocketAddr) -> Exit {
@@ -38,10 +38,11 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let path = Endpoint::ReadHealth.spec().path;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
-    Ok(answer.lines().next().unwrap_or("it closed the connection").to_owned())
+    let mut line = String::new();
+    match BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut line)? {
+        0 => Ok("it closed the connection".to_owned()),
+        _ => Ok(line.trim_end().to_owned()),
+    }
 }
 
 /// Who listens on every address is reached on loopback.
@@ -65,9 +66,9 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut asked = [0; 15];
-            stream.read_exact(&mut asked).unwrap();
-            assert_eq!(&asked, b"GET /healthz HT");
+            let mut asked = BufReader::new(&stream).lines().map(Result::unwrap);
+            assert_eq!(asked.next().unwrap(), "GET /healthz HTTP/1.1");
+            asked.find(String::is_empty).expect("an end of the head");
             stream.write_all(answer).unwrap();
         });
         let exit = run(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()));

@@ -11,7 +11,7 @@ use serde_json::Value;
 use stack::provider::{Fates, Options};
 use tests::practice::FIRST_DUE;
 use tests::prometheus::{Prometheus, PrometheusConfig};
-use tests::{Practice, SOON, TestApp, appointment, at};
+use tests::{Practice, SOON, TestApp, appointment, at, until};
 use tokio::task::JoinSet;
 
 use super::file::{Dashboard, dashboards, list, root, text};
@@ -47,7 +47,12 @@ async fn every_query_shows_something_under_load() {
     let one = app.practice(1).await;
     load(&app, &one).await;
 
-    let scrape = app.scrape().await;
+    // What the database alone knows is seen by the next look at it.
+    let scrape = until("the replica is seen", async || {
+        let scrape = app.scrape().await;
+        scrape.has("replica_lag_seconds", &[]).then_some(scrape)
+    })
+    .await;
     rules::check_names(&scrape.names());
     let mut asked = Vec::new();
     let boards = dashboards();
@@ -172,8 +177,9 @@ impl Shown {
     }
 
     async fn look(&self, asked: &Asked) -> Look {
-        let step = Duration::from_secs(1);
-        let series = match self.prometheus.query_range(&asked.expr, self.from, now(), step).await {
+        // To the step after now: the last one before may be before the only sample.
+        let (step, to) = (Duration::from_secs(1), now() + 1.0);
+        let series = match self.prometheus.query_range(&asked.expr, self.from, to, step).await {
             Ok(series) => series,
             Err(error) => return Look::Refused(error),
         };

@@ -86,9 +86,8 @@ fn matchers(all: &Matchers) -> Vec<(String, String)> {
 
 #[test]
 fn selectors_are_found_wherever_they_are() {
-    let parsed = Parsed::read(
-        r#"topk(3, sum by (a) (rate(x_total{job=~"$job"}[5m]))) / on (a) (y > 0) or {__name__="z"}"#,
-    );
+    let one = r#"topk(3, sum by (a) (rate(x_total{job=~"$job"}[5m])))"#;
+    let parsed = Parsed::read(&format!(r#"{one} / on (a) (y > 0) or {{__name__="z"}}"#));
     let found = parsed.unwrap().selectors();
     let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["x_total", "y", "z"]);

@@ -17,8 +17,8 @@ const ROUTE: &[&str] = &["http_route"];
 pub(super) fn board() -> Board {
     Board::new(
         Uid::Endpoint,
-        "One endpoint: how many requests, how many of them bad, how slow, and what each uses of the \
-         database.",
+        "One endpoint: how many requests, how many of them bad, how slow, and what each uses of \
+         the database.",
     )
     .choose(Choice {
         label: "http_route",

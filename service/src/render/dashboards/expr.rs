@@ -59,7 +59,7 @@ impl Unit {
     }
 }
 
-/// The window that suits the panel's resolution and the interval of the scrapes; Grafana knows both.
+/// The window that suits the panel's resolution and the scrapes' interval; Grafana knows both.
 const RATE_WINDOW: &str = "$__rate_interval";
 
 /// The processes that were chosen; in every selector.
@@ -214,7 +214,7 @@ impl Expr {
         Self { promql: format!("topk({n}, {})", self.promql), ..self }
     }
 
-    /// Those so many that another one ranks highest over the whole time on the screen: the same ones
+    /// Those so many that another one ranks highest over the whole time on the screen: the same
     /// at each instant. It must rank them without ties, or each instant breaks them its own way.
     pub(super) fn top_by(self, n: usize, label: &str, rank: &Self) -> Self {
         let overall = rank.promql.replace("rate(", "increase(");

@@ -122,9 +122,8 @@ mod tests {
                 missing.push(format!("{family}{{{named}}}"));
             }
         };
-        // Replicas are the database's, and nothing is streamed yet.
-        let later =
-            [Family::ReplicaLagBytes, Family::ReplicaLagSeconds, Family::HttpServerTimeToFirstByte];
+        // Replicas are the database's.
+        let later = [Family::ReplicaLagBytes, Family::ReplicaLagSeconds];
         for family in Family::ALL {
             let has = text.lines().any(|line| line.starts_with(family.name()));
             assert_eq!(has, !later.contains(family), "{}", family.name());

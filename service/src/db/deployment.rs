@@ -6,8 +6,15 @@ use contract::{Pool, Query, Stage};
 use super::{Db, DbError};
 
 /// Stages of which one runner at a time works on a shard.
-const MAINTAINED: &[Stage] =
-    &[Stage::Release, Stage::Floor, Stage::Sweep, Stage::Fold, Stage::Extend, Stage::Replan];
+const MAINTAINED: &[Stage] = &[
+    Stage::Release,
+    Stage::Floor,
+    Stage::Sweep,
+    Stage::Fold,
+    Stage::Observe,
+    Stage::Extend,
+    Stage::Replan,
+];
 
 /// Fixes the shard count if nobody did (the first process wins), makes the rows that depend on it
 /// and returns the count that holds.

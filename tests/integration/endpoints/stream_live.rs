@@ -64,6 +64,34 @@ async fn an_event_a_second_with_everything_in_it() {
     app.finish().await;
 }
 
+/// The business rate is held against the plan's: what falls due is counted a moment before.
+#[tokio::test]
+async fn what_falls_due_is_counted() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    let mut stream = app.events("/live/events").await;
+    for n in 1..=3 {
+        one.book(&appointment(&format!("a{n}")).phone(n)).await;
+    }
+    // Further ahead than the two turns for which it may have been counted before.
+    let ahead = jiff::SignedDuration::from_secs(16);
+    assert!(ahead.as_millis() > 2 * i128::from(Stage::Observe.spec().period_ms));
+    app.run(at(FIRST_DUE) - ahead, 1.0).await;
+    let last = until("three are counted", async || {
+        let next = stream.next().await;
+        (next["flow"]["due"] != 0).then_some(next)
+    })
+    .await;
+    assert_eq!(last["flow"]["due"], 3);
+    until("each of them once, and sent", async || {
+        let next = stream.next().await;
+        assert_eq!(next["flow"]["due"], 3);
+        (next["flow"]["sum"]["settled"] == 3).then_some(())
+    })
+    .await;
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn there_are_no_more_than_its_limit() {
     let app = TestApp::with().env("PUNCTUAL_LIMIT_STREAMS", 2).start().await;

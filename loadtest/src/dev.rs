@@ -186,6 +186,8 @@ mod tests {
         let next = super::plan(&second).unwrap();
         let ids = |plan: &Plan| plan.practices().iter().map(|p| p.practice_id).collect::<Vec<_>>();
         assert!(ids(&plan).iter().max() < ids(&next).iter().min());
+        let senders = |plan: &Plan| plan.practices().iter().map(|p| p.sender).collect::<Vec<_>>();
+        assert!(senders(&plan).iter().max() < senders(&next).iter().min());
         assert!(next.origin() > plan.origin(), "the domain clock is never put back");
     }
 

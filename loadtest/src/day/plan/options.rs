@@ -49,6 +49,9 @@ pub struct Options {
     pub made_up: MadeUp,
 }
 
+/// Practices are numbered from here unless told otherwise.
+pub(crate) const FIRST_PRACTICE_ID: u32 = 1_001;
+
 impl Default for Options {
     /// A Tuesday of practices in the two zones in which three in four people of the United States
     /// live. Clocks go forward five days later, so the book behind the day crosses that.
@@ -64,7 +67,7 @@ impl Default for Options {
             window_until: Time::constant(19, 30, 0, 0),
             margin_seconds: 1_800,
             reserve: 0.003,
-            first_practice_id: 1_001,
+            first_practice_id: FIRST_PRACTICE_ID,
             growth: None,
             made_up: MadeUp::default(),
         }

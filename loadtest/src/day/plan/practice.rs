@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::options::{
-    DAY_BEFORE_GROUPING, MadeUp, Options, SEND_FROM, SEND_UNTIL, SLOT_MINUTES, ZoneShare,
+    DAY_BEFORE_GROUPING, FIRST_PRACTICE_ID, MadeUp, Options, SEND_FROM, SEND_UNTIL, SLOT_MINUTES,
+    ZoneShare,
 };
 use crate::day::draw::{Draw, Purpose};
 use crate::day::people;
@@ -69,11 +70,13 @@ impl Practice {
         let zone = draw.weighted(&shares);
         let ZoneShare { name, share: _ } = &options.zones[zone];
         let grouping = pick(&mut draw, &DAY_BEFORE_GROUPING);
+        let number = options.first_practice_id + index;
         Self {
-            practice_id: i64::from(options.first_practice_id + index),
+            practice_id: i64::from(number),
             name: people::practice_name(index),
             timezone: Arc::from(name.as_str()),
-            sender: people::sender(index),
+            // By its number, so that plans of other practices have other senders.
+            sender: people::sender(number.saturating_sub(FIRST_PRACTICE_ID)),
             send_from: pick(&mut draw, &SEND_FROM),
             send_until: pick(&mut draw, &SEND_UNTIL),
             rules: [day_before(grouping), two_hours_before()],

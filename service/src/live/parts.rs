@@ -227,10 +227,13 @@ fn pools(history: &History) -> Vec<Pool> {
     now.pools.iter().enumerate().map(pool).collect()
 }
 
+/// Less of a bound than this is as good as nothing.
+const USED_MIN: f64 = 0.005;
+
 /// Those that are in use or were reached.
 fn limits(now: &Sample) -> Vec<Limit> {
     let rows = contract::Limit::ALL.iter().zip(now.limits);
-    let used = rows.filter(|(_, (used, reached))| *used > 0.0 || *reached > 0);
+    let used = rows.filter(|(_, (used, reached))| *used >= USED_MIN || *reached > 0);
     used.map(|(limit, (used, reached))| Limit {
         name: limit.name(),
         help: limit.help(),

@@ -14,7 +14,8 @@ const PLANTED: [&str; 9] = [
     "CREATE INDEX planted_short ON planted (a)",
     "CREATE INDEX planted_long ON planted (a, b)",
     "CREATE TABLE planted_ids (id serial)",
-    "CREATE TABLE planted_dead WITH (autovacuum_enabled = false) AS SELECT generate_series(1, 2000)",
+    "CREATE TABLE planted_dead WITH (autovacuum_enabled = false) \
+     AS SELECT generate_series(1, 2000)",
     "DELETE FROM planted_dead",
     // Of a practice that isn't there.
     "INSERT INTO api_key (shard, practice_id, key_id, secret_hash, created_at) \

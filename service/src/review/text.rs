@@ -1,6 +1,6 @@
 //! A statement's text as it may be shown: one line, no comments, no values, no longer than a line
 //! of a terminal. `pg_stat_statements` takes the values out of what is planned, but keeps those of
-//! commands that are not (`EXECUTE x('…')`, `COPY`), and comments can say anything.
+//! commands that are not (`SET x = '…'`, `COPY`), and comments can say anything.
 
 /// Characters that are shown.
 const SHOWN_MAX: usize = 100;

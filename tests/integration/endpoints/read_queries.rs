@@ -117,7 +117,7 @@ async fn shows_nothing_of_people() {
     })
     .await;
     let text = answer.text();
-    assert!(text.contains("EXECUTE by_hand(?)"), "{text}");
+    assert!(text.contains("SET application_name = ?"), "{text}");
     for word in ["Zuzanna", TEXT, "99900000001"] {
         assert!(!text.contains(word), "{word}: {text}");
     }

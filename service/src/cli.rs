@@ -56,6 +56,9 @@ fn run(arguments: Vec<std::ffi::OsString>) -> Exit {
     if let args::Command::Top(top) = &asked.command {
         return top::run(top, &asked.inputs); // asks of the settings one thing at most
     }
+    if let args::Command::Render { root, is_check } = &asked.command {
+        return render(root, *is_check); // reads the source's tables and no setting
+    }
     let rust_log = std::env::var("RUST_LOG").ok();
     let filter = obs::log::filter(rust_log.as_deref());
     let (loaded, filter) = match (config::load(&asked.inputs), filter) {
@@ -79,9 +82,6 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
     if command == args::Command::Config {
         show(&loaded);
         return Exit::Done;
-    }
-    if let args::Command::Render { root, is_check } = &command {
-        return render(root, *is_check);
     }
     if command == args::Command::Health {
         return health::run(loaded.config.admin_addr);

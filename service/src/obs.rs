@@ -34,6 +34,7 @@ mod recorder;
 pub(crate) mod request;
 pub(crate) mod slo;
 pub(crate) mod stage;
+mod status;
 
 pub(crate) use exposition::Format;
 pub(crate) use recorder::{install, render, upkeep};

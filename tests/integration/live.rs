@@ -66,7 +66,8 @@ async fn its_numbers_move_with_the_work() {
     for stage in ["release", "claim", "deliver", "settle"] {
         expects(stage, &of_stage(stage, "since start"), "40").await;
     }
-    for path in ["booking_to_promise", "due_to_handed_over", "handed_over_to_receipt"] {
+    // A receipt that overtakes its text's settling has no time to be told, so those may be fewer.
+    for path in ["booking_to_promise", "due_to_handed_over"] {
         let events = cell("t-paths", path, "Good, since start");
         let script = events.replace("?.textContent", "?.querySelector('small')?.textContent");
         expects(path, &script, "of 40").await;

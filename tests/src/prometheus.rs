@@ -113,8 +113,8 @@ impl Prometheus {
                 .argument(format!("--config.file={}", file.display()))
                 .argument(format!("--storage.tsdb.path={}", run.path().join("tsdb").display()))
                 .argument(format!("--web.listen-address={address}"))
-                // It learns of its Alertmanager some seconds after it started, and what fired before
-                // is only sent again after this.
+                // It learns of its Alertmanager some seconds after it started, and what fired
+                // before is only sent again after this.
                 .argument("--rules.alert.resend-delay=5s")
                 .argument("--enable-feature=exemplar-storage");
             started(spec, &run, address, "/-/ready").await

@@ -55,7 +55,7 @@ impl Writer for Ingester {
         }
         let size = jobs.iter().map(|job| job.changes.len()).sum();
         let of_batch = BatchScope::begin(Stage::Plan, jobs.iter().map(|job| &job.scope));
-        let result = of_batch.run(self.write_with_retries(shard, &jobs)).await;
+        let result = of_batch.run(Box::pin(self.write_with_retries(shard, &jobs))).await;
         of_batch.share(size, jobs.iter().map(|job| (&job.scope, job.queued_at)));
         obs::stage::batch(Stage::Plan, size, started.elapsed());
         match result {
@@ -65,7 +65,7 @@ impl Writer for Ingester {
                 for job in jobs {
                     let alone = BatchScope::begin(Stage::Plan, std::iter::once(&job.scope));
                     let one = std::slice::from_ref(&job);
-                    let result = alone.run(self.write_with_retries(shard, one)).await;
+                    let result = alone.run(Box::pin(self.write_with_retries(shard, one))).await;
                     alone.share(1, std::iter::once((&job.scope, job.queued_at)));
                     obs::stage::failed(Stage::Plan, u64::from(result.is_err()));
                     answer_one(job, result.map(|mut answers| answers.pop().unwrap_or_default()));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use contract::endpoint::{Access, Listener};
+use contract::endpoint::Listener;
 use contract::{Endpoint, Family, RequestOutcome};
 use metrics::{Counter, Gauge};
 
@@ -16,6 +16,7 @@ use super::hot;
 use super::kept::{self, Landed, Route as KeptRoute};
 use super::request::Scope;
 use super::slo::{Judged, Objective, Slo};
+pub(crate) use super::status::{outcome_of, statuses, successes};
 
 /// The label of a request that no endpoint matches.
 const UNMATCHED: &str = "unmatched";
@@ -175,67 +176,6 @@ impl Route {
         // A status that the endpoint isn't known to answer: its class stands for it.
         let of_class = || self.answered.iter().rfind(|(known, _)| known / 100 == status / 100);
         found.or_else(of_class).map_or(&self.aborted, |(_, histogram)| histogram)
-    }
-}
-
-/// Every status that an endpoint answers: what its row makes possible.
-pub(crate) fn statuses(endpoint: Endpoint) -> Vec<u16> {
-    let spec = endpoint.spec();
-    let mut statuses = successes(endpoint).to_vec();
-    statuses.extend([400, 500, 503]);
-    match spec.access {
-        Access::Open => {}
-        Access::Practice | Access::AdminKey => statuses.extend([401, 403, 404]),
-        Access::Provider => statuses.extend([403, 404]),
-    }
-    if spec.body_bytes_max > 0 {
-        statuses.extend([408, 409, 413, 415, 422]);
-        if spec.access == Access::Open {
-            statuses.push(403); // refused in production
-        }
-    } else {
-        statuses.push(413);
-    }
-    statuses.sort_unstable();
-    statuses
-}
-
-/// The statuses by which an endpoint says that it did what was asked.
-pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
-    match endpoint {
-        Endpoint::PutPractice => &[200, 201],
-        Endpoint::CreateApiKey => &[201],
-        Endpoint::RevokeApiKey | Endpoint::ReceiveStatus => &[204],
-        Endpoint::ReadPractice
-        | Endpoint::UpsertAppointments
-        | Endpoint::CancelAppointment
-        | Endpoint::ReadAppointment
-        | Endpoint::ListMessages
-        | Endpoint::ReadDailyCounts
-        | Endpoint::ReceiveReply
-        | Endpoint::ReadOpenapi
-        | Endpoint::ReadHealth
-        | Endpoint::ReadReadiness
-        | Endpoint::ReadMetrics
-        | Endpoint::DebugRequest
-        | Endpoint::DebugSlow
-        | Endpoint::ReadLive
-        | Endpoint::StreamLive
-        | Endpoint::RunAudit
-        | Endpoint::ReadBacklog
-        | Endpoint::ReadQueries
-        | Endpoint::ReadClock
-        | Endpoint::PutClock => &[200],
-    }
-}
-
-/// How an answer of a status is counted; a problem's code may say otherwise.
-pub(crate) const fn outcome_of(status: u16) -> RequestOutcome {
-    match status {
-        503 => RequestOutcome::Shed,
-        0..400 => RequestOutcome::Ok,
-        400..500 => RequestOutcome::Rejected,
-        500.. => RequestOutcome::Failed,
     }
 }
 

@@ -40,7 +40,7 @@ impl Writer for Recorder {
             obs::stage::lateness(Stage::Receive, job.received_at.elapsed());
         }
         let of_batch = BatchScope::begin(Stage::Receive, jobs.iter().map(|job| &job.scope));
-        let result = of_batch.run(self.write_with_retries(shard, &jobs)).await;
+        let result = of_batch.run(Box::pin(self.write_with_retries(shard, &jobs))).await;
         of_batch.share(jobs.len(), jobs.iter().map(|job| (&job.scope, job.queued_at)));
         obs::stage::batch(Stage::Receive, jobs.len(), started.elapsed());
         let alone = jobs.len() == 1;
@@ -52,7 +52,7 @@ impl Writer for Recorder {
                 Err(_) => {
                     let alone = BatchScope::begin(Stage::Receive, std::iter::once(&job.scope));
                     let one = std::slice::from_ref(&job);
-                    let result = alone.run(self.write_with_retries(shard, one)).await;
+                    let result = alone.run(Box::pin(self.write_with_retries(shard, one))).await;
                     alone.share(1, std::iter::once((&job.scope, job.queued_at)));
                     result
                 }

@@ -132,7 +132,7 @@ async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
         let started = Instant::now();
         let in_flight = obs::stage::in_flight(Stage::Settle);
         let scope = BatchScope::begin(Stage::Settle, std::iter::empty());
-        let result = scope.run(write::settle(shared, shard, &batch)).await;
+        let result = scope.run(Box::pin(write::settle(shared, shard, &batch))).await;
         drop(in_flight);
         match result {
             Ok(recorded) => {

@@ -153,7 +153,7 @@ fn check_grid(board: &Dashboard, found: &mut Found<'_>) {
             ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_u64().unwrap_or(99));
         found.unless(x + w <= 24, &format!("{title}: beyond the grid"));
         let cells = (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y)));
-        let is_free = cells.map(|cell| taken.insert(cell)).fold(true, |all, one| all && one);
+        let is_free = cells.filter(|cell| !taken.insert(*cell)).count() == 0;
         found.unless(is_free, &format!("{title}: over another panel"));
     }
 }

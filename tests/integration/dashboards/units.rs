@@ -118,7 +118,7 @@ fn of_two(binary: &BinaryExpr) -> Result<Kind, String> {
             (left, right) if left == right => Ok(Kind::Quotient),
             (left, Kind::Number | Kind::Share) => Ok(left),
             // Seconds a second, per events a second: seconds an event.
-            (Kind::Quotient, Kind::PerSecond) => Ok(Kind::Seconds),
+            (Kind::Quotient, Kind::PerSecond) | (Kind::Seconds, Kind::Count) => Ok(Kind::Seconds),
             _ => Err(format!("{left:?} by {right:?}")),
         };
     }

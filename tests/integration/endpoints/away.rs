@@ -20,8 +20,8 @@ fn expected(endpoint: Endpoint) -> (u16, &'static str) {
         // What the process itself has counted is there, with a note on what isn't.
         Endpoint::ReadQueries => (200, ""),
         Endpoint::ReadReadiness => (503, "not_ready"),
-        // Asked without what they need; nothing of it is the database's.
-        Endpoint::DebugRequest => (400, "bad_path"),
+        // Nothing of theirs is the database's: no such trace was kept, and no route is asked for.
+        Endpoint::DebugRequest => (404, "not_found"),
         Endpoint::DebugSlow => (400, "bad_query"),
         // The practice is in memory.
         Endpoint::ReadPractice => (200, ""),

@@ -51,7 +51,7 @@ pub(in crate::stages) async fn claim_batch(
     lanes_max: usize,
 ) -> Result<Claimed, DbError> {
     let batch = BatchScope::begin(Stage::Claim, std::iter::empty());
-    let mut claimed = batch.run(claim(shared, shard, lanes_max)).await?;
+    let mut claimed = batch.run(Box::pin(claim(shared, shard, lanes_max))).await?;
     let done = batch.done(claimed.lanes);
     let committed_at = Instant::now();
     for job in &mut claimed.jobs {

@@ -161,7 +161,7 @@ pub(super) fn slow() -> Vec<Case> {
     let a_day = 144;
     // Weekdays are ten times as busy as weekends, with the same small share of slow requests.
     let week = |step: u32| if step / a_day % 7 < 5 { 2_000.0 } else { 200.0 };
-    let each_half_hour = |step: u32| if step % 3 == 0 { 1.0 } else { 0.0 };
+    let each_half_hour = |step: u32| if step.is_multiple_of(3) { 1.0 } else { 0.0 };
     let but_one = |step: u32| if step == 60 { 0.0 } else { each_half_hour(step) };
     vec![
         Case::new(LATENCY, "half as much again as is allowed, for three days", "72h")

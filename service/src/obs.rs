@@ -27,7 +27,6 @@ pub(crate) mod log;
 pub(crate) mod matrix;
 pub(crate) mod pool;
 pub(crate) mod process;
-mod quantile;
 pub(crate) mod query;
 mod readable;
 mod recorder;

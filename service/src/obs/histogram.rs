@@ -255,6 +255,23 @@ mod tests {
 
     proptest! {
         #[test]
+        fn within_the_cell_of_the_true_one(
+            durations in prop::collection::vec(0.0_f64..70.0, 1..200), q in 0.01_f64..1.0,
+        ) {
+            let cell_of = |seconds: f64| SECONDS.partition_point(|&bound| bound < seconds);
+            let mut cells = [0; CELLS];
+            durations.iter().for_each(|&seconds| cells[cell_of(seconds)] += 1);
+            let mut sorted = durations.clone();
+            sorted.sort_by(f64::total_cmp);
+            let rank = (q * sorted.len() as f64).ceil().max(1.0) as usize - 1;
+            let cell = cell_of(sorted[rank]);
+            let from = if cell == 0 { 0.0 } else { SECONDS[cell - 1] };
+            let to = SECONDS.get(cell).copied().unwrap_or(60.0);
+            let found = Snapshot { cells, seconds: 0.0 }.quantile(q).unwrap();
+            prop_assert!((from..=to).contains(&found), "{found} is not from {from} to {to}");
+        }
+
+        #[test]
         fn cells_and_sum_are_those_of_a_plain_count(
             durations in prop::collection::vec(0_u64..100_000_000_000, 0..200),
         ) {

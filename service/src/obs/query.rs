@@ -8,7 +8,6 @@ use contract::{Family, Pool, Query, QueryOutcome};
 use super::family;
 use super::histogram::{self, Histogram, Snapshot};
 use super::hot;
-use super::quantile;
 
 /// One histogram an outcome.
 type Outcomes = [Arc<Histogram>; QueryOutcome::COUNT];
@@ -130,7 +129,7 @@ pub(crate) fn seen(query: Query) -> Seen {
         calls: all.count(),
         failed,
         seconds: all.seconds,
-        p50_seconds: quantile::of(&all.cells, 0.5),
-        p99_seconds: quantile::of(&all.cells, 0.99),
+        p50_seconds: all.quantile(0.5),
+        p99_seconds: all.quantile(0.99),
     }
 }

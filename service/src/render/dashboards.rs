@@ -22,7 +22,7 @@ use board::Board;
 
 /// The dashboards by the uid under which links, alerts and bookmarks know them: those never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Uid {
+pub(super) enum Uid {
     Overview,
     Endpoint,
     Database,
@@ -34,7 +34,7 @@ impl Uid {
     const ALL: [Self; 5] =
         [Self::Overview, Self::Endpoint, Self::Database, Self::Pipeline, Self::Capacity];
 
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Overview => "punctual-overview",
             Self::Endpoint => "punctual-endpoint",

@@ -96,7 +96,7 @@ const DEMO: &[(&str, &str)] = &[
     ("synchronous_commit", "on"),
     ("full_page_writes", "on"),
     // A day's hot tables and the indexes of a deep book fit; the page cache has the rest.
-    ("shared_buffers", "2GB"),
+    ("shared_buffers", "1GB"),
     ("effective_cache_size", "8GB"),
     ("wal_buffers", "64MB"),
     // A checkpoint by time only: one that is forced by volume comes at the worst moment, and

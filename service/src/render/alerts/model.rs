@@ -4,12 +4,19 @@
 
 use contract::tier::Tier;
 
+pub(super) use crate::render::dashboards::Uid as Board;
+
 /// Where the documents are read by whoever is paged. Names that end in `.example` belong to
 /// nobody: whoever runs this puts their own here, and in [`GRAFANA_URL`].
 const DOCS_URL: &str = "https://punctual.example/docs";
 
 /// Where the dashboards are.
 const GRAFANA_URL: &str = "https://grafana.example";
+
+/// Where a dashboard is.
+fn dashboard_url(board: Board) -> String {
+    format!("{GRAFANA_URL}/d/{}", board.name())
+}
 
 /// The job under which Prometheus scrapes the service.
 pub(super) const JOB: &str = "punctual";
@@ -50,37 +57,6 @@ impl Role {
             Self::Cause => "cause",
             Self::Symptom => "symptom",
         }
-    }
-}
-
-/// The dashboard on which to look first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Board {
-    /// What is broken now.
-    Overview,
-    /// One endpoint.
-    Endpoint,
-    /// Pools, statements, replicas.
-    Database,
-    /// Stages and laws.
-    Pipeline,
-    /// Resources and how long they last.
-    Capacity,
-}
-
-impl Board {
-    const fn uid(self) -> &'static str {
-        match self {
-            Self::Overview => "punctual-overview",
-            Self::Endpoint => "punctual-endpoint",
-            Self::Database => "punctual-database",
-            Self::Pipeline => "punctual-pipeline",
-            Self::Capacity => "punctual-capacity",
-        }
-    }
-
-    pub(super) fn url(self) -> String {
-        format!("{GRAFANA_URL}/d/{}", self.uid())
     }
 }
 
@@ -182,7 +158,7 @@ impl Alert {
             ("summary", self.summary.clone()),
             ("description", self.description.clone()),
             ("runbook_url", runbook_url(self.name)),
-            ("dashboard_url", self.board.url()),
+            ("dashboard_url", dashboard_url(self.board)),
         ]
     }
 }

@@ -19,8 +19,8 @@ use crate::report::units::rate;
 /// look-ups that the bursts don't have are about as much work again. A third is the most that two
 /// processors have carried.
 const SHARE: f64 = 0.25;
-/// No day is replayed in less: at more than 810 domain seconds a second, the half
-/// hour that a plan allows the service would be less than four real seconds.
+/// No day is replayed in less: at 810 domain seconds a second, the half hour that a plan allows the
+/// service is 2.2 real seconds.
 const SHORTEST: Duration = Duration::from_secs(60);
 
 /// A speed and why.

@@ -67,8 +67,8 @@ table! {
     }
     /// Deliveries under way at a time, in one process.
     DeliveriesInFlight = deliveries_in_flight {
-        default: 512, unit: "deliveries",
-        reason: "Little's law: 4,000 a second at 100 ms each, with a quarter to spare",
+        default: 768, unit: "deliveries",
+        reason: "Little's law: 4,000 a second at 150 ms each, with a quarter to spare",
     }
     /// Tries for one message before it fails.
     AttemptsPerMessage = attempts_per_message {

@@ -18,8 +18,9 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::RootCertStore;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
@@ -67,7 +68,7 @@ pub(super) enum Exchange {
 /// A client with its pool of connections.
 #[derive(Clone)]
 pub(super) struct Client {
-    inner: legacy::Client<WithDeadline<HttpsConnector<HttpConnector>>, Full<Bytes>>,
+    inner: legacy::Client<WithDeadline<HttpsConnector<Withdrawing>>, Full<Bytes>>,
     bounds: Bounds,
 }
 
@@ -92,7 +93,7 @@ impl Client {
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(http);
+            .wrap_connector(Withdrawing(http));
         let connector = WithDeadline { inner: https, connect: bounds.connect };
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_MAX)
@@ -154,6 +155,33 @@ fn cause(error: &legacy::Error) -> String {
     inner.to_string()
 }
 
+/// A connector whose connections end by a reset: what a provider was sent and has not received when
+/// we give up is taken back by the kernel. A plain close would go on sending it for minutes, and a
+/// provider that was only slow could accept a text long after it said that it doesn't know it.
+#[derive(Clone)]
+struct Withdrawing(HttpConnector);
+
+impl Service<Uri> for Withdrawing {
+    type Response = TokioIo<TcpStream>;
+    type Error = <HttpConnector as Service<Uri>>::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.0.call(uri);
+        Box::pin(async move {
+            let stream = connecting.await?;
+            if let Err(error) = stream.inner().set_zero_linger() {
+                tracing::warn!(%error, "a connection to the provider will close slowly");
+            }
+            Ok(stream)
+        })
+    }
+}
+
 /// A connector that gives up in time, TLS included (hyper's own deadline is for TCP alone).
 #[derive(Clone)]
 struct WithDeadline<C> {
@@ -186,5 +214,42 @@ where
                 Err(_elapsed) => Err("connecting took too long".into()),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpSocket;
+
+    use super::*;
+
+    /// What is still on its way when it is given up never arrives, however long the provider waits.
+    #[tokio::test]
+    async fn a_request_that_was_given_up_is_withdrawn() {
+        const BODY: usize = 200_000;
+        let socket = TcpSocket::new_v4().unwrap();
+        // Less than a request: the rest waits on our side until the provider reads.
+        socket.set_recv_buffer_size(4_096).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let short = Duration::from_millis(200);
+        let client = Client::new(&Bounds {
+            connect: Duration::from_secs(5),
+            first_byte: short,
+            total: short,
+            response_bytes: 1_000,
+            idle_connections: 1,
+        })
+        .unwrap();
+        let body = Full::new(Bytes::from(vec![b'x'; BODY]));
+        let request = Request::post(url).body(body).unwrap();
+        let exchange = client.exchange(request, TraceId::from_random(1));
+        let (exchange, accepted) = tokio::join!(exchange, listener.accept());
+        assert_eq!(exchange, Exchange::Lost);
+        let mut read = Vec::new();
+        let end = accepted.unwrap().0.read_to_end(&mut read).await;
+        assert!(end.is_err() && read.len() < BODY, "{end:?} after {} bytes", read.len());
     }
 }

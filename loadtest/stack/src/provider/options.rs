@@ -45,8 +45,9 @@ pub struct Options {
 /// What a simulator holds at the most, and how long it tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Open connections; more wait in the kernel's queue. 768 are more than the deliveries of a
-    /// process of the service; with those of the callbacks they need 1,100 open files.
+    /// Open connections; more wait in the kernel's queue, and what they carry is accepted late.
+    /// 2,048 are the deliveries of two processes of the service; with those of the callbacks they
+    /// need 2,400 open files.
     pub connections_max: usize,
     /// Accepted texts; more are answered 503. At 150 bytes each, five million are 750 MB.
     pub messages_max: u32,
@@ -150,7 +151,7 @@ impl Options {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections_max: 768,
+            connections_max: 2_048,
             messages_max: 5_000_000,
             callbacks_waiting_max: 1_000_000,
             callbacks_in_flight_max: 320,

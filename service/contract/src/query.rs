@@ -202,12 +202,10 @@ macro_rules! for_each_query {
             ReviewSlots = review_slots: Strong, Page, false, "service/src/review/checks.rs", "run";
 
             // Receipts and replies.
-            "Records the receipts of a batch that are newer than what is known."
-            ReceiptApply = receipt_apply: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
             "Stores replies, once each."
             ReplyInsert = reply_insert: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
-            "Shows replies at the messages that they answer."
-            ReplyApply = reply_apply: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
+            "Records a batch's receipts that say more than is known, and shows its replies at their texts."
+            NewsApply = news_apply: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
             "Records opt-outs and opt-ins."
             ConsentUpsert = consent_upsert: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
 

@@ -1,6 +1,7 @@
 -- name: message_settle
 -- What became of texts. Their receipts may be coming in at the same time, so the rows are locked
--- first, FOR UPDATE in key order, as receipts do. Served by the primary key.
+-- first, FOR UPDATE in key order, as receipts do. Returns the texts whose receipt was here before
+-- that they were sent was known. Served by the primary key.
 WITH locked AS (
     SELECT m.practice_id, m.message_id, u.state, u.reason, u.attempts, u.error_code, u.sent_at,
            u.provider_ref
@@ -12,15 +13,21 @@ WITH locked AS (
       ON m.shard = $1 AND m.practice_id = u.practice_id AND m.message_id = u.message_id
     ORDER BY m.practice_id, m.message_id
     FOR UPDATE OF m
+), settled AS (
+    UPDATE message m
+    SET state = k.state,
+        reason = k.reason,
+        attempts = k.attempts,
+        error_code = coalesce(k.error_code, m.error_code),
+        sent_at = k.sent_at,
+        provider_ref = coalesce(k.provider_ref, m.provider_ref)
+    FROM locked k
+    WHERE m.shard = $1
+      AND m.practice_id = k.practice_id
+      AND m.message_id = k.message_id
+    RETURNING m.sent_at, m.receipt_at
 )
-UPDATE message m
-SET state = k.state,
-    reason = k.reason,
-    attempts = k.attempts,
-    error_code = coalesce(k.error_code, m.error_code),
-    sent_at = k.sent_at,
-    provider_ref = coalesce(k.provider_ref, m.provider_ref)
-FROM locked k
-WHERE m.shard = $1
-  AND m.practice_id = k.practice_id
-  AND m.message_id = k.message_id
+SELECT sent_at, receipt_at
+FROM settled
+WHERE sent_at IS NOT NULL
+  AND receipt_at IS NOT NULL

@@ -1,6 +1,6 @@
 -- name: observe_database
--- The database as its server sees it: size, the oldest open transaction, who waits for a lock, how
--- much of the transaction ids is used. Sessions of other users show no times to a plain role.
+-- The database as its server sees it: size, the oldest open transaction, who waits for a lock,
+-- deadlocks since its statistics were reset, how much of the transaction ids is used. Sessions of other users show no times to a plain role.
 SELECT
     pg_database_size(d.oid)::float8 AS size_bytes,
     coalesce((
@@ -15,6 +15,11 @@ SELECT
         WHERE a.datid = d.oid
           AND a.wait_event_type = 'Lock'
     )::float8 AS blocked_sessions,
+    (
+        SELECT s.deadlocks
+        FROM pg_stat_database s
+        WHERE s.datid = d.oid
+    ) AS deadlocks,
     age(d.datfrozenxid)::float8 / 2147483648 AS transaction_ids
 FROM pg_database d
 WHERE d.datname = current_database()

@@ -1,7 +1,7 @@
 //! Writes a batch of receipts and replies of one shard: replies first, then messages in key
-//! order, then consent and counts.
+//! order whatever came of each, then consent and counts.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use contract::{Fate, Journey, Pool, Query, Stage};
@@ -79,9 +79,9 @@ impl Recorder {
         let real_now = self.clock.real_now();
         let mut conn = self.db.get_for(Stage::Receive, Pool::Interactive).await?;
         let tx = conn.begin();
-        let (mut deltas, new) = write_replies(&tx, shard, jobs, real_now).await?;
-        let (receipts, latencies) = write_receipts(&tx, shard, jobs, real_now).await?;
-        deltas.extend(receipts);
+        let mut heard = receipts(jobs);
+        let new = write_replies(&tx, shard, jobs, real_now, &mut heard).await?;
+        let (deltas, latencies) = apply(&tx, shard, &heard, real_now).await?;
         write_consent(&tx, shard, jobs, &new, real_now).await?;
         tally::append(&tx, shard, &deltas).await?;
         tx.commit().await?;
@@ -105,14 +105,28 @@ fn key_of_delta(row: &Row, fate: Fate, n: i32) -> TallyDelta {
     }
 }
 
-/// Stores replies that are new and shows them at the texts that they answer; returns the changes of
-/// the counts and which replies are new.
+/// What came of one text.
+#[derive(Debug, Default)]
+struct Heard<'a> {
+    /// 0 for none.
+    receipt: i16,
+    provider_ref: Option<&'a str>,
+    error_code: Option<i32>,
+    reply: Option<i8>,
+}
+
+/// By practice and message: the order in which they are locked.
+type HeardOf<'a> = BTreeMap<(i64, i64), Heard<'a>>;
+
+/// Stores replies that are new, notes at which texts they are to be shown, and returns which ones
+/// are new.
 async fn write_replies(
     tx: &Tx<'_>,
     shard: i16,
     jobs: &[Item],
     real_now: Timestamp,
-) -> Result<(Vec<TallyDelta>, HashSet<ReplyKey>), DbError> {
+    heard: &mut HeardOf<'_>,
+) -> Result<HashSet<ReplyKey>, DbError> {
     let mut replies: Vec<_> = jobs
         .iter()
         .filter_map(|job| match &job.news {
@@ -123,7 +137,7 @@ async fn write_replies(
         })
         .collect();
     if replies.is_empty() {
-        return Ok((Vec::new(), HashSet::new()));
+        return Ok(HashSet::new());
     }
     replies.sort_unstable();
     let practices: Vec<i64> = replies.iter().map(|r| r.0).collect();
@@ -134,70 +148,69 @@ async fn write_replies(
     let inserted = tx
         .rows(Query::ReplyInsert, &[&shard, &practices, &refs, &phones, &kinds, &bodies, &real_now])
         .await?;
-    let new: HashSet<ReplyKey> =
-        inserted.iter().map(|row| (row.get("practice_id"), row.get("provider_ref"))).collect();
-    let mut shown: Vec<(i64, i64, i8)> = inserted
-        .iter()
-        .filter_map(|row| {
-            let message_id: Option<i64> = row.get("message_id");
-            Some((row.get("practice_id"), message_id?, row.get("kind")))
-        })
-        .collect();
-    if shown.is_empty() {
-        return Ok((Vec::new(), new));
+    for row in &inserted {
+        if let Some(message_id) = row.get::<_, Option<i64>>("message_id") {
+            let of_text = heard.entry((row.get("practice_id"), message_id)).or_default();
+            of_text.reply = Some(row.get("kind"));
+        }
     }
-    shown.sort_unstable();
-    let practices: Vec<i64> = shown.iter().map(|s| s.0).collect();
-    let messages: Vec<i64> = shown.iter().map(|s| s.1).collect();
-    let kinds: Vec<i8> = shown.iter().map(|s| s.2).collect();
-    let rows =
-        tx.rows(Query::ReplyApply, &[&shard, &practices, &messages, &kinds, &real_now]).await?;
-    let deltas =
-        rows.iter().map(|row| key_of_delta(row, Fate::Replied, row.get("members"))).collect();
-    Ok((deltas, new))
+    Ok(inserted.iter().map(|row| (row.get("practice_id"), row.get("provider_ref"))).collect())
 }
 
-/// Records receipts that say more than what is known; returns the changes of the counts and how
-/// long after the hand-over each first receipt came.
-async fn write_receipts(
+/// The receipts of a batch, by their texts.
+fn receipts(jobs: &[Item]) -> HeardOf<'_> {
+    jobs.iter().filter_map(receipt).collect()
+}
+
+fn receipt(job: &Item) -> Option<((i64, i64), Heard<'_>)> {
+    match &job.news {
+        News::Receipt { practice_id, message_id, provider_ref, receipt, error_code } => {
+            let heard = Heard {
+                receipt: receipt.rank(),
+                provider_ref: Some(provider_ref.as_str()),
+                error_code: *error_code,
+                reply: None,
+            };
+            Some(((*practice_id, *message_id), heard))
+        }
+        News::Reply { .. } => None,
+    }
+}
+
+/// Records what came of texts; returns the changes of the counts and how long after the hand-over
+/// each first receipt came.
+async fn apply(
     tx: &Tx<'_>,
     shard: i16,
-    jobs: &[Item],
+    heard: &HeardOf<'_>,
     real_now: Timestamp,
 ) -> Result<(Vec<TallyDelta>, Vec<Duration>), DbError> {
-    let mut receipts: Vec<_> = jobs
-        .iter()
-        .filter_map(|job| match &job.news {
-            News::Receipt { practice_id, message_id, provider_ref, receipt, error_code } => Some((
-                *practice_id,
-                *message_id,
-                receipt.rank(),
-                provider_ref.as_str(),
-                *error_code,
-            )),
-            News::Reply { .. } => None,
-        })
-        .collect();
-    if receipts.is_empty() {
+    if heard.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    receipts.sort_unstable();
-    let practices: Vec<i64> = receipts.iter().map(|r| r.0).collect();
-    let messages: Vec<i64> = receipts.iter().map(|r| r.1).collect();
-    let ranks: Vec<i16> = receipts.iter().map(|r| r.2).collect();
-    let refs: Vec<&str> = receipts.iter().map(|r| r.3).collect();
-    let codes: Vec<Option<i32>> = receipts.iter().map(|r| r.4).collect();
+    let practices: Vec<i64> = heard.keys().map(|key| key.0).collect();
+    let messages: Vec<i64> = heard.keys().map(|key| key.1).collect();
+    let ranks: Vec<i16> = heard.values().map(|h| h.receipt).collect();
+    let refs: Vec<Option<&str>> = heard.values().map(|h| h.provider_ref).collect();
+    let codes: Vec<Option<i32>> = heard.values().map(|h| h.error_code).collect();
+    let replies: Vec<Option<i8>> = heard.values().map(|h| h.reply).collect();
     let rows = tx
         .rows(
-            Query::ReceiptApply,
-            &[&shard, &practices, &messages, &ranks, &refs, &codes, &real_now],
+            Query::NewsApply,
+            &[&shard, &practices, &messages, &ranks, &refs, &codes, &replies, &real_now],
         )
         .await?;
     let mut deltas = Vec::with_capacity(rows.len());
     let mut latencies = Vec::with_capacity(rows.len());
     for row in &rows {
         let members: i32 = row.get("members");
+        if row.get("is_first_reply") {
+            deltas.push(key_of_delta(row, Fate::Replied, members));
+        }
         let (before, now): (i16, i16) = (row.get("receipt_before"), row.get("receipt"));
+        if before == now {
+            continue;
+        }
         deltas.extend(fate_of(now).map(|fate| key_of_delta(row, fate, members)));
         deltas.extend(fate_of(before).map(|fate| key_of_delta(row, fate, -members)));
         let sent_at: Option<Timestamp> = row.get("sent_at");

@@ -222,6 +222,9 @@ fn observe(
         let took = Duration::try_from(took).unwrap_or(Duration::ZERO);
         obs::journey::record(Journey::DueToHandedOver, took);
     }
+    for &took in &recorded.overtaken_after {
+        obs::journey::record(Journey::HandedOverToReceipt, took);
+    }
     if recorded.ready > 0 {
         shared.app.wake.ready(shard, recorded.ready);
     }

@@ -4,8 +4,8 @@ use contract::Endpoint;
 use serde_json::{Value, json};
 use stack::provider::LogEntry;
 use tests::practice::FIRST_DUE;
-use tests::provider::{call_back, carried, path_of, silent, until_accepted};
-use tests::{Practice, TestApp, appointment, at};
+use tests::provider::{call_back, carried, path_of, reply, silent, until_accepted};
+use tests::{Practice, Sql, TestApp, appointment, at, until};
 
 use super::common::{Good, is_counted};
 
@@ -96,4 +96,68 @@ async fn refuses_what_is_wrong() {
     call_back(&app.client, &text, "levitating", &[]).await.expect(204);
     assert_eq!(receipt(&one).await, Value::Null);
     app.finish().await;
+}
+
+/// A receipt of one text and a reply to another in one batch: their texts are locked in key order,
+/// as whoever settles texts locks them, or the two would wait for each other.
+#[tokio::test]
+async fn what_came_back_together_is_locked_in_key_order() {
+    let app = TestApp::with().provider(silent).start().await;
+    let one = app.practice(1).await;
+    one.send(&[1, 2, 3].map(|n| appointment(&format!("a-{n}")).phone(n))).await;
+    app.hold(at(FIRST_DUE)).await;
+    let mut texts = until_accepted(&app.simulator, 3).await;
+    for n in 1..=3 {
+        one.until_fate(&format!("a-{n}"), 1, "sent").await;
+    }
+    texts.sort_by_key(|text| carried(text).1);
+    let [low, middle, high] = <[LogEntry; 3]>::try_from(texts).unwrap();
+    let locked = async |text: &LogEntry| {
+        let sql = Sql::connect(&app.database.url()).await;
+        sql.texts("BEGIN").await;
+        let text = carried(text).1;
+        sql.rows("SELECT 1 FROM message WHERE message_id = $1 FOR UPDATE NOWAIT", &[&text]).await;
+        sql
+    };
+    let waiting_for = async |holder: &Sql| {
+        let pid: i32 = holder.one("SELECT pg_backend_pid()", &[]).await;
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
+        until("the service waits for a text", async || {
+            (app.database.sql.one::<i64>(waits, &[&pid]).await == 1).then_some(())
+        })
+        .await;
+    };
+    let back = |text: &LogEntry| {
+        let (client, text) = (app.client.clone(), text.clone());
+        tokio::spawn(async move { call_back(&client, &text, "delivered", &[]).await.expect(204) })
+    };
+
+    let (holds_middle, holds_low) = (locked(&middle).await, locked(&low).await);
+    let first = back(&middle);
+    waiting_for(&holds_middle).await;
+    // While the first batch waits, the second one fills.
+    let second = back(&low);
+    let (client, sender, from) = (app.client.clone(), one.sender(), high.to.clone());
+    let third = tokio::spawn(async move {
+        reply(&client, &from, &sender, &format!("SM{:032x}", 1), "yes").await.expect(200)
+    });
+    until("both are in the queue", async || {
+        let used = app.scrape().await.sum("limit_used_ratio", &[("limit", "commit_queue")]);
+        (used >= 2.0 / 8_192.0).then_some(())
+    })
+    .await;
+    holds_middle.texts("COMMIT").await;
+    waiting_for(&holds_low).await;
+    drop(locked(&high).await);
+    holds_low.texts("COMMIT").await;
+    for answered in [first, second, third] {
+        answered.await.unwrap();
+    }
+    assert_eq!(one.reminders(&format!("a-{}", number_of(&high)), 1).await[0]["reply"], "yes");
+    app.finish().await;
+}
+
+/// The number of the recipient, of which the tests make its phone.
+fn number_of(text: &LogEntry) -> u32 {
+    text.to.trim_start_matches("+999").parse().unwrap()
 }

@@ -1,10 +1,10 @@
 //! What goes well.
 
 use serde_json::json;
-use stack::provider::{Fates, Options};
+use stack::provider::{Fates, Faults, Latency, Options};
 use tests::practice::{FIRST_DUE, SECOND_DUE};
 use tests::provider::{carried, until_accepted};
-use tests::{TestApp, appointment, at, phone};
+use tests::{Sql, TestApp, appointment, at, phone, until};
 
 #[tokio::test]
 async fn booked_due_sent_delivered_and_answered() {
@@ -104,5 +104,45 @@ async fn what_is_far_ahead_is_planned_when_its_day_comes() {
     assert_eq!(first["due_at"], json!(at("2026-06-23T12:00")));
     app.hold(at("2026-06-23T12:00")).await;
     one.until_fate("far", 1, "sent").await;
+    app.finish().await;
+}
+
+/// A receipt that comes before the text's own hand-over is written down is counted like any other.
+#[tokio::test]
+async fn a_receipt_that_overtakes_its_text_is_measured() {
+    let slow = |options: Options| Options {
+        faults: Faults { latency: Latency::Constant { ms: 1_500.0 }, ..Faults::none() },
+        ..options
+    };
+    let app = TestApp::with().provider(slow).start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    let sql = Sql::connect(&app.database.url()).await;
+    until("the text is on its way", async || {
+        let leased: i64 = sql.one("SELECT count(*) FROM attempt", &[]).await;
+        (leased == 1).then_some(())
+    })
+    .await;
+    // Who settles takes the shard first; receipts don't.
+    sql.texts("BEGIN").await;
+    sql.texts("SELECT 1 FROM shard FOR UPDATE").await;
+    until("its receipt", async || {
+        let receipts: i64 = app
+            .database
+            .sql
+            .one("SELECT count(*) FROM message WHERE receipt > 0 AND sent_at IS NULL", &[])
+            .await;
+        (receipts == 1).then_some(())
+    })
+    .await;
+    let receipts = async || {
+        let labels = [("journey", "handed_over_to_receipt")];
+        app.scrape().await.sum("journey_duration_seconds_count", &labels)
+    };
+    assert_eq!(receipts().await, 0.0, "nobody knows when it was handed over");
+    sql.texts("COMMIT").await;
+    one.until_fate("a", 1, "sent").await;
+    until("the receipt is measured", async || (receipts().await == 1.0).then_some(())).await;
     app.finish().await;
 }

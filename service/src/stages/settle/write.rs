@@ -7,6 +7,7 @@ use std::time::Duration;
 use contract::{Fate, Limit, Pool, Query, Stage};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::effect::{Effect, Lane, Message, Now, Tried, effect};
@@ -25,6 +26,8 @@ pub(in crate::stages) struct Recorded {
     pub(in crate::stages) fates: Vec<(Fate, u64)>,
     /// When texts were due, in domain time, and when they were handed over.
     pub(in crate::stages) sent: Vec<(Timestamp, Timestamp)>,
+    /// How long after their hand-over receipts came that were here before these results.
+    pub(in crate::stages) overtaken_after: Vec<Duration>,
     /// Lanes that are, or may be, ready now.
     pub(in crate::stages) ready: usize,
     /// When others will be.
@@ -63,7 +66,7 @@ pub(in crate::stages) async fn settle(
     effects.sort_unstable_by_key(|effect| (effect.practice_id, effect.phone));
     let rewritten: Vec<&Rewritten> = valid.iter().filter_map(|c| rewritten(&c.ending)).collect();
     let dropped = drops::deltas(&open);
-    let ((), with_more, ()) = tokio::try_join!(
+    let ((), applied, ()) = tokio::try_join!(
         biased;
         drops::end(&tx, shard, &open),
         apply(&tx, shard, &effects, now.ready_at, &dropped),
@@ -73,7 +76,8 @@ pub(in crate::stages) async fn settle(
     drop(conn);
 
     let mut recorded = summary(&valid, &effects, now.ready_at);
-    recorded.ready += with_more;
+    recorded.ready += applied.with_more;
+    recorded.overtaken_after = applied.overtaken_after;
     recorded.stale = batch.len() - valid.len();
     recorded.fates.extend(dropped.iter().map(|delta| (delta.fate, 1)));
     Ok(recorded)
@@ -120,15 +124,24 @@ async fn lock(tx: &Tx<'_>, shard: i16, batch: &[Completion]) -> Result<Vec<bool>
     Ok(holds)
 }
 
+/// What came to light while effects were written down.
+#[derive(Debug, Default)]
+pub(in crate::stages) struct Applied {
+    /// Lanes with more to send.
+    with_more: usize,
+    /// How long after their hand-over receipts came that had overtaken its record.
+    overtaken_after: Vec<Duration>,
+}
+
 /// Writes effects down; their lanes are locked. `ready_at` is when a lane with more to send is
-/// ready: now, and at least the floor. Returns how many such lanes there are.
+/// ready: now, and at least the floor.
 pub(in crate::stages) async fn apply(
     tx: &Tx<'_>,
     shard: i16,
     effects: &[Effect],
     ready_at: Timestamp,
     more_deltas: &[TallyDelta],
-) -> Result<usize, DbError> {
+) -> Result<Applied, DbError> {
     let mut deltas: Vec<TallyDelta> = effects
         .iter()
         .flat_map(|effect| {
@@ -143,7 +156,7 @@ pub(in crate::stages) async fn apply(
         .collect();
     deltas.extend_from_slice(more_deltas);
     // On their way together, in this order.
-    let (with_more, (), (), (), (), ()) = tokio::try_join!(
+    let (with_more, (), overtaken_after, (), (), ()) = tokio::try_join!(
         biased;
         end_lanes(tx, shard, effects, ready_at),
         reset_lanes(tx, shard, effects),
@@ -152,7 +165,7 @@ pub(in crate::stages) async fn apply(
         write_consents(tx, shard, effects),
         tally::append(tx, shard, &deltas),
     )?;
-    Ok(with_more)
+    Ok(Applied { with_more, overtaken_after })
 }
 
 /// Ends the heads of lanes and returns how many of these have more to send.
@@ -199,11 +212,17 @@ async fn reset_lanes(tx: &Tx<'_>, shard: i16, effects: &[Effect]) -> Result<(), 
     Ok(())
 }
 
-async fn write_messages(tx: &Tx<'_>, shard: i16, effects: &[Effect]) -> Result<(), DbError> {
+/// Writes what became of texts, and returns how long after their hand-over those receipts came that
+/// are here already.
+async fn write_messages(
+    tx: &Tx<'_>,
+    shard: i16,
+    effects: &[Effect],
+) -> Result<Vec<Duration>, DbError> {
     let texts: Vec<(&Effect, &Message)> =
         effects.iter().filter_map(|effect| Some((effect, effect.message.as_ref()?))).collect();
     if texts.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let practices: Vec<i64> = texts.iter().map(|(e, _)| e.practice_id).collect();
     let ids: Vec<i64> = texts.iter().map(|(e, _)| e.message_id).collect();
@@ -213,12 +232,18 @@ async fn write_messages(tx: &Tx<'_>, shard: i16, effects: &[Effect]) -> Result<(
     let codes: Vec<Option<i32>> = texts.iter().map(|(_, m)| m.error_code).collect();
     let sent: Vec<Option<Timestamp>> = texts.iter().map(|(_, m)| m.sent_at).collect();
     let refs: Vec<Option<&str>> = texts.iter().map(|(_, m)| m.provider_ref.as_deref()).collect();
-    tx.execute(
-        Query::MessageSettle,
-        &[&shard, &practices, &ids, &states, &reasons, &attempts, &codes, &sent, &refs],
-    )
-    .await?;
-    Ok(())
+    let overtaken = tx
+        .rows(
+            Query::MessageSettle,
+            &[&shard, &practices, &ids, &states, &reasons, &attempts, &codes, &sent, &refs],
+        )
+        .await?;
+    let after = |row: &Row| {
+        let (sent_at, receipt_at): (Timestamp, Timestamp) =
+            (row.get("sent_at"), row.get("receipt_at"));
+        receipt_at.duration_since(sent_at).try_into().unwrap_or(Duration::ZERO)
+    };
+    Ok(overtaken.iter().map(after).collect())
 }
 
 async fn write_outcomes(tx: &Tx<'_>, shard: i16, effects: &[Effect]) -> Result<(), DbError> {

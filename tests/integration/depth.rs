@@ -95,8 +95,6 @@ async fn claim_costs(shape: Shape, size: i64) -> f64 {
 async fn release_costs(shape: Shape, size: i64) -> f64 {
     measure("intent", "release_due", shape, size, async |sql| {
         let floor = sql.texts("SELECT release_floor FROM shard WHERE shard = 0").await.concat();
-        // As the service plans it: with its days known.
-        sql.texts("SET plan_cache_mode = force_custom_plan").await;
         let arguments = format!("0, '2026-01-04', '2026-01-06', '{floor}', '{NOW}', {BATCH}");
         buffers(sql, "release_due", &arguments).await
     })
@@ -123,6 +121,7 @@ async fn measure(
     for plan in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"] {
         sql.texts(&format!("SET {plan} = off")).await;
     }
+    sql.texts("SET plan_cache_mode = force_generic_plan").await;
     let text = read(&format!("queries/{statement}.sql"));
     sql.texts(&format!("PREPARE {statement} AS {text}")).await;
     let (pages, rows) = run(sql).await;

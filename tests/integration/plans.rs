@@ -14,55 +14,41 @@ use tests::{Sql, TestDatabase};
 
 /// Where the hot statements are run: what takes appointments in, what moves messages, and the reads
 /// behind public endpoints. A row that names one of these files is hot.
-const HOT: [(&str, Session); 18] = [
-    ("db/floors.rs", Session::Interactive),
-    ("db/tally.rs", Session::Interactive),
-    ("http/auth.rs", Session::Interactive),
-    ("ingest/write.rs", Session::Interactive),
-    ("practice/senders.rs", Session::Interactive),
-    ("practice/store.rs", Session::Interactive),
-    ("receipts/write.rs", Session::Interactive),
-    ("endpoints/list_messages.rs", Session::Interactive),
-    ("endpoints/read_appointment.rs", Session::Interactive),
-    ("endpoints/read_daily_counts.rs", Session::Interactive),
-    ("stages/claim.rs", Session::Pipeline),
-    ("stages/claim/take.rs", Session::Pipeline),
-    ("stages/release/join.rs", Session::Pipeline),
-    ("stages/release/write.rs", Session::Pipeline),
-    ("stages/render.rs", Session::Pipeline),
-    ("stages/settle/drops.rs", Session::Pipeline),
-    ("stages/settle/write.rs", Session::Pipeline),
-    ("stages/recover.rs", Session::Pipeline),
+const HOT: [&str; 18] = [
+    "db/floors.rs",
+    "db/tally.rs",
+    "http/auth.rs",
+    "ingest/write.rs",
+    "practice/senders.rs",
+    "practice/store.rs",
+    "receipts/write.rs",
+    "endpoints/list_messages.rs",
+    "endpoints/read_appointment.rs",
+    "endpoints/read_daily_counts.rs",
+    "stages/claim.rs",
+    "stages/claim/take.rs",
+    "stages/release/join.rs",
+    "stages/release/write.rs",
+    "stages/render.rs",
+    "stages/settle/drops.rs",
+    "stages/settle/write.rs",
+    "stages/recover.rs",
 ];
 
-/// How the service's sessions plan that run a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Session {
-    /// One plan for all values.
-    Interactive,
-    /// A plan for each batch.
-    Pipeline,
-}
+/// How the service's sessions plan that run them, as `service/src/db/pools.rs` has it.
+const SESSION: [&str; 7] = [
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    "SET enable_bitmapscan = off",
+    "SET enable_material = off",
+    "SET plan_cache_mode = force_generic_plan",
+    "SET jit = off",
+];
 
-impl Session {
-    /// As `service/src/db/pools.rs` has it.
-    fn settings(self) -> Vec<String> {
-        let off = ["seqscan", "hashjoin", "mergejoin", "bitmapscan", "material"];
-        let mode = match self {
-            Self::Interactive => "force_generic_plan",
-            Self::Pipeline => "force_custom_plan",
-        };
-        let mut settings: Vec<String> =
-            off.iter().map(|kind| format!("SET enable_{kind} = off")).collect();
-        settings.push(format!("SET plan_cache_mode = {mode}"));
-        settings.push("SET jit = off".to_owned());
-        settings
-    }
-}
-
-fn session(query: Query) -> Option<Session> {
+fn is_hot(query: Query) -> bool {
     let file = query.spec().file.trim_start_matches("service/src/");
-    HOT.iter().find(|(hot, _)| *hot == file).map(|(_, session)| *session)
+    HOT.contains(&file)
 }
 
 fn read(path: &str) -> String {
@@ -181,15 +167,13 @@ fn shape(node: &Value, depth: usize, text: &mut String) {
 async fn hot_statements_reach_their_rows_by_their_indexes() {
     let database = TestDatabase::new().await;
     seed(&database.sql).await;
+    let sql = Sql::connect(&database.url()).await;
+    for setting in SESSION {
+        sql.texts(setting).await;
+    }
     let mut text = String::new();
-    for kind in [Session::Interactive, Session::Pipeline] {
-        let sql = Sql::connect(&database.url()).await;
-        for setting in kind.settings() {
-            sql.texts(&setting).await;
-        }
-        for &query in Query::ALL.iter().filter(|query| session(**query) == Some(kind)) {
-            text += &plan(&sql, query).await;
-        }
+    for &query in Query::ALL.iter().filter(|query| is_hot(**query)) {
+        text += &plan(&sql, query).await;
     }
     assert!(!text.contains("Seq Scan on "), "a table is read whole: {text}");
     expect_file!["expected/plans.txt"].assert_eq(&text);
@@ -198,7 +182,7 @@ async fn hot_statements_reach_their_rows_by_their_indexes() {
 /// A file that moved would take its statements out of sight.
 #[test]
 fn every_hot_file_has_its_statements() {
-    for (file, _) in HOT {
+    for file in HOT {
         let path = format!("service/src/{file}");
         assert!(Query::ALL.iter().any(|query| query.spec().file == path), "{path}");
     }

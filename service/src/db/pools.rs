@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract::{Pool, Stage};
 use deadpool_postgres::{
@@ -14,8 +14,8 @@ use tokio_postgres::config::SslMode;
 use super::conn::Conn;
 use super::error::{DbError, describe};
 use super::tls;
-use crate::obs;
 use crate::obs::holder::Holder;
+use crate::obs::{self, Stopwatch};
 
 /// How long opening a connection may take.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,7 +74,7 @@ impl Db {
 
     async fn get_by(&self, holder: Holder, pool: Pool) -> Result<Conn, DbError> {
         let this = &self.0[pool.index()];
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let result = this.inner.get().await;
         obs::pool::waited(pool, started.elapsed());
         match result {
@@ -174,21 +174,15 @@ pub(crate) fn connection_config(
 /// Audits read whole tables, once, and join them by hash: a nested loop, planned where statistics
 /// are behind, compares every message with every try (ten minutes at half a million).
 ///
-/// The stages' statements are planned anew each time, for their batches are worth it (0.1 to
-/// 0.4 ms a statement). Those of small batches are not: they keep one plan for all values, until
-/// statistics change, and open no more weeks than they name.
+/// Every connection keeps one plan of a statement for all values, until statistics change: it opens
+/// no more weeks than the statement names, and planning a batch anew costs more than that.
 const fn plans_of(pool: Pool) -> &'static str {
     match pool {
         Pool::Reporting => " -c enable_nestloop=off",
-        Pool::Interactive => {
+        Pool::Interactive | Pool::Pipeline | Pool::Upkeep => {
             " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
              -c enable_bitmapscan=off -c enable_material=off \
              -c plan_cache_mode=force_generic_plan"
-        }
-        Pool::Pipeline | Pool::Upkeep => {
-            " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
-             -c enable_bitmapscan=off -c enable_material=off \
-             -c plan_cache_mode=force_custom_plan"
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Belongs here: what is started, with which settings, and stopping it. Never here: the replay.
 
 pub(crate) mod stack_up;
+mod watcher;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,12 @@ pub struct StackArgs {
     /// The provider does everything right: no lost answers, no 429, no 5xx, callbacks in order.
     #[arg(long)]
     pub no_faults: bool,
+    /// The Prometheus that watches it; where there is none, it does without.
+    #[arg(long, value_name = "PROGRAM", default_value = "prometheus")]
+    pub prometheus: PathBuf,
+    /// No Prometheus, though there is one.
+    #[arg(long, conflicts_with = "prometheus")]
+    pub no_prometheus: bool,
     /// Keeps the logs of all processes, and the provider's, in logs/ of the report's directory.
     /// Without it they are kept only when something failed.
     #[arg(long)]

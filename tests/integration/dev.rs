@@ -36,6 +36,15 @@ async fn days_follow_each_other_until_ctrl_c_and_nothing_is_left() {
     let page = Client::new(address, address).get("/").anonymous().send().await.expect(200);
     assert!(page.text().contains("<title>Punctual live</title>"));
     assert!(dev.output().lines().any(|line| line.starts_with("service http://")));
+    let watcher = dev.ready_line("prometheus http://", DAYS_WITHIN).await.unwrap();
+    let (address, _) = watcher.trim_start_matches("prometheus http://").split_once('/').unwrap();
+    let watcher: SocketAddr = address.parse().unwrap();
+    until("Prometheus scrapes the service", async || {
+        let ask = Client::new(watcher, watcher).get("/api/v1/query?query=up").anonymous();
+        let up = ask.send().await.json(200);
+        (up["data"]["result"][0]["value"][1] == "1").then_some(())
+    })
+    .await;
 
     let held = dev.ready_line("the laws hold in", DAYS_WITHIN).await.unwrap();
     assert!(held.starts_with("day 2027-03-09:"), "{held}");

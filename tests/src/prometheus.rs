@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+pub use stack::prometheus::PrometheusConfig;
 use stack::{Process, ProcessSpec, RunDir, ports};
 
 use crate::client::Client;
@@ -17,60 +17,6 @@ use crate::wait::until;
 
 /// Another process may take a port between our look and the server's start.
 const STARTS_MAX: u32 = 5;
-
-/// What a Prometheus is to do.
-#[derive(Debug, Clone)]
-pub struct PrometheusConfig {
-    /// Whose `/metrics` it scrapes, as job `punctual`.
-    pub targets: Vec<SocketAddr>,
-    /// Files of rules that it evaluates.
-    pub rule_files: Vec<PathBuf>,
-    /// How often it scrapes.
-    pub scrape_interval: Duration,
-    /// How often it evaluates rules that have no interval of their own.
-    pub evaluation_interval: Duration,
-    /// Where it sends alerts that fire.
-    pub alertmanager: Option<SocketAddr>,
-}
-
-impl Default for PrometheusConfig {
-    fn default() -> Self {
-        Self {
-            targets: Vec::new(),
-            rule_files: Vec::new(),
-            scrape_interval: Duration::from_secs(1),
-            evaluation_interval: Duration::from_secs(1),
-            alertmanager: None,
-        }
-    }
-}
-
-impl PrometheusConfig {
-    /// The configuration file: JSON is YAML.
-    fn file(&self) -> Value {
-        let interval = |every: Duration| format!("{}ms", every.as_millis());
-        let texts = |addresses: &[SocketAddr]| -> Vec<String> {
-            addresses.iter().map(ToString::to_string).collect()
-        };
-        json!({
-            "global": {
-                "scrape_interval": interval(self.scrape_interval),
-                "scrape_timeout": interval(self.scrape_interval),
-                "evaluation_interval": interval(self.evaluation_interval),
-            },
-            "rule_files": self.rule_files,
-            "scrape_configs": [{
-                "job_name": "punctual",
-                "static_configs": [{ "targets": texts(&self.targets) }],
-            }],
-            "alerting": {
-                "alertmanagers": [{
-                    "static_configs": [{ "targets": texts(self.alertmanager.as_slice()) }],
-                }],
-            },
-        })
-    }
-}
 
 /// A series at one instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,20 +52,9 @@ impl Prometheus {
     /// When it isn't installed or doesn't get ready; with its log.
     pub async fn start(config: &PrometheusConfig) -> Self {
         let run = RunDir::create(None).unwrap_or_else(|error| panic!("{error}"));
-        let file = run.path().join("prometheus.json");
-        std::fs::write(&file, config.file().to_string()).expect("a run directory takes files");
-        let start = async |address: SocketAddr| {
-            let spec = ProcessSpec::new("prometheus", "prometheus")
-                .argument(format!("--config.file={}", file.display()))
-                .argument(format!("--storage.tsdb.path={}", run.path().join("tsdb").display()))
-                .argument(format!("--web.listen-address={address}"))
-                // It learns of its Alertmanager some seconds after it started, and what fired
-                // before is only sent again after this.
-                .argument("--rules.alert.resend-delay=5s")
-                .argument("--enable-feature=exemplar-storage");
-            started(spec, &run, address, "/-/ready").await
-        };
-        let (address, process) = on_a_free_port(start).await;
+        let started = config.start(&run).await;
+        let (address, process) = started
+            .unwrap_or_else(|error| panic!("{error} (`.ci/setup tests` installs it on Debian)"));
         Self { address, process, client: Client::new(address, address) }
     }
 

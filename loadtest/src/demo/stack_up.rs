@@ -13,6 +13,7 @@ use stack::provider::Options as ProviderOptions;
 use stack::{Process, ProcessSpec, RunDir, StackError};
 use tokio::time::{Instant, sleep};
 
+use super::watcher::Watcher;
 use super::{StackArgs, copy_logs};
 use crate::engine::connection::{Connection, Transport};
 use crate::engine::source::Outgoing;
@@ -32,6 +33,7 @@ const REQUEST_HEAD_MS: u64 = 30_000;
 /// A running stack. Its parts end as they are dropped, in this order.
 #[derive(Debug)]
 pub(crate) struct StackUp {
+    watcher: Watcher,
     services: Vec<Service>,
     provider: Arc<Process>,
     provider_address: String,
@@ -42,10 +44,10 @@ pub(crate) struct StackUp {
 }
 
 #[derive(Debug)]
-struct Service {
+pub(super) struct Service {
     process: Arc<Process>,
     public: String,
-    admin: String,
+    pub(super) admin: String,
 }
 
 /// What the service writes to its address file.
@@ -101,6 +103,7 @@ impl StackUp {
         }
         // From here on every statement of the service's database is the service's own.
         pair.primary().forget_statements().await.map_err(failure)?;
+        let watcher = Watcher::start(args, &services, &run).await;
         step.end(&format!(
             "PostgreSQL with a replica, provider and {} started in {:.1} s",
             if services.len() == 1 {
@@ -111,6 +114,7 @@ impl StackUp {
             began.elapsed().as_secs_f64()
         ));
         Ok(Self {
+            watcher,
             services,
             provider: Arc::new(provider),
             provider_address: address.address,
@@ -127,12 +131,13 @@ impl StackUp {
             self.services.iter().map(place).collect::<Vec<_>>().join(", ")
         };
         format!(
-            "live page {}\nservice {}, metrics {}, provider http://{}, database {}",
+            "live page {}\nservice {}, metrics {}, provider http://{}, database {}\n{}",
             all(|service| format!("http://{}/", service.admin)),
             all(|service| format!("http://{}", service.public)),
             all(|service| format!("http://{}/metrics", service.admin)),
             self.provider_address,
-            self.database.name()
+            self.database.name(),
+            self.watcher
         )
     }
 
@@ -165,6 +170,7 @@ impl StackUp {
             .map(|(number, service)| process(service_name(number), &service.process))
             .collect();
         watched.push(process("provider".to_owned(), &self.provider));
+        watched.extend(self.watcher.process().map(|it| process("prometheus".to_owned(), it)));
         watched.push(Watched {
             name: "harness".to_owned(),
             usage: Box::new(stack::process::own_usage),
@@ -187,6 +193,7 @@ impl StackUp {
             self.services.iter().map(|service| service.process.log().to_owned()).collect();
         logs.push(self.provider.log().to_owned());
         logs.push(self.provider_log.clone());
+        logs.extend(self.watcher.process().map(|process| process.log().to_owned()));
         logs.push(self.pair.primary().log());
         logs.push(self.pair.replica().log());
         copy_logs(&logs, to);
@@ -194,7 +201,10 @@ impl StackUp {
 
     /// Stops everything, in order.
     pub(crate) async fn stop(self) {
-        let Self { services, provider, pair, database, .. } = self;
+        let Self { watcher, services, provider, pair, database, .. } = self;
+        if let Some(process) = watcher.process() {
+            process.stop(STOP_GRACE).await;
+        }
         for service in &services {
             service.process.stop(STOP_GRACE).await;
         }

@@ -1,5 +1,5 @@
 //! A private local stack: a PostgreSQL primary with a streaming replica, a simulated provider
-//! of text messages, and child processes that end for certain.
+//! of text messages, a Prometheus, and child processes that end for certain.
 //!
 //! What belongs here: everything that the harness and the tests start around the service. What
 //! never does: load, laws and reports (crate `loadtest`), anything of the service, and any
@@ -12,6 +12,7 @@ mod error;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod prometheus;
 pub mod provider;
 mod run_dir;
 

@@ -30,6 +30,7 @@ pub(crate) mod process;
 pub(crate) mod query;
 mod readable;
 mod recorder;
+mod registered;
 pub(crate) mod request;
 pub(crate) mod slo;
 pub(crate) mod stage;
@@ -37,3 +38,4 @@ mod status;
 
 pub(crate) use exposition::Format;
 pub(crate) use recorder::{install, render, upkeep};
+pub(crate) use registered::Stopwatch;

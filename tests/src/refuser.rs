@@ -4,8 +4,8 @@
 //! Never here: a provider that behaves like one ([`stack::provider`]).
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,7 +15,15 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Refuser {
     /// Where it listens.
     pub address: SocketAddr,
-    posts: Arc<AtomicU64>,
+    asked: Arc<Asked>,
+}
+
+/// What it was asked.
+#[derive(Debug, Default)]
+struct Asked {
+    posts: AtomicU64,
+    /// The head of the latest request to send a text.
+    head: Mutex<String>,
 }
 
 impl Refuser {
@@ -26,35 +34,50 @@ impl Refuser {
     pub async fn start(status: u16, json: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let posts = Arc::new(AtomicU64::new(0));
+        let asked = Arc::new(Asked::default());
         let answer: Arc<str> = format!(
             "HTTP/1.1 {status} As told\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{json}",
             json.len()
         )
         .into();
-        let counted = Arc::clone(&posts);
+        let counted = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&counted)));
             }
         });
-        Self { address, posts }
+        Self { address, asked }
     }
 
     /// Requests to send a text so far.
     pub fn posts(&self) -> u64 {
-        self.posts.load(Ordering::Relaxed)
+        self.asked.posts.load(Ordering::Relaxed)
+    }
+
+    /// A header of the latest request to send a text, if it had one.
+    ///
+    /// # Panics
+    /// Never: nobody panics while it is kept.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let head = self.asked.head.lock().unwrap();
+        let field = |line: &str| {
+            let (field, value) = line.split_once(':')?;
+            field.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        };
+        head.lines().find_map(field)
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Arc<str>, posts: Arc<AtomicU64>) {
+async fn serve(mut stream: TcpStream, answer: Arc<str>, asked: Arc<Asked>) {
     let mut bytes = Vec::new();
     while let Ok(1..) = stream.read_buf(&mut bytes).await {
         while let Some(length) = request_length(&bytes) {
-            let is_post = bytes.starts_with(b"POST");
-            bytes.drain(..length);
-            posts.fetch_add(u64::from(is_post), Ordering::Relaxed);
+            let request: Vec<u8> = bytes.drain(..length).collect();
+            if request.starts_with(b"POST") {
+                *asked.head.lock().unwrap() = String::from_utf8_lossy(&request).into_owned();
+                asked.posts.fetch_add(1, Ordering::Relaxed);
+            }
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }

@@ -201,6 +201,9 @@ table! {
     }
     /// Sessions that wait for a lock.
     DatabaseBlockedSessions = database_blocked_sessions { kind: Kind::Gauge, labels: &[], }
+    /// Circles of transactions that waited for each other and that the server broke, since its
+    /// statistics were reset. The service's own take their locks in one order: any is a mistake.
+    DatabaseDeadlocks = database_deadlocks_total { kind: Kind::Counter, labels: &[], }
     /// How much of a space of numbers is used up.
     IdSpaceUsed = id_space_used_ratio { kind: Kind::Gauge, labels: &["space"], }
 

@@ -8,7 +8,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract::{Pool, Query, QueryOutcome};
 use deadpool_postgres::Object;
@@ -18,8 +18,8 @@ use tokio_postgres::types::ToSql;
 use super::error::DbError;
 use super::statement;
 use super::tx::Tx;
-use crate::obs;
 use crate::obs::holder::{Held, Holder};
+use crate::obs::{self, Stopwatch};
 
 /// Parameters of a statement.
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -29,7 +29,7 @@ pub(crate) struct Conn {
     /// Always there until drop.
     client: Option<Object>,
     pool: Pool,
-    taken_at: Instant,
+    taken_at: Stopwatch,
     held: Held,
     /// How much longer than the server's own limit we wait for an answer.
     deadline: Duration,
@@ -46,7 +46,7 @@ impl Conn {
         Self {
             client: Some(client),
             pool,
-            taken_at: Instant::now(),
+            taken_at: Stopwatch::start(),
             held: obs::holder::hold(pool, holder),
             deadline,
             running: AtomicU32::new(0),
@@ -154,7 +154,7 @@ impl Conn {
         answer: impl Future<Output = Result<T, DbError>>,
         rows: impl Fn(&T) -> usize,
     ) -> Result<T, DbError> {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let result = answer.await;
         let (outcome, n) = match &result {
             Ok(value) => (QueryOutcome::Ok, rows(value) as u64),

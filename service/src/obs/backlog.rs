@@ -1,12 +1,12 @@
 //! How much stands before each stage, and since when: over all shards, as last looked at. Every
 //! process looks for itself, so that over processes these are maxima and not sums.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use contract::{Family, Stage};
 
 use super::readable::Level;
+use super::registered::Registered;
 
 /// What stands before the stages of one shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -37,12 +37,12 @@ struct Handles {
     unresolved_for: Level,
 }
 
-static HANDLES: OnceLock<Handles> = OnceLock::new();
+static HANDLES: Registered<Handles> = Registered::new();
 
 pub(super) fn register() {
     let pending = |stage: Stage| Level::register(Family::Pending, [("stage", stage.name())]);
     let oldest = |stage: Stage| Level::register(Family::OldestPending, [("stage", stage.name())]);
-    HANDLES.get_or_init(|| Handles {
+    HANDLES.register(|| Handles {
         due: pending(Stage::Release),
         due_for: oldest(Stage::Release),
         ready: pending(Stage::Claim),

@@ -3,14 +3,13 @@
 //!
 //! Going over a budget is a counter and one log line here, and a failed test where tests run.
 
-use std::sync::OnceLock;
-
 use contract::endpoint::Listener;
 use contract::{Endpoint, Family, Pool, Query};
 use metrics::{Counter, Histogram};
 
 use super::family;
 use super::holder::Holder;
+use super::registered::{IS_MEASURED, Registered};
 use super::request::Scope;
 
 struct Handles {
@@ -21,10 +20,10 @@ struct Handles {
     pool_wait: [Option<Histogram>; Pool::COUNT],
 }
 
-static HANDLES: OnceLock<[Handles; Endpoint::COUNT]> = OnceLock::new();
+static HANDLES: Registered<[Handles; Endpoint::COUNT]> = Registered::new();
 
 pub(super) fn register() {
-    HANDLES.get_or_init(|| std::array::from_fn(|i| Handles::register(Endpoint::ALL[i])));
+    HANDLES.register(|| std::array::from_fn(|i| Handles::register(Endpoint::ALL[i])));
 }
 
 impl Handles {
@@ -58,6 +57,9 @@ pub(crate) fn pools(endpoint: Endpoint) -> &'static [Pool] {
 
 /// Records what a request used, and says so where it was too much.
 pub(super) fn judge(endpoint: Endpoint, request_id: &str, scope: &Scope) {
+    if !IS_MEASURED {
+        return;
+    }
     super::matrix::turn(Holder::Endpoint(endpoint));
     let spec = endpoint.spec();
     let handles = HANDLES.get().map(|handles| &handles[endpoint.index()]);

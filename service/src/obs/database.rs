@@ -2,12 +2,13 @@
 //! Every process asks for itself; over processes these are maxima.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use contract::Family;
 
 use super::family;
-use super::readable::Level;
+use super::readable::{Level, Total};
+use super::registered::Registered;
 
 /// What one look found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +19,8 @@ pub(crate) struct Observed {
     pub(crate) oldest_transaction_seconds: f64,
     /// Sessions that wait for a lock.
     pub(crate) blocked_sessions: f64,
+    /// Deadlocks since the server's statistics were reset.
+    pub(crate) deadlocks: u64,
 }
 
 /// A replica that receives the log.
@@ -35,20 +38,22 @@ struct Handles {
     size: Level,
     oldest_transaction: Level,
     blocked: Level,
+    deadlocks: Total,
     connected: Level,
     /// By their names, which only the database knows.
     replicas: Mutex<BTreeMap<String, [Level; 2]>>,
 }
 
-static HANDLES: OnceLock<Handles> = OnceLock::new();
+static HANDLES: Registered<Handles> = Registered::new();
 
 pub(super) fn register() {
     let gauge = |family| Level::register(family, family::NONE);
     id_space("transaction_id", 0.0);
-    HANDLES.get_or_init(|| Handles {
+    HANDLES.register(|| Handles {
         size: gauge(Family::DatabaseSize),
         oldest_transaction: gauge(Family::DatabaseOldestTransaction),
         blocked: gauge(Family::DatabaseBlockedSessions),
+        deadlocks: Total::register(Family::DatabaseDeadlocks, family::NONE),
         connected: gauge(Family::ReplicasConnected),
         replicas: Mutex::default(),
     });
@@ -60,6 +65,7 @@ pub(crate) fn observed(observed: &Observed) {
     handles.size.set(observed.size_bytes);
     handles.oldest_transaction.set(observed.oldest_transaction_seconds);
     handles.blocked.set(observed.blocked_sessions);
+    handles.deadlocks.set(observed.deadlocks);
 }
 
 /// States how much of a space of numbers is used up. The spaces are the schema's.
@@ -100,6 +106,7 @@ pub(crate) fn read() -> Option<(Observed, Vec<Replica>)> {
         size_bytes,
         oldest_transaction_seconds: handles.oldest_transaction.get(),
         blocked_sessions: handles.blocked.get(),
+        deadlocks: handles.deadlocks.get(),
     };
     let known = handles.replicas.lock().unwrap_or_else(PoisonError::into_inner);
     let replicas = known

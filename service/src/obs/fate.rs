@@ -1,18 +1,17 @@
 //! Messages by what became of them: the business rate beside the technical ones.
 
-use std::sync::OnceLock;
-
 use contract::{Family, Fate};
 
 use super::family;
 use super::readable::Count;
+use super::registered::Registered;
 
-static HANDLES: OnceLock<[Count; Fate::COUNT]> = OnceLock::new();
-static DUE: OnceLock<Count> = OnceLock::new();
+static HANDLES: Registered<[Count; Fate::COUNT]> = Registered::new();
+static DUE: Registered<Count> = Registered::new();
 
 pub(super) fn register() {
-    DUE.get_or_init(|| Count::register(Family::MessagesDue, family::NONE));
-    HANDLES.get_or_init(|| {
+    DUE.register(|| Count::register(Family::MessagesDue, family::NONE));
+    HANDLES.register(|| {
         std::array::from_fn(|i| Count::register(Family::Messages, [("fate", Fate::ALL[i].name())]))
     });
 }

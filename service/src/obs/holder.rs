@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use contract::{Endpoint, Family, Pool, Stage};
 
 use super::readable::Level;
+use super::registered::Registered;
 
 /// Who takes a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +77,10 @@ impl Holder {
 
 type OfPool = [OnceLock<Level>; HOLDERS];
 
-static HANDLES: OnceLock<[OfPool; Pool::COUNT]> = OnceLock::new();
+static HANDLES: Registered<[OfPool; Pool::COUNT]> = Registered::new();
 
 pub(super) fn register() {
-    HANDLES.get_or_init(|| [const { [const { OnceLock::new() }; HOLDERS] }; Pool::COUNT]);
+    HANDLES.register(|| [const { [const { OnceLock::new() }; HOLDERS] }; Pool::COUNT]);
     for holder in Holder::all() {
         for &pool in holder.pools() {
             gauge(pool, holder);

@@ -2,7 +2,7 @@
 //! about it. A request that the caller gave up on is counted as well, for it is a slow one.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::endpoint::Listener;
@@ -14,6 +14,7 @@ use super::family;
 use super::histogram::{self, Histogram, Snapshot};
 use super::hot;
 use super::kept::{self, Landed, Route as KeptRoute};
+use super::registered::Registered;
 use super::request::Scope;
 use super::slo::{Judged, Objective, Slo};
 pub(crate) use super::status::{outcome_of, statuses, successes};
@@ -70,7 +71,7 @@ struct Handles {
     broken: [[Counter; Broken::ALL.len()]; 2],
 }
 
-static HANDLES: OnceLock<Handles> = OnceLock::new();
+static HANDLES: Registered<Handles> = Registered::new();
 
 /// Why a connection ended other than by agreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Broken {
 }
 
 pub(super) fn register() {
-    HANDLES.get_or_init(Handles::register);
+    HANDLES.register(Handles::register);
 }
 
 impl Handles {

@@ -1,12 +1,13 @@
 //! The critical paths that no single endpoint shows, in real time from end to end.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Family, Journey};
 
 use super::histogram::{self, Histogram, Snapshot};
 use super::hot;
+use super::registered::Registered;
 use super::slo::{Judged, Objective, Slo};
 
 struct Handles {
@@ -14,10 +15,10 @@ struct Handles {
     slo: [Slo; Journey::COUNT],
 }
 
-static HANDLES: OnceLock<Handles> = OnceLock::new();
+static HANDLES: Registered<Handles> = Registered::new();
 
 pub(super) fn register() {
-    HANDLES.get_or_init(|| Handles {
+    HANDLES.register(|| Handles {
         duration: std::array::from_fn(|i| {
             hot::of(Family::JourneyDuration, [("journey", Journey::ALL[i].name())])
         }),

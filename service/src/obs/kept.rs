@@ -13,6 +13,7 @@ use contract::{DeliveryOutcome, Endpoint, RequestOutcome};
 
 use super::exemplar::TraceId;
 use super::flight::{Flight, Span};
+use super::registered::IS_MEASURED;
 
 /// Bad flights that a route keeps, the newest. One is about 1 kB.
 const BAD_MAX: usize = 32;
@@ -260,7 +261,9 @@ fn keep(landed: &Landed<'_>, why: Why) -> Kept {
 
 /// Keeps a flight if it is worth it.
 pub(crate) fn offer(landed: &Landed<'_>) {
-    ROUTES[landed.route.index()].offer(landed);
+    if IS_MEASURED {
+        ROUTES[landed.route.index()].offer(landed);
+    }
 }
 
 /// Once a second: new room for bad ones, and at times a new sample.

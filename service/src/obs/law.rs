@@ -1,6 +1,5 @@
 //! What the laws say at run time: numbers that must be zero, or small and explained.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,6 +7,7 @@ use contract::Family;
 
 use super::family;
 use super::readable::{Count, Level};
+use super::registered::Registered;
 
 struct Handles {
     ambiguous: Level,
@@ -19,10 +19,10 @@ struct Handles {
     stale: Count,
 }
 
-static HANDLES: OnceLock<Handles> = OnceLock::new();
+static HANDLES: Registered<Handles> = Registered::new();
 
 pub(super) fn register() {
-    HANDLES.get_or_init(|| Handles {
+    HANDLES.register(|| Handles {
         ambiguous: Level::register(Family::AmbiguousMessages, family::NONE),
         stranded: Level::register(Family::StrandedRows, family::NONE),
         residual: Level::register(Family::ConservationResidual, family::NONE),

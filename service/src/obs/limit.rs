@@ -1,20 +1,19 @@
 //! How full each bounded thing is, and how often it was found full.
 
-use std::sync::OnceLock;
-
 use contract::{Family, Limit};
 
 use super::readable::{Count, Level};
+use super::registered::Registered;
 
 struct Handles {
     used: [Level; Limit::COUNT],
     reached: [Count; Limit::COUNT],
 }
 
-static HANDLES: OnceLock<Handles> = OnceLock::new();
+static HANDLES: Registered<Handles> = Registered::new();
 
 pub(super) fn register() {
-    HANDLES.get_or_init(|| Handles {
+    HANDLES.register(|| Handles {
         used: std::array::from_fn(|i| Level::register(Family::LimitUsed, [label(i)])),
         reached: std::array::from_fn(|i| Count::register(Family::LimitReached, [label(i)])),
     });

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contract::Query;
 
 use super::holder::{HOLDERS, Holder};
+use super::registered::IS_MEASURED;
 
 struct Counts {
     turns: AtomicU64,
@@ -50,6 +51,9 @@ pub(crate) struct Cell {
 
 /// Counts a statement.
 pub(crate) fn ran(holder: Holder, query: Query, rows: u64) {
+    if !IS_MEASURED {
+        return;
+    }
     let counts = &COUNTS[holder.index()];
     counts.calls[query.index()].fetch_add(1, Ordering::Relaxed);
     counts.rows[query.index()].fetch_add(rows, Ordering::Relaxed);
@@ -57,6 +61,9 @@ pub(crate) fn ran(holder: Holder, query: Query, rows: u64) {
 
 /// Counts a request that ended or a batch that was worked on.
 pub(super) fn turn(holder: Holder) {
+    if !IS_MEASURED {
+        return;
+    }
     COUNTS[holder.index()].turns.fetch_add(1, Ordering::Relaxed);
 }
 

@@ -1,7 +1,7 @@
 //! The pools of database connections: how full, how long one waits for a connection, how long one
 //! keeps it, how long opening one takes.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Family, Pool};
@@ -11,6 +11,7 @@ use super::family;
 use super::histogram::{self, Snapshot};
 use super::hot;
 use super::readable::{Count, Level};
+use super::registered::Registered;
 
 struct Handles {
     idle: Level,
@@ -46,10 +47,10 @@ impl Timeout {
     }
 }
 
-static HANDLES: OnceLock<[Handles; Pool::COUNT]> = OnceLock::new();
+static HANDLES: Registered<[Handles; Pool::COUNT]> = Registered::new();
 
 pub(super) fn register() {
-    HANDLES.get_or_init(|| std::array::from_fn(|i| Handles::register(Pool::ALL[i].name())));
+    HANDLES.register(|| std::array::from_fn(|i| Handles::register(Pool::ALL[i].name())));
 }
 
 impl Handles {

@@ -4,13 +4,13 @@
 //! A machine's other figures are node_exporter's; these few let one read the process's without it.
 
 use std::fmt::Write as _;
-use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::Family;
 use metrics::Gauge;
 
 use super::family;
+use super::registered::Registered;
 
 /// Which build runs.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -27,7 +27,7 @@ struct Handles {
     disk_free: Gauge,
 }
 
-static HANDLES: OnceLock<Handles> = OnceLock::new();
+static HANDLES: Registered<Handles> = Registered::new();
 
 pub(super) fn register() {
     let build = [("version", VERSION), ("profile", PROFILE)];
@@ -35,7 +35,7 @@ pub(super) fn register() {
     let gauge = |family| family::gauge(family, family::NONE);
     gauge(Family::ProcessStartTime).set(since_epoch(SystemTime::now()));
     gauge(Family::DeployTimestamp).set(deployed_at().map_or(0.0, since_epoch));
-    HANDLES.get_or_init(|| Handles {
+    HANDLES.register(|| Handles {
         resident: gauge(Family::ProcessResidentMemory),
         allocated: gauge(Family::JemallocAllocated),
         held: gauge(Family::JemallocResident),

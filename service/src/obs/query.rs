@@ -8,6 +8,7 @@ use contract::{Family, Pool, Query, QueryOutcome};
 use super::family;
 use super::histogram::{self, Histogram, Snapshot};
 use super::hot;
+use super::registered::Registered;
 
 /// One histogram an outcome.
 type Outcomes = [Arc<Histogram>; QueryOutcome::COUNT];
@@ -19,10 +20,10 @@ struct Handles {
     rows: metrics::Histogram,
 }
 
-static HANDLES: OnceLock<[Handles; Query::COUNT]> = OnceLock::new();
+static HANDLES: Registered<[Handles; Query::COUNT]> = Registered::new();
 
 pub(super) fn register() {
-    HANDLES.get_or_init(|| {
+    HANDLES.register(|| {
         std::array::from_fn(|i| {
             let query = Query::ALL[i];
             let handles = Handles {

@@ -11,10 +11,14 @@ use contract::{Endpoint, Pool, Query, Stage};
 
 use super::exemplar::TraceId;
 use super::flight::{Flight, Span, What};
+use super::registered::IS_MEASURED;
 
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
 }
+
+/// Statements whose repetitions are counted.
+const QUERIES: usize = if IS_MEASURED { Query::COUNT } else { 0 };
 
 /// What one request used so far.
 #[derive(Debug)]
@@ -25,7 +29,7 @@ pub(crate) struct Scope {
     rows: AtomicU64,
     pool_wait_nanos: [AtomicU64; Pool::COUNT],
     /// How often each statement ran on the request's own task.
-    times: [AtomicU16; Query::COUNT],
+    times: [AtomicU16; QUERIES],
 }
 
 impl Scope {
@@ -37,7 +41,7 @@ impl Scope {
             queries: AtomicU32::new(0),
             rows: AtomicU64::new(0),
             pool_wait_nanos: [const { AtomicU64::new(0) }; Pool::COUNT],
-            times: [const { AtomicU16::new(0) }; Query::COUNT],
+            times: [const { AtomicU16::new(0) }; QUERIES],
         }
     }
 
@@ -110,12 +114,12 @@ impl Scope {
 
 /// The scope of the request that this task answers, if it answers one.
 pub(crate) fn current() -> Option<Arc<Scope>> {
-    SCOPE.try_with(Arc::clone).ok()
+    if IS_MEASURED { SCOPE.try_with(Arc::clone).ok() } else { None }
 }
 
 /// Runs a future on behalf of a request.
 pub(crate) async fn within<F: Future>(scope: Arc<Scope>, future: F) -> F::Output {
-    SCOPE.scope(scope, future).await
+    if IS_MEASURED { SCOPE.scope(scope, future).await } else { future.await }
 }
 
 /// A batch that works for several requests at once: what it runs is noted once, and then is a part

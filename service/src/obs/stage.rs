@@ -1,7 +1,7 @@
 //! The stages of the work: how long a batch took, how big it was, how late its items were, what
 //! is in flight, what failed.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use contract::{Family, Stage};
@@ -12,6 +12,7 @@ use super::histogram::{self, Snapshot};
 use super::holder::Holder;
 use super::hot;
 use super::readable::{Count, Level};
+use super::registered::Registered;
 use super::slo::{Judged, Objective, Slo};
 
 struct Handles {
@@ -26,10 +27,10 @@ struct Handles {
     slo: Slo,
 }
 
-static HANDLES: OnceLock<[Handles; Stage::COUNT]> = OnceLock::new();
+static HANDLES: Registered<[Handles; Stage::COUNT]> = Registered::new();
 
 pub(super) fn register() {
-    HANDLES.get_or_init(|| std::array::from_fn(|i| Handles::register(Stage::ALL[i])));
+    HANDLES.register(|| std::array::from_fn(|i| Handles::register(Stage::ALL[i])));
 }
 
 impl Handles {

@@ -120,6 +120,32 @@ async fn for_good_it_is_not_tried_again() {
     app.finish().await;
 }
 
+/// The provider is told which trace the text belongs to, and we can tell what that was.
+#[tokio::test]
+async fn its_trace_goes_on_to_the_provider() {
+    let provider = Refuser::start(400, r#"{"code":21211,"message":"x","status":400}"#).await;
+    let app = with_provider(&provider).await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    one.until_fate("a", 1, "failed").await;
+    let given = provider.header("traceparent").expect("the text has a trace");
+    let parts: Vec<&str> = given.split('-').collect();
+    assert!(matches!(parts[..], ["00", _, _, "01"]), "{given}");
+    assert_eq!((parts[1].len(), parts[2].len()), (32, 16), "{given}");
+    let path = format!("/debug/requests/{}", parts[1]);
+    let found = until("the text's flight is kept", async || {
+        let answer = app.get(&path).anonymous().send().await;
+        (answer.status == 200).then_some(answer)
+    })
+    .await;
+    let flight = &found.json(200)["flights"][0];
+    assert_eq!((&flight["route"], &flight["why"]), (&"message".into(), &"failed".into()));
+    let spans = flight["spans"].as_array().unwrap();
+    assert!(spans.iter().any(|span| span["kind"] == "call"), "{flight}");
+    app.finish().await;
+}
+
 /// Who told the provider STOP is asked no more by us either.
 #[tokio::test]
 async fn who_opted_out_at_the_provider_is_opted_out_here() {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use stack::provider::read_log;
 
 use super::{SECRETS, Service, TestApp};
+use crate::database::{Sql, TestDatabase};
 use crate::practice::TEXT;
 use crate::wait::soon;
 
@@ -33,6 +34,7 @@ impl TestApp {
     /// When something else isn't well.
     pub async fn finish_as(self, ending: Ending) {
         check_measures(&self.service).await;
+        check_deadlocks(&self.database).await;
         if !ending.is_broken {
             self.audit().await;
         }
@@ -77,6 +79,14 @@ async fn check_measures(service: &Service) {
         assert!(over.is_empty(), "over budget: {over:?}");
     }
     assert_eq!(scrape.sum("stranded_rows", &[]), 0.0, "rows below a floor");
+}
+
+/// No two transactions waited for each other.
+async fn check_deadlocks(database: &TestDatabase) {
+    let counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    // A connection of its own: the server may have been restarted since.
+    let deadlocks: i64 = Sql::connect(&database.url()).await.one(counted, &[]).await;
+    assert_eq!(deadlocks, 0, "deadlocks; the server's log has both statements of each");
 }
 
 /// No error that wasn't expected, no panic, nothing of people and no secrets.

@@ -9,10 +9,12 @@ use super::model::{Alert, Board, Group, Role, Rule, RuleFile, Severity};
 const LAG: &str = Family::ReplicaLagSeconds.name();
 const CONNECTED: &str = Family::ReplicasConnected.name();
 const OLDEST: &str = Family::DatabaseOldestTransaction.name();
+const DEADLOCKS: &str = Family::DatabaseDeadlocks.name();
 const BLOCKED: &str = Family::DatabaseBlockedSessions.name();
 
 pub(super) fn rules() -> RuleFile {
-    let rules = [replica_lags(), replica_gone(), transaction_open_long(), sessions_blocked()];
+    let rules =
+        [replica_lags(), replica_gone(), transaction_open_long(), sessions_blocked(), deadlocks()];
     RuleFile {
         name: "database",
         about: "The database as its server sees it.",
@@ -88,5 +90,23 @@ fn sessions_blocked() -> Alert {
             "Sessions wait for a lock all the time.",
             "At least {{ $value | printf \"%.0f\" }} sessions of the database have been waiting \
              for a lock at every look for minutes. Find out who holds it.",
+        )
+}
+
+fn deadlocks() -> Alert {
+    Alert::new("PunctualDeadlocks", Severity::Warning, Board::Database)
+        .when(format!("max by (job) (increase({DEADLOCKS}[1h])) > 2"))
+        .hold("1m")
+        .role(Role::Cause)
+        .why(
+            "The service takes its locks in one order, so that its own transactions never wait for \
+             each other in a circle. One may be a person's session that met them; a third within \
+             an hour is a statement that leaves the order.",
+        )
+        .says(
+            "Transactions wait for each other in circles.",
+            "{{ $value | printf \"%.0f\" }} deadlocks in the last hour. The server ends one \
+             transaction of each after a second, and it is done again: all that waits behind it \
+             is a second late.",
         )
 }

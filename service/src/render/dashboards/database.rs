@@ -150,7 +150,7 @@ fn replicas() -> [Panel; 3] {
     ]
 }
 
-fn server() -> [Panel; 6] {
+fn server() -> [Panel; 7] {
     let highest = |family| gauge(family, &[]).max(&[]);
     let rows = sum_rate(ROWS, &[]).sum(QUERY);
     let opened = count_rate(Family::DbClientConnectionsCreateTime, &[], Unit::CountRate);
@@ -167,6 +167,8 @@ fn server() -> [Panel; 6] {
             .query(highest(Family::DatabaseOldestTransaction), "open"),
         Panel::lines("Sessions that wait for a lock", Family::DatabaseBlockedSessions.help())
             .query(highest(Family::DatabaseBlockedSessions), "sessions"),
+        Panel::lines("Deadlocks", "Circles of transactions that the server broke. There are none.")
+            .query(rate(Family::DatabaseDeadlocks, &[]).max(&[]), "deadlocks"),
         Panel::lines(
             "Connections opened",
             "Seldom, as pools keep theirs: a rise says that they break, or that they come and go \

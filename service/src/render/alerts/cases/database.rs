@@ -41,6 +41,7 @@ fn replicas() -> Vec<Case> {
 fn sessions() -> Vec<Case> {
     let oldest = Family::DatabaseOldestTransaction.name();
     let blocked = Family::DatabaseBlockedSessions.name();
+    let (deadlocks, circles) = (Family::DatabaseDeadlocks.name(), "PunctualDeadlocks");
     let (open, waits) = ("PunctualTransactionOpenLong", "PunctualSessionsBlocked");
     vec![
         Case::new(open, "somebody went to lunch with a transaction open", "20m")
@@ -62,6 +63,19 @@ fn sessions() -> Vec<Case> {
             blocked,
             "",
             "0 2 1 0 1 2 2 0 1 1 0 4 1 0 1 1 2 0 1 1 1",
+        ),
+        Case::new(circles, "a statement that leaves the order", "1h")
+            .series(deadlocks, "", "0+0.25x120")
+            .fires(
+                &[],
+                JOB,
+                "30 deadlocks in the last hour. The server ends one transaction of each after a \
+                 second, and it is done again: all that waits behind it is a second late.",
+            ),
+        Case::new(circles, "a person met the service once", "1h").series(
+            deadlocks,
+            "",
+            "7x60 8x60",
         ),
     ]
 }

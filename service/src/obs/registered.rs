@@ -1,0 +1,49 @@
+//! Where a module's handles wait from their registration on. A build with the feature `unmeasured`
+//! never has any, and its compiler knows: what would record is not there. That build is for telling
+//! what measuring costs, and for nothing else.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Whether this build measures anything.
+pub(crate) const IS_MEASURED: bool = !cfg!(feature = "unmeasured");
+
+/// Handles of series, registered once.
+pub(super) struct Registered<T>(OnceLock<T>);
+
+impl<T> Registered<T> {
+    pub(super) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// Registers what is not registered yet.
+    pub(super) fn register(&self, handles: impl FnOnce() -> T) {
+        if IS_MEASURED {
+            self.0.get_or_init(handles);
+        }
+    }
+
+    /// The handles; none before they are registered.
+    #[inline]
+    pub(super) fn get(&self) -> Option<&T> {
+        if IS_MEASURED { self.0.get() } else { None }
+    }
+}
+
+/// How long something takes that is only measured: nobody acts on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Option<Instant>);
+
+impl Stopwatch {
+    /// Begins now.
+    #[inline]
+    pub(crate) fn start() -> Self {
+        Self(IS_MEASURED.then(Instant::now))
+    }
+
+    /// Since the beginning.
+    #[inline]
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+}

@@ -30,6 +30,8 @@ pub(crate) struct Scope {
     pool_wait_nanos: [AtomicU64; Pool::COUNT],
     /// How often each statement ran on the request's own task.
     times: [AtomicU16; QUERIES],
+    /// The highest of them and whose it is, so that a request's end need not look through all.
+    most: AtomicU32,
 }
 
 impl Scope {
@@ -42,6 +44,7 @@ impl Scope {
             rows: AtomicU64::new(0),
             pool_wait_nanos: [const { AtomicU64::new(0) }; Pool::COUNT],
             times: [const { AtomicU16::new(0) }; QUERIES],
+            most: AtomicU32::new(0),
         }
     }
 
@@ -75,13 +78,18 @@ impl Scope {
     pub(crate) fn ran(&self, query: Query, took: Duration, rows: u64) {
         self.charge(1, rows);
         self.flight.ended(What::Query(query), took, rows);
-        self.times[query.index()].fetch_add(1, Ordering::Relaxed);
+        let times = self.times[query.index()].fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        // There are some hundred queries.
+        let most = u32::from(times) << 16 | query.index() as u32;
+        self.most.fetch_max(most, Ordering::Relaxed);
     }
 
     /// The statement that the request's own task ran most often.
     pub(crate) fn most_repeated(&self) -> Option<(Query, u16)> {
-        let times = self.times.iter().map(|n| n.load(Ordering::Relaxed));
-        Query::ALL.iter().copied().zip(times).max_by_key(|(_, n)| *n).filter(|(_, n)| *n > 0)
+        let most = self.most.load(Ordering::Relaxed);
+        let query = *Query::ALL.get((most & 0xffff) as usize)?;
+        let times = u16::try_from(most >> 16).ok().filter(|times| *times > 0)?;
+        Some((query, times))
     }
 
     /// Charges a wait for a connection.

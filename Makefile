@@ -53,6 +53,7 @@ fmt: ## Format the code
 
 lint: ## Lint the code; a warning fails
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@cargo clippy --locked -p punctual --features unmeasured --bin punctual -- -D warnings
 
 docs: ## Build the code's documentation; a warning fails
 	@RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps

@@ -7,15 +7,18 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
-use stack::{Process, ProcessSpec, RunDir};
+use stack::{Process, ProcessSpec, RunDir, ports};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::Client;
-use crate::prometheus::{on_a_free_port, started};
+use crate::wait::SOON;
 
 /// As Debian calls it, and as everybody else does.
 const PROGRAMS: [&str; 2] = ["prometheus-alertmanager", "alertmanager"];
+
+/// What it logs once it answers.
+const READY_LINE: &str = "Listening on";
 
 /// A running Alertmanager; it ends with this, whatever happens.
 #[derive(Debug)]
@@ -35,16 +38,20 @@ impl Alertmanager {
         let run = RunDir::create(None).unwrap_or_else(|error| panic!("{error}"));
         let file = run.path().join("alertmanager.yaml");
         std::fs::write(&file, config).expect("a run directory takes files");
-        let start = async |address: SocketAddr| {
+        let started = ports::on_a_free_port(async |address| {
             let spec = ProcessSpec::new("alertmanager", program())
                 .argument(format!("--config.file={}", file.display()))
                 .argument(format!("--storage.path={}", run.path().join("data").display()))
                 .argument(format!("--web.listen-address={address}"))
                 // Alone: it would listen for others on another port.
                 .argument("--cluster.listen-address=");
-            started(spec, &run, address, "/-/ready").await
-        };
-        let (address, process) = on_a_free_port(start).await;
+            let process = Process::start(spec, &run)?;
+            process.ready_line(READY_LINE, SOON).await?;
+            Ok(process)
+        });
+        let (address, process) = started
+            .await
+            .unwrap_or_else(|error| panic!("{error} (`.ci/setup tests` installs it on Debian)"));
         Self { address, process, client: Client::new(address, address) }
     }
 

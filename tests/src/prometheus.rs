@@ -5,18 +5,15 @@
 //! tests), and Alertmanager ([`crate::alertmanager`]).
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 pub use stack::prometheus::PrometheusConfig;
-use stack::{Process, ProcessSpec, RunDir, ports};
+use stack::{Process, RunDir};
 
 use crate::client::Client;
 use crate::wait::until;
-
-/// Another process may take a port between our look and the server's start.
-const STARTS_MAX: u32 = 5;
 
 /// A series at one instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,49 +152,6 @@ impl Prometheus {
             Err(format!("{}: {fields:?}", body["error"]))
         }
     }
-}
-
-/// Starts a server that must know its port beforehand; with the next port where one was taken.
-///
-/// # Panics
-/// When it doesn't start on any.
-pub(crate) async fn on_a_free_port(
-    start: impl AsyncFn(SocketAddr) -> Result<Process, String>,
-) -> (SocketAddr, Process) {
-    let mut said = String::new();
-    for _ in 0..STARTS_MAX {
-        let port = ports::free_port().unwrap_or_else(|error| panic!("{error}"));
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        match start(address).await {
-            Ok(process) => return (address, process),
-            Err(log) => said = log,
-        }
-    }
-    panic!("it did not start in {STARTS_MAX} tries: {said}");
-}
-
-/// Starts a program and waits until it answers 200 at a path; its log where it ended instead.
-///
-/// # Panics
-/// When the program isn't there, or does neither.
-pub(crate) async fn started(
-    spec: ProcessSpec,
-    run: &RunDir,
-    address: SocketAddr,
-    path: &str,
-) -> Result<Process, String> {
-    let process = Process::start(spec, run)
-        .unwrap_or_else(|error| panic!("{error} (`.ci/setup tests` installs it on Debian)"));
-    let client = Client::new(address, address);
-    until(&format!("an answer at {path}"), async || {
-        if process.ended().is_some() {
-            return Some(Err(process.output()));
-        }
-        let answer = client.get(path).anonymous().try_send().await;
-        answer.is_ok_and(|answer| answer.status == 200).then_some(Ok(()))
-    })
-    .await?;
-    Ok(process)
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -3,7 +3,7 @@
 //! What belongs here: choosing a port. What never does: servers that can bind port 0 and tell
 //! (the service and the simulator); those need none of this and have no race.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,6 +12,8 @@ use crate::StackError;
 /// Below the range from which systems take the ports of outgoing connections (Linux 32768 and
 /// up, macOS 49152 and up): a port here isn't lost to a client while its server restarts.
 const FIRST: u16 = 20_000;
+/// Another process may take a port between our look and the server's start.
+const STARTS_MAX: u32 = 5;
 /// Number of ports to choose from.
 const COUNT: u16 = 10_000;
 
@@ -32,6 +34,22 @@ pub fn free_port() -> Result<u16, StackError> {
             what: format!("no free port between {FIRST} and {} on 127.0.0.1", FIRST + (COUNT - 1)),
             remedy: "end some of the servers that listen there".to_owned(),
         })
+}
+
+/// Starts a server that must know its port beforehand; with the next port where it ended instead,
+/// as most likely somebody else took that one.
+pub async fn on_a_free_port<T>(
+    start: impl AsyncFn(SocketAddr) -> Result<T, StackError>,
+) -> Result<(SocketAddr, T), StackError> {
+    let mut tries = 1;
+    loop {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        match start(address).await {
+            Ok(server) => return Ok((address, server)),
+            Err(StackError::Failed { .. }) if tries < STARTS_MAX => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 #[cfg(test)]

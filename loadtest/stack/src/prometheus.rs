@@ -3,7 +3,7 @@
 //! What belongs here: what it scrapes and which rules it has. What never does: what the rules
 //! say (the project's `alerts/`), and asking it anything.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,8 +11,6 @@ use serde_json::{Value, json};
 
 use crate::{Process, ProcessSpec, RunDir, StackError, ports};
 
-/// Another process may take a port between our look and the server's start.
-const STARTS_MAX: u32 = 5;
 /// What it logs once it answers.
 const READY_LINE: &str = "Server is ready to receive web requests";
 /// From its start to that line.
@@ -51,32 +49,23 @@ impl Default for PrometheusConfig {
 impl PrometheusConfig {
     /// Starts it with its files in the run directory, and waits until it answers.
     pub async fn start(&self, run: &RunDir) -> Result<(SocketAddr, Process), StackError> {
-        let mut tries = 1;
-        loop {
-            match self.start_once(run).await {
-                // Most likely somebody else took the port.
-                Err(StackError::Failed { .. }) if tries < STARTS_MAX => tries += 1,
-                result => return result,
-            }
-        }
-    }
-
-    async fn start_once(&self, run: &RunDir) -> Result<(SocketAddr, Process), StackError> {
         let file = run.path().join("prometheus.json");
         let text = self.file().to_string();
         std::fs::write(&file, text).map_err(StackError::file("write", &file))?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free_port()?));
-        let spec = ProcessSpec::new("prometheus", &self.program)
-            .argument(format!("--config.file={}", file.display()))
-            .argument(format!("--storage.tsdb.path={}", run.path().join("tsdb").display()))
-            .argument(format!("--web.listen-address={address}"))
-            // It learns of its Alertmanager some seconds after it started, and what fired before
-            // is only sent again after this.
-            .argument("--rules.alert.resend-delay=5s")
-            .argument("--enable-feature=exemplar-storage");
-        let process = Process::start(spec, run)?;
-        process.ready_line(READY_LINE, READY_WITHIN).await?;
-        Ok((address, process))
+        ports::on_a_free_port(async |address| {
+            let spec = ProcessSpec::new("prometheus", &self.program)
+                .argument(format!("--config.file={}", file.display()))
+                .argument(format!("--storage.tsdb.path={}", run.path().join("tsdb").display()))
+                .argument(format!("--web.listen-address={address}"))
+                // It learns of its Alertmanager some seconds after it started, and what fired
+                // before is only sent again after this.
+                .argument("--rules.alert.resend-delay=5s")
+                .argument("--enable-feature=exemplar-storage");
+            let process = Process::start(spec, run)?;
+            process.ready_line(READY_LINE, READY_WITHIN).await?;
+            Ok(process)
+        })
+        .await
     }
 
     /// The configuration file: JSON is YAML.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use contract::Family;
+use metrics::Counter;
 
 use super::family;
-use super::readable::{Level, Total};
+use super::readable::Level;
 use super::registered::Registered;
 
 /// What one look found.
@@ -19,8 +20,6 @@ pub(crate) struct Observed {
     pub(crate) oldest_transaction_seconds: f64,
     /// Sessions that wait for a lock.
     pub(crate) blocked_sessions: f64,
-    /// Deadlocks since the server's statistics were reset.
-    pub(crate) deadlocks: u64,
 }
 
 /// A replica that receives the log.
@@ -38,7 +37,7 @@ struct Handles {
     size: Level,
     oldest_transaction: Level,
     blocked: Level,
-    deadlocks: Total,
+    deadlocks: Counter,
     connected: Level,
     /// By their names, which only the database knows.
     replicas: Mutex<BTreeMap<String, [Level; 2]>>,
@@ -53,7 +52,7 @@ pub(super) fn register() {
         size: gauge(Family::DatabaseSize),
         oldest_transaction: gauge(Family::DatabaseOldestTransaction),
         blocked: gauge(Family::DatabaseBlockedSessions),
-        deadlocks: Total::register(Family::DatabaseDeadlocks, family::NONE),
+        deadlocks: family::counter(Family::DatabaseDeadlocks, family::NONE),
         connected: gauge(Family::ReplicasConnected),
         replicas: Mutex::default(),
     });
@@ -65,7 +64,13 @@ pub(crate) fn observed(observed: &Observed) {
     handles.size.set(observed.size_bytes);
     handles.oldest_transaction.set(observed.oldest_transaction_seconds);
     handles.blocked.set(observed.blocked_sessions);
-    handles.deadlocks.set(observed.deadlocks);
+}
+
+/// States how many deadlocks the server counted since its statistics were reset.
+pub(crate) fn deadlocks(total: i64) {
+    if let Some(handles) = HANDLES.get() {
+        handles.deadlocks.absolute(u64::try_from(total).unwrap_or(0));
+    }
 }
 
 /// States how much of a space of numbers is used up. The spaces are the schema's.
@@ -106,7 +111,6 @@ pub(crate) fn read() -> Option<(Observed, Vec<Replica>)> {
         size_bytes,
         oldest_transaction_seconds: handles.oldest_transaction.get(),
         blocked_sessions: handles.blocked.get(),
-        deadlocks: handles.deadlocks.get(),
     };
     let known = handles.replicas.lock().unwrap_or_else(PoisonError::into_inner);
     let replicas = known

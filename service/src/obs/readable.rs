@@ -38,29 +38,6 @@ impl Count {
     }
 }
 
-/// A counter of somebody else's, of which the total is known.
-pub(super) struct Total(Count);
-
-impl Total {
-    /// Registers it at zero.
-    pub(super) fn register<V: Into<SharedString>, const N: usize>(
-        family: Family,
-        labels: [(&'static str, V); N],
-    ) -> Self {
-        Self(Count::register(family, labels))
-    }
-
-    /// States the total; a lower one (they count anew) changes nothing until it is higher again.
-    pub(super) fn set(&self, total: u64) {
-        self.0.exported.absolute(total);
-        self.0.value.fetch_max(total, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> u64 {
-        self.0.get()
-    }
-}
-
 /// A gauge that can be read.
 #[derive(Debug)]
 pub(super) struct Level {

@@ -94,8 +94,8 @@ async fn database(conn: &Conn) -> Result<(), DbError> {
             size_bytes: row.get("size_bytes"),
             oldest_transaction_seconds: row.get("oldest_transaction_seconds"),
             blocked_sessions: row.get("blocked_sessions"),
-            deadlocks: u64::try_from(row.get::<_, i64>("deadlocks")).unwrap_or(0),
         });
+        obs::database::deadlocks(row.get("deadlocks"));
         obs::database::id_space("transaction_id", row.get("transaction_ids"));
     }
     for row in conn.rows(Query::ObserveIdSpaces, &[]).await? {

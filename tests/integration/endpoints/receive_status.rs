@@ -1,6 +1,6 @@
 //! `POST /v1/callbacks/{provider}/status/{practice_id}/{message_id}/{attempt_no}/{signature}`
 
-use contract::Endpoint;
+use contract::{Endpoint, Limit};
 use serde_json::{Value, json};
 use stack::provider::LogEntry;
 use tests::practice::FIRST_DUE;
@@ -143,7 +143,7 @@ async fn what_came_back_together_is_locked_in_key_order() {
     });
     until("both are in the queue", async || {
         let used = app.scrape().await.sum("limit_used_ratio", &[("limit", "commit_queue")]);
-        (used >= 2.0 / 8_192.0).then_some(())
+        (used >= 2.0 / Limit::CommitQueue.spec().default as f64).then_some(())
     })
     .await;
     holds_middle.texts("COMMIT").await;

@@ -4,7 +4,7 @@ use stack::provider::{Faults, Options};
 use tests::practice::{FIRST_DUE, SECOND_DUE};
 use tests::provider::{accepted, until_accepted};
 use tests::refuser::Refuser;
-use tests::{TestApp, appointment, at, until};
+use tests::{Practice, TestApp, appointment, at, until};
 
 #[tokio::test]
 async fn for_now_it_is_tried_again() {
@@ -109,10 +109,7 @@ async fn others_are_not_held_up_by_it() {
 #[tokio::test]
 async fn for_good_it_is_not_tried_again() {
     let provider = Refuser::start(400, r#"{"code":21211,"message":"x","status":400}"#).await;
-    let app = with_provider(&provider).await;
-    let one = app.practice(1).await;
-    one.book(&appointment("a")).await;
-    app.hold(at(FIRST_DUE)).await;
+    let (app, one) = due_at(&provider).await;
     one.until_fate("a", 1, "failed").await;
     let message = &one.messages().await[0];
     assert_eq!((&message["error_code"], &message["attempts"]), (&21211.into(), &1.into()));
@@ -124,10 +121,7 @@ async fn for_good_it_is_not_tried_again() {
 #[tokio::test]
 async fn its_trace_goes_on_to_the_provider() {
     let provider = Refuser::start(400, r#"{"code":21211,"message":"x","status":400}"#).await;
-    let app = with_provider(&provider).await;
-    let one = app.practice(1).await;
-    one.book(&appointment("a")).await;
-    app.hold(at(FIRST_DUE)).await;
+    let (app, one) = due_at(&provider).await;
     one.until_fate("a", 1, "failed").await;
     let given = provider.header("traceparent").expect("the text has a trace");
     let parts: Vec<&str> = given.split('-').collect();
@@ -150,10 +144,7 @@ async fn its_trace_goes_on_to_the_provider() {
 #[tokio::test]
 async fn who_opted_out_at_the_provider_is_opted_out_here() {
     let provider = Refuser::start(400, r#"{"code":21610,"message":"x","status":400}"#).await;
-    let app = with_provider(&provider).await;
-    let one = app.practice(1).await;
-    one.book(&appointment("a")).await;
-    app.hold(at(FIRST_DUE)).await;
+    let (app, one) = due_at(&provider).await;
     one.until("a", 1, "an end", |reminder| reminder["fate"] != "pending").await;
     app.hold(at(SECOND_DUE)).await;
     one.until_fate("a", 2, "suppressed_opted_out").await;
@@ -165,16 +156,18 @@ async fn who_opted_out_at_the_provider_is_opted_out_here() {
 #[tokio::test]
 async fn what_is_our_own_fault_is_tried_again() {
     let provider = Refuser::start(401, r#"{"code":20003,"message":"x","status":401}"#).await;
-    let app = with_provider(&provider).await;
-    let one = app.practice(1).await;
-    one.book(&appointment("a")).await;
-    app.hold(at(FIRST_DUE)).await;
+    let (app, one) = due_at(&provider).await;
     until("it was tried again", async || (provider.posts() >= 2).then_some(())).await;
     assert_eq!(one.reminders("a", 1).await[0]["fate"], "pending");
     app.finish().await;
 }
 
-async fn with_provider(provider: &Refuser) -> TestApp {
+/// The service with this provider, and a practice whose first reminder is due.
+async fn due_at(provider: &Refuser) -> (TestApp, Practice) {
     let url = format!("http://{}", provider.address);
-    TestApp::with().env("PUNCTUAL_PROVIDER_URL", url).start().await
+    let app = TestApp::with().env("PUNCTUAL_PROVIDER_URL", url).start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    (app, one)
 }

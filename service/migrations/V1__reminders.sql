@@ -317,10 +317,10 @@ BEGIN
 END $$;
 
 -- Gathers statistics on tables that have grown to four times what they were when that was last
--- done, or have none, and returns how many those were. Autovacuum does it too, within a minute:
--- long enough for plans made without statistics to read whole tables a thousand times. Tables that
--- are large already are left to it.
-CREATE FUNCTION analyze_grown(names text[]) RETURNS integer
+-- done, in pages or in rows, and returns how many those were. Autovacuum does it too, within a
+-- minute: long enough for plans made without statistics to read whole tables a thousand times.
+-- Tables that are large already are left to it. Plans that are kept are made anew after it.
+CREATE FUNCTION analyze_grown() RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
     grown    text;
@@ -332,13 +332,16 @@ BEGIN
     END IF;
     FOR grown IN
         SELECT c.relname
-        FROM unnest(names) AS n(name)
-        JOIN pg_class c ON c.oid = to_regclass(n.name)
+        FROM pg_class c
         CROSS JOIN LATERAL (
-            SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint AS pages
+            SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint AS pages,
+                   pg_stat_get_live_tuples(c.oid) AS n
         ) AS now
-        WHERE now.pages BETWEEN 8 AND 30000
-          AND now.pages > 4 * c.relpages
+        WHERE c.relnamespace = current_schema()::regnamespace
+          AND c.relkind = 'r'
+          AND now.pages <= 30000
+          AND (now.pages >= 8 AND now.pages > 4 * c.relpages
+               OR now.n >= 200 AND now.n > 4 * c.reltuples)
     LOOP
         EXECUTE format('ANALYZE %I', grown);
         analyzed := analyzed + 1;

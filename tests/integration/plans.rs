@@ -10,7 +10,7 @@ use std::path::Path;
 use contract::Query;
 use expect_test::expect_file;
 use serde_json::Value;
-use tests::{Sql, TestDatabase};
+use tests::{Sql, TestApp, TestDatabase, until};
 
 /// Where the hot statements are run: what takes appointments in, what moves messages, and the reads
 /// behind public endpoints. A row that names one of these files is hot.
@@ -36,12 +36,13 @@ const HOT: [&str; 18] = [
 ];
 
 /// How the service's sessions plan that run them, as `service/src/db/pools.rs` has it.
-const SESSION: [&str; 7] = [
+const SESSION: [&str; 8] = [
     "SET enable_seqscan = off",
     "SET enable_hashjoin = off",
     "SET enable_mergejoin = off",
     "SET enable_bitmapscan = off",
     "SET enable_material = off",
+    "SET enable_memoize = off",
     "SET plan_cache_mode = force_generic_plan",
     "SET jit = off",
 ];
@@ -123,7 +124,7 @@ fn value(kind: &str) -> String {
     format!("'{text}'::{kind}")
 }
 
-async fn plan(sql: &Sql, query: Query) -> String {
+async fn explain(sql: &Sql, query: Query) -> Value {
     let name = query.name();
     sql.texts(&format!("PREPARE {name} AS {}", read(&format!("queries/{name}.sql")))).await;
     let types = "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = $1";
@@ -132,9 +133,7 @@ async fn plan(sql: &Sql, query: Query) -> String {
     let arguments = if values.is_empty() { values } else { format!("({values})") };
     let explain = format!("EXPLAIN (COSTS OFF, FORMAT JSON) EXECUTE {name}{arguments}");
     let plan: Value = serde_json::from_str(&sql.texts(&explain).await.concat()).unwrap();
-    let mut text = format!("{name}\n");
-    shape(&plan[0]["Plan"], 1, &mut text);
-    text
+    plan[0]["Plan"].clone()
 }
 
 /// A node a line, below the one that it serves.
@@ -163,20 +162,74 @@ fn shape(node: &Value, depth: usize, text: &mut String) {
     }
 }
 
-#[tokio::test]
-async fn hot_statements_reach_their_rows_by_their_indexes() {
-    let database = TestDatabase::new().await;
-    seed(&database.sql).await;
+async fn session(database: &TestDatabase) -> Sql {
     let sql = Sql::connect(&database.url()).await;
     for setting in SESSION {
         sql.texts(setting).await;
     }
+    sql
+}
+
+#[tokio::test]
+async fn hot_statements_reach_their_rows_by_their_indexes() {
+    let database = TestDatabase::new().await;
+    seed(&database.sql).await;
+    let sql = session(&database).await;
     let mut text = String::new();
     for &query in Query::ALL.iter().filter(|query| is_hot(**query)) {
-        text += &plan(&sql, query).await;
+        writeln!(text, "{}", query.name()).unwrap();
+        shape(&explain(&sql, query).await, 1, &mut text);
     }
     assert!(!text.contains("Seq Scan on "), "a table is read whole: {text}");
     expect_file!["expected/plans.txt"].assert_eq(&text);
+}
+
+/// The batch of a statement, read again for each row of a table that is cut into weeks: what a kept
+/// plan likes best while the weeks are empty, and what then takes the product of the two.
+fn reads_its_batch_for_each_row(node: &Value) -> bool {
+    let below = node["Plans"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_that = |outer: &Value, inner: &Value| {
+        holds(outer, &|node| node["Node Type"] == "Append")
+            && holds(inner, &|node| node["Node Type"] == "Function Scan")
+    };
+    matches!(below, [outer, inner] if node["Node Type"] == "Nested Loop" && is_that(outer, inner))
+        || below.iter().any(reads_its_batch_for_each_row)
+}
+
+fn holds(node: &Value, what: &dyn Fn(&Value) -> bool) -> bool {
+    what(node) || node["Plans"].as_array().into_iter().flatten().any(|below| holds(below, what))
+}
+
+#[tokio::test]
+async fn promises_are_reached_by_their_keys_also_where_there_are_no_statistics_yet() {
+    let database = TestDatabase::new().await;
+    database.sql.texts("SELECT attach_weeks('intent', '2026-05-04', '2026-11-09')").await;
+    let sql = session(&database).await;
+    let mut wrong = Vec::new();
+    for &query in Query::ALL.iter().filter(|query| is_hot(**query)) {
+        if reads_its_batch_for_each_row(&explain(&sql, query).await) {
+            wrong.push(query.name());
+        }
+    }
+    assert!(wrong.is_empty(), "read a batch once for each row: {wrong:?}");
+}
+
+/// What was empty when it was last looked at is planned for as such: for a second, not for ever.
+#[tokio::test]
+async fn statistics_follow_tables_that_fill() {
+    let app = TestApp::start().await;
+    let sql = &app.database.sql;
+    sql.texts("ANALYZE reply").await;
+    let known = "SELECT reltuples FROM pg_class WHERE oid = 'reply'::regclass";
+    assert!(sql.one::<f32>(known, &[]).await < 1.0);
+    sql.run(
+        "INSERT INTO reply SELECT 0, 1, 'SM' || n, 999200000000 + n, n, 'y', 'yes', now() \
+         FROM generate_series(1, 300) AS n",
+        &[],
+    )
+    .await;
+    until("statistics", async || (sql.one::<f32>(known, &[]).await >= 300.0).then_some(())).await;
+    app.finish().await;
 }
 
 /// A file that moved would take its statements out of sight.

@@ -287,13 +287,13 @@ macro_rules! for_each_query {
 
             // Upkeep.
             "Bounds how long the maintainer of the floors waits for its lock."
-            FloorPatience = floor_patience: Strong, One, false, "service/src/stages/floor.rs", "run_shard";
+            FloorPatience = floor_patience: Strong, One, false, "service/src/stages/floor.rs", "raise";
             "Locks a shard's floors against all who stand on them."
-            FloorLock = floor_lock: Strong, One, true, "service/src/stages/floor.rs", "run_shard";
+            FloorLock = floor_lock: Strong, One, true, "service/src/stages/floor.rs", "raise";
             "Raises a shard's floors."
-            FloorRaise = floor_raise: Strong, One, true, "service/src/stages/floor.rs", "run_shard";
+            FloorRaise = floor_raise: Strong, One, true, "service/src/stages/floor.rs", "raise";
             "Gathers statistics on tables that have grown."
-            AnalyzeGrown = analyze_grown: Strong, One, false, "service/src/stages/floor.rs", "gather";
+            AnalyzeGrown = analyze_grown: Strong, One, false, "service/src/stages/floor.rs", "run_shard";
             "Counts ready lanes below the floor."
             SweepLanes = sweep_lanes: Strong, One, true, "service/src/stages/sweep.rs", "run_shard";
             "Counts planned intents below the floor."

@@ -1,2 +1,2 @@
 -- name: analyze_grown
-SELECT analyze_grown($1)
+SELECT analyze_grown()

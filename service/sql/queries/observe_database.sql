@@ -1,6 +1,7 @@
 -- name: observe_database
 -- The database as its server sees it: size, the oldest open transaction, who waits for a lock,
--- deadlocks since its statistics were reset, how much of the transaction ids is used. Sessions of other users show no times to a plain role.
+-- deadlocks since its statistics were reset, how much of the transaction ids is used. Sessions of other
+-- users show no times to a plain role.
 SELECT
     pg_database_size(d.oid)::float8 AS size_bytes,
     coalesce((

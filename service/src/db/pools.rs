@@ -181,7 +181,7 @@ const fn plans_of(pool: Pool) -> &'static str {
         Pool::Reporting => " -c enable_nestloop=off",
         Pool::Interactive | Pool::Pipeline | Pool::Upkeep => {
             " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
-             -c enable_bitmapscan=off -c enable_material=off \
+             -c enable_bitmapscan=off -c enable_material=off -c enable_memoize=off \
              -c plan_cache_mode=force_generic_plan"
         }
     }

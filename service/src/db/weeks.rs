@@ -3,7 +3,7 @@
 //! Belongs here: whatever follows from tables being cut into weeks. Never here: what is in them.
 
 use contract::Query;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
@@ -13,11 +13,6 @@ use super::{Conn, DbError};
 const AHEAD: &[&str] = &["intent"];
 /// Tables that only need the weeks around today.
 const AROUND: &[&str] = &["attempt", "attempt_outcome"];
-
-/// All tables that are cut into weeks.
-pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
-    AHEAD.iter().chain(AROUND).copied()
-}
 
 /// Attaches the missing weeks around a domain instant and up to the horizon; returns how many
 /// those were. The past two days are there for time zones and for what was late.
@@ -46,17 +41,6 @@ pub(crate) fn span(days: &[Date]) -> Option<(Date, Date)> {
     Some((*days.iter().min()?, *days.iter().max()?))
 }
 
-/// The Mondays of the weeks from one day to another, the latest first: partitions are named after
-/// them.
-pub(crate) fn mondays(first: Date, last: Date) -> impl Iterator<Item = Date> {
-    std::iter::successors(Some(monday(last)), |&day| Some(days_after(day, -7)))
-        .take_while(move |&day| day >= monday(first))
-}
-
-fn monday(day: Date) -> Date {
-    days_after(day, -i64::from(day.weekday().since(Weekday::Monday)))
-}
-
 /// A day some days later or earlier; stays at the calendar's ends.
 pub(crate) fn days_after(day: Date, days: i64) -> Date {
     day.saturating_add(Span::new().days(days))
@@ -72,13 +56,5 @@ mod tests {
         assert_eq!(span(&[]), None);
         let (a, b, c) = (date(2026, 3, 1), date(2026, 3, 2), date(2026, 4, 7));
         assert_eq!(span(&[b, c, a, b]), Some((a, c)));
-    }
-
-    #[test]
-    fn weeks_begin_on_monday_as_in_the_schema() {
-        // A Sunday and the Monday after it.
-        let weeks: Vec<Date> = mondays(date(2026, 3, 1), date(2026, 3, 2)).collect();
-        assert_eq!(weeks, [date(2026, 3, 2), date(2026, 2, 23)]);
-        assert_eq!(mondays(date(2026, 3, 4), date(2026, 3, 8)).count(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Floor: raises the floors below which no scan looks, so that what is long done costs nothing.
 //! Who makes something ready or due holds the shard's row FOR SHARE meanwhile; we wait for them,
-//! but not for long: a floor that is raised a second later is only a little slower.
+//! but not for long: a floor that is raised a second later is only a little slower. Beside the
+//! floors it sees to statistics: both keep statements from reading more than they need.
 
 use std::time::Instant;
 
@@ -9,13 +10,23 @@ use jiff::civil::Date;
 use tokio_postgres::types::ToSql;
 
 use super::{Shared, maintainer};
-use crate::db::{Conn, DbError, weeks};
+use crate::db::{Conn, DbError};
 use crate::obs;
 
 /// One turn of a shard.
 pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbError> {
-    let started = Instant::now();
     let mut conn = shared.app.db.get_for(Stage::Floor, Pool::Upkeep).await?;
+    let raised = raise(shared, &mut conn, shard).await?;
+    // Also where the floor could not be raised: what holds its row for long may be a statement that
+    // was planned without statistics. One shard does it for all.
+    if shard == 0 {
+        conn.row_opt(Query::AnalyzeGrown, &[]).await?;
+    }
+    Ok(raised)
+}
+
+async fn raise(shared: &Shared, conn: &mut Conn, shard: i16) -> Result<usize, DbError> {
+    let started = Instant::now();
     let tx = conn.begin();
     let params: [&(dyn ToSql + Sync); 1] = [&shard];
     let locked = tokio::try_join!(
@@ -42,26 +53,5 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     tx.execute(Query::FloorRaise, &[&shard, &domain_now, &first, &last]).await?;
     tx.commit().await?;
     obs::stage::batch(Stage::Floor, 1, started.elapsed());
-    if shard == 0 {
-        gather(&conn, first, last).await?;
-    }
     Ok(1)
-}
-
-/// Tables that hold more rows as the day goes on, beside those of a week.
-const GROWING: &[&str] =
-    &["appointment", "message", "lane", "lane_item", "consent", "reply", "tally", "tally_delta"];
-/// Weeks whose tables are looked at: those around today.
-const WEEKS_MAX: usize = 2;
-
-/// Sees to statistics: the other thing, beside the floors, that keeps statements from reading more
-/// than they need. One shard does it for all.
-async fn gather(conn: &Conn, first: Date, last: Date) -> Result<(), DbError> {
-    let mut names: Vec<String> = GROWING.iter().map(|&name| name.to_owned()).collect();
-    for monday in weeks::mondays(first, last).take(WEEKS_MAX) {
-        let suffix = monday.strftime("%Y%m%d");
-        names.extend(weeks::tables().map(|table| format!("{table}_{suffix}")));
-    }
-    conn.row_opt(Query::AnalyzeGrown, &[&names]).await?;
-    Ok(())
 }

@@ -31,7 +31,7 @@ impl Recording {
     pub fn new() -> Self {
         // Without the time, each call would take its cell's example for an old one.
         exemplar::tick();
-        let histogram = Arc::new(Histogram::new());
+        let histogram = Arc::new(Histogram::new(buckets::Grid::Seconds));
         let facade = metrics::Histogram::from_arc(Arc::clone(&histogram));
         Self { histogram, facade, trace: TraceId::from_random(0x5eed) }
     }

@@ -3,18 +3,18 @@
 //!
 //! `cost_of_measuring instructions|processor MEASURED UNMEASURED`, the last two being programs.
 //!
-//! `instructions` runs each under callgrind and counts what the whole process executes, of few and
-//! of many requests, so that what isn't theirs cancels out, but for periodic work in the time that
-//! the additional ones take. On one thread: who waits for whom is different each time.
+//! `instructions` runs each under callgrind, on one thread, and counts what it executes between the
+//! first request and the last, less what it executes in as long a time without requests: that the
+//! periodic work takes.
 //!
 //! `processor` runs both side by side, sends one and the other the same requests in turns, and
 //! reads the processor time of each from `/proc`.
 
 #![expect(clippy::disallowed_methods, reason = "it makes databases; it is not the service")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use stack::postgres::{Options, PostgresPair, Profile};
@@ -22,10 +22,14 @@ use stack::{Process, ProcessSpec};
 use tests::client::{ADMIN_KEY, Call, Client};
 use tests::database::DAWN;
 use tests::{Practice, appointment, practice, until};
+use tokio::process::Command;
 use tokio::task::JoinSet;
 
-const FEW: u32 = 1_000;
-const MANY: u32 = 9_000;
+/// Under callgrind: rounds of so many requests each.
+const COUNTED_ROUNDS: usize = 3;
+const COUNTED: u32 = 3_200;
+/// How long nothing is asked for.
+const IDLE: Duration = Duration::from_secs(20);
 /// Rounds in turns, of so many requests each, so many at a time.
 const ROUNDS: usize = 12;
 const ROUND: u32 = 6_000;
@@ -63,17 +67,18 @@ async fn main() -> ExitCode {
 }
 
 async fn instructions(pair: &PostgresPair, programs: &[PathBuf; 2]) {
-    println!("| instructions a request | measured | unmeasured | cost |\n|---|---|---|---|");
-    for kind in KINDS {
-        let mut each = [0.0; 2];
-        for (each, program) in each.iter_mut().zip(programs) {
-            let mut counted = [0.0; 2];
-            for (counted, requests) in counted.iter_mut().zip([FEW, MANY]) {
-                *counted = count(pair, program, kind, requests).await;
-            }
-            *each = (counted[1] - counted[0]) / f64::from(MANY - FEW);
-        }
-        print_row(kind, each, 0);
+    let mut each = Vec::new();
+    for program in programs {
+        each.push(count(pair, program).await);
+    }
+    println!(
+        "| instructions a request | measured | unmeasured | cost | rounds |\n|---|---|---|---|---|"
+    );
+    for (i, kind) in KINDS.iter().enumerate() {
+        let rounds = [&each[0][i], &each[1][i]];
+        let [measured, unmeasured] = rounds.map(|rounds| median(rounds.clone()));
+        let cost = (measured / unmeasured - 1.0) * 100.0;
+        println!("| {kind} | {measured:.0} | {unmeasured:.0} | {cost:.1} % | {rounds:.0?} |");
     }
 }
 
@@ -82,20 +87,60 @@ fn print_row(kind: &str, [measured, unmeasured]: [f64; 2], digits: usize) {
     println!("| {kind} | {measured:.digits$} | {unmeasured:.digits$} | {cost:.1} % |");
 }
 
-/// Instructions from the start to the end of a process that answered so many requests.
-async fn count(pair: &PostgresPair, program: &PathBuf, kind: &str, requests: u32) -> f64 {
+/// Instructions a request, of each kind and in each round.
+async fn count(pair: &PostgresPair, program: &Path) -> [Vec<f64>; KINDS.len()] {
     let out = pair.run_dir().path().join("callgrind.out");
     let spec = ProcessSpec::new("callgrind", "valgrind")
-        .arguments(["--tool=callgrind", &format!("--callgrind-out-file={}", out.display())]);
+        .arguments(["--tool=callgrind", &format!("--callgrind-out-file={}", out.display())])
+        // Without this the writer of the log and the worker wait for each other's turns.
+        .arguments(["--fair-sched=yes", "--cache-sim=no"]);
     let spec = spec.env("TOKIO_WORKER_THREADS", "1");
     let running = start(pair, spec.argument(program)).await;
-    for i in 0..requests {
-        running.ask(kind, i).send().await.expect(200);
+    let mut callgrind = Callgrind { pid: running.process.pid(), out, dumps: 0 };
+    // The first requests open connections and prepare statements.
+    for kind in KINDS {
+        running.round(kind, 0, 320).await;
+    }
+    callgrind.since_last().await;
+    tokio::time::sleep(IDLE).await;
+    let idle_a_second = callgrind.since_last().await / IDLE.as_secs_f64();
+    let mut counted = KINDS.map(|_| Vec::new());
+    for (counted, kind) in counted.iter_mut().zip(KINDS) {
+        for round in 1..=COUNTED_ROUNDS {
+            callgrind.since_last().await;
+            let began = Instant::now();
+            running.round(kind, round, COUNTED).await;
+            let took = began.elapsed().as_secs_f64();
+            let all = callgrind.since_last().await;
+            counted.push((all - idle_a_second * took) / f64::from(COUNTED));
+        }
     }
     running.process.stop(READY_WITHIN).await;
-    let text = std::fs::read_to_string(&out).expect("callgrind wrote what it counted");
-    let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-    total.and_then(|total| total.trim().parse().ok()).expect("it ends with its total")
+    counted
+}
+
+/// A program that runs under callgrind.
+struct Callgrind {
+    pid: u32,
+    out: PathBuf,
+    dumps: u32,
+}
+
+impl Callgrind {
+    /// Instructions since the last time that this was asked.
+    async fn since_last(&mut self) -> f64 {
+        let dumped = Command::new("callgrind_control")
+            .args(["--dump", &self.pid.to_string()])
+            .output()
+            .await
+            .expect("valgrind is installed");
+        assert!(dumped.status.success(), "{dumped:?}");
+        self.dumps += 1;
+        let path = format!("{}.{}", self.out.display(), self.dumps);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+        total.and_then(|total| total.trim().parse().ok()).expect("it ends with its total")
+    }
 }
 
 async fn processor(pair: &PostgresPair, programs: &[PathBuf; 2]) {
@@ -109,7 +154,7 @@ async fn processor(pair: &PostgresPair, programs: &[PathBuf; 2]) {
         for round in 0..=ROUNDS {
             let first = round % 2;
             for which in [first, 1 - first] {
-                let spent = running[which].round(kind, round).await;
+                let spent = running[which].spent(kind, round).await;
                 // The first round warms up.
                 if round > 0 {
                     took[which].push(spent.as_secs_f64() * 1e6 / f64::from(ROUND));
@@ -174,15 +219,17 @@ async fn start(pair: &PostgresPair, spec: ProcessSpec) -> Running {
 }
 
 impl Running {
-    fn ask(&self, kind: &str, i: u32) -> Call {
-        ask(&self.client, &self.practice, kind, i)
+    /// Processor time of one round.
+    async fn spent(&self, kind: &'static str, round: usize) -> Duration {
+        let before = self.used();
+        self.round(kind, round, ROUND).await;
+        self.used() - before
     }
 
-    /// Processor time of one round.
-    async fn round(&self, kind: &'static str, round: usize) -> Duration {
-        let before = self.used();
-        let share = ROUND / AT_A_TIME;
-        let base = u32::try_from(round).expect("few rounds") * ROUND;
+    /// Asks so often, some at a time.
+    async fn round(&self, kind: &'static str, round: usize, requests: u32) {
+        let share = requests / AT_A_TIME;
+        let base = u32::try_from(round).expect("few rounds") * requests;
         let mut callers = JoinSet::new();
         for caller in 0..AT_A_TIME {
             let (client, practice) = (self.client.clone(), self.practice.clone());
@@ -194,7 +241,6 @@ impl Running {
             });
         }
         callers.join_all().await;
-        self.used() - before
     }
 
     fn used(&self) -> Duration {

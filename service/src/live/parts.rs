@@ -272,8 +272,8 @@ fn statements(history: &History) -> Vec<Statement> {
         })
         .filter(|(_, took, _)| took.count() > 0)
         .collect();
-    let all: f64 = lately.iter().map(|(_, took, _)| took.seconds).sum();
-    lately.sort_by(|(_, a, _), (_, b, _)| b.seconds.total_cmp(&a.seconds));
+    let all: f64 = lately.iter().map(|(_, took, _)| took.sum).sum();
+    lately.sort_by(|(_, a, _), (_, b, _)| b.sum.total_cmp(&a.sum));
     lately.truncate(STATEMENTS);
     let statement = |(query, took, errors): (contract::Query, Snapshot, u64)| {
         let calls = took.count() as f64;
@@ -282,9 +282,9 @@ fn statements(history: &History) -> Vec<Statement> {
             file: query.spec().file,
             func: query.spec().func,
             per_second: ratio(calls, history.seconds()).unwrap_or(0.0),
-            mean_ms: ms(took.seconds / calls),
+            mean_ms: ms(took.sum / calls),
             p99_ms: took.quantile(0.99).map(ms),
-            share: ratio(took.seconds, all).unwrap_or(0.0),
+            share: ratio(took.sum, all).unwrap_or(0.0),
             errors,
         }
     };

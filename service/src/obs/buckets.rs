@@ -1,7 +1,7 @@
 //! The bounds of every histogram. Times share one grid, dense where the objectives lie, so that
 //! any two histograms can be laid over each other; every objective is one of its bounds.
 
-use contract::{Endpoint, Journey, Stage};
+use contract::{Endpoint, Family, Journey, Stage};
 
 /// Bounds of every duration, in seconds.
 pub(crate) const SECONDS: &[f64] = &[
@@ -16,6 +16,48 @@ pub(crate) const ITEMS: &[f64] =
 /// Bounds of statements in a request: the budgets are single ones.
 pub(crate) const QUERIES: &[f64] =
     &[0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 50.0, 400.0, 2_100.0];
+
+/// The grid of a family's histograms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grid {
+    /// Durations, recorded in nanoseconds and told in seconds.
+    Seconds,
+    /// Rows and batches.
+    Items,
+    /// Statements of a request.
+    Queries,
+}
+
+impl Grid {
+    /// Every grid.
+    pub(crate) const ALL: [Self; 3] = [Self::Seconds, Self::Items, Self::Queries];
+
+    /// Which one a family has: times, but for those that count.
+    pub(crate) const fn of(family: Family) -> Self {
+        match family {
+            Family::StageBatchSize | Family::DbClientResponseReturnedRows => Self::Items,
+            Family::EndpointDbQueriesPerRequest => Self::Queries,
+            _ => Self::Seconds,
+        }
+    }
+
+    /// Its bounds, as they are told.
+    pub(crate) const fn bounds(self) -> &'static [f64] {
+        match self {
+            Self::Seconds => SECONDS,
+            Self::Items => ITEMS,
+            Self::Queries => QUERIES,
+        }
+    }
+
+    /// What is recorded for one of what is told.
+    pub(crate) const fn scale(self) -> f64 {
+        match self {
+            Self::Seconds => 1e9,
+            Self::Items | Self::Queries => 1.0,
+        }
+    }
+}
 
 /// The objectives that are no bound of the grid, each with its name. Empty, or the process
 /// doesn't start: a percentage read from the buckets would be a guess.
@@ -34,6 +76,7 @@ pub(crate) fn objectives_off_the_grid() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use contract::family::Kind;
 
     #[test]
     fn every_objective_is_a_bound() {
@@ -50,8 +93,16 @@ mod tests {
 
     #[test]
     fn bounds_rise() {
-        for grid in [SECONDS, ITEMS, QUERIES] {
-            assert!(grid.windows(2).all(|pair| pair[0] < pair[1]));
+        for grid in Grid::ALL {
+            assert!(grid.bounds().windows(2).all(|pair| pair[0] < pair[1]));
+        }
+    }
+
+    #[test]
+    fn what_is_called_seconds_is_counted_as_such() {
+        for &family in Family::ALL.iter().filter(|f| f.spec().kind == Kind::Histogram) {
+            let is_time = family.name().ends_with("_seconds");
+            assert_eq!(Grid::of(family) == Grid::Seconds, is_time, "{}", family.name());
         }
     }
 }

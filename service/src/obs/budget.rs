@@ -3,21 +3,25 @@
 //!
 //! Going over a budget is a counter and one log line here, and a failed test where tests run.
 
+use std::sync::Arc;
+
 use contract::endpoint::Listener;
 use contract::{Endpoint, Family, Pool, Query};
-use metrics::{Counter, Histogram};
+use metrics::Counter;
 
 use super::family;
+use super::histogram::{self, Histogram};
 use super::holder::Holder;
 use super::registered::{IS_MEASURED, Registered};
+use super::registry;
 use super::request::Scope;
 
 struct Handles {
-    queries: Histogram,
+    queries: Arc<Histogram>,
     over_budget: Counter,
     repeated: Counter,
     /// By pool, for those that the endpoint's code uses.
-    pool_wait: [Option<Histogram>; Pool::COUNT],
+    pool_wait: [Option<Arc<Histogram>>; Pool::COUNT],
 }
 
 static HANDLES: Registered<[Handles; Endpoint::COUNT]> = Registered::new();
@@ -31,10 +35,10 @@ impl Handles {
         let label = ("http_route", endpoint.name());
         let pool_wait = |pool: Pool| {
             let labels = [label, ("pool", pool.name())];
-            family::histogram(Family::EndpointDbPoolWait, labels)
+            registry::of(Family::EndpointDbPoolWait, labels)
         };
         Self {
-            queries: family::histogram(Family::EndpointDbQueriesPerRequest, [label]),
+            queries: registry::of(Family::EndpointDbQueriesPerRequest, [label]),
             over_budget: family::counter(Family::EndpointBudgetExceeded, [label]),
             repeated: family::counter(Family::EndpointRepeatedQueries, [label]),
             pool_wait: std::array::from_fn(|i| {
@@ -64,10 +68,10 @@ pub(super) fn judge(endpoint: Endpoint, request_id: &str, scope: &Scope) {
     let spec = endpoint.spec();
     let handles = HANDLES.get().map(|handles| &handles[endpoint.index()]);
     if let Some(handles) = handles {
-        handles.queries.record(f64::from(scope.queries()));
+        handles.queries.record(u64::from(scope.queries()), None);
         for (pool, histogram) in Pool::ALL.iter().zip(&handles.pool_wait) {
             if let Some(histogram) = histogram {
-                histogram.record(scope.pool_wait_of(*pool).as_secs_f64());
+                histogram.record(histogram::nanos_of(scope.pool_wait_of(*pool)), None);
             }
         }
     }

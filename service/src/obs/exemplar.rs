@@ -39,7 +39,7 @@ pub(crate) struct Exemplar {
     /// Which.
     pub(crate) trace: TraceId,
     /// How long it took.
-    pub(crate) nanos: u64,
+    pub(crate) value: u64,
     /// When, in seconds since the epoch.
     pub(crate) at: u64,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Slot {
     sequence: AtomicU32,
     high: AtomicU64,
     low: AtomicU64,
-    nanos: AtomicU64,
+    value: AtomicU64,
     at: AtomicU64,
 }
 
@@ -69,13 +69,13 @@ impl Slot {
             sequence: AtomicU32::new(0),
             high: AtomicU64::new(0),
             low: AtomicU64::new(0),
-            nanos: AtomicU64::new(0),
+            value: AtomicU64::new(0),
             at: AtomicU64::new(0),
         }
     }
 
     /// Takes it if the one that is here is older than a second, and nobody else is at it.
-    pub(crate) fn offer(&self, trace: TraceId, nanos: u64) {
+    pub(crate) fn offer(&self, trace: TraceId, value: u64) {
         let now = NOW.load(Ordering::Relaxed);
         if self.at.load(Ordering::Relaxed) == now && now != 0 {
             return;
@@ -97,7 +97,7 @@ impl Slot {
         fence(Ordering::Release);
         self.high.store((trace.0 >> 64) as u64, Ordering::Relaxed);
         self.low.store(trace.0 as u64, Ordering::Relaxed);
-        self.nanos.store(nanos, Ordering::Relaxed);
+        self.value.store(value, Ordering::Relaxed);
         self.at.store(now, Ordering::Relaxed);
         self.sequence.store(before.wrapping_add(2), Ordering::Release);
     }
@@ -107,11 +107,11 @@ impl Slot {
         let before = self.sequence.load(Ordering::Acquire);
         let load = |atomic: &AtomicU64| atomic.load(Ordering::Relaxed);
         let (high, low) = (load(&self.high), load(&self.low));
-        let (nanos, at) = (load(&self.nanos), load(&self.at));
+        let (value, at) = (load(&self.value), load(&self.at));
         fence(Ordering::Acquire);
         let is_whole = before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before;
         let trace = TraceId(u128::from(high) << 64 | u128::from(low));
-        (is_whole && trace.0 != 0).then_some(Exemplar { trace, nanos, at })
+        (is_whole && trace.0 != 0).then_some(Exemplar { trace, value, at })
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
             }
             for _ in 0..20_000 {
                 if let Some(seen) = slot.read() {
-                    assert_eq!(seen.trace, trace(seen.nanos));
+                    assert_eq!(seen.trace, trace(seen.value));
                 }
             }
         });

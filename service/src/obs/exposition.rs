@@ -1,14 +1,13 @@
-//! The scrape's text: Prometheus' format 0.0.4, or OpenMetrics with exemplars. The hot families
-//! are printed here; what the exporter prints is taken over, line by line.
+//! The scrape's text: Prometheus' format 0.0.4, or OpenMetrics with exemplars. The
+//! histograms are printed here; what the exporter prints is taken over, line by line.
 //!
 //! Belongs here: the two formats. Never here: what is measured.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::buckets::SECONDS;
-use super::histogram::CELLS;
-use super::hot::{self, Series};
+use super::buckets::Grid;
+use super::registry::{self, Series};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +49,7 @@ impl Format {
     }
 }
 
-/// Prints everything: the exporter's text, which is in format 0.0.4, and the hot families.
+/// Prints everything: the exporter's text, which is in format 0.0.4, and the histograms.
 pub(crate) fn print(exporter: &str, format: Format) -> String {
     // What a full scrape takes; it is rather too much than to be copied again.
     let mut out = String::with_capacity(exporter.len() + 2_000_000);
@@ -58,20 +57,21 @@ pub(crate) fn print(exporter: &str, format: Format) -> String {
         Format::Text => out.push_str(exporter),
         Format::OpenMetrics => take_over(exporter, &mut out),
     }
-    for (place, family) in hot::FAMILIES.iter().enumerate() {
-        let (family, help) = (family.name(), family.help());
+    for row in registry::families() {
+        let (family, help) = (row.name(), row.help());
         match format {
             Format::Text => {
                 _ = write!(out, "# HELP {family} {help}\n# TYPE {family} histogram\n");
             }
             Format::OpenMetrics => {
-                _ = write!(
-                    out,
-                    "# TYPE {family} histogram\n# UNIT {family} seconds\n# HELP {family} {help}\n"
-                );
+                _ = writeln!(out, "# TYPE {family} histogram");
+                if Grid::of(row) == Grid::Seconds {
+                    _ = writeln!(out, "# UNIT {family} seconds");
+                }
+                _ = writeln!(out, "# HELP {family} {help}");
             }
         }
-        for series in hot::all(place) {
+        for series in registry::all(row) {
             histogram(&mut out, family, &series, format);
         }
     }
@@ -81,15 +81,17 @@ pub(crate) fn print(exporter: &str, format: Format) -> String {
     out
 }
 
-/// What ends a bucket's labels, by cell: `le="0.005"} `. The bounds never change, and writing a
-/// floating-point number costs more than all the rest of a line.
-static BOUNDS: LazyLock<[[String; CELLS]; 2]> = LazyLock::new(|| {
-    [Format::Text, Format::OpenMetrics].map(|format| {
-        std::array::from_fn(|cell| match SECONDS.get(cell) {
-            // OpenMetrics has canonical numbers: one is 1.0.
-            Some(bound) if format == Format::OpenMetrics => format!("le=\"{bound:?}\"}} "),
-            Some(bound) => format!("le=\"{bound}\"}} "),
-            None => "le=\"+Inf\"} ".to_owned(),
+/// What ends a bucket's labels, by grid, format and cell: `le="0.005"} `. The bounds never change,
+/// and writing a floating-point number costs more than all the rest of a line.
+static BOUNDS: LazyLock<[[Vec<String>; 2]; Grid::ALL.len()]> = LazyLock::new(|| {
+    Grid::ALL.map(|grid| {
+        [Format::Text, Format::OpenMetrics].map(|format| {
+            let told = grid.bounds().iter().map(|bound| match format {
+                // OpenMetrics has canonical numbers: one is 1.0.
+                Format::OpenMetrics => format!("le=\"{bound:?}\"}} "),
+                Format::Text => format!("le=\"{bound}\"}} "),
+            });
+            told.chain(["le=\"+Inf\"} ".to_owned()]).collect()
         })
     })
 });
@@ -102,7 +104,8 @@ fn histogram(out: &mut String, family: &str, series: &Series, format: Format) {
     let head = [family, "_bucket{", labels, separator].concat();
     let mut number = itoa::Buffer::new();
     let mut sum = 0;
-    for (cell, bound) in BOUNDS[format as usize].iter().enumerate() {
+    let grid = histogram.grid();
+    for (cell, bound) in BOUNDS[grid as usize][format as usize].iter().enumerate() {
         sum += snapshot.cells[cell];
         out.push_str(&head);
         out.push_str(bound);
@@ -111,13 +114,13 @@ fn histogram(out: &mut String, family: &str, series: &Series, format: Format) {
             && snapshot.cells[cell] > 0
             && let Some(example) = histogram.exemplar(cell)
         {
-            let seconds = example.nanos as f64 / 1e9;
-            _ = write!(out, " # {{trace_id=\"{}\"}} {seconds} {}", example.trace, example.at);
+            let told = example.value as f64 / grid.scale();
+            _ = write!(out, " # {{trace_id=\"{}\"}} {told} {}", example.trace, example.at);
         }
         out.push('\n');
     }
     let braced = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
-    _ = write!(out, "{family}_sum{braced} {}\n{family}_count{braced} {sum}\n", snapshot.seconds);
+    _ = write!(out, "{family}_sum{braced} {}\n{family}_count{braced} {sum}\n", snapshot.sum);
 }
 
 /// OpenMetrics names a counter's family without its `_total`, has no empty lines, and bounds with
@@ -200,9 +203,9 @@ mod tests {
     }
 
     #[test]
-    fn a_hot_series_in_both_formats() {
+    fn a_histogram_in_both_formats() {
         let labels = [metrics::Label::new("journey", "test_print")];
-        let histogram = hot::series("journey_duration_seconds", &labels).unwrap();
+        let histogram = registry::series("journey_duration_seconds", &labels).unwrap();
         histogram.record(2_000_000_000, None);
         let trace = super::super::exemplar::TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736");
         histogram.record(1_000_000_000, trace);
@@ -212,7 +215,7 @@ mod tests {
             ours.map(str::to_owned).collect::<Vec<_>>()
         };
         let text = lines(Format::Text);
-        assert_eq!(text.len(), CELLS + 2);
+        assert_eq!(text.len(), Grid::Seconds.bounds().len() + 3);
         let series = r#"journey="test_print""#;
         let has = |lines: &[String], line: &str| lines.iter().any(|known| known == line);
         let bucket = format!("journey_duration_seconds_bucket{{{series},le=\"1\"}} 1");

@@ -1,4 +1,4 @@
-//! The recorder behind the `metrics` facade: hot families go to our histograms, everything else to
+//! The recorder behind the `metrics` facade: the table's histograms are ours, everything else goes to
 //! the exporter, and no family gets more series than its cap, whatever somebody registers.
 //!
 //! Belongs here: where a series goes. Never here: what it is called.
@@ -12,7 +12,7 @@ use metrics::{
 };
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-use super::hot;
+use super::registry;
 
 /// Most series of one family. The largest has about 700; labels are from closed sets, so this is
 /// for the mistake that nobody has made yet.
@@ -59,7 +59,7 @@ impl Recorder for Facade {
     }
 
     fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
-        if hot::place(name.as_str()).is_none() {
+        if registry::family(name.as_str()).is_none() {
             self.exporter.describe_histogram(name, unit, help);
         }
     }
@@ -75,7 +75,7 @@ impl Recorder for Facade {
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
         let key = self.within_cap(key, metadata);
         let labels: Vec<Label> = key.labels().cloned().collect();
-        match hot::series(key.name(), &labels) {
+        match registry::series(key.name(), &labels) {
             Some(histogram) => Histogram::from_arc(histogram),
             None => self.exporter.register_histogram(&key, metadata),
         }
@@ -112,17 +112,18 @@ mod tests {
     }
 
     #[test]
-    fn hot_families_pass_the_exporter_by() {
+    fn the_tables_histograms_pass_the_exporter_by() {
         let exporter = PrometheusBuilder::new().build_recorder();
         let handle = exporter.handle();
         let facade = Facade::new(exporter);
         let metadata = Metadata::new("test", Level::INFO, None);
         let key = |name| Key::from_parts(name, vec![Label::new("journey", "test_facade")]);
         facade.register_histogram(&key("journey_duration_seconds"), &metadata).record(0.2);
-        facade.register_histogram(&key("stage_duration_seconds"), &metadata).record(0.2);
+        facade.register_histogram(&key("somebody_elses_seconds"), &metadata).record(0.2);
         let text = handle.render();
-        assert!(text.contains("stage_duration_seconds") && !text.contains("journey_duration"));
-        let ours = hot::series("journey_duration_seconds", &[Label::new("journey", "test_facade")]);
+        assert!(text.contains("somebody_elses_seconds") && !text.contains("journey_duration"));
+        let ours =
+            registry::series("journey_duration_seconds", &[Label::new("journey", "test_facade")]);
         assert_eq!(ours.unwrap().snapshot().count(), 1);
     }
 }

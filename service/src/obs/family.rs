@@ -1,11 +1,11 @@
-//! Handles of series, by the rows of the family table: registered once, at zero, with the labels
+//! Handles of counters and gauges, by the rows of the family table: registered once, at zero, with the labels
 //! that the row allows.
 //!
 //! Never here: a name; those are the table's.
 
 use contract::Family;
 use contract::family::Kind;
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, SharedString};
+use metrics::{Counter, Gauge, Key, Label, Level, Metadata, SharedString};
 
 /// Says of every family what it is, also of those that have no series yet.
 pub(super) fn describe_all() {
@@ -42,15 +42,6 @@ pub(super) fn gauge<V: Into<SharedString>, const N: usize>(
     let gauge = metrics::with_recorder(|recorder| recorder.register_gauge(&key, &METADATA));
     gauge.set(0.0);
     gauge
-}
-
-/// A histogram of a family, empty.
-pub(super) fn histogram<V: Into<SharedString>, const N: usize>(
-    family: Family,
-    labels: [Pair<V>; N],
-) -> Histogram {
-    let key = key(family, Kind::Histogram, labels);
-    metrics::with_recorder(|recorder| recorder.register_histogram(&key, &METADATA))
 }
 
 /// For a family without labels.

@@ -1,5 +1,5 @@
-//! A histogram of durations for what is recorded on every request and every statement: atomic
-//! cells, no lock, no allocation, nothing to fold until somebody asks.
+//! A histogram for what is recorded on every request and every statement: atomic cells, no lock, no
+//! allocation, nothing to fold until somebody asks.
 //!
 //! Cells that two processors write at once cost five times as much as cells of one's own (the
 //! cache line goes back and forth), so every thread writes a stripe of its own and a scrape adds
@@ -8,21 +8,26 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::buckets::SECONDS;
+use super::buckets::{Grid, SECONDS};
 use super::exemplar::{Exemplar, Slot, TraceId};
 
-/// Bounds in nanoseconds.
-static BOUNDS: [u64; SECONDS.len()] = {
-    let mut bounds = [0; SECONDS.len()];
-    let mut i = 0;
-    while i < bounds.len() {
-        bounds[i] = (SECONDS[i] * 1e9 + 0.5) as u64;
-        i += 1;
+/// The bounds of each grid as they are recorded.
+static BOUNDS: [[u64; SECONDS.len()]; Grid::ALL.len()] = {
+    let mut bounds = [[u64::MAX; SECONDS.len()]; Grid::ALL.len()];
+    let mut grid = 0;
+    while grid < bounds.len() {
+        let (told, scale) = (Grid::ALL[grid].bounds(), Grid::ALL[grid].scale());
+        let mut i = 0;
+        while i < told.len() {
+            bounds[grid][i] = (told[i] * scale + 0.5) as u64;
+            i += 1;
+        }
+        grid += 1;
     }
     bounds
 };
 
-/// One for each bound, and one for what is above them all.
+/// One for each bound of the longest grid, that of the times, and one for what is above them all.
 pub(crate) const CELLS: usize = SECONDS.len() + 1;
 
 /// Threads that may record at once without meeting each other: more share stripes. A power of two.
@@ -33,12 +38,14 @@ const STRIPES: usize = 4;
 #[repr(align(128))]
 struct Stripe {
     cells: [AtomicU64; CELLS],
-    nanos: AtomicU64,
+    sum: AtomicU64,
 }
 
-/// A histogram of durations over the common grid.
+/// A histogram over one of the grids.
 #[derive(Debug)]
 pub(crate) struct Histogram {
+    grid: Grid,
+    bounds: &'static [u64],
     stripes: [Stripe; STRIPES],
     exemplars: [Slot; CELLS],
 }
@@ -48,8 +55,8 @@ pub(crate) struct Histogram {
 pub(crate) struct Snapshot {
     /// How many fell into each cell, not added up.
     pub(crate) cells: [u64; CELLS],
-    /// The sum of all of them.
-    pub(crate) seconds: f64,
+    /// The sum of all of them, in seconds where they are times.
+    pub(crate) sum: f64,
 }
 
 impl Snapshot {
@@ -63,7 +70,7 @@ impl Snapshot {
         for (cell, n) in self.cells.iter_mut().zip(other.cells) {
             *cell += n;
         }
-        self.seconds += other.seconds;
+        self.sum += other.sum;
     }
 
     /// What came since an earlier snapshot of the same histogram.
@@ -71,7 +78,7 @@ impl Snapshot {
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         Self {
             cells: std::array::from_fn(|i| self.cells[i].saturating_sub(earlier.cells[i])),
-            seconds: (self.seconds - earlier.seconds).max(0.0),
+            sum: (self.sum - earlier.sum).max(0.0),
         }
     }
 
@@ -100,7 +107,7 @@ impl Snapshot {
 
 impl Default for Snapshot {
     fn default() -> Self {
-        Self { cells: [0; CELLS], seconds: 0.0 }
+        Self { cells: [0; CELLS], sum: 0.0 }
     }
 }
 
@@ -120,33 +127,41 @@ fn stripe() -> usize {
 }
 
 impl Histogram {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(grid: Grid) -> Self {
         let stripe =
-            || Stripe { cells: [const { AtomicU64::new(0) }; CELLS], nanos: AtomicU64::new(0) };
+            || Stripe { cells: [const { AtomicU64::new(0) }; CELLS], sum: AtomicU64::new(0) };
         Self {
+            grid,
+            bounds: &BOUNDS[grid as usize][..grid.bounds().len()],
             stripes: std::array::from_fn(|_| stripe()),
             exemplars: [const { Slot::new() }; CELLS],
         }
     }
 
-    /// Counts one duration; with a trace, it may become the cell's example.
-    pub(crate) fn record(&self, nanos: u64, trace: Option<TraceId>) {
-        let cell = self.add(nanos, 1);
+    /// Which bounds it has.
+    pub(crate) const fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    /// Counts one, of so many nanoseconds where it is a time; with a trace, it may become its
+    /// cell's example.
+    pub(crate) fn record(&self, value: u64, trace: Option<TraceId>) {
+        let cell = self.add(value, 1);
         if let Some(trace) = trace {
-            self.exemplars[cell].offer(trace, nanos);
+            self.exemplars[cell].offer(trace, value);
         }
     }
 
-    /// Counts the same duration several times.
-    pub(crate) fn record_many(&self, nanos: u64, n: u64) {
-        self.add(nanos, n);
+    /// Counts the same several times.
+    pub(crate) fn record_many(&self, value: u64, n: u64) {
+        self.add(value, n);
     }
 
-    fn add(&self, nanos: u64, n: u64) -> usize {
-        let cell = BOUNDS.partition_point(|&bound| bound < nanos);
+    fn add(&self, value: u64, n: u64) -> usize {
+        let cell = self.bounds.partition_point(|&bound| bound < value);
         let stripe = &self.stripes[stripe()];
         stripe.cells[cell].fetch_add(n, Ordering::Relaxed);
-        stripe.nanos.fetch_add(nanos.saturating_mul(n), Ordering::Relaxed);
+        stripe.sum.fetch_add(value.saturating_mul(n), Ordering::Relaxed);
         cell
     }
 
@@ -155,8 +170,8 @@ impl Histogram {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let load = |atomic: &AtomicU64| atomic.load(Ordering::Relaxed);
         let cells = std::array::from_fn(|i| self.stripes.iter().map(|s| load(&s.cells[i])).sum());
-        let nanos: f64 = self.stripes.iter().map(|s| load(&s.nanos) as f64).sum();
-        Snapshot { cells, seconds: nanos / 1e9 }
+        let sum: f64 = self.stripes.iter().map(|s| load(&s.sum) as f64).sum();
+        Snapshot { cells, sum: sum / self.grid.scale() }
     }
 
     /// The newest example of a cell.
@@ -165,14 +180,14 @@ impl Histogram {
     }
 }
 
-/// The facade knows seconds alone.
+/// The facade knows no nanoseconds.
 impl metrics::HistogramFn for Histogram {
-    fn record(&self, seconds: f64) {
-        self.record(nanos(seconds), None);
+    fn record(&self, told: f64) {
+        self.record(recorded(told * self.grid.scale()), None);
     }
 
-    fn record_many(&self, seconds: f64, n: usize) {
-        self.record_many(nanos(seconds), n as u64);
+    fn record_many(&self, told: f64, n: usize) {
+        self.record_many(recorded(told * self.grid.scale()), n as u64);
     }
 }
 
@@ -182,8 +197,8 @@ pub(crate) fn nanos_of(duration: std::time::Duration) -> u64 {
 }
 
 /// To the nearest; negative and none count as zero.
-fn nanos(seconds: f64) -> u64 {
-    (seconds * 1e9 + 0.5) as u64
+fn recorded(value: f64) -> u64 {
+    (value + 0.5) as u64
 }
 
 #[cfg(test)]
@@ -193,8 +208,8 @@ mod tests {
 
     #[test]
     fn a_bound_is_inside_of_its_cell_and_a_nanosecond_more_is_not() {
-        for (i, &bound) in BOUNDS.iter().enumerate() {
-            let histogram = Histogram::new();
+        for (i, &bound) in BOUNDS[Grid::Seconds as usize].iter().enumerate() {
+            let histogram = Histogram::new(Grid::Seconds);
             histogram.record(bound, None);
             histogram.record(bound + 1, None);
             metrics::HistogramFn::record(&histogram, SECONDS[i]);
@@ -204,8 +219,23 @@ mod tests {
     }
 
     #[test]
+    fn what_counts_things_has_their_bounds() {
+        let histogram = Histogram::new(Grid::Items);
+        for rows in [0, 1, 2, 3, 1_000, 20_000, 20_001] {
+            histogram.record(rows, None);
+        }
+        let snapshot = histogram.snapshot();
+        assert_eq!(snapshot.cells[..5], [1, 1, 1, 1, 0]);
+        let last = Grid::Items.bounds().len();
+        assert_eq!(snapshot.cells[last - 3..=last], [1, 0, 1, 1]);
+        assert!((snapshot.sum - 41_007.0).abs() < 1e-9, "{}", snapshot.sum);
+        metrics::HistogramFn::record(&histogram, 3.0);
+        assert_eq!(histogram.snapshot().cells[3], 2);
+    }
+
+    #[test]
     fn what_is_no_duration_counts_as_none() {
-        let histogram = Histogram::new();
+        let histogram = Histogram::new(Grid::Seconds);
         for seconds in [-1.0, f64::NAN, f64::NEG_INFINITY] {
             metrics::HistogramFn::record(&histogram, seconds);
         }
@@ -216,7 +246,7 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_between_threads() {
-        let histogram = Histogram::new();
+        let histogram = Histogram::new(Grid::Seconds);
         std::thread::scope(|scope| {
             for _ in 0..STRIPES + 2 {
                 scope.spawn(|| (0..10_000).for_each(|_| histogram.record(3_000_000, None)));
@@ -226,12 +256,12 @@ mod tests {
         });
         let snapshot = histogram.snapshot();
         assert_eq!(snapshot.count(), 60_000);
-        assert!((snapshot.seconds - 180.0).abs() < 1e-6, "{}", snapshot.seconds);
+        assert!((snapshot.sum - 180.0).abs() < 1e-6, "{}", snapshot.sum);
     }
 
     #[test]
     fn quantiles_are_read_from_the_cells() {
-        let histogram = Histogram::new();
+        let histogram = Histogram::new(Grid::Seconds);
         assert_eq!(histogram.snapshot().quantile(0.5), None);
         let before = histogram.snapshot();
         histogram.record_many(3_000_000, 90); // above 2 ms, up to 5 ms
@@ -267,7 +297,7 @@ mod tests {
             let cell = cell_of(sorted[rank]);
             let from = if cell == 0 { 0.0 } else { SECONDS[cell - 1] };
             let to = SECONDS.get(cell).copied().unwrap_or(60.0);
-            let found = Snapshot { cells, seconds: 0.0 }.quantile(q).unwrap();
+            let found = Snapshot { cells, sum: 0.0 }.quantile(q).unwrap();
             prop_assert!((from..=to).contains(&found), "{found} is not from {from} to {to}");
         }
 
@@ -275,16 +305,16 @@ mod tests {
         fn cells_and_sum_are_those_of_a_plain_count(
             durations in prop::collection::vec(0_u64..100_000_000_000, 0..200),
         ) {
-            let histogram = Histogram::new();
+            let histogram = Histogram::new(Grid::Seconds);
             let mut plain = [0; CELLS];
             for &nanos in &durations {
                 histogram.record(nanos, None);
-                plain[BOUNDS.iter().position(|&b| nanos <= b).unwrap_or(CELLS - 1)] += 1;
+                plain[BOUNDS[Grid::Seconds as usize].iter().position(|&b| nanos <= b).unwrap_or(CELLS - 1)] += 1;
             }
             let snapshot = histogram.snapshot();
             prop_assert_eq!(snapshot.cells, plain);
             let sum = durations.iter().sum::<u64>() as f64 / 1e9;
-            prop_assert!((snapshot.seconds - sum).abs() <= 1e-9 * sum.max(1.0));
+            prop_assert!((snapshot.sum - sum).abs() <= 1e-9 * sum.max(1.0));
         }
     }
 }

@@ -12,9 +12,9 @@ use metrics::{Counter, Gauge};
 use super::budget;
 use super::family;
 use super::histogram::{self, Histogram, Snapshot};
-use super::hot;
 use super::kept::{self, Landed, Route as KeptRoute};
 use super::registered::Registered;
+use super::registry;
 use super::request::Scope;
 use super::slo::{Judged, Objective, Slo};
 pub(crate) use super::status::{outcome_of, statuses, successes};
@@ -65,7 +65,7 @@ struct Handles {
     latency: [Slo; Endpoint::COUNT],
     availability: [Slo; Endpoint::COUNT],
     /// For those that stream.
-    first_byte: [Option<metrics::Histogram>; Endpoint::COUNT],
+    first_byte: [Option<Arc<Histogram>>; Endpoint::COUNT],
     active: [Gauge; 2],
     connections: [Gauge; 2],
     broken: [[Counter; Broken::ALL.len()]; 2],
@@ -119,7 +119,7 @@ impl Handles {
             first_byte: std::array::from_fn(|i| {
                 let labels = [("http_route", name(i))];
                 let family = Family::HttpServerTimeToFirstByte;
-                each[i].spec().streams.then(|| family::histogram(family, labels))
+                each[i].spec().streams.then(|| registry::of(family, labels))
             }),
             active: listeners
                 .map(|l| family::gauge(Family::HttpServerActiveRequests, [("listener", l)])),
@@ -158,7 +158,7 @@ impl Route {
                 ("http_response_status_code", Cow::Owned(status)),
                 ("outcome", Cow::Borrowed(outcome.name())),
             ];
-            hot::of(Family::HttpServerRequestDuration, labels)
+            registry::of(Family::HttpServerRequestDuration, labels)
         };
         Self {
             answered: statuses
@@ -185,7 +185,7 @@ pub(crate) fn first_byte(endpoint: Endpoint, took: Duration) {
     let Some(handles) = HANDLES.get() else { return };
     let i = endpoint.index();
     if let Some(histogram) = &handles.first_byte[i] {
-        histogram.record(took.as_secs_f64());
+        histogram.record(histogram::nanos_of(took), None);
         handles.latency[i].count(1, is_in_time(endpoint, took));
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use contract::{Family, Journey};
 
 use super::histogram::{self, Histogram, Snapshot};
-use super::hot;
 use super::registered::Registered;
+use super::registry;
 use super::slo::{Judged, Objective, Slo};
 
 struct Handles {
@@ -20,7 +20,7 @@ static HANDLES: Registered<Handles> = Registered::new();
 pub(super) fn register() {
     HANDLES.register(|| Handles {
         duration: std::array::from_fn(|i| {
-            hot::of(Family::JourneyDuration, [("journey", Journey::ALL[i].name())])
+            registry::of(Family::JourneyDuration, [("journey", Journey::ALL[i].name())])
         }),
         slo: std::array::from_fn(|i| {
             let (journey, spec) = (Journey::ALL[i], Journey::ALL[i].spec());

@@ -5,22 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Family, Pool};
-use metrics::Histogram;
 
-use super::family;
-use super::histogram::{self, Snapshot};
-use super::hot;
+use super::histogram::{self, Histogram, Snapshot};
 use super::readable::{Count, Level};
 use super::registered::Registered;
+use super::registry;
 
 struct Handles {
     idle: Level,
     used: Level,
     max: Level,
     pending: Level,
-    wait: Arc<histogram::Histogram>,
-    held: Histogram,
-    create: Histogram,
+    wait: Arc<Histogram>,
+    held: Arc<Histogram>,
+    create: Arc<Histogram>,
     timeouts: [Count; Timeout::ALL.len()],
 }
 
@@ -63,9 +61,9 @@ impl Handles {
             used: connections("used"),
             max: Level::register(Family::DbClientConnectionsMax, [label]),
             pending: Level::register(Family::DbClientConnectionsPendingRequests, [label]),
-            wait: hot::of(Family::DbClientConnectionsWaitTime, [label]),
-            held: family::histogram(Family::DbClientConnectionsUseTime, [label]),
-            create: family::histogram(Family::DbClientConnectionsCreateTime, [label]),
+            wait: registry::of(Family::DbClientConnectionsWaitTime, [label]),
+            held: registry::of(Family::DbClientConnectionsUseTime, [label]),
+            create: registry::of(Family::DbClientConnectionsCreateTime, [label]),
             timeouts: Timeout::ALL.map(|kind| {
                 Count::register(Family::DbClientConnectionsTimeouts, [label, ("kind", kind.name())])
             }),
@@ -102,14 +100,14 @@ pub(crate) fn timed_out_at(pool: Pool, kind: Timeout) {
 /// Records how long opening a connection took.
 pub(crate) fn created(pool: Pool, took: Duration) {
     if let Some(handles) = of(pool) {
-        handles.create.record(took.as_secs_f64());
+        handles.create.record(histogram::nanos_of(took), None);
     }
 }
 
 /// Records how long a connection was kept.
 pub(crate) fn held(pool: Pool, took: Duration) {
     if let Some(handles) = of(pool) {
-        handles.held.record(took.as_secs_f64());
+        handles.held.record(histogram::nanos_of(took), None);
     }
 }
 

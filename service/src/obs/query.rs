@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use contract::{Family, Pool, Query, QueryOutcome};
 
-use super::family;
 use super::histogram::{self, Histogram, Snapshot};
-use super::hot;
 use super::registered::Registered;
+use super::registry;
 
 /// One histogram an outcome.
 type Outcomes = [Arc<Histogram>; QueryOutcome::COUNT];
@@ -17,7 +16,7 @@ struct Handles {
     /// By pool. At start only the pools in which the statement is at home have theirs: all of
     /// them would be four times as many series, most of which can never be counted on.
     duration: [OnceLock<Outcomes>; Pool::COUNT],
-    rows: metrics::Histogram,
+    rows: Arc<Histogram>,
 }
 
 static HANDLES: Registered<[Handles; Query::COUNT]> = Registered::new();
@@ -28,7 +27,7 @@ pub(super) fn register() {
             let query = Query::ALL[i];
             let handles = Handles {
                 duration: std::array::from_fn(|_| OnceLock::new()),
-                rows: family::histogram(
+                rows: registry::of(
                     Family::DbClientResponseReturnedRows,
                     [("db_query_name", query.name())],
                 ),
@@ -43,7 +42,7 @@ pub(super) fn register() {
 
 fn outcomes(query: Query, pool: Pool) -> Outcomes {
     std::array::from_fn(|i| {
-        hot::of(
+        registry::of(
             Family::DbClientOperationDuration,
             [
                 ("db_query_name", query.name()),
@@ -85,7 +84,7 @@ pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, took: Dura
     };
     let histograms = handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
     histograms[outcome.index()].record(histogram::nanos_of(took), scope.map(|s| s.trace()));
-    handles.rows.record(rows as f64);
+    handles.rows.record(rows, None);
 }
 
 /// How long a statement took over all pools and outcomes since the process started, and how often
@@ -129,7 +128,7 @@ pub(crate) fn seen(query: Query) -> Seen {
     Seen {
         calls: all.count(),
         failed,
-        seconds: all.seconds,
+        seconds: all.sum,
         p50_seconds: all.quantile(0.5),
         p99_seconds: all.quantile(0.99),
     }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use contract::Family;
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::exposition::{self, Format};
 use super::facade::Facade;
@@ -19,13 +19,6 @@ static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
 /// kilobytes, and recording waits for nothing.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(1);
 
-/// Families that count things rather than time, with their bounds.
-const NOT_SECONDS: [(Family, &[f64]); 3] = [
-    (Family::StageBatchSize, buckets::ITEMS),
-    (Family::DbClientResponseReturnedRows, buckets::ITEMS),
-    (Family::EndpointDbQueriesPerRequest, buckets::QUERIES),
-];
-
 /// Installs the recorder and registers every series at zero. Done twice, the second does nothing.
 ///
 /// # Errors
@@ -39,7 +32,7 @@ fn set_up() -> Result<PrometheusHandle, String> {
     if !off.is_empty() {
         return Err(format!("objectives that no histogram can judge: {}", off.join(", ")));
     }
-    let exporter = builder().map_err(|error| error.to_string())?.build_recorder();
+    let exporter = PrometheusBuilder::new().build_recorder();
     let handle = exporter.handle();
     let facade = Facade::new(exporter);
     metrics::set_global_recorder(facade).map_err(|error| error.to_string())?;
@@ -74,13 +67,6 @@ fn dropped() {
 /// The handle, once there is one.
 fn handle() -> Option<&'static PrometheusHandle> {
     HANDLE.get()?.as_ref().ok()
-}
-
-fn builder() -> Result<PrometheusBuilder, BuildError> {
-    let builder = PrometheusBuilder::new().set_buckets(buckets::SECONDS)?;
-    NOT_SECONDS.iter().try_fold(builder, |builder, (family, bounds)| {
-        builder.set_buckets_for_metric(Matcher::Full(family.name().to_owned()), bounds)
-    })
 }
 
 /// Everything, in the format that was asked for. Empty before [`install`].

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use contract::{Family, Stage};
-use metrics::{Gauge, Histogram};
+use metrics::Gauge;
 
 use super::family;
-use super::histogram::{self, Snapshot};
+use super::histogram::{self, Histogram, Snapshot};
 use super::holder::Holder;
-use super::hot;
 use super::readable::{Count, Level};
 use super::registered::Registered;
+use super::registry;
 use super::slo::{Judged, Objective, Slo};
 
 struct Handles {
-    duration: Histogram,
-    lateness: Arc<histogram::Histogram>,
-    size: Histogram,
+    duration: Arc<Histogram>,
+    lateness: Arc<Histogram>,
+    size: Arc<Histogram>,
     items: Count,
     in_flight: Level,
     failures: Count,
@@ -38,9 +38,9 @@ impl Handles {
         let (name, spec) = (stage.name(), stage.spec());
         let label = [("stage", name)];
         Self {
-            duration: family::histogram(Family::StageDuration, label),
-            lateness: hot::of(Family::StageLateness, label),
-            size: family::histogram(Family::StageBatchSize, label),
+            duration: registry::of(Family::StageDuration, label),
+            lateness: registry::of(Family::StageLateness, label),
+            size: registry::of(Family::StageBatchSize, label),
             items: Count::register(Family::StageItems, label),
             in_flight: Level::register(Family::StageInFlight, label),
             failures: Count::register(Family::StageFailures, label),
@@ -71,8 +71,8 @@ fn of(stage: Stage) -> Option<&'static Handles> {
 pub(crate) fn batch(stage: Stage, size: usize, took: Duration) {
     super::matrix::turn(Holder::Stage(stage));
     if let Some(handles) = of(stage) {
-        handles.duration.record(took.as_secs_f64());
-        handles.size.record(size as f64);
+        handles.duration.record(histogram::nanos_of(took), None);
+        handles.size.record(size as u64, None);
         handles.items.increment(size as u64);
     }
 }

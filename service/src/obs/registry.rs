@@ -1,26 +1,18 @@
-//! The hot families: what is recorded for every request, statement, connection, journey and item.
-//! Their histograms are our own; everything else is the exporter's. One registry, for a scrape to
-//! walk.
+//! The histograms of the table's families: all of them are our own, as they are what is recorded for
+//! every request, statement, connection, journey and item. One registry, for a scrape to walk.
 //!
-//! Belongs here: which families those are, and their series. Never here: how they are printed.
+//! Belongs here: their series. Never here: how they are printed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contract::Family;
+use contract::family::Kind;
 use metrics::{Label, SharedString};
 
+use super::buckets::Grid;
 use super::histogram::Histogram;
 
-/// The families, in the order in which they are printed.
-pub(crate) const FAMILIES: [Family; 5] = [
-    Family::HttpServerRequestDuration,
-    Family::DbClientOperationDuration,
-    Family::DbClientConnectionsWaitTime,
-    Family::JourneyDuration,
-    Family::StageLateness,
-];
-
-/// A series of a hot family.
+/// A series of a family.
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
     /// Its labels as they are printed: `route="x",outcome="ok"`.
@@ -29,27 +21,33 @@ pub(crate) struct Series {
     pub(crate) histogram: Arc<Histogram>,
 }
 
-static REGISTRY: Mutex<[Vec<Series>; FAMILIES.len()]> =
-    Mutex::new([const { Vec::new() }; FAMILIES.len()]);
+static REGISTRY: Mutex<[Vec<Series>; Family::COUNT]> =
+    Mutex::new([const { Vec::new() }; Family::COUNT]);
 
-fn registry() -> MutexGuard<'static, [Vec<Series>; FAMILIES.len()]> {
+fn registry() -> MutexGuard<'static, [Vec<Series>; Family::COUNT]> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The place of a family among the hot ones.
-pub(crate) fn place(family: &str) -> Option<usize> {
-    FAMILIES.iter().position(|known| known.name() == family)
+/// The families that are histograms, in the order in which they are printed.
+pub(crate) fn families() -> impl Iterator<Item = Family> {
+    Family::ALL.iter().copied().filter(|family| family.spec().kind == Kind::Histogram)
 }
 
-/// The histogram of a series of a hot family, made if it is new; none for any other family.
-pub(crate) fn series(family: &str, labels: &[Label]) -> Option<Arc<Histogram>> {
-    let place = place(family)?;
+/// The histogram family of that name, if the table has it.
+pub(crate) fn family(name: &str) -> Option<Family> {
+    Family::from_name(name).filter(|family| family.spec().kind == Kind::Histogram)
+}
+
+/// The histogram of a series, made if it is new; none of a family that is not in the table.
+pub(crate) fn series(name: &str, labels: &[Label]) -> Option<Arc<Histogram>> {
+    let family = family(name)?;
+    let place = family.index();
     let labels = printed(labels);
     let mut registry = registry();
     if let Some(known) = registry[place].iter().find(|series| series.labels == labels) {
         return Some(Arc::clone(&known.histogram));
     }
-    let histogram = Arc::new(Histogram::new());
+    let histogram = Arc::new(Histogram::new(Grid::of(family)));
     registry[place].push(Series { labels, histogram: Arc::clone(&histogram) });
     Some(histogram)
 }
@@ -63,12 +61,12 @@ pub(crate) fn of<V: Into<SharedString>, const N: usize>(
         assert!(family.spec().labels.contains(&name), "{} has no label {name}", family.name());
         Label::new(name, value)
     });
-    series(family.name(), &labels).expect("the caller names a hot family")
+    series(family.name(), &labels).expect("the caller names a histogram")
 }
 
 /// All series of a family as of now.
-pub(crate) fn all(place: usize) -> Vec<Series> {
-    registry()[place].clone()
+pub(crate) fn all(family: Family) -> Vec<Series> {
+    registry()[family.index()].clone()
 }
 
 /// Labels as the text formats want them.
@@ -103,7 +101,8 @@ mod tests {
         let a = series(family, &label("test_a")).unwrap();
         assert!(Arc::ptr_eq(&a, &series(family, &label("test_a")).unwrap()));
         assert!(!Arc::ptr_eq(&a, &series(family, &label("test_b")).unwrap()));
-        assert!(series("stage_duration_seconds", &label("test_a")).is_none());
+        assert!(series("messages_total", &label("test_a")).is_none());
+        assert!(series("somebody_elses_seconds", &label("test_a")).is_none());
     }
 
     #[test]

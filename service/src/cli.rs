@@ -56,8 +56,8 @@ fn run(arguments: Vec<std::ffi::OsString>) -> Exit {
     if let args::Command::Top(top) = &asked.command {
         return top::run(top, &asked.inputs); // asks of the settings one thing at most
     }
-    if let args::Command::Render { root, is_check } = &asked.command {
-        return render(root, *is_check); // reads the source's tables and no setting
+    if let args::Command::Render { root, links, is_check } = &asked.command {
+        return render(root, links, *is_check); // reads the source's tables and no setting
     }
     let rust_log = std::env::var("RUST_LOG").ok();
     let filter = obs::log::filter(rust_log.as_deref());
@@ -125,8 +125,12 @@ fn show(loaded: &Loaded) {
 }
 
 /// Writes the derived files, or shows how those that are there differ.
-fn render(root: &std::path::Path, is_check: bool) -> Exit {
-    let stale = if is_check { render::differences(root) } else { render::write(root).map(told) };
+fn render(root: &std::path::Path, links: &render::Links, is_check: bool) -> Exit {
+    let stale = if is_check {
+        render::differences(root, links)
+    } else {
+        render::write(root, links).map(told)
+    };
     match stale {
         Ok(diffs) if is_check && !diffs.is_empty() => {
             print!("{diffs}");

@@ -38,21 +38,42 @@ pub(crate) enum RenderError {
     Refused(#[from] alerts::Refused),
 }
 
+/// Where whoever is paged reads on, if it is elsewhere than in what is checked in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Links {
+    /// The folder of the documents.
+    pub(crate) docs: Option<String>,
+    /// Grafana.
+    pub(crate) grafana: Option<String>,
+}
+
+impl Links {
+    fn put_into(&self, text: &str) -> String {
+        let usual = [(alerts::DOCS_URL, &self.docs), (alerts::GRAFANA_URL, &self.grafana)];
+        usual.iter().fold(text.to_owned(), |text, (usual, own)| match own {
+            Some(own) => text.replace(usual, own.trim_end_matches('/')),
+            None => text,
+        })
+    }
+}
+
 /// Every derived file.
 ///
 /// # Errors
 /// A row that can't be rendered.
-pub(crate) fn files() -> Result<Vec<File>, RenderError> {
-    Ok([alerts::files()?, dashboards::files(), docs::files()].concat())
+pub(crate) fn files(links: &Links) -> Result<Vec<File>, RenderError> {
+    let files = [alerts::files()?, dashboards::files(), docs::files()].concat();
+    let linked = files.into_iter().map(|file| File { text: links.put_into(&file.text), ..file });
+    Ok(linked.collect())
 }
 
 /// Writes what is stale under a directory; says which files that were.
 ///
 /// # Errors
 /// A row that can't be rendered, or the first file that could not be read or written.
-pub(crate) fn write(root: &Path) -> Result<Vec<String>, RenderError> {
+pub(crate) fn write(root: &Path, links: &Links) -> Result<Vec<String>, RenderError> {
     let mut written = Vec::new();
-    for file in files()? {
+    for file in files(links)? {
         let path = root.join(&file.path);
         let failed = |source| RenderError::File { path: path.clone(), source };
         if found(&path)? == file.text {
@@ -72,9 +93,9 @@ pub(crate) fn write(root: &Path) -> Result<Vec<String>, RenderError> {
 ///
 /// # Errors
 /// A row that can't be rendered, or the first file that could not be read.
-pub(crate) fn differences(root: &Path) -> Result<String, RenderError> {
+pub(crate) fn differences(root: &Path, links: &Links) -> Result<String, RenderError> {
     let mut diffs = String::new();
-    for file in files()? {
+    for file in files(links)? {
         let found = found(&root.join(&file.path))?;
         let (ours, path) = (TextDiff::from_lines(found.as_str(), &file.text), &file.path);
         let diff = ours.unified_diff().header(path, &format!("{path} (rendered)")).to_string();
@@ -96,9 +117,11 @@ fn found(path: &Path) -> Result<String, RenderError> {
 mod tests {
     use super::*;
 
+    const USUAL: Links = Links { docs: None, grafana: None };
+
     #[test]
     fn what_is_checked_in_is_up_to_date() {
-        for file in files().unwrap() {
+        for file in files(&USUAL).unwrap() {
             let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
             crate::golden::check(&format!("{path}{}", file.path), &file.text);
         }
@@ -107,13 +130,24 @@ mod tests {
     #[test]
     fn stale_files_are_shown_and_written() {
         let directory = tempfile::tempdir().unwrap();
-        let first = files().unwrap().remove(0);
-        let missing = differences(directory.path()).unwrap();
+        let first = files(&USUAL).unwrap().remove(0);
+        let missing = differences(directory.path(), &USUAL).unwrap();
         assert!(missing.contains(&format!("+++ {} (rendered)", first.path)), "{missing}");
-        assert_eq!(write(directory.path()).unwrap().len(), files().unwrap().len());
-        assert_eq!(differences(directory.path()).unwrap(), "");
-        assert_eq!(write(directory.path()).unwrap(), Vec::<String>::new());
+        assert_eq!(write(directory.path(), &USUAL).unwrap().len(), files(&USUAL).unwrap().len());
+        assert_eq!(differences(directory.path(), &USUAL).unwrap(), "");
+        assert_eq!(write(directory.path(), &USUAL).unwrap(), Vec::<String>::new());
         std::fs::write(directory.path().join(&first.path), "old\n").unwrap();
-        assert!(differences(directory.path()).unwrap().contains("\n-old\n"));
+        assert!(differences(directory.path(), &USUAL).unwrap().contains("\n-old\n"));
+    }
+
+    #[test]
+    fn links_lead_where_they_were_told_to() {
+        let own = |url: &str| Some(url.to_owned());
+        let docs = own("https://wiki.internal/punctual/");
+        let links = Links { docs, grafana: own("http://grafana:3000") };
+        let all: String = files(&links).unwrap().into_iter().map(|file| file.text).collect();
+        assert!(all.contains("https://wiki.internal/punctual/runbook.md#"));
+        assert!(all.contains("http://grafana:3000/d/"));
+        assert!(!all.contains(alerts::DOCS_URL) && !all.contains(alerts::GRAFANA_URL));
     }
 }

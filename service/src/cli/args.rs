@@ -10,6 +10,7 @@ use super::Exit;
 use super::top::Top;
 use crate::bench::{self, Bench};
 use crate::config::{BaseUrl, Inputs, LIMIT_PREFIX, settings};
+use crate::render::Links;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(super) enum Command {
     Render {
         /// The repository's top.
         root: PathBuf,
+        /// Where alerts lead.
+        links: Links,
         /// Write nothing; say what is stale.
         is_check: bool,
     },
@@ -68,8 +71,16 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
         Some(("health", matches)) => (Command::Health, matches),
         Some(("top", matches)) => (Command::Top(asked_top(matches)), matches),
         Some(("render", matches)) => {
+            let given = inputs(matches);
+            if let Some((name, _)) = given.flags.first() {
+                let flag = name.replace('_', "-");
+                eprintln!("punctual: render reads no settings: leave out --{flag}");
+                return Err(Exit::Usage);
+            }
             let root = matches.get_one::<PathBuf>("root").cloned().unwrap_or_default();
-            (Command::Render { root, is_check: matches.get_flag("check") }, matches)
+            let own = |name| matches.get_one::<String>(name).cloned();
+            let links = Links { docs: own("docs-url"), grafana: own("grafana-url") };
+            (Command::Render { root, links, is_check: matches.get_flag("check") }, matches)
         }
         Some(_) | None => return Err(Exit::Usage), // clap lets nothing else through
     };
@@ -174,6 +185,16 @@ fn render() -> clap::Command {
                 .action(ArgAction::SetTrue)
                 .help("Write nothing; show what is stale and exit 1 if anything is"),
         )
+        .arg(link("docs-url", "Where docs/ is read by whoever is paged; alerts link to it"))
+        .arg(link("grafana-url", "Where Grafana is; alerts link to its dashboards"))
+}
+
+fn link(name: &'static str, help: &'static str) -> Arg {
+    let http = |text: &str| match text {
+        _ if text.starts_with("https://") || text.starts_with("http://") => Ok(text.to_owned()),
+        _ => Err("it begins with https:// or http://"),
+    };
+    Arg::new(name).long(name).value_name("URL").value_parser(http).help(help)
 }
 
 fn top() -> clap::Command {

@@ -20,6 +20,7 @@ mod yaml;
 
 use super::File;
 use model::RuleFile;
+pub(super) use model::{DOCS_URL, GRAFANA_URL};
 pub(crate) use objective::Refused;
 
 /// The files.

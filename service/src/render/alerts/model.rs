@@ -7,11 +7,11 @@ use contract::tier::Tier;
 pub(super) use crate::render::dashboards::Uid as Board;
 
 /// Where the documents are read by whoever is paged. Names that end in `.example` belong to
-/// nobody: whoever runs this puts their own here, and in [`GRAFANA_URL`].
-const DOCS_URL: &str = "https://punctual.example/docs";
+/// nobody: whoever runs this renders with their own, and for [`GRAFANA_URL`].
+pub(in crate::render) const DOCS_URL: &str = "https://punctual.example/docs";
 
 /// Where the dashboards are.
-const GRAFANA_URL: &str = "https://grafana.example";
+pub(in crate::render) const GRAFANA_URL: &str = "https://grafana.example";
 
 /// Where a dashboard is.
 fn dashboard_url(board: Board) -> String {

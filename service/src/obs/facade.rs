@@ -1,5 +1,5 @@
-//! The recorder behind the `metrics` facade: the table's histograms are ours, everything else goes to
-//! the exporter, and no family gets more series than its cap, whatever somebody registers.
+//! The recorder behind the `metrics` facade: the table's histograms are ours, everything else goes
+//! to the exporter, and no family gets more series than its cap, whatever somebody registers.
 //!
 //! Belongs here: where a series goes. Never here: what it is called.
 

@@ -1,5 +1,5 @@
-//! Handles of counters and gauges, by the rows of the family table: registered once, at zero, with the labels
-//! that the row allows.
+//! Handles of counters and gauges, by the rows of the family table: registered once, at zero, with
+//! the labels that the row allows.
 //!
 //! Never here: a name; those are the table's.
 

@@ -309,7 +309,8 @@ mod tests {
             let mut plain = [0; CELLS];
             for &nanos in &durations {
                 histogram.record(nanos, None);
-                plain[BOUNDS[Grid::Seconds as usize].iter().position(|&b| nanos <= b).unwrap_or(CELLS - 1)] += 1;
+                let cell = SECONDS.partition_point(|&bound| bound * 1e9 < nanos as f64);
+                plain[cell] += 1;
             }
             let snapshot = histogram.snapshot();
             prop_assert_eq!(snapshot.cells, plain);

@@ -1,5 +1,5 @@
-//! The histograms of the table's families: all of them are our own, as they are what is recorded for
-//! every request, statement, connection, journey and item. One registry, for a scrape to walk.
+//! The histograms of the table's families: all of them are our own, as they are what is recorded
+//! for every request, statement, connection, journey and item. One registry, for a scrape to walk.
 //!
 //! Belongs here: their series. Never here: how they are printed.
 

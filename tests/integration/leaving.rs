@@ -38,6 +38,9 @@ async fn asked_once_it_answers_what_is_under_way() {
         tokio::net::TcpStream::connect(app.client.public).await.is_err().then_some(())
     })
     .await;
+    // Whoever watches it still sees it, and what it waits for.
+    let active = [("listener", "public")];
+    assert_eq!(app.scrape().await.sum("http_server_active_requests", &active), 1.0);
     sql.texts("ROLLBACK").await;
     let answer = booking.await.unwrap().unwrap().expect(200);
     assert_eq!(answer.header("connection"), "close");

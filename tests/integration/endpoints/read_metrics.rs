@@ -8,6 +8,7 @@ use contract::{Fate, Journey, Limit, Pool, Query, QueryOutcome, Stage};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use tests::{Scrape, TestApp, until};
+use tokio::task::JoinSet;
 
 use super::common::{Good, is_counted};
 
@@ -133,13 +134,39 @@ async fn reads_without_a_statement() {
     let scrape = app.scrape().await;
     let labels = [("http_route", ENDPOINT.name())];
     assert_eq!(scrape.sum("endpoint_db_queries_per_request_sum", &labels), 0.0);
-    // What no path matches has one label, whatever was asked for.
-    for n in 0..20 {
-        app.get(&format!("/admin/nothing-{n}")).send().await.problem(404, "unknown_path");
-    }
+    app.finish().await;
+}
+
+/// Names of series, which no number of requests may add to.
+async fn series(app: &TestApp) -> Vec<String> {
+    let text = app.get("/metrics").anonymous().send().await.expect(200).text();
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    samples.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_scanner_adds_to_one_series() {
+    let app = TestApp::start().await;
+    let scan = async |from: usize, paths: usize| {
+        let mut scanners = JoinSet::new();
+        for scanner in 0..10 {
+            let client = app.client.clone();
+            scanners.spawn(async move {
+                for n in 0..paths / 10 {
+                    let path = format!("/v1/wp-{from}-{scanner}-{n}.php?q={n}");
+                    client.get(&path).anonymous().send().await.problem(404, "unknown_path");
+                }
+            });
+        }
+        scanners.join_all().await;
+    };
+    scan(0, 10).await;
+    let before = series(&app).await;
+    scan(1, 10_000).await;
+    assert_eq!(series(&app).await, before);
     let unmatched = [("http_route", "unmatched")];
     let requests = "http_server_request_duration_seconds_count";
-    assert!(app.scrape().await.sum(requests, &unmatched) >= 20.0);
+    assert!(app.scrape().await.sum(requests, &unmatched) >= 10_010.0);
     app.finish().await;
 }
 

@@ -42,11 +42,17 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn new(client: Object, pool: Pool, holder: Holder, deadline: Duration) -> Self {
+    /// A connection that somebody took, and when.
+    pub(super) fn new(
+        client: Object,
+        pool: Pool,
+        (holder, taken_at): (Holder, Stopwatch),
+        deadline: Duration,
+    ) -> Self {
         Self {
             client: Some(client),
             pool,
-            taken_at: Stopwatch::start(),
+            taken_at,
             held: obs::holder::hold(pool, holder),
             deadline,
             running: AtomicU32::new(0),
@@ -164,7 +170,7 @@ impl Conn {
                 (QueryOutcome::Error, 0)
             }
         };
-        obs::query::record(query, self.pool, outcome, started.elapsed(), n);
+        obs::query::record(query, self.pool, outcome, started.stop(), n);
         obs::matrix::ran(self.held.holder(), query, n);
         result
     }
@@ -172,7 +178,7 @@ impl Conn {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        obs::pool::held(self.pool, self.taken_at.elapsed());
+        obs::pool::held(self.pool, self.taken_at.stop());
         let Some(client) = self.client.take() else {
             return;
         };

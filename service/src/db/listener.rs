@@ -2,7 +2,7 @@
 //! of all transactions that change anything.
 
 use std::future::poll_fn;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract::{Pool, Query, QueryOutcome};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,8 +15,8 @@ use super::conn::Params;
 use super::error::{DbError, describe};
 use super::pools::{Settings, connection_config};
 use super::{statement, tls};
-use crate::obs;
 use crate::obs::holder::Holder;
+use crate::obs::{self, Stopwatch};
 
 /// Notifications that wait to be heard. They only say "look": one that is dropped is made up for
 /// by the next look, which comes within a second anyway.
@@ -67,7 +67,7 @@ impl Listener {
     /// The database is away, or refused it.
     #[expect(clippy::disallowed_methods, reason = "the second and last place that sends, by name")]
     pub(crate) async fn run(&self, query: Query, params: Params<'_>) -> Result<(), DbError> {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let answer = self.client.execute(statement::text(query), params);
         let result = match tokio::time::timeout(DEADLINE, answer).await {
             Ok(Ok(_rows)) => Ok(()),
@@ -82,7 +82,7 @@ impl Listener {
                 QueryOutcome::Error
             }
         };
-        obs::query::record(query, Pool::Upkeep, outcome, started.elapsed(), 0);
+        obs::query::record(query, Pool::Upkeep, outcome, started.stop(), 0);
         obs::matrix::ran(Holder::Process, query, 0);
         result
     }

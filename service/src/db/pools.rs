@@ -76,9 +76,10 @@ impl Db {
         let this = &self.0[pool.index()];
         let started = Stopwatch::start();
         let result = this.inner.get().await;
-        obs::pool::waited(pool, started.elapsed());
+        let wait = started.stop();
+        obs::pool::waited(pool, wait);
         match result {
-            Ok(client) => Ok(Conn::new(client, pool, holder, this.answer_deadline)),
+            Ok(client) => Ok(Conn::new(client, pool, (holder, wait.next()), this.answer_deadline)),
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 obs::pool::timed_out(pool);
                 Err(DbError::PoolTimeout(pool.name()))

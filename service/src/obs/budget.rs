@@ -118,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::obs::exemplar::TraceId;
+    use crate::obs::registered::Lap;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -140,7 +141,7 @@ mod tests {
         let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
         let scope = Scope::new(TraceId::from_random(1), Instant::now());
         for _ in 0..times {
-            scope.ran(query, Duration::ZERO, 1);
+            scope.ran(query, Lap::of(Duration::ZERO), 1);
         }
         tracing::subscriber::with_default(log.finish(), || judge(endpoint, "id", &scope));
         String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use contract::{Pool, Query, Stage};
 
 use super::exemplar::TraceId;
-use super::registered::IS_MEASURED;
+use super::registered::{IS_MEASURED, Lap};
 
 /// Spans of one flight; what comes after them is only counted. A request has about five, the
 /// largest batch's transaction eleven.
@@ -137,13 +137,11 @@ impl Flight {
         self.began
     }
 
-    /// Notes a stretch that ends now.
-    pub(crate) fn ended(&self, what: What, took: Duration, rows: u64) {
-        if !IS_MEASURED {
-            return;
-        }
-        let elapsed = self.began.elapsed();
-        self.write(what, elapsed.saturating_sub(took), took, rows);
+    /// Notes a stretch that has ended.
+    pub(crate) fn ended(&self, what: What, lap: Lap, rows: u64) {
+        let Some(ended) = lap.ended else { return };
+        let elapsed = ended.saturating_duration_since(self.began);
+        self.write(what, elapsed.saturating_sub(lap.took), lap.took, rows);
     }
 
     /// Notes a stretch between two instants.
@@ -229,7 +227,7 @@ mod tests {
             }
         );
         for _ in 0..SPANS_MAX {
-            flight.ended(What::Provider, Duration::ZERO, u64::MAX);
+            flight.ended(What::Provider, Lap::of(Duration::ZERO), u64::MAX);
         }
         assert_eq!(flight.spans().len(), SPANS_MAX);
         assert_eq!(flight.dropped(), 2);

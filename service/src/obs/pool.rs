@@ -8,7 +8,7 @@ use contract::{Family, Pool};
 
 use super::histogram::{self, Histogram, Snapshot};
 use super::readable::{Count, Level};
-use super::registered::Registered;
+use super::registered::{Lap, Registered};
 use super::registry;
 
 struct Handles {
@@ -76,12 +76,12 @@ fn of(pool: Pool) -> Option<&'static Handles> {
 }
 
 /// Records how long a caller waited for a connection, whether or not it got one.
-pub(crate) fn waited(pool: Pool, wait: Duration) {
+pub(crate) fn waited(pool: Pool, wait: Lap) {
     if let Some(scope) = super::request::current() {
         scope.waited(pool, wait);
     }
     if let Some(handles) = of(pool) {
-        handles.wait.record(histogram::nanos_of(wait), None);
+        handles.wait.record(histogram::nanos_of(wait.took), None);
     }
 }
 
@@ -105,9 +105,9 @@ pub(crate) fn created(pool: Pool, took: Duration) {
 }
 
 /// Records how long a connection was kept.
-pub(crate) fn held(pool: Pool, took: Duration) {
+pub(crate) fn held(pool: Pool, held: Lap) {
     if let Some(handles) = of(pool) {
-        handles.held.record(histogram::nanos_of(took), None);
+        handles.held.record(histogram::nanos_of(held.took), None);
     }
 }
 

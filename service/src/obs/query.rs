@@ -1,12 +1,11 @@
 //! Named statements: how long each took on which pool, how it ended, how many rows it gave.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use contract::{Family, Pool, Query, QueryOutcome};
 
 use super::histogram::{self, Histogram, Snapshot};
-use super::registered::Registered;
+use super::registered::{Lap, Registered};
 use super::registry;
 
 /// One histogram an outcome.
@@ -74,16 +73,16 @@ fn home(query: Query) -> &'static [Pool] {
 }
 
 /// Records one statement, and charges it to the request on whose behalf this task runs.
-pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, took: Duration, rows: u64) {
+pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, lap: Lap, rows: u64) {
     let scope = super::request::current();
     if let Some(scope) = &scope {
-        scope.ran(query, took, rows);
+        scope.ran(query, lap, rows);
     }
     let Some(handles) = HANDLES.get().map(|handles| &handles[query.index()]) else {
         return;
     };
     let histograms = handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
-    histograms[outcome.index()].record(histogram::nanos_of(took), scope.map(|s| s.trace()));
+    histograms[outcome.index()].record(histogram::nanos_of(lap.took), scope.map(|s| s.trace()));
     handles.rows.record(rows, None);
 }
 

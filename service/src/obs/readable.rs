@@ -1,22 +1,46 @@
 //! Counters and gauges that the process reads itself, for its live page. The exporter's handles
-//! can only be written, and a scrape's text is for others to parse: so the same number is kept in
-//! a cell beside the handle, at the cost of one more atomic addition.
+//! can only be written, and a scrape's text is for others to parse: so the number is kept in a cell
+//! of our own, which is all that counting touches, and the exporter is told at each scrape.
 //!
 //! Belongs here: the two cells. Never here: which families have them; each file of `obs` says so
 //! by the type of its handles.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::Family;
 use metrics::{Counter, Gauge, SharedString};
 
 use super::family;
 
-/// A counter that can be read.
-pub(super) struct Count {
-    exported: Counter,
-    value: AtomicU64,
+/// What the exporter has of a cell.
+enum Exported {
+    Count(Counter),
+    Level(Gauge),
 }
+
+static CELLS: Mutex<Vec<(Exported, Arc<AtomicU64>)>> = Mutex::new(Vec::new());
+
+fn cell(exported: Exported) -> Arc<AtomicU64> {
+    let cell = Arc::new(AtomicU64::new(0));
+    let mut cells = CELLS.lock().unwrap_or_else(PoisonError::into_inner);
+    cells.push((exported, Arc::clone(&cell)));
+    cell
+}
+
+/// Tells the exporter what all cells hold.
+pub(super) fn publish() {
+    for (exported, cell) in CELLS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let value = cell.load(Ordering::Relaxed);
+        match exported {
+            Exported::Count(counter) => counter.absolute(value),
+            Exported::Level(gauge) => gauge.set(f64::from_bits(value)),
+        }
+    }
+}
+
+/// A counter that can be read.
+pub(super) struct Count(Arc<AtomicU64>);
 
 impl Count {
     /// Registers it at zero.
@@ -24,27 +48,22 @@ impl Count {
         family: Family,
         labels: [(&'static str, V); N],
     ) -> Self {
-        Self { exported: family::counter(family, labels), value: AtomicU64::new(0) }
+        Self(cell(Exported::Count(family::counter(family, labels))))
     }
 
     pub(super) fn increment(&self, n: u64) {
-        self.exported.increment(n);
-        self.value.fetch_add(n, Ordering::Relaxed);
+        self.0.fetch_add(n, Ordering::Relaxed);
     }
 
     /// What was counted since the process started.
     pub(super) fn get(&self) -> u64 {
-        self.value.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-/// A gauge that can be read.
+/// A gauge that can be read: the bits of a float.
 #[derive(Debug)]
-pub(super) struct Level {
-    exported: Gauge,
-    /// The bits of a float.
-    value: AtomicU64,
-}
+pub(super) struct Level(Arc<AtomicU64>);
 
 impl Level {
     /// Registers it at zero.
@@ -52,33 +71,30 @@ impl Level {
         family: Family,
         labels: [(&'static str, V); N],
     ) -> Self {
-        Self { exported: family::gauge(family, labels), value: AtomicU64::new(0) }
+        Self(cell(Exported::Level(family::gauge(family, labels))))
     }
 
     pub(super) fn set(&self, value: f64) {
-        self.exported.set(value);
-        self.value.store(value.to_bits(), Ordering::Relaxed);
+        self.0.store(value.to_bits(), Ordering::Relaxed);
     }
 
     pub(super) fn increment(&self, by: f64) {
-        self.exported.increment(by);
         self.add(by);
     }
 
     pub(super) fn decrement(&self, by: f64) {
-        self.exported.decrement(by);
         self.add(-by);
     }
 
     fn add(&self, by: f64) {
         let sum = |bits| Some((f64::from_bits(bits) + by).to_bits());
         // It can't fail: the sum is always there.
-        let _before = self.value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
+        let _before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
     }
 
     /// What it was set to last.
     pub(super) fn get(&self) -> f64 {
-        f64::from_bits(self.value.load(Ordering::Relaxed))
+        f64::from_bits(self.0.load(Ordering::Relaxed))
     }
 }
 

@@ -10,7 +10,7 @@ use super::exposition::{self, Format};
 use super::facade::Facade;
 use super::{
     backlog, buckets, budget, database, exemplar, family, fate, holder, http, journey, kept, law,
-    limit, pool, process, query, stage,
+    limit, pool, process, query, readable, stage,
 };
 
 static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
@@ -72,6 +72,7 @@ fn handle() -> Option<&'static PrometheusHandle> {
 /// Everything, in the format that was asked for. Empty before [`install`].
 pub(crate) fn render(format: Format) -> String {
     process::observe();
+    readable::publish();
     let text = handle().map(|handle| handle.render() + &process::more());
     text.map(|text| exposition::print(&text, format)).unwrap_or_default()
 }
@@ -151,7 +152,7 @@ mod tests {
         assert!(text.contains(r#"http_route="unmatched""#));
 
         let query = Query::ALL[0];
-        let took = Duration::from_millis(3);
+        let took = super::super::registered::Lap::of(Duration::from_millis(3));
         super::super::query::record(query, Pool::Reporting, QueryOutcome::Ok, took, 1);
         let labels = r#"pool="reporting",outcome="ok"} 1"#;
         assert!(

@@ -41,9 +41,32 @@ impl Stopwatch {
         Self(IS_MEASURED.then(Instant::now))
     }
 
-    /// Since the beginning.
+    /// Ends now.
     #[inline]
-    pub(crate) fn elapsed(self) -> Duration {
-        self.0.map_or(Duration::ZERO, |began| began.elapsed())
+    pub(crate) fn stop(self) -> Lap {
+        let Some(began) = self.0 else { return Lap { ended: None, took: Duration::ZERO } };
+        let ended = Instant::now();
+        Lap { ended: Some(ended), took: ended.duration_since(began) }
+    }
+}
+
+/// How long something took, and when it ended: whoever needs both reads the clock once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lap {
+    pub(super) ended: Option<Instant>,
+    pub(super) took: Duration,
+}
+
+impl Lap {
+    /// A stopwatch for what begins where this ends.
+    #[inline]
+    pub(crate) const fn next(self) -> Stopwatch {
+        Stopwatch(self.ended)
+    }
+
+    /// One that took so long and ends now.
+    #[cfg(test)]
+    pub(crate) fn of(took: Duration) -> Self {
+        Self { ended: Some(Instant::now()), took }
     }
 }

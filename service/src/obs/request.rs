@@ -11,7 +11,8 @@ use contract::{Endpoint, Pool, Query, Stage};
 
 use super::exemplar::TraceId;
 use super::flight::{Flight, Span, What};
-use super::registered::IS_MEASURED;
+use super::histogram::nanos_of;
+use super::registered::{IS_MEASURED, Lap};
 
 tokio::task_local! {
     static SCOPE: Arc<Scope>;
@@ -75,9 +76,9 @@ impl Scope {
     }
 
     /// Charges a statement that the request's own task ran.
-    pub(crate) fn ran(&self, query: Query, took: Duration, rows: u64) {
+    pub(crate) fn ran(&self, query: Query, lap: Lap, rows: u64) {
         self.charge(1, rows);
-        self.flight.ended(What::Query(query), took, rows);
+        self.flight.ended(What::Query(query), lap, rows);
         let times = self.times[query.index()].fetch_add(1, Ordering::Relaxed).saturating_add(1);
         // There are some hundred queries.
         let most = u32::from(times) << 16 | query.index() as u32;
@@ -93,8 +94,8 @@ impl Scope {
     }
 
     /// Charges a wait for a connection.
-    pub(crate) fn waited(&self, pool: Pool, wait: Duration) {
-        let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+    pub(crate) fn waited(&self, pool: Pool, wait: Lap) {
+        let nanos = nanos_of(wait.took);
         self.pool_wait_nanos[pool.index()].fetch_add(nanos, Ordering::Relaxed);
         self.flight.ended(What::Pool(pool), wait, 0);
     }
@@ -211,9 +212,9 @@ mod tests {
             mine.charge(2, 10);
             let elsewhere = tokio::spawn(async { current().is_none() }).await.expect("no panic");
             assert!(elsewhere, "a spawned task is not the request's");
-            mine.ran(Query::ApiKeyRead, Duration::from_millis(2), 1);
-            mine.waited(Pool::Interactive, Duration::from_millis(3));
-            mine.waited(Pool::Upkeep, Duration::from_millis(1));
+            mine.ran(Query::ApiKeyRead, Lap::of(Duration::from_millis(2)), 1);
+            mine.waited(Pool::Interactive, Lap::of(Duration::from_millis(3)));
+            mine.waited(Pool::Upkeep, Lap::of(Duration::from_millis(1)));
         })
         .await;
         assert_eq!((scope.queries(), scope.rows()), (3, 11));
@@ -233,7 +234,7 @@ mod tests {
             .run(async {
                 let mine = current().expect("inside");
                 assert_eq!(mine.trace(), TraceId::from_random(2));
-                mine.ran(Query::AppointmentLock, Duration::ZERO, 4);
+                mine.ran(Query::AppointmentLock, Lap::of(Duration::ZERO), 4);
             })
             .await;
         batch.share(2, [(&a, queued_at), (&b, queued_at), (&None, queued_at)].into_iter());

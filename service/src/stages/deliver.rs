@@ -137,9 +137,10 @@ async fn deliver(shared: &Arc<Shared>, job: Job) {
             is_opted_out: false,
         }
     };
-    obs::stage::batch(Stage::Deliver, 1, started.elapsed());
+    let ended = Instant::now();
+    obs::stage::batch(Stage::Deliver, 1, ended.duration_since(started));
     flight.between(What::Wait(Stage::Deliver), claimed_at, started, 0);
-    flight.ended(What::Provider, started.elapsed(), 0);
+    flight.between(What::Provider, started, ended, 0);
     match answer.outcome {
         DeliveryOutcome::Sent => {}
         DeliveryOutcome::Transient | DeliveryOutcome::Failed | DeliveryOutcome::Ambiguous => {

@@ -19,6 +19,7 @@ mod request;
 mod response;
 mod route;
 pub(crate) mod server;
+mod timing;
 mod trace;
 
 pub(crate) use path::PathParams;

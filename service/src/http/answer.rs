@@ -23,7 +23,7 @@ use super::request::{Request, RequestId};
 use super::response::{Body, Response};
 use super::route;
 use super::server::{Dispatch, Shared};
-use super::trace;
+use super::{timing, trace};
 use crate::obs;
 
 /// Answers one request.
@@ -174,24 +174,6 @@ async fn contained<F: Future>(future: F) -> Result<F::Output, String> {
     .await
 }
 
-/// `Server-Timing` (W3C): where the time went, in milliseconds, and the trace that it can be found
-/// under.
-fn timing(exchange: &Exchange) -> Option<HeaderValue> {
-    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-    let (scope, flight) = (&exchange.scope, exchange.scope.flight());
-    let text = format!(
-        "total;dur={:.3}, pool;dur={:.3}, queue;dur={:.3}, db;dur={:.3};desc=\"{} statements\", \
-         trace;desc=\"{}\"",
-        ms(exchange.received_at.elapsed()),
-        ms(scope.pool_wait()),
-        ms(flight.total("wait")),
-        ms(flight.total("query")),
-        scope.queries(),
-        scope.trace(),
-    );
-    HeaderValue::from_str(&text).ok()
-}
-
 fn write(
     response: Response,
     mut exchange: Exchange,
@@ -218,7 +200,7 @@ fn write(
     if let Ok(id) = HeaderValue::from_str(exchange.id.as_str()) {
         map.insert("x-request-id", id);
     }
-    if let Some(value) = timing(&exchange) {
+    if let Some(value) = timing::header(&exchange) {
         map.insert("server-timing", value);
     }
     map.extend(headers);

@@ -4,8 +4,8 @@
 //! `cost_of_measuring instructions|processor MEASURED UNMEASURED`, the last two being programs.
 //!
 //! `instructions` runs each under callgrind, on one thread, and counts what it executes between the
-//! first request and the last, less what it executes in as long a time without requests: that the
-//! periodic work takes.
+//! first request and the last. Periodic work is in it, of both: what it takes in 20 s without
+//! requests differs by several times from one such time to the next, so it can't be taken away.
 //!
 //! `processor` runs both side by side, sends one and the other the same requests in turns, and
 //! reads the processor time of each from `/proc`.
@@ -14,7 +14,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use stack::postgres::{Options, PostgresPair, Profile};
@@ -28,8 +28,6 @@ use tokio::task::JoinSet;
 /// Under callgrind: rounds of so many requests each.
 const COUNTED_ROUNDS: usize = 3;
 const COUNTED: u32 = 3_200;
-/// How long nothing is asked for.
-const IDLE: Duration = Duration::from_secs(20);
 /// Rounds in turns, of so many requests each, so many at a time.
 const ROUNDS: usize = 12;
 const ROUND: u32 = 6_000;
@@ -101,18 +99,12 @@ async fn count(pair: &PostgresPair, program: &Path) -> [Vec<f64>; KINDS.len()] {
     for kind in KINDS {
         running.round(kind, 0, 320).await;
     }
-    callgrind.since_last().await;
-    tokio::time::sleep(IDLE).await;
-    let idle_a_second = callgrind.since_last().await / IDLE.as_secs_f64();
     let mut counted = KINDS.map(|_| Vec::new());
     for (counted, kind) in counted.iter_mut().zip(KINDS) {
         for round in 1..=COUNTED_ROUNDS {
             callgrind.since_last().await;
-            let began = Instant::now();
             running.round(kind, round, COUNTED).await;
-            let took = began.elapsed().as_secs_f64();
-            let all = callgrind.since_last().await;
-            counted.push((all - idle_a_second * took) / f64::from(COUNTED));
+            counted.push(callgrind.since_last().await / f64::from(COUNTED));
         }
     }
     running.process.stop(READY_WITHIN).await;

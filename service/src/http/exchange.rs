@@ -109,7 +109,7 @@ impl Exchange {
         obs::http::finished(&Finished {
             endpoint: self.endpoint,
             id: self.id.as_str(),
-            caller: &self.caller.to_string(),
+            caller: &self.caller,
             status: self.status,
             outcome,
             code: self.code,

@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use contract::{Query, Stage};
 use http::HeaderValue;
 
 use super::exchange::Exchange;
+use crate::obs::flight::What;
 
 /// The header of an answer that is about to leave.
 pub(super) fn header(exchange: &Exchange) -> Option<HeaderValue> {
@@ -17,9 +19,9 @@ pub(super) fn header(exchange: &Exchange) -> Option<HeaderValue> {
     text.push_str(", pool;dur=");
     push_ms(&mut text, scope.pool_wait());
     text.push_str(", queue;dur=");
-    push_ms(&mut text, flight.total("wait"));
+    push_ms(&mut text, flight.total(What::Wait(Stage::Plan)));
     text.push_str(", db;dur=");
-    push_ms(&mut text, flight.total("query"));
+    push_ms(&mut text, flight.total(What::Query(Query::ALL[0])));
     text.push_str(";desc=\"");
     text.push_str(itoa::Buffer::new().format(scope.queries()));
     text.push_str(" statements\", trace;desc=\"");

@@ -177,10 +177,16 @@ impl Flight {
         spans
     }
 
-    /// Time that was spent on one kind of thing, added up.
-    pub(crate) fn total(&self, kind: &str) -> Duration {
-        let spans = self.slots.iter().map_while(Slot::read);
-        spans.filter(|span| span.what.kind() == kind).map(|span| span.took).sum()
+    /// Time that was spent on one kind of thing, added up: on whatever is of the given one's kind.
+    pub(crate) fn total(&self, like: What) -> Duration {
+        let kind = like.code() >> 16;
+        let head = |slot: &Slot| slot.what_and_rows.load(Ordering::Acquire);
+        let heads = self.slots.iter().map(|slot| (slot, head(slot)));
+        let written = heads.take_while(|(_, head)| *head != 0);
+        let micros = written
+            .filter(|(_, head)| head >> 48 == kind)
+            .map(|(slot, _)| slot.start_and_took.load(Ordering::Relaxed) & 0xffff_ffff);
+        Duration::from_micros(micros.sum())
     }
 
     /// Spans for which there was no room.
@@ -231,6 +237,10 @@ mod tests {
         }
         assert_eq!(flight.spans().len(), SPANS_MAX);
         assert_eq!(flight.dropped(), 2);
+        let total = |what| flight.total(what);
+        assert_eq!(total(What::Query(Query::ClaimLanes)), Duration::from_millis(3));
+        assert_eq!(total(What::Pool(Pool::Upkeep)), Duration::from_millis(4));
+        assert_eq!(total(What::Wait(Stage::Plan)), Duration::ZERO);
     }
 
     #[test]

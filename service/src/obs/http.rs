@@ -2,6 +2,7 @@
 //! about it. A request that the caller gave up on is counted as well, for it is a slow one.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,14 +28,13 @@ const OTHER_METHOD: &str = "_OTHER";
 const UNMATCHED_STATUSES: &[u16] = &[400, 404, 405, 500];
 
 /// A request that came to its end.
-#[derive(Debug)]
 pub(crate) struct Finished<'a> {
     /// What it was for; none for a path that isn't known.
     pub(crate) endpoint: Option<Endpoint>,
     /// Its name.
     pub(crate) id: &'a str,
     /// Who called.
-    pub(crate) caller: &'a str,
+    pub(crate) caller: &'a dyn Display,
     /// What was answered; 0 if the caller went away before.
     pub(crate) status: u16,
     /// How it ended.
@@ -301,7 +301,7 @@ fn log(request: &Finished<'_>) {
                 duration_ms = millis(took),
                 request_id = id,
                 trace_id = %scope.trace(),
-                caller,
+                caller = %caller,
                 bytes_in,
                 bytes_out,
                 queries = scope.queries(),

@@ -1,6 +1,6 @@
-//! `Server-Timing` (W3C): where a request's time went, in milliseconds, and the trace that it can be
-//! found under. It is on every answer, so it is put together from whole numbers: formatting floats
-//! cost more than all that was recorded of the request.
+//! `Server-Timing` (W3C): where a request's time went, in milliseconds, and the trace that it can
+//! be found under. It is on every answer, so it is put together from whole numbers: formatting
+//! floats cost more than all that was recorded of the request.
 
 use std::time::Duration;
 

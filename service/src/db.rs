@@ -2,13 +2,14 @@
 //! statement, wait and connection that passes it is measured. One pool a class of work.
 //!
 //! Belongs here: connections, statements' texts, transactions, errors, migrations, the weekly
-//! partitions, and the few writes that every module shares (floors, counts). Never here: what a
-//! statement is for; that is the module of its caller, named in its row.
+//! partitions, and the few writes that several modules share (floors, ended promises, counts).
+//! Never here: what a statement is for; that is the module of its caller, named in its row.
 
 pub(crate) mod conn;
 pub(crate) mod deployment;
 pub(crate) mod error;
 pub(crate) mod floors;
+pub(crate) mod intents;
 pub(crate) mod listener;
 pub(crate) mod migrate;
 pub(crate) mod pools;

@@ -124,8 +124,8 @@ macro_rules! for_each_query {
             MessageStateRead = message_state_read: Strong, Batch, true, "service/src/ingest/write.rs", "stoppable";
             "Removes planned intents that moved."
             IntentDelete = intent_delete: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
-            "Marks intents that were stopped in time."
-            IntentSuppress = intent_suppress: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            "Ends promises: stopped in time, or lost with their text."
+            IntentSuppress = intent_suppress: Strong, Batch, true, "service/src/db/intents.rs", "suppress";
             "Makes intents, none of them due below the floor."
             IntentInsert = intent_insert: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
             "Appointments with a reminder that has come inside the horizon."
@@ -254,8 +254,6 @@ macro_rules! for_each_query {
             // Settle.
             "Locks promises that texts have lost and nobody has ended."
             IntentDropLock = intent_drop_lock: Strong, Batch, true, "service/src/stages/settle/drops.rs", "lock";
-            "Ends promises that texts have lost."
-            IntentDrop = intent_drop: Strong, Batch, true, "service/src/stages/settle/drops.rs", "end";
             "Which completions still hold; locks their lanes."
             SettleLock = settle_lock: Strong, Batch, true, "service/src/stages/settle/write.rs", "lock";
             "Takes ended texts out of their lanes, which then go or are ready for the next."

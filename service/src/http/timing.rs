@@ -2,6 +2,7 @@
 //! be found under. It is on every answer, so it is put together from whole numbers: formatting
 //! floats cost more than all that was recorded of the request.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use contract::{Query, Stage};
@@ -25,8 +26,7 @@ pub(super) fn header(exchange: &Exchange) -> Option<HeaderValue> {
     text.push_str(";desc=\"");
     text.push_str(itoa::Buffer::new().format(scope.queries()));
     text.push_str(" statements\", trace;desc=\"");
-    scope.trace().push_to(&mut text);
-    text.push('"');
+    write!(text, "{}\"", scope.trace()).expect("a String takes all that is written");
     HeaderValue::try_from(text).ok()
 }
 

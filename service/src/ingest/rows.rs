@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use super::decide::{Decision, Intent, Known, Why};
 use super::write::Item;
+use crate::db::intents::{self, Ended};
 use crate::db::{DbError, Tx, weeks};
 
 /// Stores the newest versions.
@@ -77,47 +78,45 @@ fn days_literal(days: &[Date]) -> String {
     format!("{{{}}}", days.join(","))
 }
 
-/// Deletes intents that moved and marks those that were stopped.
+/// Deletes intents that moved and ends those that were stopped.
 pub(super) async fn remove_intents(
     tx: &Tx<'_>,
     shard: i16,
     gone: &[(&Item<'_>, &Intent, Option<Why>)],
 ) -> Result<(), DbError> {
-    for why in [None, Some(Why::Cancelled), Some(Why::Moved)] {
-        let of_kind: Vec<_> = gone.iter().filter(|(_, _, w)| *w == why).collect();
-        let days: Vec<Date> = of_kind.iter().map(|(_, i, _)| i.due_day).collect();
-        let Some((first, last)) = weeks::span(&days) else {
-            continue;
-        };
+    let moved: Vec<_> = gone.iter().filter(|(.., why)| why.is_none()).collect();
+    let days: Vec<Date> = moved.iter().map(|(_, i, _)| i.due_day).collect();
+    if let Some((first, last)) = weeks::span(&days) {
         let practices: Vec<i64> =
-            of_kind.iter().map(|(item, ..)| item.revision.practice_id).collect();
-        let ids: Vec<&str> =
-            of_kind.iter().map(|(item, ..)| item.change.appointment_id()).collect();
-        let rules: Vec<i16> = of_kind.iter().map(|(_, i, _)| i.rule_id).collect();
-        let versions: Vec<i64> = of_kind.iter().map(|(_, i, _)| i.plan_version).collect();
-        let touched = match why {
-            None => {
-                tx.execute(
-                    Query::IntentDelete,
-                    &[&shard, &days, &practices, &ids, &rules, &versions, &first, &last],
-                )
-                .await?
-            }
-            Some(why) => {
-                let reason = match why {
-                    Why::Cancelled => b'c',
-                    Why::Moved => b'm',
-                }
-                .cast_signed();
-                tx.execute(
-                    Query::IntentSuppress,
-                    &[&shard, &days, &practices, &ids, &rules, &versions, &first, &last, &reason],
-                )
-                .await?
-            }
-        };
-        debug_assert_eq!(touched, of_kind.len() as u64, "the intents are locked");
+            moved.iter().map(|(item, ..)| item.revision.practice_id).collect();
+        let ids: Vec<&str> = moved.iter().map(|(item, ..)| item.change.appointment_id()).collect();
+        let rules: Vec<i16> = moved.iter().map(|(_, i, _)| i.rule_id).collect();
+        let versions: Vec<i64> = moved.iter().map(|(_, i, _)| i.plan_version).collect();
+        let touched = tx
+            .execute(
+                Query::IntentDelete,
+                &[&shard, &days, &practices, &ids, &rules, &versions, &first, &last],
+            )
+            .await?;
+        debug_assert_eq!(touched, moved.len() as u64, "the intents are locked");
     }
+    let stopped = gone.iter().filter_map(|&(item, intent, why)| {
+        Some(Ended {
+            due_day: intent.due_day,
+            practice_id: item.revision.practice_id,
+            appointment_id: item.change.appointment_id(),
+            rule_id: intent.rule_id,
+            plan_version: intent.plan_version,
+            reason: match why? {
+                Why::Cancelled => b'c',
+                Why::Moved => b'm',
+            }
+            .cast_signed(),
+        })
+    });
+    let stopped: Vec<Ended<'_>> = stopped.collect();
+    let touched = intents::suppress(tx, shard, &stopped).await?;
+    debug_assert_eq!(touched, stopped.len() as u64, "the intents are locked");
     Ok(())
 }
 

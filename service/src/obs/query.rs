@@ -58,7 +58,7 @@ fn home(query: Query) -> &'static [Pool] {
     if file.starts_with("audit") || file.starts_with("review") || file.ends_with("read_backlog.rs")
     {
         &[Pool::Reporting]
-    } else if file == "db/floors.rs" || file == "db/tally.rs" {
+    } else if ["db/floors.rs", "db/intents.rs", "db/tally.rs"].contains(&file) {
         &[Pool::Interactive, Pool::Pipeline, Pool::Upkeep]
     } else if file.starts_with("db/") || file.starts_with("clock") {
         &[Pool::Upkeep]

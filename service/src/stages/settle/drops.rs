@@ -6,6 +6,7 @@ use contract::Query;
 use jiff::civil::Date;
 
 use super::{Completion, Ending, LostMember, Work};
+use crate::db::intents::{self, Ended};
 use crate::db::tally::TallyDelta;
 use crate::db::{DbError, Tx, weeks};
 
@@ -81,19 +82,15 @@ pub(super) fn deltas(open: &[Open<'_>]) -> Vec<TallyDelta> {
 
 /// Ends locked promises.
 pub(super) async fn end(tx: &Tx<'_>, shard: i16, open: &[Open<'_>]) -> Result<(), DbError> {
-    let days: Vec<Date> = open.iter().map(|o| o.work.local_day).collect();
-    let Some((first, last)) = weeks::span(&days) else {
-        return Ok(());
-    };
-    let practices: Vec<i64> = open.iter().map(|o| o.work.practice_id).collect();
-    let ids: Vec<&str> = open.iter().map(|o| o.drop.appointment_id.as_str()).collect();
-    let rules: Vec<i16> = open.iter().map(|o| o.work.rule_id).collect();
-    let versions: Vec<i64> = open.iter().map(|o| o.plan_version).collect();
-    let reasons: Vec<i8> = open.iter().map(|o| o.drop.reason.stored()).collect();
-    tx.execute(
-        Query::IntentDrop,
-        &[&shard, &days, &practices, &ids, &rules, &versions, &reasons, &first, &last],
-    )
-    .await?;
+    let ended = open.iter().map(|o| Ended {
+        due_day: o.work.local_day,
+        practice_id: o.work.practice_id,
+        appointment_id: &o.drop.appointment_id,
+        rule_id: o.work.rule_id,
+        plan_version: o.plan_version,
+        reason: o.drop.reason.stored(),
+    });
+    let touched = intents::suppress(tx, shard, &ended.collect::<Vec<_>>()).await?;
+    debug_assert_eq!(touched, open.len() as u64, "the promises are locked");
     Ok(())
 }

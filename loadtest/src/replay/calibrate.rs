@@ -1,5 +1,5 @@
-//! Chooses a speed when none is given. A burst of texts and one of bookings show how fast this
-//! machine does either; the day is replayed at a share of that. The speed is fixed for the run.
+//! Chooses a speed when none is given. Bursts of texts and of bookings show how fast this machine
+//! does either; the day is replayed at a share of that. The speed is fixed for the run.
 //!
 //! Belongs here: the choice. Never here: the bursts (`probe`), or changing the speed while a day
 //! runs: a schedule that answers to the service is no open model.

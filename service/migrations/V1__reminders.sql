@@ -23,6 +23,14 @@ CREATE TABLE clock (
 INSERT INTO clock (real_origin, domain_origin, speed)
 VALUES ('2000-01-01T00:00:00Z', '2000-01-01T00:00:00Z', 1);
 
+-- The primary's time, written anew several times a second where there are replicas: how old what a
+-- replica shows is at most. It says so also on an idle server, on which nothing else is written.
+CREATE TABLE heartbeat (
+    id        boolean     PRIMARY KEY DEFAULT true CHECK (id),
+    beaten_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+INSERT INTO heartbeat (beaten_at) VALUES ('2000-01-01T00:00:00Z');
+
 -- One row a shard: the floors. Whoever makes a lane ready locks this row FOR SHARE until commit
 -- and sets ready_at to at least ready_floor; whoever plans an intent does the same with due_at and
 -- release_floor. One maintainer raises the floors under FOR NO KEY UPDATE. A scan that starts at

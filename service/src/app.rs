@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock::{self, Clock, Pace};
 use crate::commit::Bounds;
 use crate::config::Config;
+use crate::db::router::{Monitors, Routing};
 use crate::db::{self, Db, DbError, deployment, migrate, weeks};
 use crate::http::auth::Keys;
 use crate::ingest::{Ingest, write::Ingester};
@@ -60,7 +61,8 @@ pub(crate) struct App {
     pub(crate) provider: Arc<Provider>,
     /// What the live page shows.
     pub(crate) live: Arc<Live>,
-    /// Ends with the process.
+    /// End with the process.
+    _monitors: Monitors,
     _watchers: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -77,12 +79,12 @@ impl App {
         provider: Arc<Provider>,
         live: Arc<Live>,
     ) -> Result<Arc<Self>, DbError> {
-        let settings = db_settings(&config);
-        let applied = migrate::run(&settings).await?;
+        let db = Db::new(&db_settings(&config)).map_err(DbError::Unavailable)?;
+        let monitors = Monitors::start(&db).await;
+        let applied = migrate::run(&db.leader_settings()?).await?;
         if applied > 0 {
             tracing::info!(applied, "the schema was migrated");
         }
-        let db = Db::new(&settings).map_err(DbError::Unavailable)?;
         let shard_count = deployment::fix(&db, config.shard_count).await?;
         if shard_count != config.shard_count {
             tracing::warn!(
@@ -106,7 +108,7 @@ impl App {
             shard_count,
             config.limit_usize(Limit::PracticeCache),
         ));
-        let wake = Wake::start(&settings, shard_count);
+        let wake = Wake::start(&db, shard_count);
         let ingester = Ingester::new(db.clone(), Arc::clone(&clock), Arc::clone(&wake), &config);
         let recorder = Recorder { db: db.clone(), clock: Arc::clone(&clock) };
         let watchers = vec![
@@ -126,6 +128,7 @@ impl App {
             readiness,
             provider,
             live,
+            _monitors: monitors,
             _watchers: watchers,
         }))
     }
@@ -139,11 +142,21 @@ impl App {
 
 /// What the pools need of the settings.
 pub(crate) fn db_settings(config: &Config) -> db::Settings {
+    let replicas = config.database_replica_urls.iter();
     db::Settings {
         url: config.database_url.expose().to_owned(),
+        replica_urls: replicas.map(|url| url.expose().to_owned()).collect(),
         connections: config.database_connections,
+        replica_connections: config.database_replica_connections,
         statement_timeout: config.database_statement_timeout_ms,
+        replica_statement_timeout: config.database_replica_statement_timeout_ms,
         ca_file: config.database_ca_file.clone(),
+        routing: Routing {
+            interval: config.database_look_ms,
+            patience: config.database_catch_up_ms,
+            fallback_reads: config.limit_usize(Limit::FallbackReads),
+            fallback_reports: config.limit_usize(Limit::FallbackReports),
+        },
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) mod intents;
 pub(crate) mod listener;
 pub(crate) mod migrate;
 pub(crate) mod pools;
+pub(crate) mod router;
+pub(crate) mod single;
 pub(crate) mod statement;
 pub(crate) mod tally;
 pub(crate) mod tls;
@@ -21,5 +23,6 @@ pub(crate) mod weeks;
 
 pub(crate) use conn::{Conn, Params};
 pub(crate) use error::DbError;
-pub(crate) use pools::{Db, Settings};
+pub(crate) use pools::Settings;
+pub(crate) use router::Db;
 pub(crate) use tx::Tx;

@@ -36,10 +36,35 @@ use std::sync::Arc;
 use contract::Endpoint;
 
 use crate::app::App;
-use crate::http::{Problem, Request, Response};
+use crate::db::router::After;
+use crate::db::router::carried::{self, Carried};
+use crate::http::{Code, Problem, Request, Response};
 
-/// Answers a request by its endpoint's handler.
+/// The header in which a reader shows what it must see, and in which a writer is told.
+const READ_AFTER: &str = "read-after";
+
+/// Answers a request by its endpoint's handler. Reads see what the request shows that it has seen;
+/// a write is answered with what to show next time.
 pub(crate) async fn dispatch(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
+    let carried = Carried::new(read_after(app, &request)?);
+    let answer = carried::within(Arc::clone(&carried), handle(app, request)).await?;
+    Ok(match carried.written() {
+        Some(token) => answer.with_header(READ_AFTER, &token.to_string()),
+        None => answer,
+    })
+}
+
+fn read_after(app: &App, request: &Request) -> Result<After, Problem> {
+    let values = request.headers.get_all(READ_AFTER).iter();
+    // A value that is no text is no token.
+    let after = After::read(values.map(|value| value.to_str().unwrap_or_default()));
+    after.ok().filter(|after| app.db.knows(*after)).ok_or_else(|| {
+        let detail = "read-after: send it as an answer of this service held it, or leave it out.";
+        Problem::new(Code::BadToken, detail)
+    })
+}
+
+async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
     match request.endpoint {
         Endpoint::PutPractice => put_practice::handle(app, request).await,
         Endpoint::ReadPractice => read_practice::handle(app, request).await,

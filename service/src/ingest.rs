@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::commit::{Bounds, Full, GroupCommit, Job};
 use crate::db::DbError;
+use crate::db::router::carried::{self, Carried};
 use crate::obs;
 use crate::obs::request::Scope;
 use crate::practice::Revision;
@@ -122,6 +123,8 @@ pub(crate) struct Work {
     pub(crate) queued_at: Instant,
     /// The request that brought them, to be charged for the batch's statements.
     pub(crate) scope: Option<Arc<Scope>>,
+    /// What that request carries: told how far the batch got.
+    pub(crate) carried: Option<Arc<Carried>>,
     /// Where the caller waits, in the order of the changes.
     pub(crate) answer: oneshot::Sender<Result<Vec<Done>, DbError>>,
 }
@@ -181,7 +184,8 @@ impl Ingest {
         let (answer, answered) = oneshot::channel();
         let scope = obs::request::current();
         let queued_at = Instant::now();
-        let work = Work { revision, changes, received_at, queued_at, scope, answer };
+        let carried = carried::current();
+        let work = Work { revision, changes, received_at, queued_at, scope, carried, answer };
         let submitted = self.queue.submit(shard, work);
         obs::limit::used(Limit::CommitQueue, self.queue.used_ratio());
         submitted?;

@@ -32,6 +32,7 @@ mod recorder;
 mod registered;
 mod registry;
 pub(crate) mod request;
+pub(crate) mod route;
 pub(crate) mod slo;
 pub(crate) mod stage;
 mod status;

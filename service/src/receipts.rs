@@ -17,6 +17,7 @@ pub(crate) use keyword::Keyword;
 
 use crate::commit::{Bounds, Full, GroupCommit, Job};
 use crate::db::DbError;
+use crate::db::router::carried::{self, Carried};
 use crate::ingest::IngestError;
 use crate::obs;
 use crate::obs::request::Scope;
@@ -86,6 +87,8 @@ pub(crate) struct Item {
     pub(crate) queued_at: Instant,
     /// The request that brought it, to be charged for the batch's statements.
     pub(crate) scope: Option<Arc<Scope>>,
+    /// What that request carries: told how far the batch got.
+    pub(crate) carried: Option<Arc<Carried>>,
     pub(crate) answer: oneshot::Sender<Result<(), DbError>>,
 }
 
@@ -141,8 +144,9 @@ impl Receipts {
         let (answer, answered) = oneshot::channel();
         let scope = obs::request::current();
         let queued_at = Instant::now();
-        let submitted: Result<(), Full> =
-            self.queue.submit(shard, Item { news, received_at, queued_at, scope, answer });
+        let carried = carried::current();
+        let item = Item { news, received_at, queued_at, scope, carried, answer };
+        let submitted: Result<(), Full> = self.queue.submit(shard, item);
         obs::limit::used(Limit::CommitQueue, self.queue.used_ratio());
         submitted?;
         answered

@@ -18,7 +18,7 @@ use contract::Query;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::db::listener::Listener;
-use crate::db::{DbError, Settings};
+use crate::db::{Db, DbError};
 use board::Board;
 
 /// How often the others are told, at most: ten times a second for each shard.
@@ -41,14 +41,14 @@ pub(crate) struct Wake {
 
 impl Wake {
     /// Starts listening and telling; both end when nobody holds the result any more.
-    pub(crate) fn start(settings: &Settings, shard_count: i16) -> Arc<Self> {
+    pub(crate) fn start(db: &Db, shard_count: i16) -> Arc<Self> {
         let this = Arc::new(Self::silent(shard_count));
-        let (weak, settings) = (Arc::downgrade(&this), settings.clone());
+        let (weak, db) = (Arc::downgrade(&this), db.clone());
         tokio::spawn(async move {
             let mut wait = RETRY_FIRST;
             while weak.strong_count() > 0 {
                 let began = Instant::now();
-                if let Err(error) = exchange(&weak, &settings).await {
+                if let Err(error) = exchange(&weak, &db).await {
                     tracing::debug!(%error, "notifications: trying again");
                 }
                 wait = if began.elapsed() > RETRY_LAST { RETRY_FIRST } else { wait * 2 };
@@ -135,9 +135,12 @@ impl Wake {
     }
 }
 
-/// Listens and tells on one connection of its own, until it breaks or nobody needs it any more.
-async fn exchange(wake: &std::sync::Weak<Wake>, settings: &Settings) -> Result<(), DbError> {
-    let mut listener = Listener::connect(settings, Query::WakeListen).await?;
+/// Listens and tells on one connection of its own to the server that leads, until it breaks,
+/// another one leads or nobody needs it any more.
+async fn exchange(wake: &std::sync::Weak<Wake>, db: &Db) -> Result<(), DbError> {
+    let moved = db.leader_changed();
+    tokio::pin!(moved);
+    let mut listener = Listener::connect(&db.leader_settings()?, Query::WakeListen).await?;
     if let Some(wake) = wake.upgrade() {
         wake.all(); // whatever was told while we did not listen
     }
@@ -149,6 +152,8 @@ async fn exchange(wake: &std::sync::Weak<Wake>, settings: &Settings) -> Result<(
                 let (Some(wake), Some(payload)) = (wake.upgrade(), payload) else { return Ok(()) };
                 wake.heard(&payload);
             }
+            // Nobody tells anything there any more.
+            () = &mut moved => return Ok(()),
             _ = beat.tick() => {
                 let Some(wake) = wake.upgrade() else { return Ok(()) };
                 let shards = wake.take_untold();

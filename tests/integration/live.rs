@@ -90,7 +90,7 @@ async fn its_numbers_move_with_the_work() {
     let statements = "return document.querySelectorAll('#t-statements tbody tr').length";
     assert_eq!(browser.run(statements).await, json!(10));
     let pools = "return document.querySelectorAll('#t-pools tbody tr').length";
-    assert_eq!(browser.run(pools).await, json!(4));
+    assert_eq!(browser.run(pools).await, json!(6));
     let replicas = "return document.querySelectorAll('#t-replicas tbody tr').length > 0";
     browser.until("the replica is shown", replicas).await;
 

@@ -25,6 +25,7 @@ mod migrations;
 mod plans;
 mod replica;
 mod review;
+mod router;
 mod settings;
 mod side_by_side;
 mod statements;

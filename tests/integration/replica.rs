@@ -9,7 +9,7 @@ use tests::practice::FIRST_DUE;
 use tests::{Ending, TestApp, appointment, at, binary};
 
 /// What the log says of a replica where the primary should be.
-const WHY: &str = "names a replica";
+const WHY: &str = "is the primary: promote a replica";
 
 #[tokio::test]
 async fn the_laws_can_be_checked_there() {

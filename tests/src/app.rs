@@ -74,6 +74,7 @@ pub struct Setup {
     database: Option<TestDatabase>,
     provider: Option<fn(Options) -> Options>,
     answers_replies: bool,
+    reads_replica: bool,
     is_webhook: bool,
 }
 
@@ -89,6 +90,13 @@ impl Setup {
     #[must_use]
     pub fn database(mut self, database: TestDatabase) -> Self {
         self.database = Some(database);
+        self
+    }
+
+    /// With the database's replica, to be read.
+    #[must_use]
+    pub fn replica(mut self) -> Self {
+        self.reads_replica = true;
         self
     }
 
@@ -149,6 +157,9 @@ impl Setup {
         let name = unique("punctual");
         let address_file = run.path().join(format!("{name}.json"));
         let mut environment = environment(&database.url(), &simulator.base_url(), address_file);
+        if self.reads_replica {
+            environment.push(("PUNCTUAL_DATABASE_REPLICA_URLS".into(), database.replica_url()));
+        }
         if self.is_webhook {
             let url = format!("{}/webhook/messages", simulator.base_url());
             environment.push(("PUNCTUAL_PROVIDER".into(), "webhook".into()));

@@ -193,6 +193,32 @@ table! {
     ReplicaLagSeconds = replica_lag_seconds { kind: Kind::Gauge, labels: &["replica"], }
     /// Replicas that receive the log now.
     ReplicasConnected = replicas_connected { kind: Kind::Gauge, labels: &[], }
+    /// Reads by the server that they went to, and why.
+    RouteDecisions = db_route_decisions_total {
+        kind: Kind::Counter, labels: &["db_query_name", "target", "reason"],
+    }
+    /// Reads for which a replica had not yet replayed the write that the reader had made.
+    RouteStalePrevented = db_route_stale_prevented_total {
+        kind: Kind::Counter, labels: &["db_query_name"],
+    }
+    /// Time that a read waited for a replica that was nearly there.
+    RouteWait = db_route_wait_seconds { kind: Kind::Histogram, labels: &[], }
+    /// How old what a replica answered was at most.
+    RouteStaleness = db_route_staleness_seconds { kind: Kind::Histogram, labels: &[], }
+    /// 1 for the server that is written to, else 0.
+    ServerLeads = db_server_leads { kind: Kind::Gauge, labels: &["server"], }
+    /// 1 for a replica that is read, else 0.
+    ServerReadable = db_server_readable { kind: Kind::Gauge, labels: &["server"], }
+    /// How old what a replica answers is at most, by the primary's heartbeat; none for the primary.
+    ServerStaleness = db_server_staleness_seconds { kind: Kind::Gauge, labels: &["server"], }
+    /// Time since a server last said how it is.
+    ServerLookAge = db_server_look_age_seconds { kind: Kind::Gauge, labels: &["server"], }
+    /// 1 for a replica that is left alone after failures in a row, 0.5 while one read tries it.
+    ServerBreakerOpen = db_server_breaker_open { kind: Kind::Gauge, labels: &["server"], }
+    /// Statements that a replica's replay has cancelled, since its statistics were reset.
+    ReplicaConflicts = replica_conflicts_total {
+        kind: Kind::Counter, labels: &["server", "kind"],
+    }
     /// Size of the database.
     DatabaseSize = database_size_bytes { kind: Kind::Gauge, labels: &[], }
     /// Age of the oldest transaction that is open.

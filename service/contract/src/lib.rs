@@ -9,6 +9,7 @@
 
 mod table;
 
+pub mod consistency;
 pub mod endpoint;
 pub mod family;
 pub mod journey;
@@ -16,10 +17,12 @@ pub mod limit;
 pub mod outcome;
 pub mod pool;
 pub mod query;
+pub mod route;
 pub mod shard;
 pub mod stage;
 pub mod tier;
 
+pub use consistency::{Consistency, Read};
 pub use endpoint::Endpoint;
 pub use family::Family;
 pub use journey::Journey;
@@ -27,6 +30,7 @@ pub use limit::Limit;
 pub use outcome::{DeliveryOutcome, Fate, QueryOutcome, RequestOutcome};
 pub use pool::Pool;
 pub use query::Query;
+pub use route::RouteReason;
 pub use shard::{scatter, shard_of};
 pub use stage::Stage;
 pub use tier::Tier;

@@ -100,6 +100,16 @@ table! {
         default: 190, unit: "days",
         reason: "half a year of bookings: one partition a week",
     }
+    /// Reads under way on the primary that a replica should have answered.
+    FallbackReads = fallback_reads {
+        default: 64, unit: "reads",
+        reason: "they share the connections of the writes: eight of them, and each read is short",
+    }
+    /// Reports under way on the primary that a replica should have answered.
+    FallbackReports = fallback_reports {
+        default: 1, unit: "reports",
+        reason: "reports are what is given up first: one at a time leaves the primary its room",
+    }
     /// Bytes of a response that the provider may send.
     ProviderResponseBytes = provider_response_bytes {
         default: 262_144, unit: "bytes",

@@ -6,6 +6,15 @@
 use crate::table::{is_snake_case, table};
 use crate::tier::Tier;
 
+/// Which servers a pool has connections to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The primary, whichever server that is.
+    Primary,
+    /// Each replica.
+    Replica,
+}
+
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spec {
@@ -13,7 +22,9 @@ pub struct Spec {
     pub tier: Tier,
     /// What uses it.
     pub used_by: &'static str,
-    /// Its share of the process's connections, in parts of the sum over all rows.
+    /// To which servers.
+    pub side: Side,
+    /// Its share of the connections to a server, in parts of the sum over the rows of its side.
     pub share: u32,
     /// Most that a checkout waits, in milliseconds; then the work answers 503 or tries again later.
     pub wait_ms_max: u32,
@@ -24,13 +35,17 @@ table! {
     pub enum Pool: Spec;
 
     /// Requests that people and providers wait for: reads, and the group commit's transactions.
-    Interactive = interactive { tier: Tier::Critical, used_by: "endpoints and the group commit", share: 8, wait_ms_max: 2_000, }
+    Interactive = interactive { tier: Tier::Critical, used_by: "endpoints and the group commit", side: Side::Primary, share: 8, wait_ms_max: 2_000, }
     /// The work that moves messages: release, claim, settle, recover, resolve.
-    Pipeline = pipeline { tier: Tier::Critical, used_by: "stages that move messages", share: 6, wait_ms_max: 5_000, }
+    Pipeline = pipeline { tier: Tier::Critical, used_by: "stages that move messages", side: Side::Primary, share: 6, wait_ms_max: 5_000, }
     /// Housekeeping: floors, sweeps, folding, planning ahead.
-    Upkeep = upkeep { tier: Tier::Standard, used_by: "stages that keep the house clean", share: 2, wait_ms_max: 5_000, }
+    Upkeep = upkeep { tier: Tier::Standard, used_by: "stages that keep the house clean", side: Side::Primary, share: 2, wait_ms_max: 5_000, }
     /// Audits and counts for operators.
-    Reporting = reporting { tier: Tier::Reporting, used_by: "audit and backlog", share: 2, wait_ms_max: 5_000, }
+    Reporting = reporting { tier: Tier::Reporting, used_by: "audit and backlog", side: Side::Primary, share: 2, wait_ms_max: 5_000, }
+    /// Reads that a replica answers; what finds none free is read on the primary.
+    ReplicaInteractive = replica_interactive { tier: Tier::Standard, used_by: "endpoints that read", side: Side::Replica, share: 6, wait_ms_max: 100, }
+    /// Reports that a replica answers.
+    ReplicaReporting = replica_reporting { tier: Tier::Reporting, used_by: "reports", side: Side::Replica, share: 2, wait_ms_max: 5_000, }
 }
 
 // A silly row does not compile.

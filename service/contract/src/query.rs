@@ -4,18 +4,8 @@
 //!
 //! Never here: SQL. Never there: a statement without a row.
 
+use crate::consistency::Consistency;
 use crate::table::is_snake_case;
-
-/// How fresh the data that a statement reads must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consistency {
-    /// Reads and writes the primary.
-    Strong,
-    /// A reader that shows the token of its write sees at least that write.
-    ReadYourWrites,
-    /// May be older, by a bounded time.
-    BoundedStaleness,
-}
 
 /// How many rows a statement returns or touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +73,18 @@ macro_rules! for_each_query {
             "Whether the database answers and can be written to."
             ReadinessProbe = readiness_probe: Strong, One, false, "service/src/endpoints/read_readiness.rs", "handle";
 
+            // Servers.
+            "What a server says of itself: its role, its history, how far it has come."
+            ServerLook = server_look: OfServer, One, false, "service/src/db/router/monitor.rs", "look";
+            "The newest heartbeat that can be read on a server."
+            ServerHeartbeat = server_heartbeat: OfServer, One, false, "service/src/db/router/monitor.rs", "look";
+            "The primary's heartbeat, unless another process has just given it."
+            ServerBeat = server_beat: Strong, One, false, "service/src/db/router/monitor.rs", "look";
+            "Whether the replica that a connection leads to is one, and how far it has come."
+            ServerCheck = server_check: OfServer, One, false, "service/src/db/router/reader.rs", "has_it";
+            "Statements that replay has cancelled on a replica since its statistics were reset."
+            ServerConflicts = server_conflicts: OfServer, Many, false, "service/src/db/router/monitor.rs", "conflicts";
+
             // Practices and keys.
             "A practice with its newest settings and rules, one row a rule."
             PracticeRead = practice_read: Strong, Batch, true, "service/src/practice/store.rs", "read";
@@ -147,31 +149,31 @@ macro_rules! for_each_query {
             "A page of a practice's messages of one local day."
             MessagePageOfDay = message_page_of_day: ReadYourWrites, Page, true, "service/src/endpoints/list_messages.rs", "handle";
             "The counts of a practice's day: folded and not yet folded."
-            DailyCounts = daily_counts: BoundedStaleness, Batch, true, "service/src/endpoints/read_daily_counts.rs", "handle";
+            DailyCounts = daily_counts: BoundedStaleness(30), Batch, true, "service/src/endpoints/read_daily_counts.rs", "handle";
 
             // Audits and counts for operators.
             "How much work stands before each stage of a shard."
-            BacklogRead = backlog_read: BoundedStaleness, One, true, "service/src/endpoints/read_backlog.rs", "handle";
+            BacklogRead = backlog_read: BoundedStaleness(30), One, true, "service/src/endpoints/read_backlog.rs", "handle";
             "Promises derived from appointments and rules against the intents that are there."
-            AuditExpected = audit_expected: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            AuditExpected = audit_expected: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "Every promise has exactly one fate, and every text that it became is there."
-            AuditConservation = audit_conservation: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            AuditConservation = audit_conservation: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "The counts against a recount."
-            AuditTally = audit_tally: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            AuditTally = audit_tally: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "The members of every text against the promises that became it."
-            AuditMembers = audit_members: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            AuditMembers = audit_members: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "Every text that left has its attempt, and at most one was accepted."
-            AuditAttempts = audit_attempts: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            AuditAttempts = audit_attempts: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "Per recipient, a text's first attempt comes after the one before is settled."
-            AuditOrder = audit_order: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            AuditOrder = audit_order: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "What was stopped in time is in no text that left."
-            AuditCancelled = audit_cancelled: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            AuditCancelled = audit_cancelled: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "No appointment is told twice under one rule for one start."
-            AuditGroups = audit_groups: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            AuditGroups = audit_groups: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "Texts that tell of several appointments tell of them in one group."
-            AuditFamilies = audit_families: BoundedStaleness, One, true, "service/src/audit.rs", "run";
+            AuditFamilies = audit_families: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "Statements that PostgreSQL remembers of us, and those without a name."
-            AuditStatements = audit_statements: BoundedStaleness, One, false, "service/src/audit.rs", "statements";
+            AuditStatements = audit_statements: BoundedStaleness(30), One, false, "service/src/audit.rs", "statements";
 
             // The review of the database, for operators.
             "What the service's role may see of its server."
@@ -313,14 +315,14 @@ macro_rules! for_each_query {
 }
 
 macro_rules! query_table {
-    ($($help:literal $Variant:ident = $name:ident: $consistency:ident, $rows:ident, $sharded:literal, $file:literal, $func:literal;)+) => {
+    ($($help:literal $Variant:ident = $name:ident: $consistency:ident $(($seconds:literal))?, $rows:ident, $sharded:literal, $file:literal, $func:literal;)+) => {
         crate::table::table! {
             /// A statement that the service runs.
             pub enum Query: Spec;
             $(
                 #[doc = $help]
                 $Variant = $name {
-                    consistency: Consistency::$consistency,
+                    consistency: Consistency::$consistency $(($seconds))?,
                     rows: Rows::$rows,
                     sharded: $sharded,
                     file: $file,

@@ -90,7 +90,19 @@ settings! {
     /// A file of CA certificates that the database's certificate must come from, instead of the
     /// system's.
     database_ca_file: Option<PathBuf> = "", "";
-    /// Connections to the database, split over the pools by their shares.
+    /// The other servers of the same database, separated by commas: replicas that are read, any of
+    /// which may be promoted. Which one leads is found out, also while the process runs.
+    database_replica_urls: Vec<DatabaseUrl> = "", "", is secret;
+    /// Connections to each replica, split over its pools by their shares.
+    database_replica_connections: u32 = "8", "connections", within 2 to 500;
+    /// A statement on a replica is given up after this, except reports.
+    database_replica_statement_timeout_ms: Duration = "2000", "milliseconds", within 100 to 600_000;
+    /// Between two looks at each server: what was seen holds for three of these.
+    database_look_ms: Duration = "250", "milliseconds", within 20 to 10_000;
+    /// How long a read waits for a replica that is about to have what the reader wrote, before it
+    /// goes to the primary.
+    database_catch_up_ms: Duration = "50", "milliseconds", within 0 to 10_000;
+    /// Connections to the primary, split over its pools by their shares.
     database_connections: u32 = "18", "connections", within 4 to 500;
     /// A statement is given up after this, except audits.
     database_statement_timeout_ms: Duration = "5000", "milliseconds", within 100 to 600_000;

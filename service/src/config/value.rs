@@ -268,6 +268,22 @@ impl Value for BaseUrl {
     }
 }
 
+impl Value for Vec<DatabaseUrl> {
+    const FORM: &'static str = "URLs such as postgres://user@host:5432/name, separated by commas";
+    fn read(text: &str) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts
+            .enumerate()
+            .map(|(i, part)| {
+                DatabaseUrl::read(part).map_err(|why| format!("URL {} is not one: {why}", i + 1))
+            })
+            .collect()
+    }
+    fn show(&self) -> String {
+        self.iter().map(DatabaseUrl::show).collect::<Vec<_>>().join(",")
+    }
+}
+
 /// True for names and addresses that can't leave this machine.
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');

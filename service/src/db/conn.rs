@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use contract::{Pool, Query, QueryOutcome};
+use contract::{Pool, Query};
 use deadpool_postgres::Object;
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, SimpleQueryMessage};
 
 use super::error::DbError;
+use super::router::token::{History, Token};
+use super::single::outcome;
 use super::statement;
 use super::tx::Tx;
 use crate::obs::holder::{Held, Holder};
@@ -29,6 +31,8 @@ pub(crate) struct Conn {
     /// Always there until drop.
     client: Option<Object>,
     pool: Pool,
+    /// Which database system it leads to, where that is known.
+    system: Option<u64>,
     taken_at: Stopwatch,
     held: Held,
     /// How much longer than the server's own limit we wait for an answer.
@@ -52,6 +56,7 @@ impl Conn {
         Self {
             client: Some(client),
             pool,
+            system: None,
             taken_at,
             held: obs::holder::hold(pool, holder),
             deadline,
@@ -59,6 +64,11 @@ impl Conn {
             tainted: AtomicBool::new(false),
             order: tokio::sync::Mutex::new(()),
         }
+    }
+
+    /// States which database system it leads to.
+    pub(super) const fn leads_to(&mut self, system: Option<u64>) {
+        self.system = system;
     }
 
     /// Runs a statement and returns its rows. Boxed, as all of them: transactions of many
@@ -107,6 +117,22 @@ impl Conn {
         let client = self.client();
         let nothing = std::future::ready(Ok(()));
         self.in_order("transaction", nothing, |()| client.batch_execute(text)).await
+    }
+
+    /// Commits, and says up to where the log has come then: in one packet, so that it costs no
+    /// round trip. The position is only told if the commit succeeded.
+    pub(super) async fn commit_at(&self) -> Result<Option<Token>, DbError> {
+        let client = self.client();
+        let nothing = std::future::ready(Ok(()));
+        let commit = |()| client.simple_query(statement::COMMIT_AT);
+        let answers = self.in_order("transaction", nothing, commit).await?;
+        let Some(system) = self.system else { return Ok(None) };
+        Ok(answers.iter().find_map(|answer| {
+            let SimpleQueryMessage::Row(row) = answer else { return None };
+            let lsn = row.get("lsn")?.parse().ok()?;
+            let timeline = row.get("timeline")?.parse().ok()?;
+            Some(Token { history: History { system, timeline }, lsn })
+        }))
     }
 
     /// Marks the connection as unfit to be given back.
@@ -162,15 +188,8 @@ impl Conn {
     ) -> Result<T, DbError> {
         let started = Stopwatch::start();
         let result = answer.await;
-        let (outcome, n) = match &result {
-            Ok(value) => (QueryOutcome::Ok, rows(value) as u64),
-            Err(DbError::Timeout(_) | DbError::PoolTimeout(_)) => (QueryOutcome::Timeout, 0),
-            Err(DbError::Unavailable(_)) => (QueryOutcome::Disconnected, 0),
-            Err(DbError::Retry { .. } | DbError::Constraint { .. } | DbError::Refused { .. }) => {
-                (QueryOutcome::Error, 0)
-            }
-        };
-        obs::query::record(query, self.pool, outcome, started.stop(), n);
+        let n = result.as_ref().map_or(0, rows) as u64;
+        obs::query::record(query, self.pool, outcome(&result), started.stop(), n);
         obs::matrix::ran(self.held.holder(), query, n);
         result
     }

@@ -11,6 +11,9 @@ pub(crate) enum DbError {
     /// No connection of the pool came free in time: shed the work.
     #[error("no connection of pool {0} came free in time")]
     PoolTimeout(&'static str),
+    /// Too much had fallen back to the primary already: shed the work.
+    #[error("the replicas can't be read now, and too many reads were sent to the primary already")]
+    Shed,
     /// The statement was given up at its deadline; whether it took effect is not known.
     #[error("statement {0} was given up at its deadline")]
     Timeout(&'static str),
@@ -49,6 +52,7 @@ impl DbError {
             Self::Retry { .. } => true,
             Self::Unavailable(_)
             | Self::PoolTimeout(_)
+            | Self::Shed
             | Self::Timeout(_)
             | Self::Constraint { .. }
             | Self::Refused { .. } => false,
@@ -58,7 +62,7 @@ impl DbError {
     /// True when it lies with the database's presence and not with the statement.
     pub(crate) const fn is_unavailable(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::PoolTimeout(_) | Self::Timeout(_) => true,
+            Self::Unavailable(_) | Self::PoolTimeout(_) | Self::Shed | Self::Timeout(_) => true,
             Self::Retry { .. } | Self::Constraint { .. } | Self::Refused { .. } => false,
         }
     }

@@ -1,11 +1,13 @@
-//! The pools: one a row of the pool table, sized by its share of the process's connections, with
-//! all three of deadpool's timeouts set (none of them is by default).
+//! The pools of one server: one a row of the pool table, sized by its share of the process's
+//! connections, with all three of deadpool's timeouts set (none of them is by default).
+//!
+//! Never here: which server (`router`).
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use contract::{Pool, Stage};
+use contract::Pool;
+use contract::pool::Side;
 use deadpool_postgres::{
     Hook, Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
@@ -13,12 +15,15 @@ use tokio_postgres::config::SslMode;
 
 use super::conn::Conn;
 use super::error::{DbError, describe};
+use super::router::Routing;
 use super::tls;
 use crate::obs::holder::Holder;
 use crate::obs::{self, Stopwatch};
 
 /// How long opening a connection may take.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same where another server could be read instead.
+const REPLICA_CREATE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How much longer than the server's statement timeout we wait for its answer.
 const ANSWER_GRACE: Duration = Duration::from_secs(2);
 /// Audits may run for long; everything else has the configured limit.
@@ -29,17 +34,38 @@ const REPORTING_STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
 pub(crate) struct Settings {
     /// `postgres://…`; may carry a password and is never printed.
     pub(crate) url: String,
-    /// Connections of the process over all pools.
+    /// The other servers of the same database.
+    pub(crate) replica_urls: Vec<String>,
+    /// Connections of the process to the primary, over all of its pools.
     pub(crate) connections: u32,
+    /// Connections of the process to each replica.
+    pub(crate) replica_connections: u32,
     /// The server ends a statement after this.
     pub(crate) statement_timeout: Duration,
+    /// The same on a replica, reports apart.
+    pub(crate) replica_statement_timeout: Duration,
     /// Whom to trust for TLS; the system's roots without it.
     pub(crate) ca_file: Option<PathBuf>,
+    /// How reads find their server.
+    pub(crate) routing: Routing,
 }
 
-/// All pools of the process.
-#[derive(Clone)]
-pub(crate) struct Db(Arc<[OnePool]>);
+impl Settings {
+    /// The same for one of the servers alone, by its place: the first one is the primary at first.
+    pub(crate) fn of(&self, server: usize) -> Self {
+        let others = std::iter::once(&self.url).chain(&self.replica_urls);
+        let url = others.clone().nth(server).unwrap_or(&self.url).clone();
+        Self { url, replica_urls: Vec::new(), ..self.clone() }
+    }
+
+    /// How many servers there are.
+    pub(crate) const fn servers(&self) -> usize {
+        1 + self.replica_urls.len()
+    }
+}
+
+/// All pools of the process to one server. Those of the side on which it doesn't stand are empty.
+pub(super) struct ServerPools(Vec<OnePool>);
 
 struct OnePool {
     pool: Pool,
@@ -47,32 +73,28 @@ struct OnePool {
     answer_deadline: Duration,
 }
 
-impl Db {
+/// How full a pool is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Fill {
+    pub(super) idle: usize,
+    pub(super) used: usize,
+    pub(super) max: usize,
+    pub(super) waiting: usize,
+}
+
+impl ServerPools {
     /// Makes the pools. Connects to nothing yet.
     ///
     /// # Errors
     /// One line that says which setting is wrong and how.
-    pub(crate) fn new(settings: &Settings) -> Result<Self, String> {
-        let sizes = sizes(settings.connections);
-        let pools = Pool::ALL
-            .iter()
-            .map(|&pool| OnePool::new(pool, sizes[pool.index()], settings))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self(pools.into()))
+    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        let sizes = sizes(settings.connections, settings.replica_connections);
+        let pools = Pool::ALL.iter().map(|&pool| OnePool::new(pool, sizes[pool.index()], settings));
+        pools.collect::<Result<Vec<_>, _>>().map(Self)
     }
 
-    /// A connection of a pool, waited for at most as long as its row says, for the request whose
-    /// task this is, or for the process.
-    pub(crate) async fn get(&self, pool: Pool) -> Result<Conn, DbError> {
-        self.get_by(Holder::current(), pool).await
-    }
-
-    /// The same for a stage.
-    pub(crate) async fn get_for(&self, stage: Stage, pool: Pool) -> Result<Conn, DbError> {
-        self.get_by(Holder::Stage(stage), pool).await
-    }
-
-    async fn get_by(&self, holder: Holder, pool: Pool) -> Result<Conn, DbError> {
+    /// A connection of a pool, waited for at most as long as its row says.
+    pub(super) async fn get(&self, holder: Holder, pool: Pool) -> Result<Conn, DbError> {
         let this = &self.0[pool.index()];
         let started = Stopwatch::start();
         let result = this.inner.get().await;
@@ -101,19 +123,24 @@ impl Db {
         }
     }
 
-    /// Publishes how full the pools are.
-    pub(crate) fn observe(&self) {
-        for this in self.0.iter() {
-            let status = this.inner.status();
-            let idle = status.available;
-            let used = status.size.saturating_sub(idle);
-            obs::pool::set(this.pool, idle, used, status.max_size, status.waiting);
+    /// How full a pool is.
+    pub(super) fn fill(&self, pool: Pool) -> Fill {
+        let status = self.0[pool.index()].inner.status();
+        let idle = status.available;
+        let used = status.size.saturating_sub(idle);
+        Fill { idle, used, max: status.max_size, waiting: status.waiting }
+    }
+
+    /// Closes the connections that nobody has, of the pools of a side.
+    pub(super) fn drop_idle(&self, side: Side) {
+        for this in self.0.iter().filter(|this| this.pool.spec().side == side) {
+            let _dropped = this.inner.retain(|_, _| false);
         }
     }
 
     /// Closes all pools: connections end as they are given back.
-    pub(crate) fn close(&self) {
-        for this in self.0.iter() {
+    pub(super) fn close(&self) {
+        for this in &self.0 {
             this.inner.close();
         }
     }
@@ -122,8 +149,13 @@ impl Db {
 impl OnePool {
     fn new(pool: Pool, size: usize, settings: &Settings) -> Result<Self, String> {
         let statement_timeout = match pool {
-            Pool::Reporting => REPORTING_STATEMENT_TIMEOUT,
+            Pool::Reporting | Pool::ReplicaReporting => REPORTING_STATEMENT_TIMEOUT,
             Pool::Interactive | Pool::Pipeline | Pool::Upkeep => settings.statement_timeout,
+            Pool::ReplicaInteractive => settings.replica_statement_timeout,
+        };
+        let create_timeout = match pool.spec().side {
+            Side::Primary => CREATE_TIMEOUT,
+            Side::Replica => REPLICA_CREATE_TIMEOUT,
         };
         let config = connection_config(settings, pool, statement_timeout)?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -137,7 +169,7 @@ impl OnePool {
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
                 wait: Some(Duration::from_millis(u64::from(pool.spec().wait_ms_max))),
-                create: Some(CREATE_TIMEOUT),
+                create: Some(create_timeout),
                 recycle: Some(CREATE_TIMEOUT),
             })
             .post_create(Hook::sync_fn(move |_, metrics| {
@@ -158,12 +190,16 @@ pub(crate) fn connection_config(
 ) -> Result<tokio_postgres::Config, String> {
     let mut config = parse_url(&settings.url)?;
     let millis = statement_timeout.as_millis();
+    let reads_only = match pool.spec().side {
+        Side::Primary => "",
+        Side::Replica => " -c default_transaction_read_only=on",
+    };
     config
         .application_name(format!("punctual {}", pool.name()))
         .connect_timeout(CREATE_TIMEOUT)
         .options(format!(
             "-c statement_timeout={millis} -c idle_in_transaction_session_timeout=10000 \
-             -c timezone=UTC -c jit=off{}",
+             -c timezone=UTC -c jit=off{reads_only}{}",
             plans_of(pool)
         ));
     Ok(config)
@@ -179,8 +215,8 @@ pub(crate) fn connection_config(
 /// no more weeks than the statement names, and planning a batch anew costs more than that.
 const fn plans_of(pool: Pool) -> &'static str {
     match pool {
-        Pool::Reporting => " -c enable_nestloop=off",
-        Pool::Interactive | Pool::Pipeline | Pool::Upkeep => {
+        Pool::Reporting | Pool::ReplicaReporting => " -c enable_nestloop=off",
+        Pool::Interactive | Pool::Pipeline | Pool::Upkeep | Pool::ReplicaInteractive => {
             " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
              -c enable_bitmapscan=off -c enable_material=off -c enable_memoize=off \
              -c plan_cache_mode=force_generic_plan"
@@ -198,15 +234,19 @@ pub(crate) fn parse_url(url: &str) -> Result<tokio_postgres::Config, String> {
     })
 }
 
-/// Splits the connections by the rows' shares; each pool has at least one.
-fn sizes(connections: u32) -> [usize; Pool::COUNT] {
-    let shares: u32 = Pool::ALL.iter().map(|pool| pool.spec().share).sum();
-    let mut sizes = [1; Pool::COUNT];
-    for pool in Pool::ALL {
-        let exact = u64::from(connections) * u64::from(pool.spec().share) / u64::from(shares);
-        sizes[pool.index()] = usize::try_from(exact).unwrap_or(usize::MAX).max(1);
-    }
-    sizes
+/// Splits the connections of each side by the rows' shares; each pool has at least one.
+fn sizes(to_primary: u32, to_replica: u32) -> [usize; Pool::COUNT] {
+    std::array::from_fn(|i| {
+        let row = Pool::ALL[i].spec();
+        let connections = match row.side {
+            Side::Primary => to_primary,
+            Side::Replica => to_replica,
+        };
+        let of_side = Pool::ALL.iter().map(|pool| pool.spec()).filter(|spec| spec.side == row.side);
+        let shares: u32 = of_side.map(|spec| spec.share).sum();
+        let exact = u64::from(connections) * u64::from(row.share) / u64::from(shares);
+        usize::try_from(exact).unwrap_or(usize::MAX).max(1)
+    })
 }
 
 #[cfg(test)]
@@ -215,9 +255,9 @@ mod tests {
 
     #[test]
     fn shares_of_the_default() {
-        assert_eq!(sizes(18), [8, 6, 2, 2]);
-        assert_eq!(sizes(1), [1, 1, 1, 1]);
-        assert_eq!(sizes(36), [16, 12, 4, 4]);
+        assert_eq!(sizes(18, 8), [8, 6, 2, 2, 6, 2]);
+        assert_eq!(sizes(1, 1), [1, 1, 1, 1, 1, 1]);
+        assert_eq!(sizes(36, 4), [16, 12, 4, 4, 3, 1]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use contract::Query;
 
 macro_rules! texts {
-    ($($help:literal $Variant:ident = $name:ident: $c:ident, $r:ident, $s:literal, $file:literal, $func:literal;)+) => {
+    ($($help:literal $Variant:ident = $name:ident: $c:ident $(($seconds:literal))?, $r:ident, $s:literal, $file:literal, $func:literal;)+) => {
         /// The text of a statement as it is sent.
         pub(crate) const fn text(query: Query) -> &'static str {
             match query {
@@ -26,6 +26,12 @@ pub(super) const BEGIN_REPEATABLE_READ: &str =
     "/*db_query='begin'*/ BEGIN ISOLATION LEVEL REPEATABLE READ";
 /// Commits. Reports success for a failed transaction too, so [`super::Tx`] keeps count itself.
 pub(super) const COMMIT: &str = "/*db_query='commit'*/ COMMIT";
+/// The same, and up to where the log has come then. The position is taken after the commit, from
+/// what is inserted and not what is flushed: with asynchronous commit the latter is behind.
+pub(super) const COMMIT_AT: &str = "/*db_query='commit'*/ COMMIT; /*db_query='commit_at'*/ \
+    SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS lsn, \
+           ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer \
+               AS timeline";
 /// Rolls back.
 pub(super) const ROLLBACK: &str = "/*db_query='rollback'*/ ROLLBACK";
 

@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 
 use super::conn::{Conn, Params};
 use super::error::DbError;
+use super::router::{Token, carried};
 use super::statement;
 
 /// An open transaction.
@@ -53,8 +54,17 @@ impl<'a> Tx<'a> {
         self.after_begin(self.conn.execute(query, params)).await
     }
 
-    /// Commits, if every statement succeeded.
-    pub(crate) async fn commit(mut self) -> Result<(), DbError> {
+    /// Commits, if every statement succeeded. Notes for the request on whose task this is how far
+    /// its write got.
+    pub(crate) async fn commit(self) -> Result<(), DbError> {
+        let Some(carried) = carried::current() else { return self.only_commit().await };
+        if let Some(token) = self.commit_at().await? {
+            carried.wrote(token);
+        }
+        Ok(())
+    }
+
+    async fn only_commit(mut self) -> Result<(), DbError> {
         if self.failed.load(Ordering::Relaxed) {
             self.end(statement::ROLLBACK).await?;
             return Err(DbError::Refused {
@@ -64,6 +74,17 @@ impl<'a> Tx<'a> {
             });
         }
         self.end(statement::COMMIT).await
+    }
+
+    /// Commits, if every statement succeeded, and returns the position after which a reader sees
+    /// what it wrote. None where it isn't known which database this is.
+    pub(crate) async fn commit_at(mut self) -> Result<Option<Token>, DbError> {
+        if self.failed.load(Ordering::Relaxed) || !self.begun.load(Ordering::Relaxed) {
+            return self.only_commit().await.map(|()| None);
+        }
+        let token = self.conn.commit_at().await?;
+        self.ended = true;
+        Ok(token)
     }
 
     /// Ends it without effect and keeps the connection.

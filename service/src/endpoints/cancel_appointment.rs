@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use contract::Pool;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,7 @@ use super::read_appointment;
 use super::shapes::{is_appointment_id, no_appointment, no_practice};
 use super::upsert_appointments::Status;
 use crate::app::App;
+use crate::db::router::Class;
 use crate::http::{Code, Problem, Request, Response};
 use crate::ingest::{Change, Outcome, Stopped};
 
@@ -106,8 +106,9 @@ async fn already(
     practice_id: i64,
     appointment_id: &str,
 ) -> Result<Vec<Stopped>, Problem> {
-    let conn = app.db.get(Pool::Interactive).await?;
-    let read = read_appointment::read(&conn, shard, practice_id, appointment_id).await?;
+    // It has seen what is committed by the change that found it cancelled.
+    let mut reader = app.db.reader(Class::Read);
+    let read = read_appointment::read(&mut reader, shard, practice_id, appointment_id).await?;
     let reminders = read.map(|appointment| appointment.messages).unwrap_or_default();
     Ok(reminders
         .into_iter()

@@ -25,12 +25,14 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     app.practices.get(practice_id).await?.ok_or_else(no_practice)?;
     let shard = app.practices.shard(practice_id);
     let secret = auth::NewSecret::random();
-    let conn = app.db.get(Pool::Interactive).await?;
+    let mut conn = app.db.get(Pool::Interactive).await?;
+    let tx = conn.begin();
     let hash: &[u8] = secret.hash();
-    let row = conn
+    let row = tx
         .row_opt(Query::ApiKeyInsert, &[&shard, &practice_id, &hash, &app.clock.real_now()])
         .await?
         .ok_or_else(|| Problem::internal("an API key was inserted and has no id"))?;
+    tx.commit().await?;
     let key_id: i32 = row.get(0);
     let api_key = secret.shown(practice_id, key_id);
     Ok(Response::json(201, &ApiKeyAnswer { key_id, api_key }))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contract::{Pool, Query};
+use contract::Read;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
@@ -11,6 +11,7 @@ use tokio_postgres::Row;
 
 use super::shapes;
 use crate::app::App;
+use crate::db::router::Class;
 use crate::http::{Code, Problem, Request, Response};
 use crate::phone::Phone;
 
@@ -71,16 +72,16 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let shard = app.practices.shard(practice_id);
     // One more than asked for tells whether there is a next page.
     let fetch = limit + 1;
-    let conn = app.db.get(Pool::Interactive).await?;
+    let mut reader = app.db.reader(Class::Read);
     let rows = match day {
-        None => conn.rows(Query::MessagePage, &[&shard, &practice_id, &after, &fetch]).await?,
+        None => reader.rows(Read::MessagePage, &[&shard, &practice_id, &after, &fetch]).await?,
         Some(day) => {
             let params: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
                 [&shard, &practice_id, &after, &fetch, &day];
-            conn.rows(Query::MessagePageOfDay, &params).await?
+            reader.rows(Read::MessagePageOfDay, &params).await?
         }
     };
-    drop(conn);
+    drop(reader);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let messages: Vec<MessageAnswer> = rows.iter().take(limit).map(message).collect();
     let next_after =

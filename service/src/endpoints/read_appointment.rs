@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contract::{Pool, Query};
+use contract::Read;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
@@ -12,7 +12,8 @@ use tokio_postgres::Row;
 use super::shapes::{self, is_appointment_id, no_appointment};
 use super::upsert_appointments::Status;
 use crate::app::App;
-use crate::db::{Conn, DbError, weeks};
+use crate::db::router::{Class, Reader};
+use crate::db::{DbError, weeks};
 use crate::http::{Problem, Request, Response};
 use crate::phone::Phone;
 
@@ -68,30 +69,31 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
         return Err(no_appointment());
     }
     let shard = app.practices.shard(practice_id);
-    let conn = app.db.get(Pool::Interactive).await?;
-    let answer = read(&conn, shard, practice_id, appointment_id).await?;
+    let mut reader = app.db.reader(Class::Read);
+    let answer = read(&mut reader, shard, practice_id, appointment_id).await?;
     Ok(Response::json(200, &answer.ok_or_else(no_appointment)?))
 }
 
 /// An appointment as it is stored, if it is.
 pub(super) async fn read(
-    conn: &Conn,
+    reader: &mut Reader,
     shard: i16,
     practice_id: i64,
     appointment_id: &str,
 ) -> Result<Option<AppointmentAnswer>, DbError> {
     let found =
-        conn.row_opt(Query::AppointmentRead, &[&shard, &practice_id, &appointment_id]).await?;
+        reader.row_opt(Read::AppointmentRead, &[&shard, &practice_id, &appointment_id]).await?;
     let Some(row) = found else { return Ok(None) };
     let days: Vec<Date> = row.get("intent_days");
     let rows = match weeks::span(&days) {
         None => Vec::new(),
         Some((first, last)) => {
-            conn.rows(
-                Query::AppointmentMessages,
-                &[&shard, &practice_id, &appointment_id, &first, &last],
-            )
-            .await?
+            reader
+                .rows(
+                    Read::AppointmentMessages,
+                    &[&shard, &practice_id, &appointment_id, &first, &last],
+                )
+                .await?
         }
     };
     let status: i8 = row.get("status");

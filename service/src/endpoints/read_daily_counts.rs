@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use contract::{Fate, Pool, Query};
+use contract::{Fate, Read};
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::db::router::Class;
 use crate::http::{Problem, Request, Response};
 
 /// A practice's reminders of one local day. Counts are reminders (one for each appointment and
@@ -51,9 +52,9 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let practice_id = request.path.i64("practice_id")?;
     let day = request.path.date("day")?;
     let shard = app.practices.shard(practice_id);
-    let conn = app.db.get(Pool::Interactive).await?;
-    let rows = conn.rows(Query::DailyCounts, &[&shard, &practice_id, &day]).await?;
-    drop(conn);
+    let mut reader = app.db.reader(Class::Read);
+    let rows = reader.rows(Read::DailyCounts, &[&shard, &practice_id, &day]).await?;
+    drop(reader);
     let mut counts: BTreeMap<i16, [i64; Fate::COUNT]> = BTreeMap::new();
     for row in &rows {
         let fate: i16 = row.get("fate");

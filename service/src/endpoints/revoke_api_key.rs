@@ -12,10 +12,12 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let practice_id = request.path.i64("practice_id")?;
     let key_id = request.path.i32("key_id")?;
     let shard = app.practices.shard(practice_id);
-    let conn = app.db.get(Pool::Interactive).await?;
-    let revoked = conn
+    let mut conn = app.db.get(Pool::Interactive).await?;
+    let tx = conn.begin();
+    let revoked = tx
         .row_opt(Query::ApiKeyRevoke, &[&shard, &practice_id, &key_id, &app.clock.real_now()])
         .await?;
+    tx.commit().await?;
     app.keys.forget(practice_id, key_id);
     match revoked {
         Some(_) => Ok(Response::empty(204)),

@@ -59,6 +59,8 @@ codes! {
     BadQuery = "bad_query", 400, Rejected, "A query parameter is wrong";
     /// The body isn't JSON, or not of the described shape.
     BadJson = "bad_json", 400, Rejected, "The body is not the JSON that is expected here";
+    /// A `read-after` isn't what an answer of this service held.
+    BadToken = "bad_token", 400, Rejected, "The causality token is not one of this service";
     /// The body's media type isn't one that is read here.
     UnsupportedMediaType = "unsupported_media_type", 415, Rejected,
         "The body's media type is not read here";
@@ -177,7 +179,7 @@ impl From<DbError> for Problem {
         let away = "Nothing is lost: try again in a moment.";
         let problem = match &error {
             DbError::Unavailable(_) => Self::new(Code::Unavailable, away),
-            DbError::PoolTimeout(_) => Self::new(Code::Overloaded, away),
+            DbError::PoolTimeout(_) | DbError::Shed => Self::new(Code::Overloaded, away),
             DbError::Timeout(_) | DbError::Retry { .. } => Self::new(
                 Code::DeadlineExceeded,
                 "The database did not finish in time: repeating the request is safe.",

@@ -141,8 +141,13 @@ impl Ingester {
             })
             .collect();
         write_decisions(&tx, shard, &items, &decisions).await?;
-        tx.commit().await?;
+        let token = tx.commit_at().await?;
         drop(conn);
+        for carried in jobs.iter().filter_map(|job| job.carried.as_ref()) {
+            if let Some(token) = token {
+                carried.wrote(token);
+            }
+        }
 
         // At scaled speed a second is long: whatever is due within the next real one is soon.
         let soon = self.clock.pace().domain_at(self.clock.real_now() + Duration::from_secs(1));

@@ -54,8 +54,8 @@ pub(crate) fn pools(endpoint: Endpoint) -> &'static [Pool] {
     let spec = endpoint.spec();
     match spec.listener {
         _ if spec.query_budget == 0 => &[],
-        Listener::Public => &[Pool::Interactive],
-        Listener::Admin => &[Pool::Upkeep, Pool::Reporting],
+        Listener::Public => &[Pool::Interactive, Pool::ReplicaInteractive],
+        Listener::Admin => &[Pool::Upkeep, Pool::Reporting, Pool::ReplicaReporting],
     }
 }
 

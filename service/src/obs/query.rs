@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use contract::{Family, Pool, Query, QueryOutcome};
+use contract::{Consistency, Family, Pool, Query, QueryOutcome};
 
 use super::histogram::{self, Histogram, Snapshot};
 use super::registered::{Lap, Registered};
@@ -31,7 +31,7 @@ pub(super) fn register() {
                     [("db_query_name", query.name())],
                 ),
             };
-            for &pool in home(query) {
+            for &pool in home(query).iter().chain(on_replicas(query)) {
                 handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
             }
             handles
@@ -69,6 +69,23 @@ fn home(query: Query) -> &'static [Pool] {
         if moves_messages { &[Pool::Pipeline] } else { &[Pool::Upkeep] }
     } else {
         &[Pool::Interactive]
+    }
+}
+
+/// The pools of replicas that a statement may be run on.
+fn on_replicas(query: Query) -> &'static [Pool] {
+    match query.spec().consistency {
+        Consistency::Strong => &[],
+        // Asked ahead of a read, on its connection.
+        Consistency::OfServer if query == Query::ServerCheck => {
+            &[Pool::ReplicaInteractive, Pool::ReplicaReporting]
+        }
+        Consistency::OfServer => &[],
+        Consistency::ReadYourWrites => &[Pool::ReplicaInteractive],
+        Consistency::BoundedStaleness(_) if home(query) == [Pool::Reporting] => {
+            &[Pool::ReplicaReporting]
+        }
+        Consistency::BoundedStaleness(_) => &[Pool::ReplicaInteractive],
     }
 }
 

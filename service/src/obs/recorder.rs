@@ -10,7 +10,7 @@ use super::exposition::{self, Format};
 use super::facade::Facade;
 use super::{
     backlog, buckets, budget, database, exemplar, family, fate, holder, http, journey, kept, law,
-    limit, pool, process, query, readable, stage,
+    limit, pool, process, query, readable, route, stage,
 };
 
 static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
@@ -50,6 +50,7 @@ fn set_up() -> Result<PrometheusHandle, String> {
         law::register,
         limit::register,
         pool::register,
+        route::register,
         process::register,
         query::register,
         stage::register,
@@ -96,6 +97,18 @@ mod tests {
     use super::*;
     use contract::{Endpoint, Fate, Journey, Limit, Pool, Query, QueryOutcome, Stage};
 
+    /// Replicas are the database's, and which servers there are the settings say.
+    const LATER: [Family; 8] = [
+        Family::ReplicaLagBytes,
+        Family::ReplicaLagSeconds,
+        Family::ReplicaConflicts,
+        Family::ServerLeads,
+        Family::ServerReadable,
+        Family::ServerStaleness,
+        Family::ServerLookAge,
+        Family::ServerBreakerOpen,
+    ];
+
     // The recorder is one for the whole process, so this is one test.
     #[test]
     fn every_row_has_its_series_from_the_start() {
@@ -109,11 +122,9 @@ mod tests {
                 missing.push(format!("{family}{{{named}}}"));
             }
         };
-        // Replicas are the database's.
-        let later = [Family::ReplicaLagBytes, Family::ReplicaLagSeconds];
         for family in Family::ALL {
             let has = text.lines().any(|line| line.starts_with(family.name()));
-            assert_eq!(has, !later.contains(family), "{}", family.name());
+            assert_eq!(has, !LATER.contains(family), "{}", family.name());
             let typed = format!("# TYPE {} {}", family.name(), family.spec().kind.name());
             assert!(!has || text.lines().any(|line| line == typed), "{typed}");
         }
@@ -135,6 +146,12 @@ mod tests {
         }
         for row in Query::ALL {
             expect("db_client_operation_duration_seconds_count", "db_query_name", row.name());
+        }
+        for row in contract::Read::ALL {
+            expect("db_route_decisions_total", "db_query_name", row.query().name());
+        }
+        for row in contract::RouteReason::ALL {
+            expect("db_route_decisions_total", "reason", row.name());
         }
         for row in Pool::ALL {
             expect("db_client_connections_max", "pool", row.name());

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use contract::{Endpoint, Pool, Query, Stage};
+use contract::{Consistency, Endpoint, Pool, Query, Stage};
 
 use super::exemplar::TraceId;
 use super::flight::{Flight, Span, What};
@@ -75,10 +75,14 @@ impl Scope {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 
-    /// Charges a statement that the request's own task ran.
+    /// Charges a statement that the request's own task ran. What a server is asked about itself,
+    /// beside a read and in its packet, is noted, and is no statement of the endpoint's.
     pub(crate) fn ran(&self, query: Query, lap: Lap, rows: u64) {
-        self.charge(1, rows);
         self.flight.ended(What::Query(query), lap, rows);
+        if query.spec().consistency == Consistency::OfServer {
+            return;
+        }
+        self.charge(1, rows);
         let times = self.times[query.index()].fetch_add(1, Ordering::Relaxed).saturating_add(1);
         // There are some hundred queries.
         let most = u32::from(times) << 16 | query.index() as u32;

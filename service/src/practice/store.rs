@@ -95,7 +95,7 @@ pub(crate) async fn put(
     if let Some(known) = &known
         && (Revision { revision: known.revision, ..wanted.clone() }) == *known
     {
-        tx.rollback().await?;
+        tx.commit().await?;
         return Ok(Put::Unchanged(known.clone()));
     }
     let replans = known.as_ref().is_some_and(|known| plans_differently(known, &wanted));

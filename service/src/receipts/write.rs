@@ -84,7 +84,12 @@ impl Recorder {
         let (deltas, latencies) = apply(&tx, shard, &heard, real_now).await?;
         write_consent(&tx, shard, jobs, &new, real_now).await?;
         tally::append(&tx, shard, &deltas).await?;
-        tx.commit().await?;
+        let token = tx.commit_at().await?;
+        for carried in jobs.iter().filter_map(|job| job.carried.as_ref()) {
+            if let Some(token) = token {
+                carried.wrote(token);
+            }
+        }
         for delta in &deltas {
             obs::fate::add(delta.fate, u64::try_from(delta.n).unwrap_or(0));
         }

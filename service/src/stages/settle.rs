@@ -183,6 +183,7 @@ const fn is_of_the_batch(error: &DbError) -> bool {
         DbError::Constraint { .. } | DbError::Refused { .. } => true,
         DbError::Unavailable(_)
         | DbError::PoolTimeout(_)
+        | DbError::Shed
         | DbError::Timeout(_)
         | DbError::Retry { .. } => false,
     }

@@ -37,7 +37,7 @@ async fn every_query_shows_something_under_load() {
         fates: Fates { reply_yes_share: 1.0, ..options.fates },
         ..options
     };
-    let app = TestApp::with().replies().provider(all_say_yes).start().await;
+    let app = TestApp::with().replica().replies().provider(all_say_yes).start().await;
     let targets = vec![app.client.admin];
     let prometheus = Prometheus::start(&PrometheusConfig { targets, ..Default::default() }).await;
     let shown = Shown { prometheus, from: now() };

@@ -120,6 +120,7 @@ impl Desk {
                 received_at: Instant::now(),
                 queued_at: Instant::now(),
                 scope: None,
+                carried: None,
                 answer,
             });
             answers.push(answered);
@@ -206,7 +207,17 @@ impl Desk {
                 };
                 let (answer, answered) = oneshot::channel();
                 let now = Instant::now();
-                (Item { news, received_at: now, queued_at: now, scope: None, answer }, answered)
+                (
+                    Item {
+                        news,
+                        received_at: now,
+                        queued_at: now,
+                        scope: None,
+                        carried: None,
+                        answer,
+                    },
+                    answered,
+                )
             })
             .unzip();
         let rows = items.len();

@@ -8,13 +8,26 @@ use super::model::{Alert, Board, Group, Role, Rule, RuleFile, Severity};
 
 const LAG: &str = Family::ReplicaLagSeconds.name();
 const CONNECTED: &str = Family::ReplicasConnected.name();
+const LEADS: &str = Family::ServerLeads.name();
+const READABLE: &str = Family::ServerReadable.name();
+const CONFLICTS: &str = Family::ReplicaConflicts.name();
+const DECISIONS: &str = Family::RouteDecisions.name();
 const OLDEST: &str = Family::DatabaseOldestTransaction.name();
 const DEADLOCKS: &str = Family::DatabaseDeadlocks.name();
 const BLOCKED: &str = Family::DatabaseBlockedSessions.name();
 
 pub(super) fn rules() -> RuleFile {
-    let rules =
-        [replica_lags(), replica_gone(), transaction_open_long(), sessions_blocked(), deadlocks()];
+    let rules = [
+        nobody_is_written_to(),
+        replica_lags(),
+        replica_gone(),
+        replica_not_read(),
+        replica_conflicts(),
+        reads_shed(),
+        transaction_open_long(),
+        sessions_blocked(),
+        deadlocks(),
+    ];
     RuleFile {
         name: "database",
         about: "The database as its server sees it.",
@@ -56,6 +69,72 @@ fn replica_gone() -> Alert {
             "{{ $value | printf \"%.0f\" }} replicas receive the primary's log, fewer than within \
              the last day. The primary keeps the log for a replication slot until its disk is \
              full.",
+        )
+}
+
+fn nobody_is_written_to() -> Alert {
+    Alert::new("PunctualNobodyIsWrittenTo", Severity::Critical, Board::Database)
+        .when(format!("max by (job) ({LEADS}) == 0"))
+        .hold("1m")
+        .why(
+            "A promotion is found within a second. A minute without a server to write to is one \
+             that nobody promotes, or two that both take writes.",
+        )
+        .says(
+            "No database server is written to.",
+            "Every server that is named in the settings is a replica, or two of them take writes \
+             on one timeline. Bookings are refused and no text leaves.",
+        )
+}
+
+fn replica_not_read() -> Alert {
+    let leads_or_read = format!("{READABLE} + on (job, instance, server) {LEADS}");
+    Alert::new("PunctualReplicaNotRead", Severity::Warning, Board::Database)
+        .when(format!("max by (job, server) ({leads_or_read}) == 0"))
+        .hold("10m")
+        .why(
+            "Replicas leave and come back by themselves within seconds. Ten minutes in which no \
+             process reads one that is named in the settings is a fault of that server.",
+        )
+        .says(
+            "A replica is not read.",
+            "No process reads {{ $labels.server }}: it is away, behind, or follows another \
+             primary. What it should answer, the primary does.",
+        )
+}
+
+fn replica_conflicts() -> Alert {
+    Alert::new("PunctualReplicaConflicts", Severity::Warning, Board::Database)
+        .when(format!(
+            "max by (job, server) (sum by (job, instance, server) (increase({CONFLICTS}[1h]))) > 20"
+        ))
+        .hold("5m")
+        .role(Role::Cause)
+        .why(
+            "A read that replay cancels is answered by the primary, so that one now and then costs \
+             nothing. More than one in three minutes is a report that can't be had there.",
+        )
+        .says(
+            "A replica's replay cancels statements.",
+            "{{ $value | printf \"%.0f\" }} statements on {{ $labels.server }} were cancelled by \
+             its replay in the last hour: they held what vacuum has taken away on the primary.",
+        )
+}
+
+fn reads_shed() -> Alert {
+    let shed = format!("sum by (job) (rate({DECISIONS}{{target=\"nobody\"}}[5m]))");
+    Alert::new("PunctualReadsShed", Severity::Warning, Board::Database)
+        .when(format!("{shed} > 0.1"))
+        .hold("5m")
+        .role(Role::Cause)
+        .why(
+            "What falls back to the primary is bounded, so that reads leave the writes their room. \
+             One read in ten seconds, for ten minutes, is no moment's crowd.",
+        )
+        .says(
+            "Reads are refused because no replica can be read.",
+            "{{ $value | printf \"%.1f\" }} reads a second are answered 503: the replicas can't be \
+             read, and the primary has as many of their reads as it may.",
         )
 }
 

@@ -33,6 +33,7 @@ pub(super) fn board() -> Board {
     .and((12, 10), [total_time()])
     .and((8, 8), statements())
     .row("Replicas", (8, 7), replicas())
+    .row("Routing", (8, 7), routing())
     .row("Server", (8, 7), server())
 }
 
@@ -147,6 +148,46 @@ fn replicas() -> [Panel; 3] {
             .query(of(Family::ReplicaLagBytes), "{{replica}}"),
         Panel::lines("Time behind", Family::ReplicaLagSeconds.help())
             .query(of(Family::ReplicaLagSeconds), "{{replica}}"),
+    ]
+}
+
+fn routing() -> [Panel; 10] {
+    let of = |family| gauge(family, &[]).max(&["server"]);
+    let decisions = |target| rate(Family::RouteDecisions, &[("target", target)]);
+    [
+        Panel::lines("Reads by where they went", "Statements that a replica may answer.")
+            .query(rate(Family::RouteDecisions, &[]).sum(&["target"]), "{{target}}")
+            .stacked(),
+        Panel::lines(
+            "Why the primary answered",
+            "Reads that went to the primary, by what kept the replicas from answering.",
+        )
+        .query(decisions("primary").sum(&["reason"]), "{{reason}}"),
+        Panel::lines("Stale reads prevented", Family::RouteStalePrevented.help())
+            .query(rate(Family::RouteStalePrevented, &[]).sum(&[]), "reads"),
+        Panel::lines("Age of what was answered (p99)", Family::RouteStaleness.help())
+            .query(quantile(0.99, Family::RouteStaleness, &[], &[]), "by replicas"),
+        Panel::lines(
+            "Waiting for replicas",
+            "Reads that wait for a replica that is nearly there, at a time.",
+        )
+        .query(sum_rate(Family::RouteWait, &[]).sum(&[]), "reads"),
+        Panel::lines("Statements cancelled by replay", Family::ReplicaConflicts.help()).query(
+            rate(Family::ReplicaConflicts, &[]).max(&["server", "kind"]),
+            "{{server}} {{kind}}",
+        ),
+        Panel::lines(
+            "Who leads and who is read",
+            "1 is yes. A replica that is not read has a reason.",
+        )
+        .query(of(Family::ServerLeads), "{{server}} leads")
+        .query(of(Family::ServerReadable), "{{server}} is read"),
+        Panel::lines("Age of what is on a replica", Family::ServerStaleness.help())
+            .query(of(Family::ServerStaleness), "{{server}}"),
+        Panel::lines("Time since the last look", Family::ServerLookAge.help())
+            .query(of(Family::ServerLookAge), "{{server}}"),
+        Panel::lines("Replicas left alone", Family::ServerBreakerOpen.help())
+            .query(of(Family::ServerBreakerOpen), "{{server}}"),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! `docs/queries.md`, from the table of statements.
 
-use contract::Query;
-use contract::query::{Consistency, Rows};
+use contract::query::Rows;
+use contract::{Consistency, Query};
 
 use super::{row, rule};
 
@@ -17,9 +17,10 @@ pub(super) fn page() -> String {
     for query in Query::ALL {
         let spec = query.spec();
         let freshness = match spec.consistency {
-            Consistency::Strong => "strong",
-            Consistency::ReadYourWrites => "own writes",
-            Consistency::BoundedStaleness => "bounded staleness",
+            Consistency::Strong => "strong".to_owned(),
+            Consistency::ReadYourWrites => "own writes".to_owned(),
+            Consistency::BoundedStaleness(seconds) => format!("at most {seconds} s old"),
+            Consistency::OfServer => "of the server".to_owned(),
         };
         let rows = match spec.rows {
             Rows::One => "one",
@@ -30,7 +31,7 @@ pub(super) fn page() -> String {
         page += &row([
             &format!("`{}`", query.name()),
             query.help(),
-            freshness,
+            &freshness,
             rows,
             if spec.sharded { "yes" } else { "no" },
             &format!("`{}` in `{}`", spec.func, spec.file),

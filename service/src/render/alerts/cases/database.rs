@@ -7,7 +7,7 @@ use super::super::case::{Case, Labels};
 const JOB: Labels = &[("job", "punctual")];
 
 pub(super) fn cases() -> Vec<Case> {
-    [replicas(), sessions()].concat()
+    [replicas(), routing(), sessions()].concat()
 }
 
 fn replicas() -> Vec<Case> {
@@ -35,6 +35,66 @@ fn replicas() -> Vec<Case> {
         ),
         Case::new(gone, "one restarts", "20m").series(connected, "", "2x10 1x6 2x40"),
         Case::new(gone, "there never was one", "20m").series(connected, "", "0x50"),
+    ]
+}
+
+fn routing() -> Vec<Case> {
+    let (leads, readable) = (Family::ServerLeads.name(), Family::ServerReadable.name());
+    let (conflicts, decisions) = (Family::ReplicaConflicts.name(), Family::RouteDecisions.name());
+    let (nobody, not_read) = ("PunctualNobodyIsWrittenTo", "PunctualReplicaNotRead");
+    let (cancels, shed) = ("PunctualReplicaConflicts", "PunctualReadsShed");
+    let (one, two) = ("server=\"db1:5432\"", "server=\"db2:5432\"");
+    let of_nobody = "db_query_name=\"message_page\",target=\"nobody\",reason=\"shed\"";
+    let kind = "server=\"db2:5432\",kind=\"snapshot\"";
+    vec![
+        Case::new(nobody, "the primary is gone for good", "10m")
+            .series(leads, one, "1x10 0x30")
+            .series(leads, two, "0x40")
+            .fires(
+                &[],
+                JOB,
+                "Every server that is named in the settings is a replica, or two of them take \
+                 writes on one timeline. Bookings are refused and no text leaves.",
+            ),
+        Case::new(nobody, "a promotion", "10m").series(leads, one, "1x17 0x30").series(
+            leads,
+            two,
+            "0x18 1x30",
+        ),
+        Case::new(not_read, "a replica stays away", "20m")
+            .series(leads, one, "1x60")
+            .series(readable, one, "0x60")
+            .series(leads, two, "0x60")
+            .series(readable, two, "1x10 0x50")
+            .fires(
+                &[],
+                &[("job", "punctual"), ("server", "db2:5432")],
+                "No process reads db2:5432: it is away, behind, or follows another primary. What \
+                 it should answer, the primary does.",
+            ),
+        Case::new(not_read, "a replica restarts", "20m")
+            .series(leads, one, "1x60")
+            .series(readable, one, "0x60")
+            .series(leads, two, "0x60")
+            .series(readable, two, "1x10 0x15 1x40"),
+        Case::new(cancels, "a report that never comes to its end", "1h")
+            .series(conflicts, kind, "0+0.5x120")
+            .fires(
+                &[],
+                &[("job", "punctual"), ("server", "db2:5432")],
+                "60 statements on db2:5432 were cancelled by its replay in the last hour: they \
+                 held what vacuum has taken away on the primary.",
+            ),
+        Case::new(cancels, "one in ten minutes", "1h").series(conflicts, kind, "0+0.05x120"),
+        Case::new(shed, "all replicas lag for long", "20m")
+            .series(decisions, of_nobody, "0+30x40")
+            .fires(
+                &[],
+                JOB,
+                "1.0 reads a second are answered 503: the replicas can't be read, and the primary \
+                 has as many of their reads as it may.",
+            ),
+        Case::new(shed, "a crowd of a minute", "20m").series(decisions, of_nobody, "0x10 20x30"),
     ]
 }
 

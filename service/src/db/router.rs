@@ -1,0 +1,295 @@
+//! The servers of the database and the way to each. What writes goes to the one that leads, which
+//! is found out and may change while the process runs; what a replica may answer goes through a
+//! [`Reader`], which never answers from before the reader's own write.
+//!
+//! Belongs here: whom a connection leads to. Never here: reading SQL to find out what it does; that
+//! is a column of the query table, and only a [`contract::Read`] can be asked of a replica at all.
+
+mod breaker;
+pub(crate) mod carried;
+mod choose;
+pub(crate) mod look;
+mod monitor;
+pub(crate) mod reader;
+pub(crate) mod token;
+pub(crate) mod view;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use contract::pool::Side;
+use contract::{Limit, Pool, Stage};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+use tokio_postgres::config::Host;
+
+use super::conn::Conn;
+use super::error::DbError;
+use super::pools::{Fill, ServerPools, Settings, parse_url};
+use crate::obs;
+use crate::obs::holder::Holder;
+use breaker::{Breaker, Position};
+use look::Look;
+pub(crate) use monitor::Monitors;
+pub(crate) use reader::{Class, Reader};
+pub(crate) use token::{After, Token};
+use view::{NoLeader, View};
+
+/// A token may be this far ahead of what was last seen of the primary: more log than a server
+/// writes between looks. What is further ahead was never given out.
+const AHEAD_MAX: u64 = 1 << 32;
+
+/// How reads find their server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Routing {
+    /// Between two looks at a server.
+    pub(crate) interval: Duration,
+    /// How long a read waits for a replica that is nearly there.
+    pub(crate) patience: Duration,
+    /// Reads under way on the primary for want of a replica.
+    pub(crate) fallback_reads: usize,
+    /// Reports under way on the primary for want of a replica.
+    pub(crate) fallback_reports: usize,
+}
+
+/// All servers of the process and its pools to each.
+#[derive(Clone)]
+pub(crate) struct Db(Arc<Servers>);
+
+struct Servers {
+    servers: Vec<Server>,
+    settings: Settings,
+    view: watch::Sender<Arc<View>>,
+    fallbacks: [Arc<Semaphore>; Class::ALL.len()],
+}
+
+struct Server {
+    /// Host and port.
+    name: String,
+    pools: ServerPools,
+    /// Reads under way.
+    in_flight: AtomicUsize,
+    breaker: Breaker,
+}
+
+impl Db {
+    /// Makes the pools. Connects to nothing yet; until somebody looks, the first server leads.
+    ///
+    /// # Errors
+    /// One line that says which setting is wrong and how.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, String> {
+        let server = |at| {
+            let settings = settings.of(at);
+            Ok(Server {
+                name: name_of(&settings.url)?,
+                pools: ServerPools::new(&settings)?,
+                in_flight: AtomicUsize::new(0),
+                breaker: Breaker::default(),
+            })
+        };
+        let servers = (0..settings.servers()).map(server).collect::<Result<Vec<_>, String>>()?;
+        let routing = settings.routing;
+        let view = View::new(servers.len(), routing.interval);
+        let fallbacks = Class::ALL.map(|class| match class {
+            Class::Read => routing.fallback_reads,
+            Class::Report => routing.fallback_reports,
+        });
+        Ok(Self(Arc::new(Servers {
+            servers,
+            settings: settings.clone(),
+            view: watch::Sender::new(Arc::new(view)),
+            fallbacks: fallbacks.map(|places| Arc::new(Semaphore::new(places))),
+        })))
+    }
+
+    /// A connection of a pool to the server that leads, waited for at most as long as the pool's
+    /// row says, for the request whose task this is, or for the process.
+    pub(crate) async fn get(&self, pool: Pool) -> Result<Conn, DbError> {
+        self.get_by(Holder::current(), pool).await
+    }
+
+    /// The same for a stage.
+    pub(crate) async fn get_for(&self, stage: Stage, pool: Pool) -> Result<Conn, DbError> {
+        self.get_by(Holder::Stage(stage), pool).await
+    }
+
+    async fn get_by(&self, holder: Holder, pool: Pool) -> Result<Conn, DbError> {
+        debug_assert!(pool.spec().side == Side::Primary, "replicas are read through a Reader");
+        let server = self.leader()?;
+        let mut conn = self.0.servers[server].pools.get(holder, pool).await?;
+        conn.leads_to(self.system_of(server));
+        Ok(conn)
+    }
+
+    /// A reader for statements that a replica may answer, which sees what the request on whose
+    /// task this is must have seen.
+    pub(crate) fn reader(&self, class: Class) -> Reader {
+        Reader::new(self.clone(), class, carried::after())
+    }
+
+    /// Who is written to. Until one has been reached it is the first one.
+    fn leader(&self) -> Result<usize, DbError> {
+        match self.view().leader() {
+            Ok(server) => Ok(server),
+            // Whoever tries it hears why not.
+            Err(NoLeader::Unseen | NoLeader::Unreachable) => Ok(0),
+            Err(none) => Err(DbError::Unavailable(none.why().into())),
+        }
+    }
+
+    fn system_of(&self, server: usize) -> Option<u64> {
+        self.view().servers()[server].look.map(|look| look.history.system)
+    }
+
+    /// What is known of all servers now.
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.0.view.borrow())
+    }
+
+    /// The settings of the server that leads alone.
+    ///
+    /// # Errors
+    /// Nobody leads.
+    pub(crate) fn leader_settings(&self) -> Result<Settings, DbError> {
+        Ok(self.0.settings.of(self.leader()?))
+    }
+
+    /// Waits until another server leads than when this was called.
+    pub(crate) async fn leader_changed(&self) {
+        let mut views = self.0.view.subscribe();
+        let was = views.borrow_and_update().leader();
+        // The sender lives as long as we do.
+        let _changed = views.wait_for(|view| view.leader().is_ok() && view.leader() != was).await;
+    }
+
+    /// Whether a token can be one that was given out here. One of another history can: it goes to
+    /// the primary.
+    pub(crate) fn knows(&self, after: After) -> bool {
+        let After::At(token) = after else { return true };
+        let view = self.view();
+        let newest = view.primary().map(|look| look.lsn);
+        Some(token.history) != view.history()
+            || newest.is_none_or(|newest| token.lsn <= newest.saturating_add(AHEAD_MAX))
+    }
+
+    /// A look at a server, which may have come to nothing.
+    fn saw(&self, server: usize, found: Option<Look>) {
+        let now = Instant::now();
+        let mut before = Err(NoLeader::Unseen);
+        self.0.view.send_modify(|view| {
+            before = view.leader();
+            *view = Arc::new(view.with(server, found, now));
+        });
+        let after = self.view().leader();
+        if before != after {
+            self.led_by(before, after);
+        }
+        self.observe_server(server, now);
+    }
+
+    /// Says so, and lets go of connections that were opened for the other part.
+    fn led_by(&self, before: Result<usize, NoLeader>, after: Result<usize, NoLeader>) {
+        let name = |server: usize| self.0.servers[server].name.as_str();
+        match after {
+            Ok(leader) => {
+                tracing::info!(server = name(leader), "this server is written to");
+                self.0.servers[leader].pools.drop_idle(Side::Replica);
+            }
+            // Each server's own line has said why.
+            Err(NoLeader::Unseen | NoLeader::Unreachable) => {}
+            Err(none @ (NoLeader::NonePromoted | NoLeader::TwoOfOneHistory)) => {
+                tracing::error!(why = none.why(), "no server is written to");
+            }
+        }
+        if let Ok(old) = before {
+            tracing::warn!(server = name(old), "this server is no longer written to");
+            self.0.servers[old].pools.drop_idle(Side::Primary);
+        }
+    }
+
+    fn observe_server(&self, server: usize, now: Instant) {
+        let (view, this) = (self.view(), &self.0.servers[server]);
+        let standing = view.standing(server, now);
+        let position = this.breaker.position(now);
+        let leads = view.leader() == Ok(server);
+        obs::route::server(
+            &this.name,
+            obs::route::Server {
+                leads,
+                is_readable: !leads && standing.is_ok() && position == Position::Closed,
+                staleness: standing.ok().and_then(|standing| standing.staleness),
+                look_age: view.servers()[server].look.map(|look| now.duration_since(look.at)),
+                breaker_open: match position {
+                    Position::Closed => 0.0,
+                    Position::HalfOpen => 0.5,
+                    Position::Open => 1.0,
+                },
+            },
+        );
+    }
+
+    /// Publishes how full the pools are, and how much falls back.
+    pub(crate) fn observe(&self) {
+        let leader = self.view().leader().unwrap_or(0);
+        for &pool in Pool::ALL {
+            let mut sum = Fill::default();
+            for (at, server) in self.0.servers.iter().enumerate() {
+                let fill = server.pools.fill(pool);
+                sum.idle += fill.idle;
+                sum.used += fill.used;
+                sum.waiting += fill.waiting;
+                let is_of_it = match pool.spec().side {
+                    Side::Primary => at == leader,
+                    Side::Replica => at != leader,
+                };
+                sum.max += if is_of_it { fill.max } else { 0 };
+            }
+            obs::pool::set(pool, sum.idle, sum.used, sum.max, sum.waiting);
+        }
+        let routing = self.0.settings.routing;
+        for (limit, places, class) in [
+            (Limit::FallbackReads, routing.fallback_reads, Class::Read),
+            (Limit::FallbackReports, routing.fallback_reports, Class::Report),
+        ] {
+            let used = places.saturating_sub(self.0.fallbacks[class as usize].available_permits());
+            obs::limit::used_of(limit, used as u64, places as u64);
+        }
+        for server in 0..self.0.servers.len() {
+            self.observe_server(server, Instant::now());
+        }
+    }
+
+    /// Closes all pools: connections end as they are given back.
+    pub(crate) fn close(&self) {
+        for server in &self.0.servers {
+            server.pools.close();
+        }
+    }
+}
+
+impl choose::Load for Servers {
+    fn in_flight(&self, server: usize) -> usize {
+        self.servers[server].in_flight.load(Ordering::Relaxed)
+    }
+
+    fn is_broken(&self, server: usize, now: Instant) -> bool {
+        self.servers[server].breaker.position(now) == Position::Open
+    }
+
+    fn draw(&self, n: usize) -> usize {
+        rand::random_range(0..n)
+    }
+}
+
+/// Host and port of a URL, as labels and the log have it.
+fn name_of(url: &str) -> Result<String, String> {
+    let config = parse_url(url)?;
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(host)) => host.clone(),
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5_432);
+    Ok(format!("{host}:{port}"))
+}

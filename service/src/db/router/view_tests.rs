@@ -1,0 +1,229 @@
+//! What follows from looks, in a world of made-up servers whose time stands still between them.
+
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::db::router::look::Look;
+use jiff::{SignedDuration, Timestamp};
+
+/// Servers 0, 1 and 2, of one database, looked at every 250 ms.
+pub(in crate::db::router) const INTERVAL: Duration = Duration::from_millis(250);
+
+pub(in crate::db::router) fn history(timeline: u32) -> History {
+    History { system: 77, timeline }
+}
+
+/// The primary's time at an instant, in a test that began at `began`.
+fn clock(began: Instant, at: Instant) -> Timestamp {
+    let passed = SignedDuration::try_from(at.duration_since(began)).unwrap();
+    "2027-03-09T07:00:00Z".parse::<Timestamp>().unwrap() + passed
+}
+
+/// A test's servers.
+pub(in crate::db::router) struct World {
+    began: Instant,
+    pub(in crate::db::router) view: View,
+}
+
+impl World {
+    pub(in crate::db::router) fn new(servers: usize) -> Self {
+        Self { began: Instant::now(), view: View::new(servers, INTERVAL) }
+    }
+
+    fn look(&self, timeline: u32, lsn: u64, role: Role, beat_ago: Duration) -> Look {
+        let at = Instant::now();
+        let clock = clock(self.began, at);
+        let beat = Some(clock - SignedDuration::try_from(beat_ago).unwrap());
+        Look { at, history: history(timeline), lsn, clock, beat, role }
+    }
+
+    pub(in crate::db::router) fn saw(&mut self, server: usize, found: Option<Look>) {
+        self.view = self.view.with(server, found, Instant::now());
+    }
+
+    pub(in crate::db::router) fn primary(&mut self, server: usize, timeline: u32, lsn: u64) {
+        let look = self.look(timeline, lsn, Role::Primary, Duration::ZERO);
+        self.saw(server, Some(look));
+    }
+
+    pub(in crate::db::router) fn replica(&mut self, server: usize, timeline: u32, lsn: u64) {
+        self.replica_behind(server, timeline, lsn, Duration::from_millis(200));
+    }
+
+    pub(in crate::db::router) fn replica_behind(
+        &mut self,
+        server: usize,
+        timeline: u32,
+        lsn: u64,
+        beat_ago: Duration,
+    ) {
+        let role = Role::Replica { feed: Feed::Heard(Duration::from_millis(10)) };
+        let look = self.look(timeline, lsn, role, beat_ago);
+        self.saw(server, Some(look));
+    }
+
+    pub(in crate::db::router) fn with_feed(&mut self, server: usize, feed: Feed) {
+        let look = self.look(1, 100, Role::Replica { feed }, Duration::from_millis(200));
+        self.saw(server, Some(look));
+    }
+
+    fn standing(&self, server: usize) -> Result<Standing, RouteReason> {
+        self.view.standing(server, Instant::now())
+    }
+}
+
+async fn pass(millis: u64) {
+    tokio::time::advance(Duration::from_millis(millis)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_one_that_takes_writes_leads_wherever_it_stands_in_the_settings() {
+    let mut world = World::new(3);
+    assert_eq!(world.view.leader(), Err(NoLeader::Unseen));
+    world.replica(0, 1, 90);
+    assert_eq!(world.view.leader(), Err(NoLeader::Unseen));
+    world.saw(1, None);
+    assert_eq!(world.view.leader(), Err(NoLeader::Unseen));
+    world.replica(2, 1, 90);
+    assert_eq!(world.view.leader(), Err(NoLeader::NonePromoted));
+    world.primary(2, 1, 100);
+    assert_eq!(world.view.leader(), Ok(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_is_reached_nobody_is_said_to_be_a_replica() {
+    let mut world = World::new(2);
+    world.saw(0, None);
+    assert_eq!(world.view.leader(), Err(NoLeader::Unseen));
+    world.saw(1, None);
+    assert_eq!(world.view.leader(), Err(NoLeader::Unreachable));
+    world.replica(1, 1, 90);
+    assert_eq!(world.view.leader(), Err(NoLeader::NonePromoted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_leads_while_it_is_only_away() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    world.replica(1, 1, 100);
+    for _ in 0..20 {
+        pass(250).await;
+        world.saw(0, None);
+        world.replica_behind(1, 1, 100, Duration::from_secs(60));
+    }
+    assert_eq!(world.view.leader(), Ok(0));
+    let standing = world.standing(1).unwrap();
+    assert_eq!(standing.staleness, None, "nothing newer can be missed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promoted_replica_leads_and_the_old_primary_never_again() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    world.replica(1, 1, 100);
+    world.saw(0, None);
+    world.primary(1, 2, 110);
+    assert_eq!(world.view.leader(), Ok(1));
+    world.primary(0, 1, 300);
+    assert_eq!(world.view.leader(), Ok(1));
+    assert_eq!(world.standing(0), Err(RouteReason::Promoted));
+    // Also when the new one can't be reached for a while.
+    pass(2_000).await;
+    world.saw(1, None);
+    world.primary(0, 1, 301);
+    assert_eq!(world.view.leader(), Ok(1));
+    // It comes back as a follower of the new one.
+    world.replica(0, 1, 100);
+    assert_eq!(world.standing(0), Err(RouteReason::OtherHistory));
+    world.replica(0, 2, 120);
+    assert!(world.standing(0).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_that_take_writes_on_one_timeline_are_written_to_by_nobody() {
+    let mut world = World::new(3);
+    world.primary(0, 1, 100);
+    world.primary(1, 2, 110);
+    world.replica(2, 2, 110);
+    assert_eq!(world.view.leader(), Ok(1));
+    world.primary(0, 2, 105);
+    assert_eq!(world.view.leader(), Err(NoLeader::TwoOfOneHistory));
+    assert!(world.standing(2).is_ok(), "what may be stale is read on");
+    // One of them is seen to be something else.
+    world.replica(0, 2, 105);
+    world.primary(1, 2, 111);
+    assert_eq!(world.view.leader(), Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_database_behind_an_address_is_none_of_ours() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    let mut look = world.look(9, 500, Role::Primary, Duration::ZERO);
+    look.history.system = 78;
+    world.saw(1, Some(look));
+    assert_eq!(world.view.leader(), Ok(0));
+    look.role = Role::Replica { feed: Feed::Heard(Duration::ZERO) };
+    world.saw(1, Some(look));
+    assert_eq!(world.standing(1), Err(RouteReason::OtherHistory));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_demoted_primary_leaves_nobody_to_write_to() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    world.replica(0, 1, 100);
+    assert_eq!(world.view.leader(), Err(NoLeader::NonePromoted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_older_than_three_intervals_says_nothing() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    assert_eq!(world.standing(1), Err(RouteReason::Unseen));
+    world.replica(1, 1, 100);
+    pass(750).await;
+    assert!(world.standing(1).is_ok());
+    pass(1).await;
+    assert_eq!(world.standing(1), Err(RouteReason::Unseen));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_receives_nothing_is_not_read_however_much_it_has() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    for (feed, expected) in [
+        (Feed::Heard(Duration::from_secs(5)), None),
+        (Feed::Heard(Duration::from_millis(5_001)), Some(RouteReason::Disconnected)),
+        (Feed::Gone, Some(RouteReason::Disconnected)),
+        (Feed::Hidden, None),
+    ] {
+        world.with_feed(1, feed);
+        assert_eq!(world.standing(1).err(), expected, "{feed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn staleness_is_honest_when_idle_and_when_behind() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    // Behind by what was written in the last second.
+    world.replica_behind(1, 1, 90, Duration::from_secs(1));
+    assert_eq!(world.standing(1).unwrap().staleness, Some(Duration::from_secs(1)));
+    pass(100).await;
+    assert_eq!(world.standing(1).unwrap().staleness, Some(Duration::from_millis(1_100)));
+    // It has all that the primary had 100 ms ago, however long ago the heartbeat was.
+    world.replica_behind(1, 1, 100, Duration::from_secs(3_600));
+    assert_eq!(world.standing(1).unwrap().staleness, Some(Duration::from_millis(100)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_of_replay_follows_the_looks() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 0);
+    for n in 0..60 {
+        world.replica(1, 1, n * 250_000);
+        pass(250).await;
+    }
+    let rate = world.standing(1).unwrap().replayed_per_second;
+    assert!((rate - 1e6).abs() < 1_000.0, "{rate}");
+}

@@ -1,0 +1,58 @@
+//! Reading from the replica: what a reader wrote is never missed, whatever becomes of the replica
+//! or of the primary; and what is lost is lost in the open.
+//!
+//! Each test has servers of its own, as it stops, starves or promotes them. Never here: the choice
+//! among servers by itself, which has unit tests.
+
+mod failures;
+mod promotion;
+mod tokens;
+
+use stack::postgres::{Options, PostgresPair, Profile, Server};
+use tests::metrics::Scrape;
+use tests::{TestApp, TestDatabase, until};
+
+/// A pair, and a service that reads from its replica.
+async fn start() -> (PostgresPair, TestApp) {
+    start_with(&[]).await
+}
+
+async fn start_with(environment: &[(&str, &str)]) -> (PostgresPair, TestApp) {
+    let pair = PostgresPair::start(Options::new(Profile::Test)).await.unwrap();
+    let database = TestDatabase::on(&pair).await;
+    let mut setup = TestApp::with().database(database).replica();
+    for (name, value) in environment {
+        setup = setup.env(name, value);
+    }
+    let app = setup.start().await;
+    until_read(&app, &pair).await;
+    (pair, app)
+}
+
+/// Runs a statement on a server itself.
+async fn tell(server: &Server, statement: &str) {
+    let client = server.connect("postgres").await.unwrap();
+    client.batch_execute(statement).await.unwrap();
+}
+
+/// As the metrics name a server.
+fn name(server: &Server) -> String {
+    let url = server.url("x");
+    let (_, rest) = url.rsplit_once('@').unwrap();
+    rest.split_once('/').unwrap().0.to_owned()
+}
+
+/// Waits until the replica is read.
+async fn until_read(app: &TestApp, pair: &PostgresPair) {
+    let replica = name(pair.replica());
+    until("the replica is read", async || {
+        let scrape = app.scrape().await;
+        (scrape.sum("db_server_readable", &[("server", &replica)]) > 0.0).then_some(())
+    })
+    .await;
+}
+
+/// Reads that went somewhere for a reason.
+fn decided(scrape: &Scrape, reason: &str) -> f64 {
+    scrape.sum("db_route_decisions_total", &[("reason", reason)])
+}

@@ -1,0 +1,153 @@
+//! The replica dies, hangs, is cut off, cancels: reads go on, and come back to it by themselves.
+
+use std::time::{Duration, Instant};
+
+use tests::database::Sql;
+use tests::{Ending, TestApp, appointment, until};
+use tokio::task::JoinSet;
+
+use super::{decided, start, start_with, tell, until_read};
+
+const PATH: &str = "/v1/practices/1/appointments/a";
+/// A hung replica is noticed by its silence; whoever was on his way there waits for half a second.
+const SOON: Duration = Duration::from_secs(3);
+
+async fn read(app: &TestApp) {
+    let began = Instant::now();
+    app.get(PATH).send().await.expect(200);
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+}
+
+/// Reads until one went to the primary for this reason.
+async fn until_because(app: &TestApp, reason: &str) {
+    until(reason, async || {
+        read(app).await;
+        (decided(&app.scrape().await, reason) > 0.0).then_some(())
+    })
+    .await;
+}
+
+/// Reads until the replica answers again.
+async fn until_replica_answers(app: &TestApp) {
+    let before = decided(&app.scrape().await, "fresh");
+    until("the replica answers again", async || {
+        read(app).await;
+        (decided(&app.scrape().await, "fresh") > before).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_hung_and_cut_off_it_is_left_and_found_again() {
+    let (pair, app) = start().await;
+    app.practice(1).await.book(&appointment("a")).await;
+    pair.wait_until_caught_up(Duration::from_secs(30)).await.unwrap();
+    until_replica_answers(&app).await;
+
+    pair.replica().kill().await.unwrap();
+    until_because(&app, "unseen").await;
+    pair.replica().start().await.unwrap();
+    until_replica_answers(&app).await;
+
+    let hung = pair.replica().pause();
+    let unseen = decided(&app.scrape().await, "unseen");
+    until("it is seen to hang", async || {
+        read(&app).await;
+        (decided(&app.scrape().await, "unseen") > unseen).then_some(())
+    })
+    .await;
+    drop(hung);
+    until_replica_answers(&app).await;
+
+    // It lives, has replayed all that it received, and receives nothing.
+    let conninfo = "SELECT setting FROM pg_settings WHERE name = 'primary_conninfo'";
+    let client = pair.replica().connect("postgres").await.unwrap();
+    let was: String = client.query_one(conninfo, &[]).await.unwrap().get(0);
+    tell(pair.replica(), "ALTER SYSTEM SET primary_conninfo = ''").await;
+    tell(pair.replica(), "SELECT pg_reload_conf()").await;
+    until_because(&app, "disconnected").await;
+    let was = was.replace('\'', "''");
+    tell(pair.replica(), &format!("ALTER SYSTEM SET primary_conninfo = '{was}'")).await;
+    tell(pair.replica(), "SELECT pg_reload_conf()").await;
+    until_replica_answers(&app).await;
+
+    app.finish().await;
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_replay_cancels_is_answered_by_the_primary() {
+    let (pair, app) = start().await;
+    app.practice(1).await.book(&appointment("a")).await;
+    // A slow report: as many rows of it as there are take a second each.
+    app.database.sql.run("ALTER TABLE tally RENAME TO tally_rows", &[]).await;
+    let slow = "CREATE VIEW tally AS SELECT t.*, pg_sleep(1)::text AS slept FROM tally_rows t";
+    app.database.sql.run(slow, &[]).await;
+    let row = "INSERT INTO tally_rows SELECT shard, 1, '2026-05-05', 1, n, 1 \
+               FROM practice, generate_series(0, 1) AS n WHERE practice_id = 1";
+    app.database.sql.run(row, &[]).await;
+    for statement in ["ALTER SYSTEM SET max_standby_streaming_delay = 0", "SELECT pg_reload_conf()"]
+    {
+        tell(pair.replica(), statement).await;
+    }
+    pair.wait_until_caught_up(Duration::from_secs(30)).await.unwrap();
+    until_read(&app, &pair).await;
+
+    let path = "/v1/practices/1/days/2026-05-05/counts";
+    let reading = tokio::spawn(app.get(path).send());
+    let client = pair.replica().connect("postgres").await.unwrap();
+    until("the report runs on the replica", async || {
+        let running = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE query ~ 'daily_counts' AND wait_event = 'PgSleep'";
+        let n: i64 = client.query_one(running, &[]).await.unwrap().get(0);
+        (n > 0).then_some(())
+    })
+    .await;
+    // What it holds is taken away.
+    app.database.sql.run("DELETE FROM tally_rows WHERE fate = 1", &[]).await;
+    app.database.sql.run("VACUUM tally_rows", &[]).await;
+    let answer = reading.await.unwrap().json(200);
+    assert_eq!(answer["rules"][0]["rule_id"], 1, "{answer}");
+    assert_eq!(decided(&app.scrape().await, "conflict"), 1.0);
+    until("the conflict is counted", async || {
+        let kind = &[("kind", "snapshot")];
+        (app.scrape().await.sum("replica_conflicts_total", kind) > 0.0).then_some(())
+    })
+    .await;
+    app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_falls_back_is_bounded_and_the_rest_is_refused_at_once() {
+    let (pair, app) = start_with(&[("PUNCTUAL_LIMIT_FALLBACK_READS", "1")]).await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    pair.replica().kill().await.unwrap();
+    until_because(&app, "unseen").await;
+    // A read that holds the only place: its row is locked away from it.
+    let other = Sql::connect(&app.database.url()).await;
+    other.run("BEGIN", &[]).await;
+    other.run("LOCK TABLE appointment IN ACCESS EXCLUSIVE MODE", &[]).await;
+    let held = tokio::spawn(app.get(PATH).send());
+    until("the place is taken", async || {
+        let used = &[("limit", "fallback_reads")];
+        (app.scrape().await.sum("limit_used_ratio", used) >= 1.0).then_some(())
+    })
+    .await;
+    let mut refused = JoinSet::new();
+    for _ in 0..5 {
+        refused.spawn(app.get(PATH).send());
+    }
+    for answer in refused.join_all().await {
+        answer.problem(503, "overloaded");
+    }
+    other.run("COMMIT", &[]).await;
+    held.await.unwrap().expect(200);
+    one.book(&appointment("b")).await;
+    let scrape = app.scrape().await;
+    assert_eq!(decided(&scrape, "shed"), 5.0);
+    assert_eq!(scrape.sum("limit_reached_total", &[("limit", "fallback_reads")]), 5.0);
+    app.finish().await;
+    pair.stop().await;
+}

@@ -33,6 +33,7 @@ pub const NDJSON: &str = "application/x-ndjson";
 pub struct Client {
     connection: Connection,
     authorization: Option<HeaderValue>,
+    read_after: Option<HeaderValue>,
     patience: Duration,
     /// Requests that were sent again.
     pub again: u64,
@@ -84,6 +85,7 @@ impl Client {
         Ok(Self {
             connection: Connection::new(address.to_owned(), PATIENCE),
             authorization: key.map(bearer).transpose()?,
+            read_after: None,
             patience: PATIENCE,
             again: 0,
         })
@@ -118,6 +120,11 @@ impl Client {
     /// Presents another key from here on.
     pub fn present(&mut self, authorization: Option<HeaderValue>) {
         self.authorization = authorization;
+    }
+
+    /// Shows another token from here on: what is read has seen that write.
+    pub fn present_token(&mut self, read_after: Option<HeaderValue>) {
+        self.read_after = read_after;
     }
 
     /// Sends a JSON body for a JSON answer of a known shape.
@@ -167,6 +174,7 @@ impl Client {
             method,
             path: path.to_owned(),
             authorization: self.authorization.clone(),
+            read_after: self.read_after.clone(),
             content_type,
             body,
         };

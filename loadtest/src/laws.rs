@@ -18,12 +18,13 @@ pub mod wire;
 use serde::Serialize;
 
 /// The laws that a replay checks, by their numbers in the design.
-pub const LAWS: [(u8, &str); 7] = [
+pub const LAWS: [(u8, &str); 8] = [
     (1, "conservation"),
     (2, "no unknown duplicates"),
     (3, "order per recipient"),
     (4, "cancel-safe"),
     (7, "one text per group"),
+    (9, "causal reads"),
     (11, "everything bounded"),
     (12, "nothing unnamed"),
 ];

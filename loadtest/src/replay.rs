@@ -6,6 +6,7 @@
 
 mod calibrate;
 mod cancellations;
+mod causal;
 mod clock;
 mod drain;
 mod facts;
@@ -136,7 +137,9 @@ impl Replay<'_> {
         let slow = SlowHeads::open(self.target.public.first().map_or("", String::as_str)).await;
         let (live, running, start_ns) = self.day(&mut clock, &keys, speed).await?;
         let stopped = live.stopped();
+        let token = clock.token().await?;
         let case = judge::Case {
+            token,
             plan: &self.plan,
             keys: &keys,
             target: self.target,
@@ -147,7 +150,7 @@ impl Replay<'_> {
             interrupt: self.interrupt,
         };
         let judged = judge::judge(&case, slow).await?;
-        self.facts.checks = judged.checks;
+        self.facts.checks.extend(judged.checks);
         self.facts.faults.extend(judged.faults);
         Ok(())
     }
@@ -181,7 +184,8 @@ impl Replay<'_> {
         keys: &Keys,
         speed: f64,
     ) -> Result<(Arc<Live>, Running, u64), Failure> {
-        let live = Arc::new(Live::new(self.plan.clone(), keys.clone(), speed));
+        let (writes, written) = causal::channel();
+        let live = Arc::new(Live::new(self.plan.clone(), keys.clone(), speed, writes));
         let lined = self.attack().line_up(live.clone(), self.interrupt.stop.clone()).await;
         let lined = lined.map_err(engine_failure)?;
         let mut provider = Client::new(&self.target.provider, None)?;
@@ -203,11 +207,19 @@ impl Replay<'_> {
         let watch = Watch::new(self.target, self.watched.clone(), begin)?;
         let over = CancellationToken::new();
         let watching = tokio::spawn(watch.run(over.clone()));
+        let promised = causal::promised(self.plan.counts().arrivals);
+        let reading = {
+            let (target, keys, over) = (self.target.clone(), keys.clone(), over.clone());
+            tokio::spawn(
+                async move { causal::watch(written, &target, &keys, promised, over).await },
+            )
+        };
         self.facts.began = Some(jiff::Timestamp::now());
         self.facts.ledger = Some(lined.ledger());
         let gone = self.go(lined.go(start), clock, running, start + schedule).await;
         over.cancel();
         let (seen, step) = watching.await.map_err(|e| Failure::Unavailable(e.to_string()))?;
+        let causal = reading.await.map_err(|e| Failure::Unavailable(e.to_string()))?;
         let accepted = seen.accepted.last().map_or(0, |(_, accepted)| *accepted);
         let day = &mut self.facts.day;
         day.accepted = accepted;
@@ -228,6 +240,7 @@ impl Replay<'_> {
             self.facts.provider_did(&before, &after);
         }
         gone?;
+        self.facts.checks.push(causal?);
         Ok((live, running, start_ns))
     }
 

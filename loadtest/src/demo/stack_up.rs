@@ -89,9 +89,9 @@ impl StackUp {
         let keys = Keys { admin: random_key(), signing: random_key() };
         let mut services = Vec::new();
         for (number, port) in ports.into_iter().enumerate() {
-            let database = database.url();
             let settings = ServiceSettings {
-                database,
+                database: database.url(),
+                replica: database.replica_url(),
                 provider: &address.base_url,
                 keys: &keys,
                 shards: args.shards,
@@ -272,6 +272,7 @@ struct Keys {
 
 struct ServiceSettings<'a> {
     database: String,
+    replica: String,
     provider: &'a str,
     keys: &'a Keys,
     shards: u16,
@@ -294,6 +295,7 @@ impl ServiceSettings<'_> {
             .argument("serve")
             .env("PUNCTUAL_ENV", "development")
             .env("PUNCTUAL_DATABASE_URL", &self.database)
+            .env("PUNCTUAL_DATABASE_REPLICA_URLS", &self.replica)
             .env("PUNCTUAL_ADMIN_KEY", &self.keys.admin)
             .env("PUNCTUAL_SIGNING_KEY", &self.keys.signing)
             .env("PUNCTUAL_PUBLIC_ADDR", format!("127.0.0.1:{port}"))
@@ -348,6 +350,7 @@ fn ask_readiness() -> Outgoing {
         method: http::Method::GET,
         path: "/readyz".to_owned(),
         authorization: None,
+        read_after: None,
         content_type: None,
         body: bytes::Bytes::new(),
     }

@@ -40,6 +40,7 @@ impl Source for Reads {
             method: Method::GET,
             path: format!("/{index}"),
             authorization: None,
+            read_after: None,
             content_type: None,
             body: Bytes::new(),
         }

@@ -20,6 +20,9 @@ use super::source::{Answer, Outgoing};
 /// Largest answer read: a page of 500 messages is about 300 kB; eight times that is a fault.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
+/// In which a writer is told what to show when it reads, and shows it.
+const READ_AFTER: &str = "read-after";
+
 /// Why there is no answer. Each names a row of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 pub enum Broken {
@@ -137,6 +140,9 @@ fn assemble(request: &Outgoing, address: &str) -> Request<Full<Bytes>> {
     if let Some(authorization) = &request.authorization {
         builder = builder.header(AUTHORIZATION, authorization);
     }
+    if let Some(token) = &request.read_after {
+        builder = builder.header(READ_AFTER, token);
+    }
     if let Some(content_type) = request.content_type {
         builder = builder.header(CONTENT_TYPE, content_type);
     }
@@ -153,6 +159,7 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Broken> {
     Ok(Answer {
         status: head.status.as_u16(),
         retry_after_seconds: text(RETRY_AFTER).and_then(|v| v.parse().ok()),
+        read_after: head.headers.get(READ_AFTER).cloned(),
         content_type: text(CONTENT_TYPE).map(str::to_owned),
         body,
         ended: Instant::now(),

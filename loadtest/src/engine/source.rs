@@ -35,6 +35,8 @@ pub struct Outgoing {
     pub path: String,
     /// The `Authorization` header, marked sensitive.
     pub authorization: Option<HeaderValue>,
+    /// What the answer must have seen: the token of a write, as its answer held it.
+    pub read_after: Option<HeaderValue>,
     /// The body's type, where there is a body.
     pub content_type: Option<&'static str>,
     /// The body.
@@ -48,6 +50,8 @@ pub struct Answer {
     pub status: u16,
     /// `Retry-After` in seconds, where the service gave it.
     pub retry_after_seconds: Option<u32>,
+    /// The token of what was written, where the service gave it.
+    pub read_after: Option<HeaderValue>,
     /// `Content-Type`, where there is one.
     pub content_type: Option<String>,
     /// The whole body.

@@ -49,6 +49,7 @@ impl Source for Even {
             method: Method::GET,
             path: "/".into(),
             authorization: None,
+            read_after: None,
             content_type: None,
             body: Bytes::new(),
         }
@@ -81,6 +82,7 @@ impl Transport for Service {
         Ok(Answer {
             status,
             retry_after_seconds: None,
+            read_after: None,
             content_type: None,
             body: Bytes::new(),
             ended: Instant::now(),

@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
-use http::Method;
+use bytes::Bytes;
+use http::{HeaderValue, Method};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::target::Target;
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, JSON};
 use crate::exit::Failure;
 
 /// Far enough that no run outlasts it, near enough that nobody's arithmetic overflows.
@@ -49,7 +50,15 @@ impl ClockSetter {
     /// Lets domain time stand still at an instant.
     pub(crate) async fn hold(&mut self, at: Timestamp) -> Result<(), ClientError> {
         let real_origin = Timestamp::now().saturating_add(NEVER).unwrap_or(Timestamp::MAX);
-        self.put(Pace { real_origin, domain_origin: at, speed: 1.0 }).await
+        self.put(Pace { real_origin, domain_origin: at, speed: 1.0 }).await.map(drop)
+    }
+
+    /// The token after which a read has seen all that was committed before this call. It comes
+    /// with an answer to any write: the clock is held once more, where it stands.
+    pub(crate) async fn token(&mut self) -> Result<Option<HeaderValue>, ClientError> {
+        let answer = self.0.ask(Method::GET, "/admin/clock", None, Bytes::new()).await?;
+        let pace: Pace = self.0.read(&Method::GET, "/admin/clock", &answer)?;
+        self.put(pace).await
     }
 
     /// Lets domain time run from an instant on at this speed, beginning in a moment.
@@ -66,10 +75,10 @@ impl ClockSetter {
         Ok(Running { start, pace })
     }
 
-    async fn put(&mut self, pace: Pace) -> Result<(), ClientError> {
+    async fn put(&mut self, pace: Pace) -> Result<Option<HeaderValue>, ClientError> {
         let body = serde_json::to_vec(&pace).expect("two instants and a number are JSON");
-        self.0.send(Method::PUT, "/admin/clock", body).await?;
-        Ok(())
+        let answer = self.0.ask(Method::PUT, "/admin/clock", Some(JSON), body.into()).await?;
+        Ok(answer.read_after)
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::HeaderValue;
 use serde::Deserialize;
 use stack::provider::Faults;
 use tokio::time::Instant;
@@ -39,6 +40,8 @@ pub(crate) struct Case<'a> {
     pub(crate) plan: &'a Arc<Plan>,
     pub(crate) keys: &'a Keys,
     pub(crate) target: &'a Target,
+    /// After which a read has seen the whole day, whichever server answers.
+    pub(crate) token: Option<HeaderValue>,
     pub(crate) stopped: &'a [Stopped],
     /// Texts that the provider had accepted before the day: the calibration's.
     pub(crate) texts_before: u64,
@@ -157,8 +160,12 @@ async fn audit(case: &Case<'_>) -> Result<Vec<Check>, Failure> {
 
 async fn read_cancelled(case: &Case<'_>) -> Result<Reads, Failure> {
     let requests = cancellations::cancelled_appointments(case.plan, case.stopped);
-    let job =
-        Arc::new(ReadAppointments { requests, keys: case.keys.clone(), reads: Mutex::default() });
+    let job = Arc::new(ReadAppointments {
+        requests,
+        keys: case.keys.clone(),
+        token: case.token.clone(),
+        reads: Mutex::default(),
+    });
     let total = job.requests.len() as u64;
     let mut step = Step::begin("reads", "appointments", total);
     work_off(job.clone(), case.worked(), &mut step, case.interrupt).await?;
@@ -169,6 +176,7 @@ async fn read_cancelled(case: &Case<'_>) -> Result<Reads, Failure> {
 struct ReadAppointments {
     requests: Vec<Request>,
     keys: Keys,
+    token: Option<HeaderValue>,
     reads: Mutex<Reads>,
 }
 
@@ -187,6 +195,7 @@ impl Job for ReadAppointments {
         let request = &self.requests[index];
         let practice_id = request.practice_id();
         client.present(self.keys.get(&practice_id).cloned());
+        client.present_token(self.token.clone());
         let read: AppointmentRead = client.get(&request.path()).await?;
         let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
         reads.insert((practice_id, read.appointment_id), read.messages);
@@ -198,6 +207,7 @@ async fn read_counts(case: &Case<'_>) -> Result<Vec<(i64, DayCounts)>, Failure> 
     let job = Arc::new(ReadCounts {
         plan: case.plan.clone(),
         keys: case.keys.clone(),
+        token: case.token.clone(),
         counts: Mutex::default(),
     });
     let total = case.plan.practices().len() as u64;
@@ -211,6 +221,7 @@ async fn read_counts(case: &Case<'_>) -> Result<Vec<(i64, DayCounts)>, Failure> 
 struct ReadCounts {
     plan: Arc<Plan>,
     keys: Keys,
+    token: Option<HeaderValue>,
     counts: Mutex<HashMap<i64, DayCounts>>,
 }
 
@@ -222,6 +233,7 @@ impl Job for ReadCounts {
     async fn run(&self, client: &mut Client, index: usize) -> Result<u64, ClientError> {
         let practice_id = self.plan.practices()[index].practice_id;
         client.present(self.keys.get(&practice_id).cloned());
+        client.present_token(self.token.clone());
         let path = format!("/v1/practices/{practice_id}/days/{}/counts", self.plan.day());
         let counts: DayCounts = client.get(&path).await?;
         let mut all = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,6 +12,7 @@ use http::{HeaderValue, Method};
 use serde::Deserialize;
 use stack::provider::monotonic_ns;
 
+use super::causal::{Writes, Wrote};
 use crate::client::{JSON, retry_after};
 use crate::day::schedule::real_offset;
 use crate::day::{Plan, Request};
@@ -38,12 +39,13 @@ pub(crate) struct Live {
     speed: f64,
     labels: Vec<Label>,
     stopped: Mutex<Vec<Stopped>>,
+    writes: Writes,
 }
 
 impl Live {
-    pub(crate) fn new(plan: Arc<Plan>, keys: Keys, speed: f64) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, keys: Keys, speed: f64, writes: Writes) -> Self {
         let labels = ENDPOINTS.map(label).to_vec();
-        Self { plan, keys, speed, labels, stopped: Mutex::default() }
+        Self { plan, keys, speed, labels, stopped: Mutex::default(), writes }
     }
 
     /// The cancellations that were answered, in the order of their answers.
@@ -62,9 +64,10 @@ impl Live {
         let [Item { outcome: "stored" | "unchanged" | "superseded" }] = results.results[..] else {
             return Verdict::Bad("appointment rejected");
         };
-        if let Request::UpsertAppointment(appointment) = &self.plan.arrivals()[index].request
-            && appointment.cancelled()
-        {
+        let Request::UpsertAppointment(appointment) = &self.plan.arrivals()[index].request else {
+            return Verdict::Bad("unexpected body");
+        };
+        if appointment.cancelled() {
             self.record(Stopped {
                 arrival: index,
                 answered_ns: monotonic_ns(),
@@ -72,6 +75,14 @@ impl Live {
                 entries: None,
             });
         }
+        self.writes.answered(|| {
+            Some(Wrote {
+                practice_id: appointment.practice_id(),
+                appointment_id: appointment.appointment_id(),
+                version: appointment.version().into(),
+                token: answer.read_after.clone()?,
+            })
+        });
         Verdict::Good
     }
 
@@ -131,6 +142,7 @@ impl Source for Live {
             method: if body.is_some() { Method::POST } else { Method::GET },
             path: request.path(),
             authorization: self.keys.get(&request.practice_id()).cloned(),
+            read_after: None,
             content_type: body.is_some().then_some(JSON),
             body: Bytes::from(body.unwrap_or_default()),
         }
@@ -193,19 +205,22 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use tokio::time::Instant;
 
+    use super::super::causal;
     use super::*;
     use crate::day::{self, Profile};
 
     fn live() -> Live {
         let source = day::Source::from_profile(Profile::builtin(), 1);
         let options = day::Options { messages: 300, ..day::Options::default() };
-        Live::new(Arc::new(Plan::build(&options, &source).unwrap()), Keys::new(), 600.0)
+        let plan = Arc::new(Plan::build(&options, &source).unwrap());
+        Live::new(plan, Keys::new(), 600.0, causal::channel().0)
     }
 
     fn answer(status: u16, body: &'static str) -> Answer {
         Answer {
             status,
             retry_after_seconds: Some(2),
+            read_after: None,
             content_type: None,
             body: Bytes::from_static(body.as_bytes()),
             ended: Instant::now(),

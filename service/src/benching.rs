@@ -2,7 +2,12 @@
 //! anybody else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::db::router::look::{Feed, Look, Role};
+use crate::db::router::token::History;
+use crate::db::router::{After, Class, Reader, Token};
+use crate::db::{Db, Settings};
 use crate::obs::Format;
 use crate::obs::buckets;
 use crate::obs::exemplar::{self, TraceId};
@@ -52,6 +57,45 @@ impl Recording {
     #[inline]
     pub fn record_by_facade(&self, nanos: u64) {
         self.facade.record(nanos as f64 / 1e9);
+    }
+}
+
+/// The router over made-up servers, all of which keep up.
+#[expect(missing_debug_implementations, reason = "it holds pools")]
+pub struct Route(Reader);
+
+impl Route {
+    /// A primary with so many replicas; reads show a token that all of them have.
+    ///
+    /// # Panics
+    /// Never: the servers are made up here.
+    #[must_use]
+    pub fn new(replicas: usize) -> Self {
+        crate::obs::install().expect("nobody else has installed a recorder");
+        let url = |n: usize| format!("postgres://127.0.0.1:{}/x?sslmode=disable", 1 + n);
+        let replica_urls = (1..=replicas).map(url).collect();
+        let db = Db::new(&Settings { replica_urls, ..Settings::of_url(url(0)) });
+        let db = db.expect("the settings are good");
+        let history = History { system: 1, timeline: 1 };
+        for server in 0..=replicas {
+            let role = match server {
+                0 => Role::Primary,
+                _ => Role::Replica { feed: Feed::Heard(Duration::ZERO) },
+            };
+            let (at, clock) = (tokio::time::Instant::now(), jiff::Timestamp::now());
+            db.saw(server, Some(Look { at, history, lsn: 100, clock, beat: Some(clock), role }));
+        }
+        Self(db.reader_after(Class::Read, After::At(Token { history, lsn: 90 })))
+    }
+
+    /// Decides where a read goes, and counts it there until it is over. True for a replica.
+    #[inline]
+    #[must_use]
+    pub fn decide(&self) -> bool {
+        let read = contract::Read::AppointmentRead;
+        let found = self.0.decide(read);
+        crate::obs::route::decided(read, contract::RouteReason::CaughtUp);
+        found.is_ok()
     }
 }
 

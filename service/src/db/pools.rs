@@ -58,6 +58,27 @@ impl Settings {
         Self { url, replica_urls: Vec::new(), ..self.clone() }
     }
 
+    /// Of one server, with limits that are never reached: where nothing is connected to, for tests
+    /// and benchmarks.
+    pub(crate) fn of_url(url: String) -> Self {
+        let long = Duration::from_secs(3_600);
+        Self {
+            url,
+            replica_urls: Vec::new(),
+            connections: 18,
+            replica_connections: 8,
+            statement_timeout: long,
+            replica_statement_timeout: long,
+            ca_file: None,
+            routing: Routing {
+                interval: long,
+                patience: long,
+                fallback_reads: 1,
+                fallback_reports: 1,
+            },
+        }
+    }
+
     /// How many servers there are.
     pub(crate) const fn servers(&self) -> usize {
         1 + self.replica_urls.len()
@@ -258,6 +279,20 @@ mod tests {
         assert_eq!(sizes(18, 8), [8, 6, 2, 2, 6, 2]);
         assert_eq!(sizes(1, 1), [1, 1, 1, 1, 1, 1]);
         assert_eq!(sizes(36, 4), [16, 12, 4, 4, 3, 1]);
+    }
+
+    #[test]
+    fn what_replicas_answer_can_change_nothing_and_has_a_limit_of_its_own() {
+        let settings = Settings::of_url("postgres://h/x".into());
+        for &pool in Pool::ALL {
+            let config = connection_config(&settings, pool, Duration::from_millis(1_234)).unwrap();
+            let options = config.get_options().unwrap();
+            let is_replicas = pool.spec().side == Side::Replica;
+            assert_eq!(options.contains("default_transaction_read_only=on"), is_replicas);
+            assert!(options.contains("statement_timeout=1234"), "{options}");
+            let name = format!("punctual {}", pool.name());
+            assert_eq!(config.get_application_name(), Some(name.as_str()));
+        }
     }
 
     #[test]

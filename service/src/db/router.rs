@@ -125,7 +125,12 @@ impl Db {
     /// A reader for statements that a replica may answer, which sees what the request on whose
     /// task this is must have seen.
     pub(crate) fn reader(&self, class: Class) -> Reader {
-        Reader::new(self.clone(), class, carried::after())
+        self.reader_after(class, carried::after())
+    }
+
+    /// A reader that sees this.
+    pub(crate) fn reader_after(&self, class: Class, after: After) -> Reader {
+        Reader::new(self.clone(), class, after)
     }
 
     /// Who is written to. Until one has been reached it is the first one.
@@ -174,7 +179,7 @@ impl Db {
     }
 
     /// A look at a server, which may have come to nothing.
-    fn saw(&self, server: usize, found: Option<Look>) {
+    pub(crate) fn saw(&self, server: usize, found: Option<Look>) {
         let now = Instant::now();
         let mut before = Err(NoLeader::Unseen);
         self.0.view.send_modify(|view| {

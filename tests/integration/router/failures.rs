@@ -75,6 +75,21 @@ async fn killed_hung_and_cut_off_it_is_left_and_found_again() {
     pair.stop().await;
 }
 
+#[tokio::test]
+async fn sessions_on_a_replica_say_what_they_are() {
+    let (pair, app) = start().await;
+    app.practice(1).await.book(&appointment("a")).await;
+    pair.wait_until_caught_up(Duration::from_secs(30)).await.unwrap();
+    until_replica_answers(&app).await;
+    let on_replica = Sql::connect(&app.database.replica_url()).await;
+    let names = "SELECT DISTINCT application_name FROM pg_stat_activity \
+                 WHERE application_name LIKE 'punctual %' ORDER BY 1";
+    let names = on_replica.texts(names).await;
+    assert_eq!(names, ["punctual monitor", "punctual replica_interactive"]);
+    app.finish().await;
+    pair.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_statement_that_replay_cancels_is_answered_by_the_primary() {
     let (pair, app) = start().await;

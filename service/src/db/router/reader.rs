@@ -87,14 +87,20 @@ struct OnPrimary {
 struct OnReplica {
     conn: Conn,
     class: Class,
-    visit: Visit,
-    /// Which it must be in.
-    history: Option<History>,
+    found: Found,
     /// What it must have replayed.
     lsn: u64,
     patience: Duration,
     /// Set once it has been asked how far it is.
     reason: Option<RouteReason>,
+}
+
+/// A replica that was chosen.
+pub(crate) struct Found {
+    visit: Visit,
+    /// Which it must be in.
+    history: Option<History>,
+    /// How old its answer is at most; none while there is no primary.
     staleness: Option<Duration>,
 }
 
@@ -126,7 +132,7 @@ impl Reader {
                 Ok(rows) => {
                     let reason = replica.reason.unwrap_or(RouteReason::Fresh);
                     obs::route::decided(read, reason);
-                    if let Some(staleness) = replica.staleness {
+                    if let Some(staleness) = replica.found.staleness {
                         obs::route::served(staleness);
                     }
                     return Ok(rows);
@@ -147,6 +153,34 @@ impl Reader {
 
     /// Where the first read goes.
     async fn find(&self, read: Read) -> Result<Place, DbError> {
+        let found = match self.decide(read) {
+            Ok(found) => found,
+            Err(reason) => return self.primary(read, reason).await,
+        };
+        let pools = &self.db.0.servers[found.visit.server].pools;
+        match pools.get(Holder::current(), self.class.on_replica()).await {
+            Ok(conn) => Ok(Place::Replica(Box::new(OnReplica {
+                conn,
+                class: self.class,
+                found,
+                lsn: match self.after {
+                    After::At(token) => token.lsn,
+                    After::Nothing | After::Several => 0,
+                },
+                patience: self.db.0.settings.routing.patience,
+                reason: None,
+            }))),
+            Err(DbError::PoolTimeout(_)) => self.primary(read, RouteReason::Busy).await,
+            Err(_) => {
+                found.visit.failed();
+                self.primary(read, RouteReason::Broken).await
+            }
+        }
+    }
+
+    /// Which replica a read goes to, or why the primary: the whole cost of routing beside the
+    /// connection itself.
+    pub(crate) fn decide(&self, read: Read) -> Result<Found, RouteReason> {
         let now = Instant::now();
         let ask = Ask {
             after: self.after,
@@ -154,37 +188,17 @@ impl Reader {
             patience: self.db.0.settings.routing.patience,
         };
         let view = self.db.view();
-        let (server, staleness) = match choose(&view, &ask, now, &*self.db.0) {
-            Choice::Replica { server, staleness } => (server, staleness),
+        match choose(&view, &ask, now, &*self.db.0) {
+            Choice::Replica { server, staleness } => {
+                let visit = Visit::begin(&self.db, server, now);
+                let visit = visit.ok_or(RouteReason::BreakerOpen)?;
+                Ok(Found { visit, history: view.history(), staleness })
+            }
             Choice::Primary(reason) => {
                 if reason == RouteReason::Behind {
                     obs::route::prevented(read);
                 }
-                return self.primary(read, reason).await;
-            }
-        };
-        let Some(visit) = Visit::begin(&self.db, server, now) else {
-            return self.primary(read, RouteReason::BreakerOpen).await;
-        };
-        let pools = &self.db.0.servers[server].pools;
-        match pools.get(Holder::current(), self.class.on_replica()).await {
-            Ok(conn) => Ok(Place::Replica(Box::new(OnReplica {
-                conn,
-                class: self.class,
-                visit,
-                history: view.history(),
-                lsn: match self.after {
-                    After::At(token) => token.lsn,
-                    After::Nothing | After::Several => 0,
-                },
-                patience: ask.patience,
-                reason: None,
-                staleness,
-            }))),
-            Err(DbError::PoolTimeout(_)) => self.primary(read, RouteReason::Busy).await,
-            Err(_) => {
-                visit.failed();
-                self.primary(read, RouteReason::Broken).await
+                Err(reason)
             }
         }
     }
@@ -228,7 +242,7 @@ impl OnReplica {
             async { Ok(self.conn.rows(read.query(), params).await) },
         )?;
         if has_it {
-            self.reason = Some(match (self.staleness, self.lsn) {
+            self.reason = Some(match (self.found.staleness, self.lsn) {
                 (None, _) => RouteReason::PrimaryLost,
                 (Some(_), 0) => RouteReason::Fresh,
                 (Some(_), _) => RouteReason::CaughtUp,
@@ -270,14 +284,14 @@ impl OnReplica {
             Err(_elapsed) => None,
         };
         let Some(row) = row else {
-            self.visit.failed();
+            self.found.visit.failed();
             return Err(Fall::Back(RouteReason::Broken));
         };
         if !row.get::<_, bool>("in_recovery") {
             return Err(Fall::Back(RouteReason::Promoted));
         }
         let timeline: Option<i32> = row.get("timeline");
-        let expected = self.history.map(|history| history.timeline);
+        let expected = self.found.history.map(|history| history.timeline);
         if timeline.is_some_and(|timeline| Some(timeline.cast_unsigned()) != expected) {
             return Err(Fall::Back(RouteReason::OtherHistory));
         }
@@ -287,7 +301,7 @@ impl OnReplica {
     fn ended(&self, result: Result<Vec<Row>, DbError>) -> Result<Vec<Row>, Fall> {
         match result {
             Ok(rows) => {
-                self.visit.succeeded();
+                self.found.visit.succeeded();
                 Ok(rows)
             }
             Err(error) => Err(self.fall(error)),
@@ -299,17 +313,17 @@ impl OnReplica {
         match error {
             // Replay needed what the statement held: class 40.
             DbError::Retry { .. } => {
-                self.visit.failed();
+                self.found.visit.failed();
                 Fall::Back(RouteReason::Conflict)
             }
             DbError::Unavailable(_) => {
-                self.visit.failed();
+                self.found.visit.failed();
                 Fall::Back(RouteReason::Broken)
             }
             // A report that takes too long there would take too long on the primary, at its cost.
             DbError::Timeout(_) if self.class == Class::Report => Fall::Itself(error),
             DbError::Timeout(_) => {
-                self.visit.failed();
+                self.found.visit.failed();
                 Fall::Back(RouteReason::Broken)
             }
             // It has not replayed the migration that made the table or the column.

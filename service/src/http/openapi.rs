@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use contract::endpoint::{Access, Listener};
+use contract::endpoint::{Access, Listener, Method};
 use contract::{Endpoint, Limit};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -227,7 +227,30 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
     let query = query.iter().map(|name| {
         json!({ "name": name, "in": "query", "required": false, "schema": parameter_schema(name) })
     });
-    path.chain(query).collect()
+    let token = takes_token(endpoint).then(|| {
+        json!({
+            "name": READ_AFTER, "in": "header", "required": false,
+            "description": "Tokens as answers to writes held them, separated by commas: what is \
+                read has seen those writes, whichever server answers.",
+            "schema": token_schema(),
+        })
+    });
+    path.chain(query).chain(token).collect()
+}
+
+/// In which a reader shows what it must see, and in which a writer is told.
+const READ_AFTER: &str = "read-after";
+
+/// Practices and operators have tokens; providers have no use for them.
+fn takes_token(endpoint: Endpoint) -> bool {
+    match endpoint.spec().access {
+        Access::Practice | Access::AdminKey => true,
+        Access::Open | Access::Provider => false,
+    }
+}
+
+fn token_schema() -> Value {
+    json!({ "type": "string", "description": "Opaque." })
 }
 
 fn parameter_schema(name: &str) -> Value {
@@ -252,6 +275,11 @@ fn responses(endpoint: Endpoint, answer: Option<(&'static str, Value)>) -> Value
             let mut response = json!({ "description": success(status) });
             if let Some((kind, schema)) = &answer {
                 response["content"] = content(vec![(kind, schema.clone())]);
+            }
+            if takes_token(endpoint) && endpoint.spec().method != Method::Get {
+                let description = "Send it with a read, and the read sees this write.";
+                response["headers"] =
+                    json!({ READ_AFTER: { "description": description, "schema": token_schema() } });
             }
             response
         } else {

@@ -31,6 +31,7 @@ pub use watch::Watched;
 
 use crate::client::Client;
 use crate::day::Plan;
+use crate::day::plan::Counts;
 use crate::day::schedule::real_offset;
 use crate::engine::attack::Outcome;
 use crate::engine::{Attack, EngineError};
@@ -207,7 +208,7 @@ impl Replay<'_> {
         let watch = Watch::new(self.target, self.watched.clone(), begin)?;
         let over = CancellationToken::new();
         let watching = tokio::spawn(watch.run(over.clone()));
-        let promised = causal::promised(self.plan.counts().arrivals);
+        let promised = causal::promised(bookings(self.plan.counts()));
         let reading = {
             let (target, keys, over) = (self.target.clone(), keys.clone(), over.clone());
             tokio::spawn(
@@ -297,6 +298,11 @@ impl Replay<'_> {
             admin.map(|address| Client::new(address, None)).collect::<Result<Vec<_>, _>>()?;
         Ok(watch::scrape(&mut clients).await?)
     }
+}
+
+/// Requests that store a version of an appointment, or find it stored.
+const fn bookings(counts: &Counts) -> u64 {
+    counts.booked + counts.changed + counts.again + counts.cancelled_by_upsert
 }
 
 fn engine_failure(error: EngineError) -> Failure {

@@ -17,6 +17,7 @@ use crate::db::{self, Db, DbError, deployment, migrate, weeks};
 use crate::http::auth::Keys;
 use crate::ingest::{Ingest, write::Ingester};
 use crate::live::Live;
+use crate::obs;
 use crate::practice::{Practices, Senders};
 use crate::provider::Provider;
 use crate::readiness::{Latch, Readiness};
@@ -115,7 +116,7 @@ impl App {
             AbortOnDropHandle::new(tokio::spawn(watch_clock(&config, &clock, &db))),
             AbortOnDropHandle::new(tokio::spawn(watch(db.clone(), Arc::clone(&readiness)))),
         ];
-        Ok(Arc::new(Self {
+        let this = Arc::new(Self {
             senders: Senders::new(db.clone(), config.limit_usize(Limit::SenderCache)),
             ingest: Ingest::start(ingester, shard_count, bounds(&config, Stage::Plan)),
             receipts: Receipts::start(recorder, shard_count, bounds(&config, Stage::Receive)),
@@ -130,7 +131,9 @@ impl App {
             live,
             _monitors: monitors,
             _watchers: watchers,
-        }))
+        });
+        tokio::spawn(watch_queues(Arc::downgrade(&this)));
+        Ok(this)
     }
 
     /// Waits until all that was taken in is committed. Nothing may come in any more.
@@ -177,6 +180,18 @@ fn watch_clock(config: &Config, clock: &Arc<Clock>, db: &Db) -> impl Future<Outp
         if !is_production {
             clock::poll(clock, db, CLOCK_POLL).await;
         }
+    }
+}
+
+/// Publishes how full the fuller one of the group commits' queues is, until the process ends.
+async fn watch_queues(app: std::sync::Weak<App>) {
+    let mut timer = tokio::time::interval(WATCH_PERIOD);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        timer.tick().await;
+        let Some(app) = app.upgrade() else { return };
+        let fuller = app.ingest.used_ratio().max(app.receipts.used_ratio());
+        obs::limit::used(Limit::CommitQueue, fuller);
     }
 }
 

@@ -83,7 +83,8 @@ impl Route {
                 _ => Role::Replica { feed: Feed::Heard(Duration::ZERO) },
             };
             let (at, clock) = (tokio::time::Instant::now(), jiff::Timestamp::now());
-            db.saw(server, Some(Look { at, history, lsn: 100, clock, beat: Some(clock), role }));
+            let (lsn, beat, started) = (100, Some(clock), clock);
+            db.saw(server, Some(Look { at, started, history, lsn, clock, beat, role }));
         }
         Self(db.reader_after(Class::Read, After::At(Token { history, lsn: 90 })))
     }

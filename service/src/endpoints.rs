@@ -33,25 +33,24 @@ pub(crate) mod upsert_appointments;
 
 use std::sync::Arc;
 
-use contract::Endpoint;
+use contract::{Endpoint, READ_AFTER};
 
 use crate::app::App;
 use crate::db::router::After;
 use crate::db::router::carried::{self, Carried};
 use crate::http::{Code, Problem, Request, Response};
 
-/// The header in which a reader shows what it must see, and in which a writer is told.
-const READ_AFTER: &str = "read-after";
-
 /// Answers a request by its endpoint's handler. Reads see what the request shows that it has seen;
 /// a write is answered with what to show next time.
 pub(crate) async fn dispatch(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
     let carried = Carried::new(read_after(app, &request)?);
-    let answer = carried::within(Arc::clone(&carried), handle(app, request)).await?;
-    Ok(match carried.written() {
-        Some(token) => answer.with_header(READ_AFTER, &token.to_string()),
-        None => answer,
-    })
+    let answer = carried::within(Arc::clone(&carried), handle(app, request)).await;
+    let Some(token) = carried.written().map(|token| token.to_string()) else { return answer };
+    // What went wrong after a commit doesn't take it back.
+    match answer {
+        Ok(answer) => Ok(answer.with_header(READ_AFTER, &token)),
+        Err(problem) => Err(problem.after(token)),
+    }
 }
 
 fn read_after(app: &App, request: &Request) -> Result<After, Problem> {

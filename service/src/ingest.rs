@@ -12,7 +12,7 @@ pub(crate) mod write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use contract::{Journey, Limit};
+use contract::Limit;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -153,6 +153,7 @@ pub(crate) enum IngestError {
 
 impl From<Full> for IngestError {
     fn from(Full: Full) -> Self {
+        obs::limit::reached(Limit::CommitQueue);
         Self::Full
     }
 }
@@ -180,38 +181,25 @@ impl Ingest {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let journeys: Vec<Option<Journey>> = changes.iter().map(journey_of).collect();
         let (answer, answered) = oneshot::channel();
         let scope = obs::request::current();
         let queued_at = Instant::now();
         let carried = carried::current();
         let work = Work { revision, changes, received_at, queued_at, scope, carried, answer };
-        let submitted = self.queue.submit(shard, work);
-        obs::limit::used(Limit::CommitQueue, self.queue.used_ratio());
-        submitted?;
+        self.queue.submit(shard, work)?;
         let done = answered.await.map_err(|_dropped| {
             IngestError::Db(DbError::Unavailable("the batch was given up".into()))
         })?;
-        let done = done.map_err(IngestError::Db)?;
-        for (journey, done) in journeys.iter().zip(&done) {
-            if let (Some(journey), Outcome::Stored) = (journey, done.outcome) {
-                obs::journey::record(*journey, received_at.elapsed());
-            }
-        }
-        Ok(done)
+        done.map_err(IngestError::Db)
+    }
+
+    /// How full the queue is, as a ratio.
+    pub(crate) fn used_ratio(&self) -> f64 {
+        self.queue.used_ratio()
     }
 
     /// Waits until everything taken in is committed.
     pub(crate) async fn drained(&self) {
         self.queue.drained().await;
-    }
-}
-
-const fn journey_of(change: &Change) -> Option<Journey> {
-    match change {
-        Change::Upsert(appointment) if appointment.cancelled => Some(Journey::CancelToSafe),
-        Change::Upsert(_) => Some(Journey::BookingToPromise),
-        Change::Cancel { .. } => Some(Journey::CancelToSafe),
-        Change::Replan { .. } => None,
     }
 }

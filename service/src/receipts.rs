@@ -10,12 +10,11 @@ pub(crate) mod write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use contract::{Journey, Limit};
 use tokio::sync::oneshot;
 
 pub(crate) use keyword::Keyword;
 
-use crate::commit::{Bounds, Full, GroupCommit, Job};
+use crate::commit::{Bounds, GroupCommit, Job};
 use crate::db::DbError;
 use crate::db::router::carried::{self, Carried};
 use crate::ingest::IngestError;
@@ -140,25 +139,21 @@ impl Receipts {
         news: News,
         received_at: Instant,
     ) -> Result<(), IngestError> {
-        let is_reply = matches!(news, News::Reply { .. });
         let (answer, answered) = oneshot::channel();
         let scope = obs::request::current();
         let queued_at = Instant::now();
         let carried = carried::current();
         let item = Item { news, received_at, queued_at, scope, carried, answer };
-        let submitted: Result<(), Full> = self.queue.submit(shard, item);
-        obs::limit::used(Limit::CommitQueue, self.queue.used_ratio());
-        submitted?;
-        answered
-            .await
-            .map_err(|_dropped| {
-                IngestError::Db(DbError::Unavailable("the batch was given up".into()))
-            })?
-            .map_err(IngestError::Db)?;
-        if is_reply {
-            obs::journey::record(Journey::ReplyToShown, received_at.elapsed());
-        }
-        Ok(())
+        self.queue.submit(shard, item)?;
+        let recorded = answered.await.map_err(|_dropped| {
+            IngestError::Db(DbError::Unavailable("the batch was given up".into()))
+        })?;
+        recorded.map_err(IngestError::Db)
+    }
+
+    /// How full the queue is, as a ratio.
+    pub(crate) fn used_ratio(&self) -> f64 {
+        self.queue.used_ratio()
     }
 
     /// Waits until everything taken in is committed.

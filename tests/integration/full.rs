@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use contract::{Limit, Pool, shard_of};
+use contract::{Journey, Limit, Pool, shard_of};
 use serde_json::json;
 use tests::practice::appointment;
 use tests::wire::Wire;
@@ -85,12 +85,48 @@ async fn a_full_commit_queue_refuses_at_once() {
     }
     assert!(refused >= 4 && !waiting.is_empty(), "{refused} refused");
     let used = [("limit", Limit::CommitQueue.name())];
-    assert!(app.scrape().await.sum("limit_used_ratio", &used) >= 1.0);
+    until("the queue is seen to be full", async || {
+        (app.scrape().await.sum("limit_used_ratio", &used) >= 1.0).then_some(())
+    })
+    .await;
+    assert_eq!(reached(&app, Limit::CommitQueue).await, f64::from(refused));
     held.release().await;
     for call in waiting {
         call.await.expect(200);
     }
+    until("the queue is seen to be empty", async || {
+        (app.scrape().await.sum("limit_used_ratio", &used) == 0.0).then_some(())
+    })
+    .await;
     one.book(&appointment("after")).await;
+    app.finish().await;
+}
+
+/// Who waited for longest is who leaves: the journey counts all the same.
+#[tokio::test]
+async fn a_booking_whose_caller_has_left_counts_when_it_is_committed() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    let held = Held::shard_of(&app, &one).await;
+    let left = Duration::from_millis(u64::from(Journey::BookingToPromise.spec().latency_ms) + 100);
+    let booked = one.clone();
+    let call = async move { booked.try_book(&appointment("a")).await };
+    assert!(tokio::time::timeout(left, call).await.is_err(), "it was answered");
+    let aborted = [("http_route", "upsert_appointments"), ("outcome", "aborted")];
+    until("the service has seen it leave", async || {
+        let name = "http_server_request_duration_seconds_count";
+        (app.scrape().await.sum(name, &aborted) > 0.0).then_some(())
+    })
+    .await;
+    held.release().await;
+    let journey = [("journey", Journey::BookingToPromise.name())];
+    let scrape = until("the journey is counted", async || {
+        let scrape = app.scrape().await;
+        (scrape.sum("slo_journeys_total", &journey) > 0.0).then_some(scrape)
+    })
+    .await;
+    assert_eq!(scrape.sum("slo_good_journeys_total", &journey), 0.0, "it took too long");
+    assert_eq!(one.appointment("a").await["version"], 1);
     app.finish().await;
 }
 

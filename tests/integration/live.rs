@@ -43,7 +43,7 @@ fn of_stage(stage: &str, term: &str) -> String {
 
 #[tokio::test]
 async fn its_numbers_move_with_the_work() {
-    let app = TestApp::start().await;
+    let app = TestApp::with().replica().start().await;
     let one = app.practice(1).await;
     let browser = opened(&app).await;
     let title = browser.run("return document.title").await;
@@ -91,6 +91,13 @@ async fn its_numbers_move_with_the_work() {
     assert_eq!(browser.run(statements).await, json!(10));
     let pools = "return document.querySelectorAll('#t-pools tbody tr').length";
     assert_eq!(browser.run(pools).await, json!(6));
+    let servers = "return [...document.querySelectorAll('#t-servers tbody tr')]\
+        .map((row) => row.children[1].textContent).sort().join(', ')";
+    until("the servers have their parts", async || {
+        let parts = browser.run(servers).await;
+        (parts.as_str() == Some("is read, is written to")).then_some(())
+    })
+    .await;
     let replicas = "return document.querySelectorAll('#t-replicas tbody tr').length > 0";
     browser.until("the replica is shown", replicas).await;
 

@@ -1,6 +1,6 @@
 //! The replica: good for looking, never for promising.
 //!
-//! Never here: choosing between the servers, which the service doesn't do yet.
+//! Never here: choosing between the servers (`router`).
 
 use std::time::Duration;
 

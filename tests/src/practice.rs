@@ -6,10 +6,13 @@
 //!
 //! Never here: what comes of it.
 
+use std::sync::{Arc, Mutex};
+
+use contract::READ_AFTER;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, NoAnswer};
+use crate::client::{Answer, Call, Client, NoAnswer};
 use crate::wait::until;
 
 /// The offset of every local time in the tests.
@@ -136,6 +139,8 @@ pub struct Practice {
     pub id: i64,
     /// Its key.
     pub key: String,
+    /// What its last write was answered to read after.
+    token: Arc<Mutex<Option<String>>>,
 }
 
 impl Practice {
@@ -145,13 +150,32 @@ impl Practice {
         client.put(&path, settings).send().await.expect(201);
         let made = client.post(&format!("{path}/api-keys"), &json!({})).send().await.json(201);
         let key = made["api_key"].as_str().expect("a new key is shown").to_owned();
-        Self { client: client.clone(), id, key }
+        Self { client: client.clone(), id, key, token: Arc::default() }
     }
 
     /// The same practice through another process.
     #[must_use]
     pub fn through(&self, client: &Client) -> Self {
         Self { client: client.clone(), ..self.clone() }
+    }
+
+    /// A call of the practice's own: it has seen what the practice has written.
+    fn own(&self, call: Call) -> Call {
+        let token = self.token.lock().expect("nothing panics under this lock").clone();
+        let call = call.key(&self.key);
+        match token {
+            Some(token) => call.header(READ_AFTER, &token),
+            None => call,
+        }
+    }
+
+    /// Keeps what a write is to be read after.
+    fn wrote(&self, answer: &Answer) {
+        let token = answer.header(READ_AFTER);
+        if !token.is_empty() {
+            let mut kept = self.token.lock().expect("nothing panics under this lock");
+            *kept = Some(token.to_owned());
+        }
     }
 
     /// The number that it sends from.
@@ -167,8 +191,10 @@ impl Practice {
     /// Sends in appointments and returns what became of each.
     pub async fn send(&self, appointments: &[Appointment]) -> Vec<Value> {
         let items: Vec<&Value> = appointments.iter().map(Appointment::json).collect();
-        let call = self.client.post(&self.path("/appointments"), &json!(items)).key(&self.key);
-        let answer = call.send().await.json(200);
+        let call = self.own(self.client.post(&self.path("/appointments"), &json!(items)));
+        let answer = call.send().await;
+        self.wrote(&answer);
+        let answer = answer.json(200);
         answer["results"].as_array().expect("results").clone()
     }
 
@@ -188,19 +214,23 @@ impl Practice {
     /// It was not answered.
     pub async fn try_book(&self, appointment: &Appointment) -> Result<Answer, NoAnswer> {
         let path = self.path("/appointments");
-        self.client.post(&path, appointment.json()).key(&self.key).try_send().await
+        let answer = self.own(self.client.post(&path, appointment.json())).try_send().await?;
+        self.wrote(&answer);
+        Ok(answer)
     }
 
     /// Cancels an appointment.
     pub async fn cancel(&self, id: &str) -> Value {
         let path = self.path(&format!("/appointments/{id}/cancel"));
-        self.client.post(&path, &json!({})).key(&self.key).send().await.json(200)
+        let answer = self.own(self.client.post(&path, &json!({}))).send().await;
+        self.wrote(&answer);
+        answer.json(200)
     }
 
     /// An appointment with its reminders.
     pub async fn appointment(&self, id: &str) -> Value {
         let path = self.path(&format!("/appointments/{id}"));
-        self.client.get(&path).key(&self.key).send().await.json(200)
+        self.own(self.client.get(&path)).send().await.json(200)
     }
 
     /// The reminders of an appointment under a rule, those that were stopped too.
@@ -230,13 +260,13 @@ impl Practice {
 
     /// Its messages, all of them.
     pub async fn messages(&self) -> Vec<Value> {
-        let call = self.client.get(&self.path("/messages?limit=500")).key(&self.key);
+        let call = self.own(self.client.get(&self.path("/messages?limit=500")));
         call.send().await.json(200)["messages"].as_array().expect("messages").clone()
     }
 
     /// The counts of a day for a rule; null if there are none.
     pub async fn counts(&self, day: &str, rule_id: i64) -> Value {
-        let call = self.client.get(&self.path(&format!("/days/{day}/counts"))).key(&self.key);
+        let call = self.own(self.client.get(&self.path(&format!("/days/{day}/counts"))));
         let answer = call.send().await.json(200);
         let rules = answer["rules"].as_array().expect("rules");
         rules.iter().find(|rule| rule["rule_id"] == rule_id).cloned().unwrap_or_default()

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use contract::READ_AFTER;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
@@ -19,9 +20,6 @@ use super::source::{Answer, Outgoing};
 
 /// Largest answer read: a page of 500 messages is about 300 kB; eight times that is a fault.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-
-/// In which a writer is told what to show when it reads, and shows it.
-const READ_AFTER: &str = "read-after";
 
 /// Why there is no answer. Each names a row of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]

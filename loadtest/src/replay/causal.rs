@@ -3,7 +3,7 @@
 //!
 //! Never here: load. It is a closed loop of a few reads a second.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method};
@@ -34,7 +34,7 @@ pub(crate) struct Wrote {
 
 /// Where answered bookings go.
 #[derive(Debug)]
-pub(crate) struct Writes(mpsc::Sender<Wrote>, Mutex<usize>);
+pub(crate) struct Writes(mpsc::Sender<Wrote>, AtomicUsize);
 
 /// Where they come from.
 pub(crate) type Written = mpsc::Receiver<Wrote>;
@@ -42,15 +42,13 @@ pub(crate) type Written = mpsc::Receiver<Wrote>;
 /// Both ends.
 pub(crate) fn channel() -> (Writes, Written) {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
-    (Writes(sender, Mutex::new(0)), receiver)
+    (Writes(sender, AtomicUsize::new(0)), receiver)
 }
 
 impl Writes {
-    /// Takes note of every so manieth.
+    /// Takes note of one in so many.
     pub(crate) fn answered(&self, wrote: impl FnOnce() -> Option<Wrote>) {
-        let mut count = self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *count += 1;
-        if *count % EVERY == 1
+        if self.1.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY)
             && let Some(wrote) = wrote()
         {
             let _full = self.0.try_send(wrote);

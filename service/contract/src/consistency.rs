@@ -6,6 +6,9 @@
 use crate::for_each_query;
 use crate::query::Query;
 
+/// The header in which a writer is told what to show with its reads, and in which it shows it.
+pub const READ_AFTER: &str = "read-after";
+
 /// How fresh the data that a statement reads must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consistency {
@@ -103,7 +106,13 @@ macro_rules! reads {
     };
     (@one Strong $help:literal $Variant:ident) => {};
     (@one OfServer $help:literal $Variant:ident) => {};
-    (@one $consistency:ident $help:literal $Variant:ident) => {
+    (@one ReadYourWrites $help:literal $Variant:ident) => {
+        reads!(@read $help $Variant);
+    };
+    (@one BoundedStaleness $help:literal $Variant:ident) => {
+        reads!(@read $help $Variant);
+    };
+    (@read $help:literal $Variant:ident) => {
         #[doc = $help]
         pub const $Variant: Self = Self(Query::$Variant);
     };

@@ -205,7 +205,7 @@ table! {
     RouteWait = db_route_wait_seconds { kind: Kind::Histogram, labels: &[], }
     /// How old what a replica answered was at most.
     RouteStaleness = db_route_staleness_seconds { kind: Kind::Histogram, labels: &[], }
-    /// 1 for the server that is written to, else 0.
+    /// 1 for the server that is written to and answers, else 0.
     ServerLeads = db_server_leads { kind: Kind::Gauge, labels: &["server"], }
     /// 1 for a replica that is read, else 0.
     ServerReadable = db_server_readable { kind: Kind::Gauge, labels: &["server"], }
@@ -213,7 +213,8 @@ table! {
     ServerStaleness = db_server_staleness_seconds { kind: Kind::Gauge, labels: &["server"], }
     /// Time since a server last said how it is.
     ServerLookAge = db_server_look_age_seconds { kind: Kind::Gauge, labels: &["server"], }
-    /// 1 for a replica that is left alone after failures in a row, 0.5 while one read tries it.
+    /// 1 for a replica that is left alone after failures in a row, 0.5 once the next read may try
+    /// it.
     ServerBreakerOpen = db_server_breaker_open { kind: Kind::Gauge, labels: &["server"], }
     /// Statements that a replica's replay has cancelled, since its statistics were reset.
     ReplicaConflicts = replica_conflicts_total {

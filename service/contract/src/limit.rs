@@ -102,8 +102,8 @@ table! {
     }
     /// Reads under way on the primary that a replica should have answered.
     FallbackReads = fallback_reads {
-        default: 64, unit: "reads",
-        reason: "they share the connections of the writes: eight of them, and each read is short",
+        default: 3, unit: "reads",
+        reason: "they share the eight connections of the writes, which keep five",
     }
     /// Reports under way on the primary that a replica should have answered.
     FallbackReports = fallback_reports {

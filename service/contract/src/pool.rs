@@ -1,7 +1,8 @@
 //! The pools of database connections: one a class of work, so that no class can take another's
 //! connections. A pool's share of the connections is its size; all waits are bounded.
 //!
-//! Never here: a connection outside a pool (there is one: the listener for wake-ups).
+//! Never here: a connection outside a pool (the listener for wake-ups, and one a server to look at
+//! it).
 
 use crate::table::{is_snake_case, table};
 use crate::tier::Tier;

@@ -18,6 +18,7 @@ SELECT s.in_recovery,
        extract(epoch FROM clock_timestamp() - r.last_msg_receipt_time)::float8
            AS receiver_silent_seconds,
        pg_has_role('pg_read_all_stats', 'USAGE') AS sees_receiver,
-       clock_timestamp() AS clock
+       clock_timestamp() AS clock,
+       pg_postmaster_start_time() AS started
 FROM (SELECT pg_is_in_recovery() AS in_recovery) AS s
 LEFT JOIN pg_stat_wal_receiver AS r ON r.status = 'streaming'

@@ -16,6 +16,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
 use super::error::DbError;
+use super::router::Leading;
 use super::router::token::{History, Token};
 use super::single::outcome;
 use super::statement;
@@ -31,8 +32,8 @@ pub(crate) struct Conn {
     /// Always there until drop.
     client: Option<Object>,
     pool: Pool,
-    /// Which database system it leads to, where that is known.
-    system: Option<u64>,
+    /// The server at its other end, where it was taken as the one that leads.
+    leads: Option<Leading>,
     taken_at: Stopwatch,
     held: Held,
     /// How much longer than the server's own limit we wait for an answer.
@@ -56,7 +57,7 @@ impl Conn {
         Self {
             client: Some(client),
             pool,
-            system: None,
+            leads: None,
             taken_at,
             held: obs::holder::hold(pool, holder),
             deadline,
@@ -66,9 +67,19 @@ impl Conn {
         }
     }
 
-    /// States which database system it leads to.
-    pub(super) const fn leads_to(&mut self, system: Option<u64>) {
-        self.system = system;
+    /// States that the server at its other end leads.
+    pub(super) fn leads(&mut self, leading: Leading) {
+        self.leads = Some(leading);
+    }
+
+    /// Which database system it leads to, where that is known.
+    pub(super) fn system(&self) -> Option<u64> {
+        self.leads.as_ref()?.system
+    }
+
+    /// Whether what is committed here would be lost: the server was replaced meanwhile.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.leads.as_ref().is_some_and(|leading| !leading.still_leads())
     }
 
     /// Runs a statement and returns its rows. Boxed, as all of them: transactions of many
@@ -126,7 +137,7 @@ impl Conn {
         let nothing = std::future::ready(Ok(()));
         let commit = |()| client.simple_query(statement::COMMIT_AT);
         let answers = self.in_order("transaction", nothing, commit).await?;
-        let Some(system) = self.system else { return Ok(None) };
+        let Some(system) = self.system() else { return Ok(None) };
         Ok(answers.iter().find_map(|answer| {
             let SimpleQueryMessage::Row(row) = answer else { return None };
             let lsn = row.get("lsn")?.parse().ok()?;
@@ -202,7 +213,7 @@ impl Drop for Conn {
             return;
         };
         let running = self.running.load(Ordering::Relaxed) > 0;
-        if !running && !self.tainted.load(Ordering::Relaxed) {
+        if !running && !self.tainted.load(Ordering::Relaxed) && !self.is_replaced() {
             return; // goes back to its pool
         }
         let cancel = running.then(|| client.cancel_token());

@@ -17,8 +17,8 @@ const LOCK_KEY: i64 = i64::from_be_bytes(*b"punctual");
 
 /// Asked first, as a replica's own words would be about the migrations' table.
 const IS_REPLICA: &str = "/*db_query='migrate_where'*/ SELECT pg_is_in_recovery()";
-const READ_ONLY: &str = "PUNCTUAL_DATABASE_URL names a replica, which can't be written to: \
-                         name the primary";
+const READ_ONLY: &str = "the server is a replica, which can't be written to: name the primary in \
+                         PUNCTUAL_DATABASE_URL";
 
 /// Brings the schema up to date and returns how many migrations were applied.
 pub(crate) async fn run(settings: &Settings) -> Result<usize, DbError> {

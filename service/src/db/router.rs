@@ -10,9 +10,11 @@ pub(crate) mod carried;
 mod choose;
 pub(crate) mod look;
 mod monitor;
+mod primary;
 pub(crate) mod reader;
 pub(crate) mod token;
 pub(crate) mod view;
+mod visit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,6 +53,21 @@ pub(crate) struct Routing {
     pub(crate) fallback_reads: usize,
     /// Reports under way on the primary for want of a replica.
     pub(crate) fallback_reports: usize,
+}
+
+/// The server that led when a connection to it was taken.
+pub(super) struct Leading {
+    db: Db,
+    server: usize,
+    /// Its database system, where that is known.
+    pub(super) system: Option<u64>,
+}
+
+impl Leading {
+    /// False once another one leads, or nobody does.
+    pub(super) fn still_leads(&self) -> bool {
+        self.db.leader().is_ok_and(|leader| leader == self.server)
+    }
 }
 
 /// All servers of the process and its pools to each.
@@ -116,10 +133,17 @@ impl Db {
 
     async fn get_by(&self, holder: Holder, pool: Pool) -> Result<Conn, DbError> {
         debug_assert!(pool.spec().side == Side::Primary, "replicas are read through a Reader");
-        let server = self.leader()?;
-        let mut conn = self.0.servers[server].pools.get(holder, pool).await?;
-        conn.leads_to(self.system_of(server));
-        Ok(conn)
+        loop {
+            let server = self.leader()?;
+            let mut conn = self.0.servers[server].pools.get(holder, pool).await?;
+            let leading = Leading { db: self.clone(), server, system: self.system_of(server) };
+            let still_leads = leading.still_leads();
+            conn.leads(leading);
+            // Another one may have come to lead while this one was waited for.
+            if still_leads {
+                return Ok(conn);
+            }
+        }
     }
 
     /// A reader for statements that a replica may answer, which sees what the request on whose
@@ -161,11 +185,14 @@ impl Db {
     }
 
     /// Waits until another server leads than when this was called.
-    pub(crate) async fn leader_changed(&self) {
+    pub(crate) fn leader_changed(&self) -> impl Future<Output = ()> + use<> {
         let mut views = self.0.view.subscribe();
         let was = views.borrow_and_update().leader();
-        // The sender lives as long as we do.
-        let _changed = views.wait_for(|view| view.leader().is_ok() && view.leader() != was).await;
+        async move {
+            // It ends with the process.
+            let _changed =
+                views.wait_for(|view| view.leader().is_ok() && view.leader() != was).await;
+        }
     }
 
     /// Whether a token can be one that was given out here. One of another history can: it goes to
@@ -173,7 +200,8 @@ impl Db {
     pub(crate) fn knows(&self, after: After) -> bool {
         let After::At(token) = after else { return true };
         let view = self.view();
-        let newest = view.primary().map(|look| look.lsn);
+        let now = Instant::now();
+        let newest = view.primary().filter(|look| !view.is_old(look, now)).map(|look| look.lsn);
         Some(token.history) != view.history()
             || newest.is_none_or(|newest| token.lsn <= newest.saturating_add(AHEAD_MAX))
     }
@@ -217,13 +245,17 @@ impl Db {
         let (view, this) = (self.view(), &self.0.servers[server]);
         let standing = view.standing(server, now);
         let position = this.breaker.position(now);
-        let leads = view.leader() == Ok(server);
+        // One that is away is not written to, whatever it was.
+        let leads = view.leader() == Ok(server) && view.has_primary(now);
         obs::route::server(
             &this.name,
             obs::route::Server {
                 leads,
                 is_readable: !leads && standing.is_ok() && position == Position::Closed,
-                staleness: standing.ok().and_then(|standing| standing.staleness),
+                staleness: standing
+                    .ok()
+                    .map(|standing| standing.staleness)
+                    .filter(|staleness| *staleness < Duration::MAX),
                 look_age: view.servers()[server].look.map(|look| now.duration_since(look.at)),
                 breaker_open: match position {
                     Position::Closed => 0.0,

@@ -65,23 +65,34 @@ impl<'a> Tx<'a> {
     }
 
     async fn only_commit(mut self) -> Result<(), DbError> {
-        if self.failed.load(Ordering::Relaxed) {
-            self.end(statement::ROLLBACK).await?;
-            return Err(DbError::Refused {
+        self.may_commit().await?;
+        self.end(statement::COMMIT).await
+    }
+
+    /// Rolls back what must not be committed, and says why.
+    async fn may_commit(&mut self) -> Result<(), DbError> {
+        let why = if self.failed.load(Ordering::Relaxed) {
+            DbError::Refused {
                 query: "commit",
                 code: "25P02".into(),
                 message: "a statement of the transaction had failed".into(),
-            });
-        }
-        self.end(statement::COMMIT).await
+            }
+        } else if self.conn.is_replaced() {
+            DbError::Unavailable("another server leads now".into())
+        } else {
+            return Ok(());
+        };
+        self.end(statement::ROLLBACK).await?;
+        Err(why)
     }
 
     /// Commits, if every statement succeeded, and returns the position after which a reader sees
     /// what it wrote. None where it isn't known which database this is.
     pub(crate) async fn commit_at(mut self) -> Result<Option<Token>, DbError> {
-        if self.failed.load(Ordering::Relaxed) || !self.begun.load(Ordering::Relaxed) {
+        if !self.begun.load(Ordering::Relaxed) {
             return self.only_commit().await.map(|()| None);
         }
+        self.may_commit().await?;
         let token = self.conn.commit_at().await?;
         self.ended = true;
         Ok(token)

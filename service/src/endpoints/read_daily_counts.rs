@@ -52,7 +52,7 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let practice_id = request.path.i64("practice_id")?;
     let day = request.path.date("day")?;
     let shard = app.practices.shard(practice_id);
-    let mut reader = app.db.reader(Class::Read);
+    let mut reader = app.db.reader(Class::Report);
     let rows = reader.rows(Read::DailyCounts, &[&shard, &practice_id, &day]).await?;
     drop(reader);
     let mut counts: BTreeMap<i16, [i64; Fate::COUNT]> = BTreeMap::new();

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use contract::endpoint::{Access, Listener, Method};
-use contract::{Endpoint, Limit};
+use contract::{Endpoint, Limit, READ_AFTER};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -237,9 +237,6 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
     });
     path.chain(query).chain(token).collect()
 }
-
-/// In which a reader shows what it must see, and in which a writer is told.
-const READ_AFTER: &str = "read-after";
 
 /// Practices and operators have tokens; providers have no use for them.
 fn takes_token(endpoint: Endpoint) -> bool {

@@ -120,6 +120,8 @@ pub(crate) struct Problem {
     pub(crate) retry_after: Option<u32>,
     /// Why, for the log; never part of the answer.
     pub(crate) cause: Option<String>,
+    /// How far a write got before it went wrong.
+    pub(super) read_after: Option<String>,
     /// The methods of a path, for `Allow`.
     pub(super) allow: Option<String>,
 }
@@ -128,7 +130,14 @@ impl Problem {
     /// A problem with its one-line detail.
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         let retry_after = (code.status() == 503).then_some(RETRY_AFTER_SECONDS);
-        Self { code, detail: detail.into(), retry_after, cause: None, allow: None }
+        Self {
+            code,
+            detail: detail.into(),
+            retry_after,
+            cause: None,
+            read_after: None,
+            allow: None,
+        }
     }
 
     /// A fault of ours, with its cause for the log.
@@ -141,6 +150,13 @@ impl Problem {
     #[must_use]
     pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// The same after a write that is committed all the same, with its token.
+    #[must_use]
+    pub(crate) fn after(mut self, token: String) -> Self {
+        self.read_after = Some(token);
         self
     }
 
@@ -163,6 +179,9 @@ impl Problem {
         response.content_type = "application/problem+json";
         if let Some(seconds) = self.retry_after {
             response = response.with_header("retry-after", &seconds.to_string());
+        }
+        if let Some(token) = &self.read_after {
+            response = response.with_header(contract::READ_AFTER, token);
         }
         if let Some(methods) = &self.allow {
             response = response.with_header("allow", methods);

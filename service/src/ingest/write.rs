@@ -10,17 +10,18 @@ use std::time::Duration;
 use super::decide::{self, Decision, Intent, Known, Now, Why};
 use super::read::{attach_known, lock_intents};
 use super::rows::{insert_intents, remove_intents, upsert_appointments};
-use super::{Change, Done, Work};
+use super::{Change, Done, Outcome, Work};
 use crate::clock::Clock;
 use crate::commit::Writer;
 use crate::config::Config;
+use crate::db::router::carried;
 use crate::db::tally::{self, TallyDelta};
 use crate::db::{Db, DbError, Tx, floors, weeks};
 use crate::obs;
 use crate::obs::request::BatchScope;
 use crate::practice::Revision;
 use crate::wake::Wake;
-use contract::{Fate, Limit, Pool, Query, Stage};
+use contract::{Fate, Journey, Limit, Pool, Query, Stage};
 
 /// How often a batch that lost a race is run again before its jobs are run one by one.
 const TRIES: u32 = 3;
@@ -59,7 +60,12 @@ impl Writer for Ingester {
         of_batch.share(size, jobs.iter().map(|job| (&job.scope, job.queued_at)));
         obs::stage::batch(Stage::Plan, size, started.elapsed());
         match result {
-            Ok(answers) => answer_all(jobs, answers),
+            Ok(answers) => {
+                for (job, answer) in jobs.iter().zip(&answers) {
+                    ended(job, answer);
+                }
+                answer_all(jobs, answers);
+            }
             // One of them may be at fault: each on its own, so that it fails alone.
             Err(error) if jobs.len() > 1 && !error.is_unavailable() => {
                 for job in jobs {
@@ -68,7 +74,11 @@ impl Writer for Ingester {
                     let result = alone.run(Box::pin(self.write_with_retries(shard, one))).await;
                     alone.share(1, std::iter::once((&job.scope, job.queued_at)));
                     obs::stage::failed(Stage::Plan, u64::from(result.is_err()));
-                    answer_one(job, result.map(|mut answers| answers.pop().unwrap_or_default()));
+                    let result = result.map(|mut answers| answers.pop().unwrap_or_default());
+                    if let Ok(answer) = &result {
+                        ended(&job, answer);
+                    }
+                    answer_one(job, result);
                 }
             }
             Err(error) => {
@@ -78,6 +88,25 @@ impl Writer for Ingester {
                 }
             }
         }
+    }
+}
+
+/// Records the journeys that end with the commit, whether or not anybody waits for the answer:
+/// those who left are the ones that waited longest.
+fn ended(job: &Work, done: &[Done]) {
+    for (change, done) in job.changes.iter().zip(done) {
+        if let (Some(journey), Outcome::Stored) = (journey_of(change), done.outcome) {
+            obs::journey::record_of(journey, job.received_at.elapsed(), job.scope.as_deref());
+        }
+    }
+}
+
+const fn journey_of(change: &Change) -> Option<Journey> {
+    match change {
+        Change::Upsert(appointment) if appointment.cancelled => Some(Journey::CancelToSafe),
+        Change::Upsert(_) => Some(Journey::BookingToPromise),
+        Change::Cancel { .. } => Some(Journey::CancelToSafe),
+        Change::Replan { .. } => None,
     }
 }
 
@@ -143,11 +172,7 @@ impl Ingester {
         write_decisions(&tx, shard, &items, &decisions).await?;
         let token = tx.commit_at().await?;
         drop(conn);
-        for carried in jobs.iter().filter_map(|job| job.carried.as_ref()) {
-            if let Some(token) = token {
-                carried.wrote(token);
-            }
-        }
+        carried::tell(jobs.iter().map(|job| &job.carried), token);
 
         // At scaled speed a second is long: whatever is due within the next real one is soon.
         let soon = self.clock.pace().domain_at(self.clock.real_now() + Duration::from_secs(1));

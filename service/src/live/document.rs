@@ -177,6 +177,21 @@ pub(super) struct Database {
     pub(super) oldest_transaction_ms: f64,
     pub(super) blocked_sessions: f64,
     pub(super) replicas: Vec<Replica>,
+    pub(super) servers: Vec<Server>,
+}
+
+/// A server that this process knows by its settings.
+#[derive(Debug, Serialize)]
+pub(super) struct Server {
+    pub(super) name: String,
+    /// `leads`, `read` or `not_read`.
+    pub(super) part: &'static str,
+    /// How old what it answers is at most; null for the one that leads, or where it isn't known.
+    pub(super) staleness_ms: Option<f64>,
+    /// Since it last said how it is.
+    pub(super) seen_ms: Option<f64>,
+    /// It failed again and again.
+    pub(super) is_left_alone: bool,
 }
 
 /// A replica that receives the log.

@@ -54,6 +54,11 @@ function findings(is) {
     for (const replica of is.database.replicas.filter((replica) => replica.lag_ms > 10000)) {
       warn("database", `Replica ${replica.name} is ${duration(replica.lag_ms)} behind.`);
     }
+    const servers = is.database.servers;
+    if (servers.length > 0 && !servers.some((server) => server.part === "leads")) bad("database", "No database server is written to.");
+    for (const server of servers.filter((server) => server.part === "not_read")) {
+      warn("database", `Replica ${server.name} is not read: ${whyNotRead(server)}.`);
+    }
   }
   // A probe that is told "not yet" got the right answer.
   const asked = is.endpoints.filter((endpoint) => endpoint.name !== "read_readiness");
@@ -64,6 +69,13 @@ function findings(is) {
     warn("limits", `${words(limit.name)}: ${percent(limit.used)} of the bound in use.`);
   }
   return found.sort(([a], [b]) => (a === b ? 0 : a === "bad" ? -1 : 1));
+}
+
+function whyNotRead(server) {
+  if (server.is_left_alone) return "it failed again and again";
+  if (server.seen_ms === null) return "it was never reached";
+  if (server.seen_ms > 5000) return `it was last seen ${duration(server.seen_ms)} ago`;
+  return "it is behind, or follows another primary";
 }
 
 let said = "";
@@ -223,8 +235,17 @@ function database(is) {
     ["Sessions that wait for a lock", whole(seen.blocked_sessions), seen.blocked_sessions > 0 ? "t-warn" : ""],
     ["Replicas that receive the log", whole(seen.replicas.length)],
   ] : [["Not looked at yet", NONE]]);
+  table("t-servers", SERVERS, seen ? seen.servers : [], "No server is known by its settings.");
   table("t-replicas", REPLICAS, seen ? seen.replicas : [], "No replica receives the log.");
 }
+
+const PARTS = { leads: "is written to", read: "is read", not_read: "is not read" };
+const SERVERS = [
+  { label: "Server", text: (server) => server.name },
+  { label: "Part", left: true, mark: (server) => (server.part === "not_read" ? "t-warn" : ""), text: (server) => PARTS[server.part] },
+  { label: "Age of what it shows", text: (server) => (server.staleness_ms === null ? NONE : duration(server.staleness_ms)) },
+  { label: "Seen", text: (server) => (server.seen_ms === null ? "never" : `${duration(server.seen_ms)} ago`) },
+];
 
 const REPLICAS = [
   { label: "Replica", text: (replica) => replica.name },

@@ -5,8 +5,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::document::{
-    Database, Document, Fate, Flow, Holder, Limit, Minute, Path, Pool, Process, Replica, Stage,
-    Statement, Sum,
+    Database, Document, Fate, Flow, Holder, Limit, Minute, Path, Pool, Process, Replica, Server,
+    Stage, Statement, Sum,
 };
 use super::history::History;
 use super::kept;
@@ -257,7 +257,23 @@ fn database() -> Option<Database> {
                 lag_ms: ms(replica.lag_seconds),
             })
             .collect(),
+        servers: obs::route::servers().into_iter().map(server).collect(),
     })
+}
+
+fn server((name, now): (String, obs::route::Server)) -> Server {
+    let in_ms = |time: Option<Duration>| time.map(|time| ms(time.as_secs_f64()));
+    Server {
+        name,
+        part: match (now.leads, now.is_readable) {
+            (true, _) => "leads",
+            (false, true) => "read",
+            (false, false) => "not_read",
+        },
+        staleness_ms: in_ms(now.staleness),
+        seen_ms: in_ms(now.look_age),
+        is_left_alone: now.breaker_open > 0.0,
+    }
 }
 
 /// Those that took the most time in the last minute, the slowest first.

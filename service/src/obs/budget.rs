@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use contract::endpoint::Listener;
-use contract::{Endpoint, Family, Pool, Query};
+use contract::{Endpoint, Family, Pool, Query, Tier};
 use metrics::Counter;
 
 use super::family;
@@ -54,6 +54,9 @@ pub(crate) fn pools(endpoint: Endpoint) -> &'static [Pool] {
     let spec = endpoint.spec();
     match spec.listener {
         _ if spec.query_budget == 0 => &[],
+        Listener::Public if spec.tier == Tier::Reporting => {
+            &[Pool::Reporting, Pool::ReplicaReporting]
+        }
         Listener::Public => &[Pool::Interactive, Pool::ReplicaInteractive],
         Listener::Admin => &[Pool::Upkeep, Pool::Reporting, Pool::ReplicaReporting],
     }

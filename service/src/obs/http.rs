@@ -11,6 +11,7 @@ use contract::{Endpoint, Family, RequestOutcome};
 use metrics::{Counter, Gauge};
 
 use super::budget;
+use super::exemplar::TraceId;
 use super::family;
 use super::histogram::{self, Histogram, Snapshot};
 use super::kept::{self, Landed, Route as KeptRoute};
@@ -196,14 +197,22 @@ fn is_in_time(endpoint: Endpoint, took: Duration) -> bool {
 
 /// Records a request at its end and writes its log line.
 pub(crate) fn finished(request: &Finished<'_>) {
+    let is_kept = offer(request);
     if let Some(handles) = HANDLES.get() {
-        count(handles, request);
+        // An example whose flight was not kept would lead nowhere.
+        count(handles, request, is_kept.then(|| request.scope.trace()));
     }
     log(request);
-    let Some(endpoint) = request.endpoint else { return };
-    budget::judge(endpoint, request.id, request.scope);
+    if let Some(endpoint) = request.endpoint {
+        budget::judge(endpoint, request.id, request.scope);
+    }
+}
+
+/// Offers its flight to be kept, and says whether it was.
+fn offer(request: &Finished<'_>) -> bool {
+    let Some(endpoint) = request.endpoint else { return false };
     if endpoint.spec().streams && request.outcome == RequestOutcome::Ok {
-        return; // it was as long as its reader wanted
+        return false; // it was as long as its reader wanted
     }
     kept::offer(&Landed {
         flight: request.scope.flight(),
@@ -213,12 +222,12 @@ pub(crate) fn finished(request: &Finished<'_>) {
         ending: request.outcome.into(),
         outcome: request.outcome.name(),
         status: request.status,
-    });
+    })
 }
 
-fn count(handles: &Handles, request: &Finished<'_>) {
-    let Finished { status, outcome, took, scope, .. } = *request;
-    let (nanos, trace) = (histogram::nanos_of(took), Some(scope.trace()));
+fn count(handles: &Handles, request: &Finished<'_>, trace: Option<TraceId>) {
+    let Finished { status, outcome, took, .. } = *request;
+    let nanos = histogram::nanos_of(took);
     let Some(endpoint) = request.endpoint else {
         handles.unmatched.of(status, outcome).record(nanos, trace);
         return;

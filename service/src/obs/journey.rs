@@ -8,6 +8,7 @@ use contract::{Family, Journey};
 use super::histogram::{self, Histogram, Snapshot};
 use super::registered::Registered;
 use super::registry;
+use super::request::Scope;
 use super::slo::{Judged, Objective, Slo};
 
 struct Handles {
@@ -37,10 +38,15 @@ pub(super) fn register() {
     });
 }
 
-/// Records one journey that came to its end.
+/// Records one journey that came to its end, of no one request.
 pub(crate) fn record(journey: Journey, took: Duration) {
+    record_of(journey, took, None);
+}
+
+/// Records one journey that came to its end, of a request whose flight shows it.
+pub(crate) fn record_of(journey: Journey, took: Duration, scope: Option<&Scope>) {
     if let Some(handles) = HANDLES.get() {
-        let trace = super::request::current().map(|scope| scope.trace());
+        let trace = scope.and_then(Scope::example);
         handles.duration[journey.index()].record(histogram::nanos_of(took), trace);
         handles.slo[journey.index()].count(1, within(journey, took));
     }

@@ -190,7 +190,7 @@ impl OfRoute {
         self.rings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn offer(&self, landed: &Landed<'_>) {
+    fn offer(&self, landed: &Landed<'_>) -> bool {
         let why = match landed.ending {
             Ending::Failed => Why::Failed,
             Ending::Aborted => Why::Aborted,
@@ -204,23 +204,25 @@ impl OfRoute {
                 rings.bad.pop_front();
             }
             rings.bad.push_back(kept);
+            return true;
         }
+        false
     }
 
     /// A reservoir: each of the good ones is as likely to be in it as any other. The next one to
     /// be drawn is known beforehand (Li, Reservoir-sampling algorithms of time complexity
     /// O(n(1 + log(N/n))), 1994, algorithm L), so that the others cost one addition.
-    fn draw(&self, landed: &Landed<'_>) {
+    fn draw(&self, landed: &Landed<'_>) -> bool {
         let n = self.seen.fetch_add(1, Ordering::Relaxed);
         if n < self.drawn.load(Ordering::Relaxed) {
-            return;
+            return false;
         }
         let kept = keep(landed, Why::Sample);
         let mut rings = self.rings();
         if rings.sample.len() < SAMPLE_MAX {
             rings.sample.push(kept);
             if rings.sample.len() < SAMPLE_MAX {
-                return;
+                return true;
             }
         } else {
             let place = rand::random_range(0..SAMPLE_MAX);
@@ -229,6 +231,7 @@ impl OfRoute {
         rings.weight *= unit().powf(1.0 / SAMPLE_MAX as f64);
         let skip = (unit().ln() / (1.0 - rings.weight).ln()).floor();
         self.drawn.store(n.saturating_add(1).saturating_add(skip as u64), Ordering::Relaxed);
+        true
     }
 
     fn begin_sample(&self) {
@@ -259,11 +262,9 @@ fn keep(landed: &Landed<'_>, why: Why) -> Kept {
     }
 }
 
-/// Keeps a flight if it is worth it.
-pub(crate) fn offer(landed: &Landed<'_>) {
-    if IS_MEASURED {
-        ROUTES[landed.route.index()].offer(landed);
-    }
+/// Keeps a flight if it is worth it, and says whether it did.
+pub(crate) fn offer(landed: &Landed<'_>) -> bool {
+    IS_MEASURED && ROUTES[landed.route.index()].offer(landed)
 }
 
 /// Once a second: new room for bad ones, and at times a new sample.

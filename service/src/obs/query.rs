@@ -55,8 +55,8 @@ fn outcomes(query: Query, pool: Pool) -> Outcomes {
 /// The pools that the callers of a statement use, by where its row says that they are.
 fn home(query: Query) -> &'static [Pool] {
     let file = query.spec().file.trim_start_matches("service/src/");
-    if file.starts_with("audit") || file.starts_with("review") || file.ends_with("read_backlog.rs")
-    {
+    let is_report = ["endpoints/read_backlog.rs", "endpoints/read_daily_counts.rs"].contains(&file);
+    if file.starts_with("audit") || file.starts_with("review") || is_report {
         &[Pool::Reporting]
     } else if ["db/floors.rs", "db/intents.rs", "db/tally.rs"].contains(&file) {
         &[Pool::Interactive, Pool::Pipeline, Pool::Upkeep]
@@ -99,7 +99,8 @@ pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, lap: Lap, 
         return;
     };
     let histograms = handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
-    histograms[outcome.index()].record(histogram::nanos_of(lap.took), scope.map(|s| s.trace()));
+    histograms[outcome.index()]
+        .record(histogram::nanos_of(lap.took), scope.and_then(|s| s.example()));
     handles.rows.record(rows, None);
 }
 

@@ -25,6 +25,8 @@ const QUERIES: usize = if IS_MEASURED { Query::COUNT } else { 0 };
 #[derive(Debug)]
 pub(crate) struct Scope {
     flight: Flight,
+    /// Somebody's flight shows what is done: its trace makes an example.
+    is_somebodys: bool,
     endpoint: OnceLock<Endpoint>,
     queries: AtomicU32,
     rows: AtomicU64,
@@ -40,6 +42,7 @@ impl Scope {
     pub(crate) fn new(trace: TraceId, began: Instant) -> Self {
         Self {
             flight: Flight::new(trace, began),
+            is_somebodys: true,
             endpoint: OnceLock::new(),
             queries: AtomicU32::new(0),
             rows: AtomicU64::new(0),
@@ -52,6 +55,11 @@ impl Scope {
     /// Which trace it belongs to.
     pub(crate) const fn trace(&self) -> TraceId {
         self.flight.trace()
+    }
+
+    /// The trace of what is recorded on its behalf, where that leads to a flight.
+    pub(crate) fn example(&self) -> Option<TraceId> {
+        self.is_somebodys.then(|| self.trace())
     }
 
     /// When it spent its time on what.
@@ -143,14 +151,16 @@ pub(crate) struct BatchScope {
 }
 
 impl BatchScope {
-    /// A batch that begins now. Its statements' examples lead to the first of its requests.
+    /// A batch that begins now. Its statements' examples lead to the first of its requests; one
+    /// that no request has asked for has none.
     pub(crate) fn begin<'a>(
         stage: Stage,
         mut scopes: impl Iterator<Item = &'a Option<Arc<Scope>>>,
     ) -> Self {
         let first = scopes.find_map(|scope| scope.as_ref().map(|scope| scope.trace()));
         let trace = first.unwrap_or_else(|| TraceId::from_random(rand::random()));
-        Self { stage, scope: Arc::new(Scope::new(trace, Instant::now())) }
+        let scope = Scope { is_somebodys: first.is_some(), ..Scope::new(trace, Instant::now()) };
+        Self { stage, scope: Arc::new(scope) }
     }
 
     /// Does the batch's work.

@@ -32,10 +32,11 @@ struct OfServer {
     staleness: Level,
     look_age: Level,
     breaker_open: Level,
+    last: Server,
 }
 
 /// How a server stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Server {
     /// It is written to.
     pub(crate) leads: bool,
@@ -45,7 +46,7 @@ pub(crate) struct Server {
     pub(crate) staleness: Option<Duration>,
     /// Time since it last said how it is; none if it never did.
     pub(crate) look_age: Option<Duration>,
-    /// 1 while it is left alone, 0.5 while one read tries it.
+    /// 1 while it is left alone, 0.5 once the next read may try it.
     pub(crate) breaker_open: f64,
 }
 
@@ -123,6 +124,14 @@ pub(crate) fn server(name: &str, now: Server) {
     of.staleness.set(or_none(now.staleness));
     of.look_age.set(or_none(now.look_age));
     of.breaker_open.set(now.breaker_open);
+    of.last = now;
+}
+
+/// The servers as they were last stated, by name.
+pub(crate) fn servers() -> Vec<(String, Server)> {
+    let Some(handles) = HANDLES.get() else { return Vec::new() };
+    let servers = handles.servers.lock().unwrap_or_else(PoisonError::into_inner);
+    servers.iter().map(|(name, of)| (name.clone(), of.last)).collect()
 }
 
 impl OfServer {
@@ -134,6 +143,7 @@ impl OfServer {
             staleness: level(Family::ServerStaleness),
             look_age: level(Family::ServerLookAge),
             breaker_open: level(Family::ServerBreakerOpen),
+            last: Server::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio_postgres::Row;
 use super::{Item, News};
 use crate::clock::Clock;
 use crate::commit::Writer;
+use crate::db::router::carried;
 use crate::db::tally::{self, TallyDelta};
 use crate::db::{Db, DbError, Tx};
 use crate::obs;
@@ -58,6 +59,10 @@ impl Writer for Recorder {
                 }
             };
             obs::stage::failed(Stage::Receive, u64::from(result.is_err()));
+            if let (Ok(()), News::Reply { .. }) = (&result, &job.news) {
+                let took = job.received_at.elapsed();
+                obs::journey::record_of(Journey::ReplyToShown, took, job.scope.as_deref());
+            }
             // The caller may have gone away; what is committed stays committed.
             let _gone = job.answer.send(result);
         }
@@ -85,11 +90,7 @@ impl Recorder {
         write_consent(&tx, shard, jobs, &new, real_now).await?;
         tally::append(&tx, shard, &deltas).await?;
         let token = tx.commit_at().await?;
-        for carried in jobs.iter().filter_map(|job| job.carried.as_ref()) {
-            if let Some(token) = token {
-                carried.wrote(token);
-            }
-        }
+        carried::tell(jobs.iter().map(|job| &job.carried), token);
         for delta in &deltas {
             obs::fate::add(delta.fate, u64::try_from(delta.n).unwrap_or(0));
         }

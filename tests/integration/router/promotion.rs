@@ -36,6 +36,8 @@ async fn a_promoted_replica_is_written_to_and_the_old_primary_is_not() {
     })
     .await;
     app.get("/readyz").send().await.problem(503, "not_ready");
+    let leads = app.scrape().await.sum("db_server_leads", &[]);
+    assert_eq!(leads, 0.0, "nobody is written to: the alert sees it");
 
     tell(pair.replica(), "SELECT pg_promote()").await;
     until("the service is ready again", async || {
@@ -46,8 +48,9 @@ async fn a_promoted_replica_is_written_to_and_the_old_primary_is_not() {
     let (of_old, of_new) = (token, booked.header("read-after").to_owned());
     let timeline = |token: &str| token.split('.').nth(2).map(str::to_owned).unwrap();
     assert_eq!((timeline(&of_old), timeline(&of_new)), ("1".into(), "2".into()));
-    // A token of before: only the primary can tell.
-    app.get(path).header("read-after", &of_old).send().await.expect(200);
+    // A token of before: only the primary can tell, and says what to show from now on.
+    let read = app.get(path).header("read-after", &of_old).send().await.expect(200);
+    assert_eq!(timeline(read.header("read-after")), "2");
 
     pair.primary().start().await.unwrap();
     let (old, new) = (name(pair.primary()), name(pair.replica()));

@@ -20,6 +20,8 @@ pub(crate) struct Breaker(Mutex<State>);
 struct State {
     failures: u32,
     open: Option<Open>,
+    /// Counts openings and closings: who entered before one says nothing of what came after it.
+    turn: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +32,18 @@ struct Open {
     is_tried: bool,
 }
 
+/// Who was let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    turn: u64,
+}
+
 /// As in the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Position {
     /// All are let through.
     Closed,
-    /// One may try.
+    /// The next one may try.
     HalfOpen,
     /// Nobody is.
     Open,
@@ -56,41 +64,53 @@ impl Breaker {
     }
 
     /// Lets a reader through, or not. Who is let through says how it went.
-    pub(crate) fn enter(&self, now: Instant) -> bool {
+    pub(crate) fn enter(&self, now: Instant) -> Option<Ticket> {
         let mut state = self.state();
-        match &mut state.open {
-            None => true,
-            Some(open) if now < open.until || open.is_tried => false,
-            Some(open) => {
-                open.is_tried = true;
-                true
+        if let Some(open) = &mut state.open {
+            if now < open.until || open.is_tried {
+                return None;
             }
+            open.is_tried = true;
         }
+        Some(Ticket { turn: state.turn })
     }
 
-    /// It went well.
-    pub(crate) fn succeeded(&self) {
-        *self.state() = State::default();
-    }
-
-    /// It did not, and that was the server's fault. True if that opened it.
-    pub(crate) fn failed(&self, now: Instant) -> bool {
+    /// The server answered.
+    pub(crate) fn succeeded(&self, ticket: Ticket) {
         let mut state = self.state();
+        if ticket.turn != state.turn {
+            return;
+        }
+        // The only one that is let through an open one is whoever tries it.
+        if state.open.take().is_some() {
+            state.turn += 1;
+        }
+        state.failures = 0;
+    }
+
+    /// It did not, and that was its fault. True if that opened it.
+    pub(crate) fn failed(&self, ticket: Ticket, now: Instant) -> bool {
+        let mut state = self.state();
+        if ticket.turn != state.turn {
+            return false;
+        }
         state.failures = state.failures.saturating_add(1);
         let lasts = match state.open {
             None if state.failures < FAILURES => return false,
             None => OPEN_FIRST,
-            // Those that were under way when it opened say nothing new.
-            Some(open) if !open.is_tried => return false,
             Some(open) => (open.lasted * 2).min(OPEN_MAX),
         };
         state.open = Some(Open { until: now + lasts, lasted: lasts, is_tried: false });
+        state.turn += 1;
         true
     }
 
     /// The reader went away without knowing: the next one may try.
-    pub(crate) fn abandoned(&self) {
-        if let Some(open) = &mut self.state().open {
+    pub(crate) fn abandoned(&self, ticket: Ticket) {
+        let mut state = self.state();
+        if ticket.turn == state.turn
+            && let Some(open) = &mut state.open
+        {
             open.is_tried = false;
         }
     }
@@ -100,56 +120,73 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn three_failures_in_a_row_open_it_and_one_good_try_closes_it() {
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    /// Open, after failures in a row; with a ticket of before.
+    fn opened() -> (Breaker, Ticket) {
         let breaker = Breaker::default();
-        for _ in 0..2 {
-            assert!(breaker.enter(Instant::now()) && !breaker.failed(Instant::now()));
+        let early = breaker.enter(now()).unwrap();
+        for n in 1..=FAILURES {
+            let ticket = breaker.enter(now()).unwrap();
+            assert_eq!(breaker.failed(ticket, now()), n == FAILURES);
         }
-        breaker.succeeded();
-        for n in 0..3 {
-            assert!(breaker.enter(Instant::now()));
-            assert_eq!(breaker.failed(Instant::now()), n == 2);
+        assert_eq!(breaker.enter(now()), None);
+        (breaker, early)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_in_a_row_open_it_and_one_good_try_closes_it() {
+        let breaker = Breaker::default();
+        for _ in 1..FAILURES {
+            assert!(!breaker.failed(breaker.enter(now()).unwrap(), now()));
         }
-        assert!(!breaker.enter(Instant::now()));
-        assert!(!breaker.failed(Instant::now()), "a late failure opens it no further");
+        breaker.succeeded(breaker.enter(now()).unwrap());
+        for _ in 1..FAILURES {
+            assert!(!breaker.failed(breaker.enter(now()).unwrap(), now()), "not in a row");
+        }
+        let (breaker, _) = opened();
         tokio::time::advance(OPEN_FIRST).await;
-        assert_eq!(breaker.position(Instant::now()), Position::HalfOpen);
-        assert!(breaker.enter(Instant::now()));
-        assert!(!breaker.enter(Instant::now()), "one tries, the others don't");
-        breaker.succeeded();
-        assert!(breaker.enter(Instant::now()) && breaker.enter(Instant::now()));
+        assert_eq!(breaker.position(now()), Position::HalfOpen);
+        let probe = breaker.enter(now()).unwrap();
+        assert_eq!(breaker.enter(now()), None, "one tries, the others don't");
+        breaker.succeeded(probe);
+        assert!(breaker.enter(now()).is_some() && breaker.enter(now()).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_try_that_fails_doubles_the_pause() {
-        let breaker = Breaker::default();
-        for _ in 0..FAILURES {
-            breaker.failed(Instant::now());
-        }
-        let mut paused = Duration::ZERO;
+        let (breaker, _) = opened();
         for expected in [1, 2, 4, 8, 16, 30, 30] {
-            let began = Instant::now();
-            while breaker.position(Instant::now()) == Position::Open {
+            let began = now();
+            while breaker.position(now()) == Position::Open {
                 tokio::time::advance(Duration::from_millis(500)).await;
             }
-            paused += began.elapsed();
             assert_eq!(began.elapsed(), Duration::from_secs(expected));
-            assert!(breaker.enter(Instant::now()));
-            assert!(breaker.failed(Instant::now()));
+            assert!(breaker.failed(breaker.enter(now()).unwrap(), now()));
         }
-        assert_eq!(paused, Duration::from_secs(91));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_try_that_was_given_up_is_made_by_the_next() {
-        let breaker = Breaker::default();
-        for _ in 0..FAILURES {
-            breaker.failed(Instant::now());
-        }
+        let (breaker, _) = opened();
         tokio::time::advance(OPEN_FIRST).await;
-        assert!(breaker.enter(Instant::now()));
-        breaker.abandoned();
-        assert!(breaker.enter(Instant::now()));
+        breaker.abandoned(breaker.enter(now()).unwrap());
+        assert!(breaker.enter(now()).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_entered_before_it_opened_neither_closes_it_nor_takes_the_try() {
+        let (breaker, early) = opened();
+        breaker.succeeded(early);
+        assert_eq!(breaker.position(now()), Position::Open);
+        tokio::time::advance(OPEN_FIRST).await;
+        let probe = breaker.enter(now()).unwrap();
+        assert!(!breaker.failed(early, now()));
+        breaker.abandoned(early);
+        assert_eq!(breaker.enter(now()), None, "the try is still under way");
+        breaker.succeeded(probe);
+        assert_eq!(breaker.position(now()), Position::Closed);
     }
 }

@@ -29,10 +29,14 @@ impl Carried {
     /// Notes how far a write got: later reads of the request have seen it.
     pub(crate) fn wrote(&self, token: Token) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A write on another history than what was shown has all of that one that was kept.
-        let after = state.after.and(token);
-        let after = if after == After::Several { After::At(token) } else { after };
-        *state = State { after, has_written: true };
+        let after = match (state.after, state.after.and(token)) {
+            // What was shown is of a later timeline: a replaced primary has taken this write.
+            (After::At(shown), After::Several) if token.history.is_before(shown.history) => shown,
+            // A later timeline has all that was kept of the ones before.
+            (_, After::At(both)) => both,
+            (_, After::Nothing | After::Several) => token,
+        };
+        *state = State { after: After::At(after), has_written: true };
     }
 
     /// What the reader should show next time, if the request has written.
@@ -44,7 +48,8 @@ impl Carried {
         }
     }
 
-    fn after(&self) -> After {
+    /// What its reads must have seen.
+    pub(super) fn after(&self) -> After {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).after
     }
 }
@@ -57,6 +62,20 @@ pub(crate) async fn within<F: Future>(carried: Arc<Carried>, work: F) -> F::Outp
 /// What the request carries whose task this is.
 pub(crate) fn current() -> Option<Arc<Carried>> {
     CARRIED.try_with(Arc::clone).ok()
+}
+
+/// Tells the requests of a batch how far it got.
+pub(crate) fn tell<'a>(
+    requests: impl Iterator<Item = &'a Option<Arc<Carried>>>,
+    token: Option<Token>,
+) {
+    let Some(token) = token else { return };
+    requests.flatten().for_each(|carried| carried.wrote(token));
+}
+
+/// Whether the request whose task this is shows that it has seen a write, or has made one.
+pub(crate) fn shows_token() -> bool {
+    after() != After::Nothing
 }
 
 /// What a read on this task must have seen.
@@ -81,6 +100,8 @@ mod tests {
             assert_eq!(inner.written(), Some(at(1, 10)));
             inner.wrote(at(2, 5));
             assert_eq!(after(), After::At(at(2, 5)));
+            inner.wrote(at(1, 99));
+            assert_eq!(after(), After::At(at(2, 5)), "the later timeline is kept");
         })
         .await;
         assert_eq!(after(), After::Nothing);

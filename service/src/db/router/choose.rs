@@ -11,7 +11,7 @@ use contract::RouteReason;
 use tokio::time::Instant;
 
 use super::token::After;
-use super::view::{Standing, View};
+use super::view::{NoLeader, Standing, View};
 
 /// A replica that stood still replays at least so fast once there is something to replay.
 const REPLAY_AT_LEAST: f64 = 16e6;
@@ -34,8 +34,8 @@ pub(crate) enum Choice {
     Replica {
         /// Which.
         server: usize,
-        /// How old its answer is at most; none while there is no primary.
-        staleness: Option<Duration>,
+        /// How old its answer is at most.
+        staleness: Duration,
     },
     /// To the primary, and why.
     Primary(RouteReason),
@@ -60,15 +60,22 @@ pub(crate) fn choose(view: &View, ask: &Ask, now: Instant, load: &impl Load) -> 
     let mut nearest: Option<(f64, usize)> = None;
     let after = match ask.after {
         After::Nothing => None,
+        // Positions of two primaries of one timeline can't be told apart.
+        After::At(_) if view.leader() == Err(NoLeader::TwoOfOneHistory) => {
+            return Choice::Primary(RouteReason::OtherHistory);
+        }
         After::At(token) if Some(token.history) == view.history() => Some(token.lsn),
         After::At(_) | After::Several => return Choice::Primary(RouteReason::OtherHistory),
     };
+    let has_primary = view.has_primary(now);
+    let mut furthest: Option<(u64, usize)> = None;
     for server in 0..view.servers().len() {
         if view.leader() == Ok(server) {
             continue;
         }
         match fit(view, server, ask, after, now, load) {
-            Fit::Ready => {
+            Fit::Ready(lsn) => {
+                furthest = furthest.max(Some((lsn, server)));
                 // Two of all that are ready, each pair as likely as the others: a reservoir.
                 seen += 1;
                 if let Some(free) = ready.iter_mut().find(|place| place.is_none()) {
@@ -87,6 +94,8 @@ pub(crate) fn choose(view: &View, ask: &Ask, now: Instant, load: &impl Load) -> 
         }
     }
     let server = match ready {
+        // Nothing newer will come: whoever has most.
+        [Some(_), _] if !has_primary => furthest.map(|(_, server)| server),
         [Some(a), Some(b)] => match load.in_flight(a).cmp(&load.in_flight(b)) {
             Ordering::Less => Some(a),
             Ordering::Greater => Some(b),
@@ -95,14 +104,16 @@ pub(crate) fn choose(view: &View, ask: &Ask, now: Instant, load: &impl Load) -> 
         [Some(only), None] => Some(only),
         [None, _] => nearest.map(|(_, server)| server),
     };
-    let Some(server) = server else { return Choice::Primary(reason) };
-    let staleness = view.standing(server, now).ok().and_then(|standing| standing.staleness);
-    Choice::Replica { server, staleness }
+    match server.map(|server| (server, view.standing(server, now))) {
+        Some((server, Ok(standing))) => Choice::Replica { server, staleness: standing.staleness },
+        Some((_, Err(reason))) => Choice::Primary(reason),
+        None => Choice::Primary(reason),
+    }
 }
 
 enum Fit {
-    /// It has what is asked for.
-    Ready,
+    /// It has what is asked for, and all up to a position.
+    Ready(u64),
     /// It will have it in so many seconds.
     In(f64),
     /// It can't be read.
@@ -124,13 +135,13 @@ fn fit(
     if load.is_broken(server, now) {
         return Fit::No(RouteReason::BreakerOpen);
     }
-    let is_over = |most: Duration| standing.staleness.is_some_and(|staleness| staleness > most);
-    if is_over(ask.staleness_max) {
+    let is_over = |most: Duration| standing.staleness > most;
+    if is_over(ask.staleness_max) && view.has_primary(now) {
         return Fit::No(RouteReason::Lagging);
     }
-    let Some(lsn) = after else { return Fit::Ready };
+    let Some(lsn) = after else { return Fit::Ready(standing.lsn) };
     if standing.lsn >= lsn {
-        return Fit::Ready;
+        return Fit::Ready(standing.lsn);
     }
     // What was written since the look can't be known there: between two looks a replica that keeps
     // up has heartbeats two intervals old. One that doesn't is not worth waiting for.

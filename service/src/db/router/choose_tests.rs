@@ -131,3 +131,28 @@ async fn a_broken_one_is_left_alone_and_the_nearest_reason_is_told() {
     world.replica(2, 1, 100);
     assert_eq!(server_of(&world, &ask(After::Nothing), &load), Ok(2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_a_primary_whoever_has_most_is_read_however_old() {
+    let mut world = World::new(3);
+    world.primary(0, 1, 100);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    world.replica_behind(1, 1, 80, Duration::from_secs(3_600));
+    world.replica_behind(2, 1, 90, Duration::from_secs(60));
+    for drawn in 0..2 {
+        let load = Fixed { drawn: Cell::new(drawn), in_flight: [0, 0, 9, 0], ..idle() };
+        assert_eq!(server_of(&world, &ask(After::Nothing), &load), Ok(2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_two_primaries_of_one_timeline_a_token_says_nothing() {
+    let mut world = World::new(3);
+    world.primary(0, 1, 100);
+    world.replica(2, 1, 100);
+    assert_eq!(server_of(&world, &ask(at(1, 50)), &idle()), Ok(2));
+    world.primary(1, 1, 100);
+    let found = server_of(&world, &ask(at(1, 50)), &idle());
+    assert_eq!(found, Err(RouteReason::OtherHistory));
+    assert_eq!(server_of(&world, &ask(After::Nothing), &idle()), Ok(2));
+}

@@ -16,6 +16,8 @@ use super::token::History;
 pub(crate) struct Look {
     /// When the question was asked: what was seen is at least as new.
     pub(crate) at: Instant,
+    /// When its server was started: two names that say the same lead to one server.
+    pub(crate) started: Timestamp,
     /// Which line of events it is on.
     pub(crate) history: History,
     /// A primary's newest position in its log; a replica's newest that can be read there.
@@ -54,25 +56,29 @@ pub(crate) enum Feed {
 impl Look {
     /// Reads the answer of `server_look` to a question that was asked at `at`; the heartbeat is
     /// another one.
-    pub(super) fn of(row: &Row, at: Instant) -> Self {
-        let is_replica: bool = row.get("in_recovery");
-        let silent: Option<f64> = row.get("receiver_silent_seconds");
+    ///
+    /// # Errors
+    /// Whatever answers there is not what is expected.
+    pub(super) fn of(row: &Row, at: Instant) -> Result<Self, tokio_postgres::Error> {
+        let is_replica: bool = row.try_get("in_recovery")?;
+        let silent: Option<f64> = row.try_get("receiver_silent_seconds")?;
         let feed = match silent.map(|s| Duration::try_from_secs_f64(s.max(0.0))) {
             Some(Ok(ago)) => Feed::Heard(ago),
-            Some(Err(_)) | None if row.get("sees_receiver") => Feed::Gone,
+            Some(Err(_)) | None if row.try_get("sees_receiver")? => Feed::Gone,
             Some(Err(_)) | None => Feed::Hidden,
         };
-        Self {
+        Ok(Self {
             at,
+            started: row.try_get("started")?,
             history: History {
-                system: row.get::<_, i64>("system").cast_unsigned(),
-                timeline: row.get::<_, i32>("timeline").cast_unsigned(),
+                system: row.try_get::<_, i64>("system")?.cast_unsigned(),
+                timeline: row.try_get::<_, i32>("timeline")?.cast_unsigned(),
             },
-            lsn: row.get::<_, PgLsn>("lsn").into(),
-            clock: row.get("clock"),
+            lsn: row.try_get::<_, PgLsn>("lsn")?.into(),
+            clock: row.try_get("clock")?,
             beat: None,
             role: if is_replica { Role::Replica { feed } } else { Role::Primary },
-        }
+        })
     }
 
     /// The server's time now, if its clock and ours run alike since the look.

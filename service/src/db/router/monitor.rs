@@ -75,10 +75,12 @@ impl Monitor {
             was_away = found.is_err();
             let look = found.ok();
             self.db.saw(self.server, look);
-            let is_replica = look.is_some_and(|look| !look.is_primary());
-            if is_replica && counted.is_none_or(|at| at.elapsed() >= CONFLICTS_EVERY) {
+            let Some(look) = look else { continue };
+            if look.is_primary() {
+                self.beat(&mut single).await;
+            } else if counted.is_none_or(|at| at.elapsed() >= CONFLICTS_EVERY) {
                 counted = Some(Instant::now());
-                self.conflicts(single.as_ref()).await;
+                self.conflicts(&mut single).await;
             }
         }
     }
@@ -94,24 +96,35 @@ impl Monitor {
         let at = Instant::now();
         let rows = connection.rows(Query::ServerLook, &[]).await?;
         let row = rows.first().ok_or(DbError::Unavailable("it said nothing of itself".into()))?;
-        let mut look = Look::of(row, at);
-        if look.is_primary() && self.settings_have_replicas() {
-            let age = self.settings.routing.interval.as_secs_f64() * BEAT_AT;
-            // It says how old replicas are; who is written to doesn't depend on it.
-            let _late = connection.rows(Query::ServerBeat, &[&age]).await;
-        }
-        // Before the schema is there, there is none.
-        look.beat = match connection.rows(Query::ServerHeartbeat, &[]).await {
-            Ok(rows) => rows.first().map(|row| row.get::<_, Timestamp>(0)),
-            Err(error) if error.is_unavailable() => return Err(error),
-            Err(_) => None,
+        let unreadable = |error: tokio_postgres::Error| {
+            DbError::Unavailable(format!("what it says of itself can't be read: {error}"))
         };
+        let mut look = Look::of(row, at).map_err(unreadable)?;
+        if !look.is_primary() {
+            // Before the schema is there, there is none.
+            look.beat = match connection.rows(Query::ServerHeartbeat, &[]).await {
+                Ok(rows) => rows.first().and_then(|row| row.try_get::<_, Timestamp>(0).ok()),
+                Err(error) if error.is_unavailable() => return Err(error),
+                Err(_) => None,
+            };
+        }
         *single = Some(connection);
         Ok(look)
     }
 
-    fn settings_have_replicas(&self) -> bool {
-        self.db.0.servers.len() > 1
+    /// Gives the heartbeat, which says how old replicas are. Who is written to doesn't depend on
+    /// it: what was seen is published before.
+    async fn beat(&self, single: &mut Option<Single>) {
+        if self.db.0.servers.len() < 2 {
+            return;
+        }
+        let Some(connection) = single.take() else { return };
+        let age = self.settings.routing.interval.as_secs_f64() * BEAT_AT;
+        match connection.rows(Query::ServerBeat, &[&age]).await {
+            // Something of it may still run there.
+            Err(error) if error.is_unavailable() => {}
+            Ok(_) | Err(_) => *single = Some(connection),
+        }
     }
 
     async fn connect(&self) -> Result<Single, DbError> {
@@ -124,12 +137,19 @@ impl Monitor {
         Single::connect(&config, self.settings.ca_file.as_deref(), DEADLINE, drop).await
     }
 
-    async fn conflicts(&self, single: Option<&Single>) {
-        let Some(single) = single else { return };
-        let Ok(rows) = single.rows(Query::ServerConflicts, &[]).await else { return };
+    async fn conflicts(&self, single: &mut Option<Single>) {
+        let Some(connection) = single.take() else { return };
+        let rows = match connection.rows(Query::ServerConflicts, &[]).await {
+            Ok(rows) => rows,
+            Err(error) if error.is_unavailable() => return,
+            Err(_) => Vec::new(),
+        };
+        *single = Some(connection);
         let name = &self.db.0.servers[self.server].name;
         for row in rows {
-            obs::route::conflicts(name, row.get("kind"), row.get("total"));
+            if let (Ok(kind), Ok(total)) = (row.try_get("kind"), row.try_get("total")) {
+                obs::route::conflicts(name, kind, total);
+            }
         }
     }
 }

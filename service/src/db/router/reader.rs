@@ -5,18 +5,18 @@
 //!
 //! Never here: which replica (`choose`).
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract::{Limit, Pool, Query, Read, RouteReason};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::PgLsn;
 
-use super::Db;
 use super::choose::{Ask, Choice, choose};
+use super::primary::OnPrimary;
 use super::token::{After, History};
+use super::visit::Visit;
+use super::{Db, carried};
 use crate::db::conn::{Conn, Params};
 use crate::db::error::DbError;
 use crate::obs;
@@ -67,6 +67,8 @@ pub(crate) struct Reader {
     db: Db,
     class: Class,
     after: After,
+    /// How old in seconds what the server of choice answers may be.
+    staleness_max: u16,
     place: Place,
 }
 
@@ -75,13 +77,6 @@ enum Place {
     Open,
     Replica(Box<OnReplica>),
     Primary(Box<OnPrimary>),
-}
-
-struct OnPrimary {
-    conn: Conn,
-    reason: RouteReason,
-    /// Where a replica should have answered.
-    _fallen_back: Option<OwnedSemaphorePermit>,
 }
 
 struct OnReplica {
@@ -100,13 +95,16 @@ pub(crate) struct Found {
     visit: Visit,
     /// Which it must be in.
     history: Option<History>,
-    /// How old its answer is at most; none while there is no primary.
-    staleness: Option<Duration>,
+    /// How old its answer was at most when it was chosen.
+    staleness: Duration,
+    chosen: Instant,
+    /// There was a primary that had answered lately.
+    has_primary: bool,
 }
 
 impl Reader {
     pub(super) const fn new(db: Db, class: Class, after: After) -> Self {
-        Self { db, class, after, place: Place::Open }
+        Self { db, class, after, staleness_max: u16::MAX, place: Place::Open }
     }
 
     /// Runs a read that returns at most one row.
@@ -124,17 +122,16 @@ impl Reader {
         read: Read,
         params: Params<'_>,
     ) -> Result<Vec<Row>, DbError> {
+        self.heed(read);
         if matches!(self.place, Place::Open) {
             self.place = self.find(read).await?;
         }
         if let Place::Replica(replica) = &mut self.place {
             let reason = match replica.rows(read, params).await {
                 Ok(rows) => {
-                    let reason = replica.reason.unwrap_or(RouteReason::Fresh);
-                    obs::route::decided(read, reason);
-                    if let Some(staleness) = replica.found.staleness {
-                        obs::route::served(staleness);
-                    }
+                    obs::route::decided(read, replica.reason.unwrap_or(RouteReason::Fresh));
+                    let found = &replica.found;
+                    obs::route::served(found.staleness.saturating_add(found.chosen.elapsed()));
                     return Ok(rows);
                 }
                 Err(Fall::Itself(error)) => return Err(error),
@@ -144,11 +141,23 @@ impl Reader {
             self.place = Place::Open;
             self.place = self.primary(read, reason).await?;
         }
-        let Place::Primary(primary) = &self.place else {
+        let Place::Primary(primary) = &mut self.place else {
             return Err(DbError::Unavailable("a reader found no server".into()));
         };
-        obs::route::decided(read, primary.reason);
-        primary.conn.rows(read.query(), params).await
+        obs::route::decided(read, primary.reason());
+        primary.rows(read, params).await
+    }
+
+    /// A write of the request since the last read, or a read that must be fresher than the ones
+    /// before, is reason to choose again. The primary has everything.
+    fn heed(&mut self, read: Read) {
+        let after = carried::current().map_or(self.after, |carried| carried.after());
+        let staleness_max = self.staleness_max.min(read.staleness_max_seconds());
+        let is_stricter = after != self.after || staleness_max < self.staleness_max;
+        (self.after, self.staleness_max) = (after, staleness_max);
+        if is_stricter && matches!(self.place, Place::Replica(_)) {
+            self.place = Place::Open;
+        }
     }
 
     /// Where the first read goes.
@@ -157,7 +166,7 @@ impl Reader {
             Ok(found) => found,
             Err(reason) => return self.primary(read, reason).await,
         };
-        let pools = &self.db.0.servers[found.visit.server].pools;
+        let pools = &self.db.0.servers[found.visit.server()].pools;
         match pools.get(Holder::current(), self.class.on_replica()).await {
             Ok(conn) => Ok(Place::Replica(Box::new(OnReplica {
                 conn,
@@ -184,7 +193,9 @@ impl Reader {
         let now = Instant::now();
         let ask = Ask {
             after: self.after,
-            staleness_max: Duration::from_secs(read.staleness_max_seconds().into()),
+            staleness_max: Duration::from_secs(
+                self.staleness_max.min(read.staleness_max_seconds()).into(),
+            ),
             patience: self.db.0.settings.routing.patience,
         };
         let view = self.db.view();
@@ -192,7 +203,8 @@ impl Reader {
             Choice::Replica { server, staleness } => {
                 let visit = Visit::begin(&self.db, server, now);
                 let visit = visit.ok_or(RouteReason::BreakerOpen)?;
-                Ok(Found { visit, history: view.history(), staleness })
+                let (history, has_primary) = (view.history(), view.has_primary(now));
+                Ok(Found { visit, history, staleness, chosen: now, has_primary })
             }
             Choice::Primary(reason) => {
                 if reason == RouteReason::Behind {
@@ -217,7 +229,8 @@ impl Reader {
             Some(permit)
         };
         let conn = self.db.get(self.class.on_primary()).await?;
-        Ok(Place::Primary(Box::new(OnPrimary { conn, reason, _fallen_back: permit })))
+        let unchecked = (self.after != After::Nothing).then_some(self.after);
+        Ok(Place::Primary(Box::new(OnPrimary::new(conn, reason, unchecked, permit))))
     }
 }
 
@@ -234,20 +247,26 @@ impl OnReplica {
         if self.reason.is_some() {
             return self.ended(self.conn.rows(read.query(), params).await);
         }
-        // First asked, first answered: what the check sees replayed, the read sees as well. Where
-        // the check fails, nobody waits for the read.
-        let (has_it, rows) = tokio::try_join!(
-            biased;
-            self.has_it(),
-            async { Ok(self.conn.rows(read.query(), params).await) },
-        )?;
+        let (has_it, rows) = match self.class {
+            // First asked, first answered: what the check sees replayed, the read sees as well.
+            Class::Read => tokio::try_join!(
+                biased;
+                self.has_it(),
+                async { Ok(Some(self.conn.rows(read.query(), params).await)) },
+            )?,
+            // Too dear to be run for nothing.
+            Class::Report => (self.has_it().await?, None),
+        };
         if has_it {
-            self.reason = Some(match (self.found.staleness, self.lsn) {
-                (None, _) => RouteReason::PrimaryLost,
-                (Some(_), 0) => RouteReason::Fresh,
-                (Some(_), _) => RouteReason::CaughtUp,
+            self.reason = Some(match (self.found.has_primary, self.lsn) {
+                (false, _) => RouteReason::PrimaryLost,
+                (true, 0) => RouteReason::Fresh,
+                (true, _) => RouteReason::CaughtUp,
             });
-            return self.ended(rows);
+            return match rows {
+                Some(rows) => self.ended(rows),
+                None => self.ended(self.conn.rows(read.query(), params).await),
+            };
         }
         obs::route::prevented(read);
         let began = Instant::now();
@@ -264,6 +283,7 @@ impl OnReplica {
         loop {
             let left = self.patience.saturating_sub(began.elapsed());
             if left.is_zero() {
+                self.found.visit.succeeded();
                 return Err(Fall::Back(RouteReason::Behind));
             }
             sleep(pause.min(left)).await;
@@ -310,73 +330,30 @@ impl OnReplica {
 
     /// What a failure on a replica means.
     fn fall(&self, error: DbError) -> Fall {
-        match error {
+        let reason = match &error {
             // Replay needed what the statement held: class 40.
-            DbError::Retry { .. } => {
-                self.found.visit.failed();
-                Fall::Back(RouteReason::Conflict)
-            }
-            DbError::Unavailable(_) => {
-                self.found.visit.failed();
-                Fall::Back(RouteReason::Broken)
-            }
-            // A report that takes too long there would take too long on the primary, at its cost.
-            DbError::Timeout(_) if self.class == Class::Report => Fall::Itself(error),
-            DbError::Timeout(_) => {
-                self.found.visit.failed();
-                Fall::Back(RouteReason::Broken)
+            DbError::Retry { .. } => RouteReason::Conflict,
+            DbError::Unavailable(_) => RouteReason::Broken,
+            // Of the server itself: a damaged page, a disk that can't be read.
+            DbError::Refused { code, .. } if code.starts_with("XX") || code.starts_with("58") => {
+                RouteReason::Broken
             }
             // It has not replayed the migration that made the table or the column.
-            DbError::Refused { ref code, .. } if ["42P01", "42703"].contains(&code.as_str()) => {
-                Fall::Back(RouteReason::Behind)
+            DbError::Refused { code, .. } if ["42P01", "42703"].contains(&code.as_str()) => {
+                self.found.visit.succeeded();
+                return Fall::Back(RouteReason::Behind);
             }
-            DbError::Refused { .. }
+            // What takes too long there would take too long on the primary, at its cost.
+            DbError::Timeout(_)
+            | DbError::Refused { .. }
             | DbError::Constraint { .. }
             | DbError::PoolTimeout(_)
-            | DbError::Shed => Fall::Itself(error),
-        }
-    }
-}
-
-/// A read that is under way on a replica, counted there until it is dropped.
-struct Visit {
-    db: Db,
-    server: usize,
-    /// Its breaker knows how it went.
-    is_told: AtomicBool,
-}
-
-impl Visit {
-    /// Nothing where the breaker lets nobody through.
-    fn begin(db: &Db, server: usize, now: Instant) -> Option<Self> {
-        let this = &db.0.servers[server];
-        if !this.breaker.enter(now) {
-            return None;
-        }
-        this.in_flight.fetch_add(1, Ordering::Relaxed);
-        Some(Self { db: db.clone(), server, is_told: AtomicBool::new(false) })
-    }
-
-    fn succeeded(&self) {
-        self.is_told.store(true, Ordering::Relaxed);
-        self.db.0.servers[self.server].breaker.succeeded();
-    }
-
-    fn failed(&self) {
-        self.is_told.store(true, Ordering::Relaxed);
-        let this = &self.db.0.servers[self.server];
-        if this.breaker.failed(Instant::now()) {
-            tracing::warn!(server = this.name, "the replica failed again and again: not read now");
-        }
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        let this = &self.db.0.servers[self.server];
-        this.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if !self.is_told.load(Ordering::Relaxed) {
-            this.breaker.abandoned();
-        }
+            | DbError::Shed => {
+                self.found.visit.succeeded();
+                return Fall::Itself(error);
+            }
+        };
+        self.found.visit.failed();
+        Fall::Back(reason)
     }
 }

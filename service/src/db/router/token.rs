@@ -20,6 +20,13 @@ pub(crate) struct History {
     pub(crate) timeline: u32,
 }
 
+impl History {
+    /// Whether a promotion led from the one to the other.
+    pub(crate) const fn is_before(self, other: Self) -> bool {
+        self.system == other.system && self.timeline < other.timeline
+    }
+}
+
 /// A position in a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use contract::RouteReason;
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::look::{Feed, Look, Role};
@@ -13,6 +14,11 @@ use super::token::History;
 
 /// A look that is older than this many intervals says nothing any more.
 const INTERVALS: u32 = 3;
+/// A server that took writes and can't be reached is taken to do so for this long, unless it is
+/// seen to be something else: two on one timeline are two also while one is slow to answer.
+const LEADS_FOR: Duration = Duration::from_secs(60);
+/// The clocks of two servers may differ by this much; a heartbeat from further ahead says nothing.
+const SKEW_MAX: SignedDuration = SignedDuration::from_secs(1);
 /// A replica that has heard nothing of its primary for this long, or for this many intervals, has
 /// lost it: there is a heartbeat every interval.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -27,6 +33,8 @@ pub(crate) struct View {
     leader: Result<usize, NoLeader>,
     /// The furthest history that was ever seen here: what leads there and on none before.
     furthest: Option<History>,
+    /// The newest look at a server while it led.
+    last_led: Option<Look>,
     interval: Duration,
 }
 
@@ -85,15 +93,15 @@ pub(crate) struct Standing {
     pub(crate) lsn: u64,
     /// Bytes of log a second that it replays.
     pub(crate) replayed_per_second: f64,
-    /// How old what it answers is at most; none while there is no primary to be behind of.
-    pub(crate) staleness: Option<Duration>,
+    /// How old what it answers is at most.
+    pub(crate) staleness: Duration,
 }
 
 impl View {
     /// Of so many servers that nobody has looked at.
     pub(crate) fn new(servers: usize, interval: Duration) -> Self {
         let servers = vec![Seen::default(); servers];
-        Self { servers, leader: Err(NoLeader::Unseen), furthest: None, interval }
+        Self { servers, leader: Err(NoLeader::Unseen), furthest: None, last_led: None, interval }
     }
 
     /// The view after a look at a server, which may have come to nothing.
@@ -116,30 +124,35 @@ impl View {
         next
     }
 
-    /// The highest timeline wins, for ever: a primary that was replaced and comes back is none. The
-    /// first system that led is the one: another database behind one of the addresses is not ours.
+    /// The highest timeline wins, for ever: a primary that was replaced and comes back is none,
+    /// also where only a replica says that it was replaced. The first system that led is the one:
+    /// another database behind one of the addresses is not ours.
     fn lead(&mut self, now: Instant) {
-        let primaries = self.servers.iter().enumerate().filter_map(|(server, seen)| {
-            let look = seen.look.filter(|look| look.is_primary() && !self.is_old(look, now))?;
-            let is_ours = self.furthest.is_none_or(|known| {
-                known.system == look.history.system && known.timeline <= look.history.timeline
-            });
-            is_ours.then_some((look.history, server))
-        });
-        let primaries: Vec<(History, usize)> = primaries.collect();
-        let highest = primaries.iter().map(|(history, _)| history.timeline).max();
-        let mut leaders = primaries.iter().filter(|(history, _)| Some(history.timeline) == highest);
-        self.leader = match (leaders.next(), leaders.next()) {
-            (Some(&(history, server)), None) => {
-                self.furthest = Some(history);
-                Ok(server)
+        let looks = |view: &Self| -> Vec<(usize, Look)> {
+            let seen = view.servers.iter().enumerate();
+            let looks = seen.filter_map(|(server, seen)| Some((server, seen.look?)));
+            let ours = view.furthest.map(|known| known.system);
+            looks.filter(|(_, l)| ours.is_none_or(|ours| ours == l.history.system)).collect()
+        };
+        let first = looks(self).iter().map(|(_, look)| *look).find(Look::is_primary);
+        self.furthest = self.furthest.or(first.map(|look| look.history));
+        let highest = looks(self).iter().map(|(_, look)| look.history.timeline).max();
+        if let (Some(known), Some(highest)) = (&mut self.furthest, highest) {
+            known.timeline = known.timeline.max(highest);
+        }
+        let leaders: Vec<(usize, Look)> = looks(self)
+            .into_iter()
+            .filter(|(_, look)| look.is_primary() && Some(look.history) == self.furthest)
+            .filter(|(_, look)| now.saturating_duration_since(look.at) <= LEADS_FOR)
+            .collect();
+        self.leader = match leaders.first() {
+            // Several names of one server are one.
+            Some((first, one)) if leaders.iter().all(|(_, look)| look.started == one.started) => {
+                Ok(*first)
             }
-            (Some(&(history, _)), Some(_)) => {
-                self.furthest = Some(history);
-                Err(NoLeader::TwoOfOneHistory)
-            }
+            Some(_) => Err(NoLeader::TwoOfOneHistory),
             // It may only be unreachable: it leads until it says otherwise or another one does.
-            (None, _) => match self.leader {
+            None => match self.leader {
                 Ok(server) if self.may_still_lead(server) => Ok(server),
                 Err(NoLeader::Unseen) if self.servers.iter().any(Seen::is_untried) => {
                     Err(NoLeader::Unseen)
@@ -151,6 +164,7 @@ impl View {
                 Ok(_) | Err(_) => Err(NoLeader::NonePromoted),
             },
         };
+        self.last_led = self.primary().copied().or(self.last_led);
     }
 
     fn may_still_lead(&self, server: usize) -> bool {
@@ -188,12 +202,10 @@ impl View {
         self.servers[self.leader.ok()?].look.as_ref()
     }
 
-    /// Whether there is a primary that answers: while there is none, nothing new can be missed.
-    fn has_primary(&self, now: Instant) -> bool {
-        let seen = self.leader.ok().map(|server| self.servers[server]);
-        seen.is_some_and(|seen| {
-            !seen.is_away && seen.look.is_some_and(|look| !self.is_old(&look, now))
-        })
+    /// Whether there is a primary that has answered lately. While there is none, a replica can't be
+    /// held to an age.
+    pub(crate) fn has_primary(&self, now: Instant) -> bool {
+        self.primary().is_some_and(|look| !self.is_old(look, now))
     }
 
     /// Where a replica stands, or why it can't be read.
@@ -205,19 +217,18 @@ impl View {
         if Some(look.history) != self.furthest {
             return Err(RouteReason::OtherHistory);
         }
-        let has_primary = self.has_primary(now);
         let is_fed = match feed {
             Feed::Heard(ago) => ago <= SILENCE_MAX.max(self.interval * SILENT_INTERVALS),
             Feed::Gone => false,
             Feed::Hidden => true,
         };
-        if has_primary && !is_fed {
+        if !is_fed && self.has_primary(now) {
             return Err(RouteReason::Disconnected);
         }
         Ok(Standing {
             lsn: look.lsn,
             replayed_per_second: seen.replayed_per_second,
-            staleness: has_primary.then(|| self.staleness(&look, now)),
+            staleness: self.staleness(&look, now),
         })
     }
 
@@ -225,12 +236,14 @@ impl View {
     /// can be read there; if it has all that the primary had when that was looked at, it is only
     /// as old as that look. The time of the last replayed transaction would grow on an idle one.
     fn staleness(&self, look: &Look, now: Instant) -> Duration {
-        let Some(primary) = self.primary() else { return Duration::MAX };
+        let Some(primary) = self.last_led else { return Duration::MAX };
         let by_beat = look.beat.map_or(Duration::MAX, |beat| {
             let age = primary.clock_at(now).duration_since(beat);
-            Duration::try_from(age).unwrap_or(Duration::ZERO)
+            let is_ahead = age < -SKEW_MAX;
+            let age = Duration::try_from(age).unwrap_or(Duration::ZERO);
+            if is_ahead { Duration::MAX } else { age }
         });
-        let has_all = look.lsn >= primary.lsn;
+        let has_all = look.history == primary.history && look.lsn >= primary.lsn;
         let by_lsn = has_all.then(|| now.saturating_duration_since(primary.at));
         by_lsn.map_or(by_beat, |age| age.min(by_beat))
     }

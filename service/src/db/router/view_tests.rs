@@ -21,22 +21,27 @@ fn clock(began: Instant, at: Instant) -> Timestamp {
 /// A test's servers.
 pub(in crate::db::router) struct World {
     began: Instant,
+    /// When the server was started that is looked at next.
+    started: Timestamp,
     pub(in crate::db::router) view: View,
 }
 
 impl World {
     pub(in crate::db::router) fn new(servers: usize) -> Self {
-        Self { began: Instant::now(), view: View::new(servers, INTERVAL) }
+        let started = "2027-03-01T00:00:00Z".parse().unwrap();
+        Self { began: Instant::now(), started, view: View::new(servers, INTERVAL) }
     }
 
     fn look(&self, timeline: u32, lsn: u64, role: Role, beat_ago: Duration) -> Look {
         let at = Instant::now();
         let clock = clock(self.began, at);
         let beat = Some(clock - SignedDuration::try_from(beat_ago).unwrap());
-        Look { at, history: history(timeline), lsn, clock, beat, role }
+        Look { at, started: self.started, history: history(timeline), lsn, clock, beat, role }
     }
 
     pub(in crate::db::router) fn saw(&mut self, server: usize, found: Option<Look>) {
+        let started = self.started + SignedDuration::from_mins(server as i64);
+        let found = found.map(|look| Look { started, ..look });
         self.view = self.view.with(server, found, Instant::now());
     }
 
@@ -111,8 +116,8 @@ async fn it_leads_while_it_is_only_away() {
         world.replica_behind(1, 1, 100, Duration::from_secs(60));
     }
     assert_eq!(world.view.leader(), Ok(0));
-    let standing = world.standing(1).unwrap();
-    assert_eq!(standing.staleness, None, "nothing newer can be missed");
+    assert!(world.standing(1).is_ok(), "it is read on");
+    assert!(!world.view.has_primary(Instant::now()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,6 +144,49 @@ async fn a_promoted_replica_leads_and_the_old_primary_never_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_failed_look_loses_no_primary() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    world.saw(0, None);
+    assert!(world.view.has_primary(Instant::now()));
+    world.with_feed(1, Feed::Gone);
+    assert_eq!(world.standing(1), Err(RouteReason::Disconnected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_follows_another_primary_says_that_ours_was_replaced() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    world.replica(1, 2, 110);
+    assert_eq!(world.view.leader(), Err(NoLeader::NonePromoted));
+    world.primary(0, 1, 101);
+    assert_eq!(world.view.leader(), Err(NoLeader::NonePromoted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_names_of_one_server_are_one() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    let look = world.look(1, 100, Role::Primary, Duration::ZERO);
+    world.view = world.view.with(0, Some(look), Instant::now());
+    world.view = world.view.with(1, Some(look), Instant::now());
+    assert_eq!(world.view.leader(), Ok(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_from_a_clock_that_is_ahead_says_nothing() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    let role = Role::Replica { feed: Feed::Heard(Duration::ZERO) };
+    for (ahead, expected) in [(1, Duration::ZERO), (2, Duration::MAX)] {
+        let mut look = world.look(1, 90, role, Duration::ZERO);
+        look.beat = look.beat.map(|beat| beat + SignedDuration::from_secs(ahead));
+        world.saw(1, Some(look));
+        assert_eq!(world.standing(1).unwrap().staleness, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_that_take_writes_on_one_timeline_are_written_to_by_nobody() {
     let mut world = World::new(3);
     world.primary(0, 1, 100);
@@ -148,6 +196,10 @@ async fn two_that_take_writes_on_one_timeline_are_written_to_by_nobody() {
     world.primary(0, 2, 105);
     assert_eq!(world.view.leader(), Err(NoLeader::TwoOfOneHistory));
     assert!(world.standing(2).is_ok(), "what may be stale is read on");
+    // Also while one of them is slow to answer.
+    pass(2_000).await;
+    world.primary(1, 2, 111);
+    assert_eq!(world.view.leader(), Err(NoLeader::TwoOfOneHistory));
     // One of them is seen to be something else.
     world.replica(0, 2, 105);
     world.primary(1, 2, 111);
@@ -208,12 +260,12 @@ async fn staleness_is_honest_when_idle_and_when_behind() {
     world.primary(0, 1, 100);
     // Behind by what was written in the last second.
     world.replica_behind(1, 1, 90, Duration::from_secs(1));
-    assert_eq!(world.standing(1).unwrap().staleness, Some(Duration::from_secs(1)));
+    assert_eq!(world.standing(1).unwrap().staleness, Duration::from_secs(1));
     pass(100).await;
-    assert_eq!(world.standing(1).unwrap().staleness, Some(Duration::from_millis(1_100)));
+    assert_eq!(world.standing(1).unwrap().staleness, Duration::from_millis(1_100));
     // It has all that the primary had 100 ms ago, however long ago the heartbeat was.
     world.replica_behind(1, 1, 100, Duration::from_secs(3_600));
-    assert_eq!(world.standing(1).unwrap().staleness, Some(Duration::from_millis(100)));
+    assert_eq!(world.standing(1).unwrap().staleness, Duration::from_millis(100));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ const DROPPED: &str = Family::MetricsSeriesDropped.name();
 
 /// Families without which an alert would be silent for ever. Replicas' are not there without a
 /// replica.
-pub(super) const NEEDED: [Family; 26] = [
+pub(super) const NEEDED: [Family; 32] = [
     Family::SloRequests,
     Family::SloGoodRequests,
     Family::SloJourneys,
@@ -42,6 +42,12 @@ pub(super) const NEEDED: [Family; 26] = [
     Family::ReplicasConnected,
     Family::DatabaseOldestTransaction,
     Family::DatabaseBlockedSessions,
+    Family::DatabaseDeadlocks,
+    Family::RouteDecisions,
+    Family::ServerLeads,
+    Family::ServerReadable,
+    Family::ProcessOpenFds,
+    Family::ProcessMaxFds,
 ];
 
 pub(super) fn rules() -> RuleFile {

@@ -1,0 +1,57 @@
+//! A read's stay on a replica: counted while it lasts, and told to the breaker when it ends.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
+
+use super::Db;
+use super::breaker::Ticket;
+
+/// A read that is under way on a replica, counted there until it is dropped.
+pub(super) struct Visit {
+    db: Db,
+    server: usize,
+    ticket: Ticket,
+    /// The breaker knows how it went.
+    is_told: AtomicBool,
+}
+
+impl Visit {
+    /// Nothing where the breaker lets nobody through.
+    pub(super) fn begin(db: &Db, server: usize, now: Instant) -> Option<Self> {
+        let this = &db.0.servers[server];
+        let ticket = this.breaker.enter(now)?;
+        this.in_flight.fetch_add(1, Ordering::Relaxed);
+        Some(Self { db: db.clone(), server, ticket, is_told: AtomicBool::new(false) })
+    }
+
+    /// On which server.
+    pub(super) const fn server(&self) -> usize {
+        self.server
+    }
+
+    /// The server answered.
+    pub(super) fn succeeded(&self) {
+        self.is_told.store(true, Ordering::Relaxed);
+        self.db.0.servers[self.server].breaker.succeeded(self.ticket);
+    }
+
+    /// It did not, and that was its fault.
+    pub(super) fn failed(&self) {
+        self.is_told.store(true, Ordering::Relaxed);
+        let this = &self.db.0.servers[self.server];
+        if this.breaker.failed(self.ticket, Instant::now()) {
+            tracing::warn!(server = this.name, "the replica failed again and again: not read now");
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let this = &self.db.0.servers[self.server];
+        this.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if !self.is_told.load(Ordering::Relaxed) {
+            this.breaker.abandoned(self.ticket);
+        }
+    }
+}

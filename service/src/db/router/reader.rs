@@ -24,6 +24,9 @@ use crate::obs::holder::Holder;
 
 /// A replica that doesn't say in this time how far it is is hung.
 const CHECK_TIME: Duration = Duration::from_millis(500);
+/// How long a read waits for a place on the primary: an eighth of what it may wait for a connection
+/// there. A report waits for none.
+const FALLBACK_WAIT: Duration = Duration::from_millis(250);
 /// Between two questions to a replica that is nearly there: doubled from the first to the last.
 const ASK_FIRST: Duration = Duration::from_micros(500);
 const ASK_LAST: Duration = Duration::from_millis(8);
@@ -220,8 +223,15 @@ impl Reader {
         let permit = if reason == RouteReason::NoReplica {
             None
         } else {
-            let places = &self.db.0.fallbacks[self.class as usize];
-            let Ok(permit) = std::sync::Arc::clone(places).try_acquire_owned() else {
+            let places = std::sync::Arc::clone(&self.db.0.fallbacks[self.class as usize]);
+            let place = match self.class {
+                Class::Read => {
+                    timeout(FALLBACK_WAIT, places.acquire_owned()).await.ok().and_then(Result::ok)
+                }
+                // Reports are given up first.
+                Class::Report => places.try_acquire_owned().ok(),
+            };
+            let Some(permit) = place else {
                 obs::limit::reached(self.class.fallback());
                 obs::route::decided(read, RouteReason::Shed);
                 return Err(DbError::Shed);

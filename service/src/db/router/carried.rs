@@ -29,14 +29,12 @@ impl Carried {
     /// Notes how far a write got: later reads of the request have seen it.
     pub(crate) fn wrote(&self, token: Token) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = match (state.after, state.after.and(token)) {
-            // What was shown is of a later timeline: a replaced primary has taken this write.
-            (After::At(shown), After::Several) if token.history.is_before(shown.history) => shown,
-            // A later timeline has all that was kept of the ones before.
-            (_, After::At(both)) => both,
-            (_, After::Nothing | After::Several) => token,
+        let after = match state.after.and(token) {
+            // What was shown is of another database than the one that was written to.
+            After::Nothing | After::Several => After::At(token),
+            both @ After::At(_) => both,
         };
-        *state = State { after: After::At(after), has_written: true };
+        *state = State { after, has_written: true };
     }
 
     /// What the reader should show next time, if the request has written.

@@ -5,6 +5,7 @@
 //!
 //! Never here: which replica (`choose`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Limit, Pool, Query, Read, RouteReason};
@@ -196,9 +197,7 @@ impl Reader {
         let now = Instant::now();
         let ask = Ask {
             after: self.after,
-            staleness_max: Duration::from_secs(
-                self.staleness_max.min(read.staleness_max_seconds()).into(),
-            ),
+            staleness_max: Duration::from_secs(self.staleness_max.into()),
             patience: self.db.0.settings.routing.patience,
         };
         let view = self.db.view();
@@ -223,7 +222,7 @@ impl Reader {
         let permit = if reason == RouteReason::NoReplica {
             None
         } else {
-            let places = std::sync::Arc::clone(&self.db.0.fallbacks[self.class as usize]);
+            let places = Arc::clone(&self.db.0.fallbacks[self.class as usize]);
             let place = match self.class {
                 Class::Read => {
                     timeout(FALLBACK_WAIT, places.acquire_owned()).await.ok().and_then(Result::ok)

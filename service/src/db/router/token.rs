@@ -44,7 +44,7 @@ pub(crate) enum After {
     Nothing,
     /// Everything up to a position.
     At(Token),
-    /// Positions of several histories: only the primary can tell.
+    /// Positions in several databases: only the primary can tell.
     Several,
 }
 
@@ -98,7 +98,7 @@ impl After {
         })
     }
 
-    /// What has seen both.
+    /// What has seen both. A later timeline has all that was kept of the ones before.
     #[must_use]
     pub(crate) fn and(self, token: Token) -> Self {
         match self {
@@ -106,6 +106,8 @@ impl After {
             Self::At(known) if known.history == token.history => {
                 Self::At(Token { lsn: known.lsn.max(token.lsn), ..token })
             }
+            Self::At(known) if known.history.is_before(token.history) => Self::At(token),
+            Self::At(known) if token.history.is_before(known.history) => self,
             Self::At(_) | Self::Several => Self::Several,
         }
     }
@@ -166,15 +168,17 @@ mod tests {
     }
 
     #[test]
-    fn of_several_the_furthest_counts_and_of_several_histories_none() {
+    fn of_several_the_furthest_counts_and_of_several_databases_none() {
         let (a, b, c) = (token(1, 5), token(1, 9), token(2, 7));
+        let other = Token { history: History { system: 1, timeline: 1 }, lsn: 9 };
         let read = |tokens: &[Token]| {
             let values: Vec<String> = tokens.iter().map(Token::to_string).collect();
             After::read(values.iter().map(String::as_str))
         };
         assert_eq!(read(&[]), Ok(After::Nothing));
         assert_eq!(read(&[b, a]), Ok(After::At(b)));
-        assert_eq!(read(&[a, c, c]), Ok(After::Several));
+        assert_eq!(read(&[a, c, b]), Ok(After::At(c)), "the later timeline, wherever it stands");
+        assert_eq!(read(&[a, other, a]), Ok(After::Several));
         assert_eq!(After::read([format!("{a}, {b}").as_str()].into_iter()), Ok(After::At(b)));
         assert_eq!(After::read([format!("{a},").as_str()].into_iter()), Err(NotAToken));
         assert_eq!(read(&[a; 8]), Ok(After::At(a)));

@@ -31,6 +31,8 @@ pub(crate) mod shapes;
 pub(crate) mod stream_live;
 pub(crate) mod upsert_appointments;
 
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use contract::{Endpoint, READ_AFTER};
@@ -39,6 +41,8 @@ use crate::app::App;
 use crate::db::router::After;
 use crate::db::router::carried::{self, Carried};
 use crate::http::{Code, Problem, Request, Response};
+
+type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send + 'a>>;
 
 /// Answers a request by its endpoint's handler. Reads see what the request shows that it has seen;
 /// a write is answered with what to show next time.
@@ -63,31 +67,33 @@ fn read_after(app: &App, request: &Request) -> Result<After, Problem> {
     })
 }
 
-async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
+/// Each handler in a box of its own size: a booking that waits for its commit doesn't take as much
+/// memory as the largest of them.
+fn handle<'a>(app: &'a Arc<App>, request: Request) -> Answering<'a> {
     match request.endpoint {
-        Endpoint::PutPractice => put_practice::handle(app, request).await,
-        Endpoint::ReadPractice => read_practice::handle(app, request).await,
-        Endpoint::CreateApiKey => create_api_key::handle(app, request).await,
-        Endpoint::RevokeApiKey => revoke_api_key::handle(app, request).await,
-        Endpoint::UpsertAppointments => upsert_appointments::handle(app, request).await,
-        Endpoint::CancelAppointment => cancel_appointment::handle(app, request).await,
-        Endpoint::ReadAppointment => read_appointment::handle(app, request).await,
-        Endpoint::ListMessages => list_messages::handle(app, request).await,
-        Endpoint::ReadDailyCounts => read_daily_counts::handle(app, request).await,
-        Endpoint::ReceiveStatus => receive_status::handle(app, request).await,
-        Endpoint::ReceiveReply => receive_reply::handle(app, request).await,
-        Endpoint::ReadOpenapi => read_openapi::handle(app, request).await,
-        Endpoint::ReadHealth => read_health::handle(app, request).await,
-        Endpoint::ReadReadiness => read_readiness::handle(app, request).await,
-        Endpoint::ReadMetrics => read_metrics::handle(app, request).await,
-        Endpoint::DebugRequest => debug_request::handle(&request),
-        Endpoint::DebugSlow => debug_slow::handle(&request),
-        Endpoint::ReadLive => read_live::handle(app, request).await,
-        Endpoint::StreamLive => stream_live::handle(app, request).await,
-        Endpoint::RunAudit => run_audit::handle(app, request).await,
-        Endpoint::ReadBacklog => read_backlog::handle(app, request).await,
-        Endpoint::ReadQueries => read_queries::handle(app, request).await,
-        Endpoint::ReadClock => read_clock::handle(app, request).await,
-        Endpoint::PutClock => put_clock::handle(app, request).await,
+        Endpoint::PutPractice => Box::pin(put_practice::handle(app, request)),
+        Endpoint::ReadPractice => Box::pin(read_practice::handle(app, request)),
+        Endpoint::CreateApiKey => Box::pin(create_api_key::handle(app, request)),
+        Endpoint::RevokeApiKey => Box::pin(revoke_api_key::handle(app, request)),
+        Endpoint::UpsertAppointments => Box::pin(upsert_appointments::handle(app, request)),
+        Endpoint::CancelAppointment => Box::pin(cancel_appointment::handle(app, request)),
+        Endpoint::ReadAppointment => Box::pin(read_appointment::handle(app, request)),
+        Endpoint::ListMessages => Box::pin(list_messages::handle(app, request)),
+        Endpoint::ReadDailyCounts => Box::pin(read_daily_counts::handle(app, request)),
+        Endpoint::ReceiveStatus => Box::pin(receive_status::handle(app, request)),
+        Endpoint::ReceiveReply => Box::pin(receive_reply::handle(app, request)),
+        Endpoint::ReadOpenapi => Box::pin(read_openapi::handle(app, request)),
+        Endpoint::ReadHealth => Box::pin(read_health::handle(app, request)),
+        Endpoint::ReadReadiness => Box::pin(read_readiness::handle(app, request)),
+        Endpoint::ReadMetrics => Box::pin(read_metrics::handle(app, request)),
+        Endpoint::DebugRequest => Box::pin(ready(debug_request::handle(&request))),
+        Endpoint::DebugSlow => Box::pin(ready(debug_slow::handle(&request))),
+        Endpoint::ReadLive => Box::pin(read_live::handle(app, request)),
+        Endpoint::StreamLive => Box::pin(stream_live::handle(app, request)),
+        Endpoint::RunAudit => Box::pin(run_audit::handle(app, request)),
+        Endpoint::ReadBacklog => Box::pin(read_backlog::handle(app, request)),
+        Endpoint::ReadQueries => Box::pin(read_queries::handle(app, request)),
+        Endpoint::ReadClock => Box::pin(read_clock::handle(app, request)),
+        Endpoint::PutClock => Box::pin(put_clock::handle(app, request)),
     }
 }

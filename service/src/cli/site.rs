@@ -81,7 +81,7 @@ impl Dispatch for Site {
 
     async fn dispatch(&self, request: Request) -> Result<Response, Problem> {
         match self.app.get() {
-            Some(app) => Box::pin(endpoints::dispatch(app, request)).await,
+            Some(app) => endpoints::dispatch(app, request).await,
             None => self.before_start(&request).await,
         }
     }

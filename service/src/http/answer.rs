@@ -92,17 +92,7 @@ async fn process<D: Dispatch>(
     let received = received?;
     exchange.bytes_in = received.bytes.len() as u64;
 
-    let request = Request {
-        endpoint: found.endpoint,
-        path: found.path,
-        query: form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect(),
-        uri_path_and_query: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
-        headers: head.headers,
-        body: received.bytes.clone(),
-        received_at: exchange.received_at,
-    };
+    let request = Request::new(found, head, received.bytes.clone(), exchange.received_at);
     let mut response = in_time(deadline, shared.dispatch.dispatch(request)).await?;
     if let (Body::Stream(stream), Some(place)) = (&mut response.body, place) {
         stream.hold(place);

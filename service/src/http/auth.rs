@@ -150,7 +150,8 @@ impl Keys {
         let stored = match self.known(practice_id, key_id, now) {
             Some(stored) => stored,
             None => {
-                let stored = read(practice_id, key_id).await?;
+                // Boxed: it is rare, and would else be part of every request's size.
+                let stored = Box::pin(read(practice_id, key_id)).await?;
                 self.learn(practice_id, key_id, Entry { hash: stored, read_at: now });
                 stored
             }

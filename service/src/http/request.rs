@@ -8,11 +8,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use contract::Endpoint;
 use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderValue};
+use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::json;
 use super::path::PathParams;
 use super::problem::{Code, Problem};
+use super::route::Found;
 
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +100,7 @@ pub(crate) struct Request {
     pub(crate) path: PathParams,
     /// The parameters after the question mark, decoded, in their order.
     pub(crate) query: Vec<(String, String)>,
-    /// Its headers.
+    /// Its headers, `Authorization` apart.
     pub(crate) headers: HeaderMap,
     /// Its whole body.
     pub(crate) body: Bytes,
@@ -108,6 +111,30 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Of a head and a body. What is kept of the head is copied: a slice of it would hold the
+    /// connection's buffer of 8 kB for as long as the request waits, and hyper would take a second
+    /// one.
+    pub(super) fn new(found: Found, head: Parts, body: Bytes, received_at: Instant) -> Self {
+        let Parts { uri, mut headers, .. } = head;
+        // Who calls is known by now.
+        headers.remove(AUTHORIZATION);
+        for value in headers.values_mut() {
+            if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
+                *value = copy;
+            }
+        }
+        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        Self {
+            endpoint: found.endpoint,
+            path: found.path,
+            query: query.into_owned().collect(),
+            uri_path_and_query: uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+            headers,
+            body,
+            received_at,
+        }
+    }
+
     /// A query parameter, the first of that name.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())

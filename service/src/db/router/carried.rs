@@ -53,8 +53,12 @@ impl Carried {
 }
 
 /// Runs what a request does.
-pub(crate) async fn within<F: Future>(carried: Arc<Carried>, work: F) -> F::Output {
-    CARRIED.scope(carried, work).await
+pub(crate) fn within<F: Future>(
+    carried: Arc<Carried>,
+    work: F,
+) -> impl Future<Output = F::Output> + use<F> {
+    // Not an `async fn`: that one would hold the work twice, as its argument and in the scope.
+    CARRIED.scope(carried, work)
 }
 
 /// What the request carries whose task this is.

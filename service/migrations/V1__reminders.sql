@@ -299,6 +299,75 @@ CREATE TABLE tally (
     PRIMARY KEY (shard, practice_id, local_day, rule_id, fate)
 ) WITH (fillfactor = 80);
 
+-- What appointments and rules promise, by PostgreSQL's own calendar: one row for each appointment
+-- that stands and each rule that gives a reminder. Nothing of the planner is used: an appointment
+-- names the revision it was planned under and the domain time of that. Days beyond the horizon are
+-- left out: they are planned when their time comes.
+CREATE VIEW promised AS
+SELECT a.shard, a.practice_id, a.appointment_id, r.rule_id, a.starts_at,
+       w.within::date AS local_day,
+       o.opens AT TIME ZONE v.timezone AS opens_at,
+       w.closes AT TIME ZONE v.timezone AS closes_at
+FROM appointment a
+JOIN practice_revision v
+  ON v.shard = a.shard AND v.practice_id = a.practice_id AND v.revision = a.revision
+JOIN rule r
+  ON r.shard = a.shard AND r.practice_id = a.practice_id AND r.revision = a.revision
+CROSS JOIN LATERAL (
+    -- Calendar days at the same wall time, then minutes.
+    SELECT (a.starts_at AT TIME ZONE v.timezone) - make_interval(days => r.before_days)
+           - make_interval(mins => r.before_minutes) AS exact
+) AS e
+CROSS JOIN LATERAL (
+    -- Into the practice's hours of that day.
+    SELECT e.exact::date
+           + least(greatest(e.exact::time, v.send_from), v.send_until - interval '1 second')
+               AS within,
+           e.exact::date + (v.send_until - interval '1 second') AS closes
+) AS w
+CROSS JOIN LATERAL (
+    -- Back to the start of the grouping window, and to the end of its spread.
+    SELECT greatest(
+               w.within::date + make_interval(mins => r.grouping_minutes
+                   * (extract(epoch FROM w.within::time)::integer / 60 / r.grouping_minutes)),
+               w.within::date + v.send_from) AS opens
+) AS o
+WHERE a.status = 'b'
+  AND e.exact AT TIME ZONE v.timezone >= a.planned_at
+  AND a.planned_at <= w.closes AT TIME ZONE v.timezone
+  AND least(o.opens + make_interval(secs => r.scatter_seconds), w.closes)
+          AT TIME ZONE v.timezone < a.starts_at
+  AND (a.unplanned_from IS NULL OR w.within::date < a.unplanned_from);
+
+-- Where in a round of reconciliation a practice has its turn: the practices evenly over the slots.
+CREATE FUNCTION turn_of(practice_id bigint, slots integer) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (hashint8(practice_id)::bigint & 2147483647) % slots;
+
+-- What reconciliation found: promises that are missing, there for nothing, or unfinished, by name.
+-- A row stays when the promise is in order again, with the instant at which that was seen.
+CREATE TABLE residual (
+    shard          smallint    NOT NULL,
+    practice_id    bigint      NOT NULL,
+    appointment_id text        NOT NULL COLLATE "C",
+    rule_id        smallint    NOT NULL,
+    due_day        date        NOT NULL,
+    plan_version   bigint      NOT NULL,       -- of the surplus or unfinished one; 0 for a missing one
+    kind           "char"      NOT NULL CHECK (kind IN ('m', 's', 'u')),
+        -- missing, surplus, unfinished (its appointment has begun)
+    reason         "char"      NOT NULL CHECK (reason IN ('?', 'r', 'x', 'c', 't', 'n', 'p', 'q')),
+        -- unknown; missing: being planned again, suppressed; surplus: cancelled, there twice, no
+        -- rule gives it; unfinished: planned, queued
+    starts_at      timestamptz NOT NULL,       -- domain time
+    due_at         timestamptz NOT NULL,       -- domain time: when it was or is to leave at the earliest
+    closes_at      timestamptz NOT NULL,       -- domain time: when it can't leave any more
+    found_at       timestamptz NOT NULL,       -- real time
+    mended_at      timestamptz,                -- real time
+    late_seconds   integer,                    -- how late its repair planned it, in domain time
+    PRIMARY KEY (shard, practice_id, appointment_id, rule_id, due_day, plan_version, kind)
+);
+CREATE INDEX residual_open ON residual (shard, practice_id) WHERE mended_at IS NULL;
+
 -- Attaches the missing weekly partitions of a table that cover the days from one up to, not
 -- including, another. A week begins on Monday and names its partition.
 -- CREATE TABLE … PARTITION OF would lock the parent ACCESS EXCLUSIVE; ATTACH does not.

@@ -104,13 +104,8 @@ impl App {
         readiness.set(Latch::Clock, true);
         readiness.set(Latch::Database, true);
 
-        let practices = Arc::new(Practices::new(
-            db.clone(),
-            shard_count,
-            config.limit_usize(Limit::PracticeCache),
-        ));
+        let practices = Arc::new(practices(&config, &db, shard_count));
         let wake = Wake::start(&db, shard_count);
-        let ingester = Ingester::new(db.clone(), Arc::clone(&clock), Arc::clone(&wake), &config);
         let recorder = Recorder { db: db.clone(), clock: Arc::clone(&clock) };
         let watchers = vec![
             AbortOnDropHandle::new(tokio::spawn(watch_clock(&config, &clock, &db))),
@@ -118,7 +113,7 @@ impl App {
         ];
         let this = Arc::new(Self {
             senders: Senders::new(db.clone(), config.limit_usize(Limit::SenderCache)),
-            ingest: Ingest::start(ingester, shard_count, bounds(&config, Stage::Plan)),
+            ingest: ingest(&config, &db, &clock, &wake, shard_count),
             receipts: Receipts::start(recorder, shard_count, bounds(&config, Stage::Receive)),
             config,
             db,
@@ -161,6 +156,23 @@ pub(crate) fn db_settings(config: &Config) -> db::Settings {
             fallback_reports: config.limit_usize(Limit::FallbackReports),
         },
     }
+}
+
+/// Settings and rules of practices, as the process knows them.
+pub(crate) fn practices(config: &Config, db: &Db, shard_count: i16) -> Practices {
+    Practices::new(db.clone(), shard_count, config.limit_usize(Limit::PracticeCache))
+}
+
+/// The way in for appointments.
+pub(crate) fn ingest(
+    config: &Config,
+    db: &Db,
+    clock: &Arc<Clock>,
+    wake: &Arc<Wake>,
+    shard_count: i16,
+) -> Ingest {
+    let ingester = Ingester::new(db.clone(), Arc::clone(clock), Arc::clone(wake), config);
+    Ingest::start(ingester, shard_count, bounds(config, Stage::Plan))
 }
 
 fn bounds(config: &Config, stage: Stage) -> Bounds {

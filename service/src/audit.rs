@@ -82,8 +82,7 @@ pub(crate) async fn run(db: &Db, shard_count: i16, real_now: Timestamp) -> Resul
         checks.push(check);
     }
     checks.push(statements(&conn).await?);
-    let residual = checks.iter().filter(|c| c.law == 1).map(|c| c.violations).sum();
-    obs::law::residual(residual);
+    obs::law::audited(checks.iter().filter(|c| c.law == 1).map(|c| c.violations).sum());
     let holds = checks.iter().all(|check| check.violations == 0);
     Ok(Report { as_of: real_now, holds, checks })
 }

@@ -4,6 +4,7 @@
 
 mod args;
 mod health;
+mod reconcile;
 mod serve;
 mod signals;
 mod site;
@@ -98,6 +99,9 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
             args::Command::Serve => Box::pin(serve::run(loaded)).await,
             args::Command::Migrate => migrate(&loaded.config).await,
             args::Command::Audit { is_json } => audit(&loaded.config, is_json).await,
+            args::Command::Reconcile { is_json, is_repair } => {
+                Box::pin(reconcile::run(loaded.config, is_json, is_repair)).await
+            }
             args::Command::Bench(bench) => Box::pin(crate::bench::run(bench, &loaded.config)).await,
             args::Command::Config
             | args::Command::Health

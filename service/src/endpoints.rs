@@ -23,6 +23,7 @@ pub(crate) mod read_openapi;
 pub(crate) mod read_practice;
 pub(crate) mod read_queries;
 pub(crate) mod read_readiness;
+pub(crate) mod read_residuals;
 pub(crate) mod receive_reply;
 pub(crate) mod receive_status;
 pub(crate) mod revoke_api_key;
@@ -91,6 +92,7 @@ fn handle<'a>(app: &'a Arc<App>, request: Request) -> Answering<'a> {
         Endpoint::ReadLive => Box::pin(read_live::handle(app, request)),
         Endpoint::StreamLive => Box::pin(stream_live::handle(app, request)),
         Endpoint::RunAudit => Box::pin(run_audit::handle(app, request)),
+        Endpoint::ReadResiduals => Box::pin(read_residuals::handle(app, request)),
         Endpoint::ReadBacklog => Box::pin(read_backlog::handle(app, request)),
         Endpoint::ReadQueries => Box::pin(read_queries::handle(app, request)),
         Endpoint::ReadClock => Box::pin(read_clock::handle(app, request)),

@@ -31,6 +31,7 @@ pub(crate) mod practice;
 pub(crate) mod provider;
 pub(crate) mod readiness;
 pub(crate) mod receipts;
+pub(crate) mod reconcile;
 pub(crate) mod render;
 pub(crate) mod review;
 pub(crate) mod stages;

@@ -79,6 +79,12 @@ fn due(
     Some(Due { rule_id: rule.rule_id, local_day, group_slot: i16::try_from(slot).ok()?, due_at })
 }
 
+/// Whether the practice has closed for the day on which a reminder was to leave.
+pub(crate) fn has_closed(revision: &Revision, due: &Due, domain_now: Timestamp) -> bool {
+    let last = due.local_day.to_datetime(revision.send_until).checked_sub(1.second());
+    last.ok().and_then(|last| to_instant(revision, last)).is_none_or(|last| last < domain_now)
+}
+
 /// The rule's time on the practice's wall, before hours and grouping.
 fn exact_due(revision: &Revision, rule: &Rule, starts_at: Timestamp) -> Option<DateTime> {
     let local = starts_at.to_zoned(revision.timezone.clone()).datetime();

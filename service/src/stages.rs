@@ -19,10 +19,11 @@ mod fold;
 mod maintainer;
 mod observe;
 mod periodic;
+mod reconcile;
 mod recover;
 mod release;
 mod render;
-mod replan;
+pub(crate) mod replan;
 mod resolve;
 mod rhythm;
 mod settle;
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::obs::backlog::Depth;
+use crate::reconcile::ledger::Counts;
 use crate::text::Texts;
 use deliver::Deliveries;
 use rhythm::Rhythm;
@@ -66,6 +68,10 @@ struct Shared {
     depths: Shards<Depth>,
     /// Rows below a floor, as last seen in each shard.
     stranded: Shards<u64>,
+    /// Promises out of order, as last seen in each shard.
+    residuals: Shards<Counts>,
+    /// Until when each shard's promises have been looked at, in seconds since the epoch.
+    reconciled: Shards<i64>,
     /// When each shard's deltas were last all folded.
     folded: Shards<std::time::Instant>,
 }
@@ -81,6 +87,8 @@ impl Shared {
             ambiguous: Shards::new(shard_count, 0),
             depths: Shards::new(shard_count, Depth::default()),
             stranded: Shards::new(shard_count, 0),
+            residuals: Shards::new(shard_count, Counts::default()),
+            reconciled: Shards::new(shard_count, 0),
             folded: Shards::new(shard_count, std::time::Instant::now()),
             app,
         })

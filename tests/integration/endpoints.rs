@@ -22,6 +22,7 @@ mod read_openapi;
 mod read_practice;
 mod read_queries;
 mod read_readiness;
+mod read_residuals;
 mod receive_reply;
 mod receive_status;
 mod revoke_api_key;

@@ -23,6 +23,7 @@ mod leaving;
 mod live;
 mod migrations;
 mod plans;
+mod reconcile;
 mod replica;
 mod review;
 mod router;

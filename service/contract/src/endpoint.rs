@@ -234,6 +234,13 @@ table! {
         latency_ms: 60_000, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 400, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 600_000, streams: false,
     }
+    /// The promises that reconciliation found out of order and that aren't mended, by name.
+    ReadResiduals = read_residuals {
+        method: Method::Get, path: "/admin/residuals",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
+        query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
+    }
     /// How much work stands before each stage.
     ReadBacklog = read_backlog {
         method: Method::Get, path: "/admin/backlog",

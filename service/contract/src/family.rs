@@ -139,8 +139,18 @@ table! {
     AmbiguousMessages = ambiguous_messages { kind: Kind::Gauge, labels: &[], }
     /// Rows found below a floor; must be zero.
     StrandedRows = stranded_rows { kind: Kind::Gauge, labels: &[], }
-    /// Expected messages less all of their fates, as last counted; must be zero.
-    ConservationResidual = conservation_residual_messages { kind: Kind::Gauge, labels: &[], }
+    /// Promises that reconciliation found out of order and that aren't mended; must be zero.
+    ConservationResidual = conservation_residual_messages {
+        kind: Kind::Gauge, labels: &["kind"],
+    }
+    /// Violations of law 1 that the last audit by this process found; must be zero.
+    AuditViolations = audit_violations { kind: Kind::Gauge, labels: &[], }
+    /// Until when every promise had its turn to be looked at by reconciliation.
+    ReconciledUntil = reconciled_until_timestamp_seconds { kind: Kind::Gauge, labels: &[], }
+    /// How long reconciliation takes from one look at a promise to the next, as configured.
+    ReconcileRound = reconcile_round_seconds { kind: Kind::Gauge, labels: &[], }
+    /// Promises that reconciliation looked at.
+    ReconciledPromises = reconciled_promises_total { kind: Kind::Counter, labels: &[], }
     /// Age of the oldest change of a count not yet folded.
     FoldLag = fold_lag_seconds { kind: Kind::Gauge, labels: &[], }
     /// Completions that came after their lease was lost.

@@ -104,6 +104,18 @@ outcomes! {
     }
 }
 
+outcomes! {
+    /// How a promise is out of order. `residual.kind` stores the first letter.
+    pub enum ResidualKind {
+        /// Appointment and rule promise it, and it isn't planned.
+        Missing = "missing",
+        /// It is planned, and nothing promises it, or it is planned twice.
+        Surplus = "surplus",
+        /// Its appointment has begun, and it still waits.
+        Unfinished = "unfinished",
+    }
+}
+
 impl Fate {
     /// True for the fates that, with those still pending, add up to what was expected.
     #[must_use]

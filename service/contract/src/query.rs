@@ -151,6 +151,22 @@ macro_rules! for_each_query {
             "The counts of a practice's day: folded and not yet folded."
             DailyCounts = daily_counts: BoundedStaleness(30), Batch, true, "service/src/endpoints/read_daily_counts.rs", "handle";
 
+            // Reconciliation.
+            "The practices whose turn it is."
+            ReconcilePractices = reconcile_practices: BoundedStaleness(30), Page, true, "service/src/reconcile/visit.rs", "practices";
+            "What is promised to a part of the practices against what is planned, by name."
+            ReconcilePromises = reconcile_promises: BoundedStaleness(30), Page, true, "service/src/reconcile/visit.rs", "visit";
+            "How many promises of a shard are out of order, by kind."
+            ResidualCounts = residual_counts: Strong, Batch, true, "service/src/reconcile/ledger.rs", "counts";
+            "Promises that are in order again."
+            ResidualMend = residual_mend: Strong, Many, true, "service/src/reconcile/ledger.rs", "record";
+            "Promises that were found out of order."
+            ResidualInsert = residual_insert: Strong, Page, true, "service/src/reconcile/ledger.rs", "record";
+            "How late the repair of a promise came."
+            ResidualLate = residual_late: Strong, Page, true, "service/src/reconcile/ledger.rs", "late";
+            "Promises that are out of order, by name."
+            ResidualPage = residual_page: BoundedStaleness(30), Page, true, "service/src/endpoints/read_residuals.rs", "handle";
+
             // Audits and counts for operators.
             "How much work stands before each stage of a shard."
             BacklogRead = backlog_read: BoundedStaleness(30), One, true, "service/src/endpoints/read_backlog.rs", "handle";

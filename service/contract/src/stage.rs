@@ -70,6 +70,10 @@ table! {
     Sweep = sweep {
         tier: Tier::Standard, lateness_ms: 30_000, objective: 0.99, batch_max: 1_000, period_ms: 30_000,
     }
+    /// Compares what appointments and rules promise with what is planned and sent, a part of the practices a turn.
+    Reconcile = reconcile {
+        tier: Tier::Standard, lateness_ms: 30_000, objective: 0.99, batch_max: 1_000, period_ms: 5_000,
+    }
     /// Folds the deltas of the counts into their sums.
     Fold = fold {
         tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 20_000, period_ms: 2_000,

@@ -24,6 +24,13 @@ pub(super) enum Command {
         /// Print the report as JSON.
         is_json: bool,
     },
+    /// Compare what is promised with what is planned.
+    Reconcile {
+        /// Print the report as JSON.
+        is_json: bool,
+        /// Plan again what is out of order.
+        is_repair: bool,
+    },
     /// Measure the statements.
     Bench(Bench),
     /// Print the settings.
@@ -63,6 +70,10 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
         Some(("serve", matches)) => (Command::Serve, matches),
         Some(("migrate", matches)) => (Command::Migrate, matches),
         Some(("audit", matches)) => (Command::Audit { is_json: matches.get_flag("json") }, matches),
+        Some(("reconcile", matches)) => {
+            let (is_json, is_repair) = (matches.get_flag("json"), matches.get_flag("repair"));
+            (Command::Reconcile { is_json, is_repair }, matches)
+        }
         Some(("bench", matches)) => match (bench::read(matches), matches.subcommand()) {
             (Some(bench), Some((_, matches))) => (Command::Bench(bench), matches),
             (_, _) => return Err(Exit::Usage), // nor here
@@ -156,6 +167,7 @@ fn command() -> clap::Command {
                 .about("Checks the laws on the database's side")
                 .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")),
         )
+        .subcommand(reconcile())
         .subcommand(bench::command())
         .subcommand(clap::Command::new("config").about("Prints the settings that hold"))
         .subcommand(
@@ -166,6 +178,18 @@ fn command() -> clap::Command {
         .subcommand(render())
         .arg(file)
         .args(settings().into_iter().map(flag))
+}
+
+fn reconcile() -> clap::Command {
+    clap::Command::new("reconcile")
+        .about("Compares what appointments and rules promise with what is planned; names the rest")
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON"))
+        .arg(
+            Arg::new("repair")
+                .long("repair")
+                .action(ArgAction::SetTrue)
+                .help("Plan again what is missing or surplus, where it still makes sense"),
+        )
 }
 
 fn render() -> clap::Command {

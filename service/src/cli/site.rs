@@ -49,6 +49,7 @@ impl Site {
             | Endpoint::DebugRequest
             | Endpoint::DebugSlow
             | Endpoint::RunAudit
+            | Endpoint::ReadResiduals
             | Endpoint::ReadBacklog
             | Endpoint::ReadQueries
             | Endpoint::ReadClock

@@ -147,6 +147,10 @@ settings! {
     /// How long a text that was claimed is its process's. If that dies, another one takes over
     /// after this; it is longer than any delivery.
     lease_ms: Duration = "30000", "milliseconds", within 5_010 to 600_000;
+    /// How long a round of reconciliation takes, in which each promise is looked at once. With a
+    /// quarter of an hour that is in the hour before it is due, in the quarter of an hour before,
+    /// when it is, and when it can't leave any more.
+    reconcile_round_ms: Duration = "900000", "milliseconds", within 1_000 to 86_400_000;
     /// Outside production, the only numbers that are texted, separated by commas.
     allow_list: Vec<Phone> = "", "";
     /// After a signal to stop: how long the process still accepts connections while it already

@@ -3,7 +3,7 @@
 
 use contract::{Pool, Query, Stage};
 
-use super::{Db, DbError};
+use super::{Conn, Db, DbError};
 
 /// Stages of which one runner at a time works on a shard.
 const MAINTAINED: &[Stage] = &[
@@ -11,6 +11,7 @@ const MAINTAINED: &[Stage] = &[
     Stage::Floor,
     Stage::Sweep,
     Stage::Fold,
+    Stage::Reconcile,
     Stage::Observe,
     Stage::Extend,
     Stage::Replan,
@@ -28,6 +29,11 @@ pub(crate) async fn fix(db: &Db, shard_count: i16) -> Result<i16, DbError> {
     tx.execute(Query::MaintainerInsert, &[&fixed, &stages]).await?;
     tx.commit().await?;
     Ok(fixed)
+}
+
+/// The count that holds.
+pub(crate) async fn shard_count(conn: &Conn) -> Result<i16, DbError> {
+    read(&conn.row_opt(Query::DeploymentRead, &[]).await?)
 }
 
 fn read(row: &Option<tokio_postgres::Row>) -> Result<i16, DbError> {

@@ -102,6 +102,7 @@ fn shapes(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Shapes {
         | Endpoint::ReadLive
         | Endpoint::StreamLive
         | Endpoint::RunAudit
+        | Endpoint::ReadResiduals
         | Endpoint::ReadBacklog
         | Endpoint::ReadQueries
         | Endpoint::ReadClock
@@ -219,6 +220,7 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::ReadLive
         | Endpoint::StreamLive
         | Endpoint::RunAudit
+        | Endpoint::ReadResiduals
         | Endpoint::ReadBacklog
         | Endpoint::ReadQueries
         | Endpoint::ReadClock

@@ -1,11 +1,14 @@
 //! What a change does to an appointment and to the intents it has: a pure decision over what was
 //! read under locks. Idempotent: deciding again on its own result decides nothing more.
 
+#[cfg(debug_assertions)]
+mod bug;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Appointment, Change, Done, Outcome, Stopped};
-use crate::plan::{Due, plan};
+use crate::plan::{Due, has_closed, plan};
 use crate::practice::Revision;
 
 /// An appointment as it is stored.
@@ -120,16 +123,21 @@ pub(super) fn decide(
         Some(known) if moves_nothing(known, &appointment, revision) => known.planned_at,
         Some(_) | None => now.domain_now,
     };
-    let dues: Vec<Due> = if appointment.cancelled {
+    #[cfg_attr(not(debug_assertions), expect(unused_mut, reason = "a release has no bug"))]
+    let mut dues: Vec<Due> = if appointment.cancelled {
         Vec::new()
     } else {
         plan(revision, appointment.phone, appointment.starts_at, planned_at).collect()
     };
+    #[cfg(debug_assertions)]
+    bug::spoil(&mut dues);
     let (beyond, mut dues): (Vec<Due>, Vec<Due>) =
         dues.into_iter().partition(|due| due.local_day > now.horizon);
     let unplanned_from = beyond.iter().map(|due| due.local_day).min();
 
     let Fates { delete, suppress, stopped, kept } = fates_of(intents, &appointment, &mut dues);
+    // Planned as of an earlier instant, what is missing may be too late by now.
+    dues.retain(|due| !has_closed(revision, due, now.domain_now));
     let planned = kept + dues.len();
     let mut intent_days: Vec<Date> = intents
         .iter()

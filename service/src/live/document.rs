@@ -120,14 +120,27 @@ pub(super) struct Sum {
     pub(super) at_provider: i64,
     /// What has been nowhere for thirty seconds; none before that can be told.
     pub(super) unaccounted: Option<i64>,
-    /// Expected messages less all their fates, as the last audit counted them.
-    pub(super) residual: Option<f64>,
+    /// Promises that reconciliation found out of order, by kind.
+    pub(super) residuals: Vec<Residual>,
+    /// Until when every promise had its turn, in milliseconds since the epoch; none before that.
+    pub(super) reconciled_until: Option<u64>,
+    /// How long a round of that takes, in milliseconds.
+    pub(super) round_ms: f64,
+    /// Violations of law 1 at the last audit by this process.
+    pub(super) violations: Option<f64>,
     /// When that was, in milliseconds since the epoch.
     pub(super) audited_at: Option<u64>,
     pub(super) ambiguous: u64,
     pub(super) stranded: u64,
     pub(super) stale: u64,
     pub(super) fold_lag_ms: f64,
+}
+
+/// Promises out of order, of one kind.
+#[derive(Debug, Serialize)]
+pub(super) struct Residual {
+    pub(super) kind: &'static str,
+    pub(super) promises: u64,
 }
 
 /// What became of reminders.

@@ -42,7 +42,13 @@ function findings(is) {
   }
   const sum = is.flow.sum;
   if (sum.unaccounted) bad("flow", `${whole(Math.abs(sum.unaccounted))} texts are neither at the provider nor recorded, for thirty seconds.`);
-  if (sum.residual) bad("flow", `Conservation: ${whole(Math.abs(sum.residual))} promises without a fate at the last audit.`);
+  for (const { kind, promises } of sum.residuals.filter((residual) => residual.promises > 0)) {
+    bad("flow", `Reconciliation: ${whole(promises)} reminders ${kind}; /admin/residuals names them.`);
+  }
+  if (sum.reconciled_until !== null && is.at - sum.reconciled_until > 2 * sum.round_ms) {
+    bad("flow", `Reconciliation is behind: the last reminder had its turn ${duration(is.at - sum.reconciled_until)} ago.`);
+  }
+  if (sum.violations) bad("flow", `Conservation: ${whole(sum.violations)} violations at the last audit.`);
   if (sum.stranded) bad("flow", `${whole(sum.stranded)} rows lie below a floor, where no stage looks.`);
   for (const pool of is.pools.filter((pool) => pool.waiting > 0)) {
     const who = pool.holders.map((holder) => `${holder.held} × ${holder.name}`).join(", ") || "nobody that is known";
@@ -190,12 +196,16 @@ function sum(is, at) {
   equation.append(" · ", loose === null
     ? make("span", "quiet", "what is nowhere is told after half a minute")
     : part(loose, "unaccounted for", loose === 0 ? "t-good" : "t-bad"));
-  const audited = is.residual === null
-    ? "Law 1 (every promise has its fate): not audited by this process yet; /admin/audit does."
-    : `Law 1 (every promise has its fate): ${is.residual === 0 ? "held" : `${whole(is.residual)} left over`} at the audit ${duration(at - is.audited_at)} ago.`;
-  const notes = [audited, `${whole(is.ambiguous)} answers lost and being looked up, ${whole(is.stranded)} rows stranded, ${whole(is.stale)} results too late, counts ${duration(is.fold_lag_ms)} behind.`];
+  const wrong = is.residuals.reduce((all, residual) => all + residual.promises, 0);
+  const reconciled = is.reconciled_until === null
+    ? "Law 1 (every promise has its fate): the first round of reconciliation is under way."
+    : `Law 1 (every promise has its fate): ${wrong === 0 ? "held" : `${whole(wrong)} out of order`}, all looked at by ${duration(at - is.reconciled_until)} ago.`;
+  const audited = is.violations === null
+    ? "Not audited by this process; /admin/audit does."
+    : `${is.violations === 0 ? "Held" : `${whole(is.violations)} violations`} at the audit ${duration(at - is.audited_at)} ago.`;
+  const notes = [reconciled, audited, `${whole(is.ambiguous)} answers lost and being looked up, ${whole(is.stranded)} rows stranded, ${whole(is.stale)} results too late, counts ${duration(is.fold_lag_ms)} behind.`];
   const host = $("sum");
-  const text = make("p", is.residual ? "t-bad" : "quiet", notes.join(" "));
+  const text = make("p", wrong || is.violations ? "t-bad" : "quiet", notes.join(" "));
   if (host.textContent !== equation.textContent + text.textContent) host.replaceChildren(equation, text);
 }
 

@@ -5,8 +5,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::document::{
-    Database, Document, Fate, Flow, Holder, Limit, Minute, Path, Pool, Process, Replica, Server,
-    Stage, Statement, Sum,
+    Database, Document, Fate, Flow, Holder, Limit, Minute, Path, Pool, Process, Replica, Residual,
+    Server, Stage, Statement, Sum,
 };
 use super::history::History;
 use super::kept;
@@ -183,8 +183,14 @@ fn sum(history: &History) -> Sum {
         in_hand: now.in_hand(),
         at_provider: now.at_provider(),
         unaccounted: history.unaccounted(),
-        residual: law.residual.map(|(messages, _)| messages),
-        audited_at: law.residual.map(|(_, at)| since_epoch_ms(at)),
+        residuals: contract::ResidualKind::ALL
+            .iter()
+            .map(|kind| Residual { kind: kind.name(), promises: law.residuals[kind.index()] })
+            .collect(),
+        reconciled_until: law.reconciled_until.map(since_epoch_ms),
+        round_ms: ms(law.round.as_secs_f64()),
+        violations: law.audited.map(|(violations, _)| violations),
+        audited_at: law.audited.map(|(_, at)| since_epoch_ms(at)),
         ambiguous: law.ambiguous,
         stranded: law.stranded,
         stale: law.stale,

@@ -85,6 +85,7 @@ pub(crate) fn read(stage: Stage) -> Option<(u64, Option<Duration>)> {
         | Stage::Floor
         | Stage::Sweep
         | Stage::Fold
+        | Stage::Reconcile
         | Stage::Observe
         | Stage::Extend
         | Stage::Replan => return None,

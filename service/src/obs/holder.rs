@@ -65,6 +65,7 @@ impl Holder {
                 Stage::Floor
                 | Stage::Sweep
                 | Stage::Fold
+                | Stage::Reconcile
                 | Stage::Observe
                 | Stage::Extend
                 | Stage::Replan => &[Pool::Upkeep],

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use contract::Family;
+use contract::{Family, ResidualKind};
 
 use super::family;
 use super::readable::{Count, Level};
@@ -12,7 +12,11 @@ use super::registered::Registered;
 struct Handles {
     ambiguous: Level,
     stranded: Level,
-    residual: Level,
+    residuals: [Level; ResidualKind::COUNT],
+    reconciled_until: Level,
+    round: Level,
+    reconciled: Count,
+    audited: Level,
     /// When that was found, in seconds since the epoch; 0 for never.
     audited_at: AtomicU64,
     fold_lag: Level,
@@ -25,7 +29,14 @@ pub(super) fn register() {
     HANDLES.register(|| Handles {
         ambiguous: Level::register(Family::AmbiguousMessages, family::NONE),
         stranded: Level::register(Family::StrandedRows, family::NONE),
-        residual: Level::register(Family::ConservationResidual, family::NONE),
+        residuals: std::array::from_fn(|at| {
+            let labels = [("kind", ResidualKind::ALL[at].name())];
+            Level::register(Family::ConservationResidual, labels)
+        }),
+        reconciled_until: Level::register(Family::ReconciledUntil, family::NONE),
+        round: Level::register(Family::ReconcileRound, family::NONE),
+        reconciled: Count::register(Family::ReconciledPromises, family::NONE),
+        audited: Level::register(Family::AuditViolations, family::NONE),
         audited_at: AtomicU64::new(0),
         fold_lag: Level::register(Family::FoldLag, family::NONE),
         stale: Count::register(Family::StaleCompletions, family::NONE),
@@ -42,9 +53,30 @@ pub(crate) fn stranded(rows: u64) {
     set(|handles| &handles.stranded, rows as f64);
 }
 
-/// States what the last check of conservation left over.
-pub(crate) fn residual(messages: i64) {
-    set(|handles| &handles.residual, messages as f64);
+/// States how many promises of each kind are out of order.
+pub(crate) fn residuals(by_kind: [u64; ResidualKind::COUNT]) {
+    if let Some(handles) = HANDLES.get() {
+        handles.residuals.iter().zip(by_kind).for_each(|(level, n)| level.set(n as f64));
+    }
+}
+
+/// Counts promises that were looked at.
+pub(crate) fn reconciled(promises: u64) {
+    if let Some(handles) = HANDLES.get() {
+        handles.reconciled.increment(promises);
+    }
+}
+
+/// States until when, in seconds since the epoch, every promise had its turn, and how long a round
+/// takes.
+pub(crate) fn reconciled_until(seconds: i64, round: Duration) {
+    set(|handles| &handles.reconciled_until, seconds as f64);
+    set(|handles| &handles.round, round.as_secs_f64());
+}
+
+/// States how many violations of law 1 an audit found.
+pub(crate) fn audited(violations: i64) {
+    set(|handles| &handles.audited, violations as f64);
     if let Some(handles) = HANDLES.get() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         handles.audited_at.store(now.as_secs(), Ordering::Relaxed);
@@ -70,8 +102,14 @@ pub(crate) struct Reading {
     pub(crate) ambiguous: u64,
     /// Rows below a floor.
     pub(crate) stranded: u64,
-    /// What the last audit by this process left over, and when that was; none if it made none.
-    pub(crate) residual: Option<(f64, SystemTime)>,
+    /// Promises out of order, by kind.
+    pub(crate) residuals: [u64; ResidualKind::COUNT],
+    /// Until when every promise had its turn; none before the first.
+    pub(crate) reconciled_until: Option<SystemTime>,
+    /// How long a round takes.
+    pub(crate) round: Duration,
+    /// What the last audit by this process found, and when that was; none if it made none.
+    pub(crate) audited: Option<(f64, SystemTime)>,
     /// How far folding is behind.
     pub(crate) fold_lag: Duration,
     /// Completions that a lost lease made void.
@@ -86,7 +124,11 @@ pub(crate) fn read() -> Reading {
     Reading {
         ambiguous: handles.ambiguous.get() as u64,
         stranded: handles.stranded.get() as u64,
-        residual: (audited_at > 0).then(|| (handles.residual.get(), at)),
+        residuals: std::array::from_fn(|kind| handles.residuals[kind].get() as u64),
+        reconciled_until: (handles.reconciled_until.get() > 0.0)
+            .then(|| UNIX_EPOCH + Duration::from_secs(handles.reconciled_until.get() as u64)),
+        round: Duration::try_from_secs_f64(handles.round.get()).unwrap_or_default(),
+        audited: (audited_at > 0).then(|| (handles.audited.get(), at)),
         fold_lag: Duration::try_from_secs_f64(handles.fold_lag.get()).unwrap_or_default(),
         stale: handles.stale.get(),
     }

@@ -50,6 +50,7 @@ pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
         | Endpoint::ReadLive
         | Endpoint::StreamLive
         | Endpoint::RunAudit
+        | Endpoint::ReadResiduals
         | Endpoint::ReadBacklog
         | Endpoint::ReadQueries
         | Endpoint::ReadClock

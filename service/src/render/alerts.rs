@@ -13,6 +13,7 @@ mod database;
 mod model;
 mod objective;
 mod presence;
+mod reconciliation;
 mod routing;
 mod saturation;
 mod work;

@@ -39,7 +39,8 @@ pub(crate) async fn run_shard(app: &Arc<App>, shard: i16) -> Result<usize, DbErr
         }
     }
     for (practice_id, ids) in of_practice {
-        replan::apply(app, shard, practice_id, ids, Instant::now()).await?;
+        let ways = (&*app.practices, &app.ingest);
+        replan::apply(ways, shard, practice_id, ids, Instant::now()).await?;
     }
     let real_now = app.clock.real_now();
     tx.execute(Query::MaintainerRan, &[&shard, &stage.name(), &real_now]).await?;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::settle::backoff::Backoff;
-use super::{Shared, extend, floor, fold, observe, recover, replan, resolve, sweep};
+use super::{Shared, extend, floor, fold, observe, reconcile, recover, replan, resolve, sweep};
 use crate::db::DbError;
 use crate::obs;
 
@@ -69,6 +69,7 @@ fn run_shard(shared: &Arc<Shared>, stage: Stage, shard: i16) -> Turn<'_> {
         Stage::Floor => Box::pin(floor::run_shard(shared, shard)),
         Stage::Sweep => Box::pin(sweep::run_shard(shared, shard)),
         Stage::Fold => Box::pin(fold::run_shard(shared, shard)),
+        Stage::Reconcile => Box::pin(reconcile::run_shard(shared, shard)),
         Stage::Extend => Box::pin(extend::run_shard(&shared.app, shard)),
         Stage::Observe => Box::pin(observe::run_shard(shared, shard)),
         Stage::Replan => Box::pin(replan::run_shard(&shared.app, shard)),

@@ -13,7 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::DbError;
-use crate::ingest::{Change, IngestError};
+use crate::ingest::{Change, Ingest, IngestError};
+use crate::practice::Practices;
 
 /// Longer than any request that began before the change can take to commit.
 const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(15);
@@ -48,7 +49,8 @@ pub(crate) async fn run_shard(app: &Arc<App>, shard: i16) -> Result<usize, DbErr
         let outdated: Vec<String> =
             page.iter().filter(|row| row.get("outdated")).map(|row| row.get(0)).collect();
         planned += outdated.len();
-        apply(app, shard, practice_id, outdated, Instant::now()).await?;
+        let ways = (&*app.practices, &app.ingest);
+        apply(ways, shard, practice_id, outdated, Instant::now()).await?;
         let last: Option<String> = page.last().map(|row| row.get(0));
         let is_settled = began_anew && began_at.duration_since(changed_at) >= SETTLED_AFTER;
         let next = match last {
@@ -68,8 +70,8 @@ pub(crate) async fn run_shard(app: &Arc<App>, shard: i16) -> Result<usize, DbErr
 }
 
 /// Plans appointments of one practice again under its newest revision.
-pub(super) async fn apply(
-    app: &Arc<App>,
+pub(crate) async fn apply(
+    (practices, ingest): (&Practices, &Ingest),
     shard: i16,
     practice_id: i64,
     appointment_ids: Vec<String>,
@@ -78,12 +80,12 @@ pub(super) async fn apply(
     if appointment_ids.is_empty() {
         return Ok(());
     }
-    let Some(revision) = app.practices.get(practice_id).await? else { return Ok(()) };
+    let Some(revision) = practices.get(practice_id).await? else { return Ok(()) };
     let changes = appointment_ids
         .into_iter()
         .map(|appointment_id| Change::Replan { appointment_id })
         .collect();
-    match app.ingest.apply(shard, revision, changes, received_at).await {
+    match ingest.apply(shard, revision, changes, received_at).await {
         Ok(_) => Ok(()),
         Err(IngestError::Full) => Err(DbError::PoolTimeout(Pool::Interactive.name())),
         Err(IngestError::Db(error)) => Err(error),

@@ -36,6 +36,7 @@ fn expected(endpoint: Endpoint) -> (u16, &'static str) {
         | Endpoint::ListMessages
         | Endpoint::ReadDailyCounts
         | Endpoint::RunAudit
+        | Endpoint::ReadResiduals
         | Endpoint::ReadBacklog
         | Endpoint::ReadClock
         | Endpoint::PutClock => (503, "unavailable"),

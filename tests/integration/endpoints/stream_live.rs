@@ -32,7 +32,7 @@ async fn an_event_a_second_with_everything_in_it() {
     all.sort_unstable();
     assert_eq!(stages, all);
     assert_eq!(first["missing"], json!([]));
-    assert_eq!(first["flow"]["sum"]["residual"], Value::Null, "not audited yet");
+    assert_eq!(first["flow"]["sum"]["violations"], Value::Null, "not audited yet");
 
     for n in 1..=5 {
         one.book(&appointment(&format!("a{n}")).phone(n)).await;
@@ -46,7 +46,9 @@ async fn an_event_a_second_with_everything_in_it() {
     .await;
     let booked = &last["journeys"][Journey::BookingToPromise.index()];
     assert_eq!((&booked["all"], &booked["minute"]["all"]), (&json!(5), &json!(5)));
-    assert_eq!(last["flow"]["sum"]["residual"], 0.0);
+    assert_eq!(last["flow"]["sum"]["violations"], 0.0);
+    let residuals = last["flow"]["sum"]["residuals"].as_array().unwrap();
+    assert!(residuals.len() == 3 && residuals.iter().all(|kind| kind["promises"] == 0));
     let line = booked["line"].as_array().unwrap();
     assert_eq!(line.iter().filter_map(Value::as_u64).sum::<u64>(), 5);
     let endpoints = names(&last["endpoints"]);

@@ -7,6 +7,7 @@ mod burn;
 mod creep;
 mod database;
 mod presence;
+mod reconciliation;
 mod saturation;
 mod work;
 

@@ -14,12 +14,12 @@ const BATCHES: &str = Family::StageDuration.name();
 const OLDEST: &str = Family::OldestPending.name();
 const MESSAGES: &str = Family::Messages.name();
 const DUE: &str = Family::MessagesDue.name();
-const RESIDUAL: &str = Family::ConservationResidual.name();
 const STRANDED: &str = Family::StrandedRows.name();
 
 pub(super) fn rules() -> RuleFile {
     let mut rules: Vec<Rule> =
-        [conservation(), stranded(), messages_missing(), stage_fails()].map(Rule::from).into();
+        [stranded(), messages_missing(), stage_fails()].map(Rule::from).into();
+    rules.extend(super::reconciliation::rules());
     for tier in [Tier::Critical, Tier::Standard, Tier::Reporting] {
         rules.extend([oldest(tier), stuck(tier)].into_iter().flatten().map(Rule::from));
     }
@@ -28,18 +28,6 @@ pub(super) fn rules() -> RuleFile {
         about: "That what is expected is accounted for, that what is due leaves, that stages run.",
         groups: vec![Group { name: "punctual_work", interval: "30s", rules }],
     }
-}
-
-fn conservation() -> Alert {
-    Alert::new("PunctualConservationBroken", Severity::Critical, Board::Pipeline)
-        .when(format!("max by (job) (abs({RESIDUAL})) > 0"))
-        .why("A law: any residual is a reminder that nobody knows the fate of, or one too many.")
-        .says(
-            "Reminders are not accounted for.",
-            "The last audit left {{ $value | printf \"%.0f\" }} reminders over: what appointments \
-             and rules promise is not what was sent, suppressed, failed, expired or still waits. \
-             Somebody may get no reminder, or two.",
-        )
 }
 
 fn stranded() -> Alert {

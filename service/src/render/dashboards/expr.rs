@@ -252,11 +252,6 @@ impl Expr {
         Self { promql, unit: Unit::Count }
     }
 
-    /// Without its sign.
-    pub(super) fn abs(self) -> Self {
-        Self { promql: format!("abs({})", self.promql), ..self }
-    }
-
     /// Seconds a second, told as how many at once.
     pub(super) fn at_once(self) -> Self {
         Self { unit: Unit::Count, ..self }

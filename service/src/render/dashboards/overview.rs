@@ -56,10 +56,11 @@ fn broken() -> [Panel; 6] {
         Panel::stat(
             "Laws broken",
             ZERO,
-            "Promises that no fate accounts for, and rows that a worker can't see any more. Both \
-             must be zero.",
+            "Promises that are out of order, by reconciliation and at an audit, and rows that a \
+             worker can't see any more. All must be zero.",
         )
-        .query(gauge(Family::ConservationResidual, &[]).abs().max(&[]), "left over")
+        .query(gauge(Family::ConservationResidual, &[]).max(&[]), "out of order")
+        .query(gauge(Family::AuditViolations, &[]).max(&[]), "at an audit")
         .query(gauge(Family::StrandedRows, &[]).max(&[]), "stranded")
         .link(Uid::Pipeline),
         Panel::stat("Requests failed or shed", FEW, "Requests answered 5xx, by our own fault.")

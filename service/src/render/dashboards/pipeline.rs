@@ -34,8 +34,8 @@ pub(super) fn board() -> Board {
 
 fn wrong() -> [Panel; 6] {
     [
-        Panel::stat("Promises unaccounted for", ZERO, Family::ConservationResidual.help())
-            .query(gauge(Family::ConservationResidual, &[]).abs().max(&[]), "messages"),
+        Panel::stat("Promises out of order", ZERO, Family::ConservationResidual.help())
+            .query(gauge(Family::ConservationResidual, &[]).max(&[]), "promises"),
         Panel::stat("Stranded rows", ZERO, Family::StrandedRows.help())
             .query(gauge(Family::StrandedRows, &[]).max(&[]), "rows"),
         Panel::stat("Answers lost", FEW, Family::AmbiguousMessages.help())
@@ -112,11 +112,17 @@ fn work() -> [Panel; 6] {
     ]
 }
 
-fn conservation() -> [Panel; 3] {
+fn conservation() -> [Panel; 5] {
     let highest = |family| gauge(family, &[]).max(&[]);
     [
-        Panel::lines("Left over", Family::ConservationResidual.help())
-            .query(highest(Family::ConservationResidual), "messages"),
+        Panel::lines("Out of order", Family::ConservationResidual.help())
+            .query(gauge(Family::ConservationResidual, &[]).max(&["kind"]), "{{kind}}")
+            .query(highest(Family::AuditViolations), "at an audit"),
+        Panel::lines("Last look at every promise", Family::ReconciledUntil.help())
+            .query(age(Family::ReconciledUntil, &[]).min(&[]), "ago")
+            .query(highest(Family::ReconcileRound), "a round"),
+        Panel::lines("Promises looked at", Family::ReconciledPromises.help())
+            .query(rate(Family::ReconciledPromises, &[]).sum(&[]), "promises"),
         Panel::lines("Below a floor", Family::StrandedRows.help())
             .query(highest(Family::StrandedRows), "rows"),
         Panel::lines("Answers lost over time", Family::AmbiguousMessages.help())

@@ -8,23 +8,12 @@ use super::noise;
 const JOB: Labels = &[("job", "punctual")];
 
 pub(super) fn cases() -> Vec<Case> {
-    [laws(), rate(), stages(), pending()].concat()
+    [laws(), super::reconciliation::cases(), rate(), stages(), pending()].concat()
 }
 
 fn laws() -> Vec<Case> {
-    let (residual, stranded) = (Family::ConservationResidual.name(), Family::StrandedRows.name());
-    let (broken, rows) = ("PunctualConservationBroken", "PunctualRowsStranded");
+    let (stranded, rows) = (Family::StrandedRows.name(), "PunctualRowsStranded");
     vec![
-        Case::new(broken, "an audit finds two too many", "2m")
-            .series(residual, "", "0x2 -2x10")
-            .fires(
-                &[],
-                JOB,
-                "The last audit left 2 reminders over: what appointments and rules promise is not \
-                 what was sent, suppressed, failed, expired or still waits. Somebody may get no \
-                 reminder, or two.",
-            ),
-        Case::new(broken, "nothing is left over", "2m").series(residual, "", "0x12"),
         Case::new(rows, "a sweep finds rows", "5m").series(stranded, "", "0x2 3x20").fires(
             &[],
             JOB,

@@ -1,0 +1,11 @@
+-- name: residual_page
+-- Promises of a shard that are out of order, by name, the most urgent first; of one practice where
+-- $2 is given.
+SELECT r.practice_id, r.appointment_id, r.rule_id, r.due_day, r.plan_version, r.kind::text AS kind,
+       r.reason::text AS reason, r.starts_at, r.due_at, r.closes_at, r.found_at
+FROM residual r
+WHERE r.shard = $1
+  AND r.mended_at IS NULL
+  AND ($2::bigint IS NULL OR r.practice_id = $2)
+ORDER BY r.closes_at, r.practice_id, r.appointment_id, r.rule_id, r.due_day, r.plan_version
+LIMIT $3

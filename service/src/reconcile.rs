@@ -1,0 +1,148 @@
+//! Reconciliation: what appointments and rules promise against what is planned and waits, derived
+//! by SQL that shares nothing with the planner, all the time, on a replica, a part of the practices
+//! at a time. What is out of order is named, kept until it is mended, and shown until then.
+//!
+//! Belongs here: a look at the practices whose turn it is (`visit`), what is remembered of it
+//! (`ledger`), mending on demand (`repair`). Never here: when whose turn is (`stages::reconcile`),
+//! the other laws (`audit`).
+
+pub(crate) mod ledger;
+pub(crate) mod repair;
+pub(crate) mod visit;
+
+use contract::ResidualKind;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio_postgres::Row;
+
+/// Promises that are named in one look at a shard; more are counted.
+pub(crate) const NAMED_MAX: i64 = 1_000;
+/// How long a text may wait after its appointment began until it is out of order: the stages end
+/// it, and they too take their time.
+const ENDED_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+/// A promise that is out of order, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Residual {
+    pub(crate) practice_id: i64,
+    pub(crate) appointment_id: String,
+    pub(crate) rule_id: i16,
+    /// The practice's date on which it is due.
+    #[schemars(with = "String")]
+    pub(crate) day: Date,
+    /// `missing`, `surplus` or `unfinished`.
+    #[serde(serialize_with = "by_name")]
+    #[schemars(with = "String")]
+    pub(crate) kind: ResidualKind,
+    /// Why, as far as it is known.
+    pub(crate) reason: &'static str,
+    /// When its appointment begins, in domain time.
+    #[schemars(with = "String")]
+    pub(crate) starts_at: Timestamp,
+    /// When it was or is to leave at the earliest, in domain time.
+    #[schemars(with = "String")]
+    pub(crate) due_at: Timestamp,
+    /// When it can't leave any more, in domain time.
+    #[schemars(with = "String")]
+    pub(crate) closes_at: Timestamp,
+    /// Tells two of the same name apart: the version that planned it, or the text's number.
+    #[serde(skip)]
+    pub(crate) plan_version: i64,
+    /// As it is stored.
+    #[serde(skip)]
+    pub(crate) reason_code: String,
+}
+
+fn by_name<S: serde::Serializer>(kind: &ResidualKind, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(kind.name())
+}
+
+impl Residual {
+    /// Of a row with its columns; none where the row holds none.
+    pub(crate) fn of_row(row: &Row) -> Option<Self> {
+        let kind: Option<String> = row.get("kind");
+        let kind = kind_of(&kind?)?;
+        let reason_code: String = row.get("reason");
+        Some(Self {
+            practice_id: row.get("practice_id"),
+            appointment_id: row.get("appointment_id"),
+            rule_id: row.get("rule_id"),
+            day: row.get("due_day"),
+            kind,
+            reason: reason_of(&reason_code),
+            starts_at: row.get("starts_at"),
+            due_at: row.get("due_at"),
+            closes_at: row.get("closes_at"),
+            plan_version: row.get("plan_version"),
+            reason_code,
+        })
+    }
+
+    /// The same promise, out of order in the same way.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let key = |r: &Self| (r.practice_id, r.rule_id, r.day, r.plan_version, r.kind);
+        key(self) == key(other) && self.appointment_id == other.appointment_id
+    }
+
+    /// Whether planning the appointment again can still mend it.
+    pub(crate) fn is_mendable(&self, domain_now: Timestamp) -> bool {
+        match self.kind {
+            ResidualKind::Missing => domain_now < self.closes_at && domain_now < self.starts_at,
+            ResidualKind::Surplus => true,
+            // The stages end it, or there is no stage at work.
+            ResidualKind::Unfinished => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Residual {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { practice_id, appointment_id, rule_id, day, kind, reason, .. } = self;
+        write!(
+            f,
+            "{}: practice {practice_id} appointment {appointment_id} rule {rule_id} day {day}, due \
+             {}, too late at {}: {reason}",
+            kind.name(),
+            self.due_at,
+            self.closes_at
+        )
+    }
+}
+
+/// The kind behind its stored letter.
+fn kind_of(code: &str) -> Option<ResidualKind> {
+    ResidualKind::ALL.iter().copied().find(|kind| kind.name().starts_with(code))
+}
+
+/// As `residual.kind` stores it.
+pub(crate) fn code_of(kind: ResidualKind) -> &'static str {
+    &kind.name()[..1]
+}
+
+fn reason_of(code: &str) -> &'static str {
+    match code {
+        "r" => "the practice is being planned again",
+        "x" => "it was ended as cancelled or moved",
+        "c" => "its appointment was cancelled",
+        "t" => "it is planned twice",
+        "n" => "no rule gives it",
+        "p" => "it was never released",
+        "q" => "its text still waits in its lane",
+        _ => "no reason is known",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_letters_are_the_kinds() {
+        for &kind in ResidualKind::ALL {
+            assert_eq!(kind_of(code_of(kind)), Some(kind));
+        }
+        assert_eq!(kind_of("?"), None);
+    }
+}

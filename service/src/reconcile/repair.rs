@@ -1,0 +1,184 @@
+//! `punctual reconcile`: a look at all promises, and mending on demand: the appointments of those
+//! that are missing or surplus are planned again by the way that every change goes, if it still
+//! makes sense, and who is late by how much is noted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use contract::Pool;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::visit::{Seen, Turn, practices, visit};
+use super::{Residual, ledger};
+use crate::clock::Clock;
+use crate::db::router::After;
+use crate::db::router::carried::{self, Carried};
+use crate::db::{Db, DbError};
+use crate::ingest::Ingest;
+use crate::practice::Practices;
+use crate::stages::replan;
+
+/// Rounds of looking and mending: each mends what it names, and few rounds name all.
+const ROUNDS_MAX: usize = 100;
+
+/// What a look at everything found.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Report {
+    /// When it ended.
+    #[schemars(with = "String")]
+    pub(crate) as_of: Timestamp,
+    /// True when nothing is out of order, or nothing is left so after mending.
+    pub(crate) holds: bool,
+    /// Practices looked at.
+    pub(crate) practices: u64,
+    /// Promises compared.
+    pub(crate) promises: u64,
+    /// Promises that are out of order now.
+    pub(crate) residual: u64,
+    /// Those by name, at most a thousand of each few practices, the most urgent
+    /// first.
+    pub(crate) residuals: Vec<Residual>,
+    /// What was mended.
+    pub(crate) repaired: Vec<Repaired>,
+}
+
+/// A promise that was mended.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Repaired {
+    #[serde(flatten)]
+    pub(crate) promise: Residual,
+    /// How late it was planned, in seconds of domain time from when it was to leave; 0 if in time.
+    pub(crate) late_seconds: i64,
+}
+
+/// What looking takes.
+pub(crate) struct Bench {
+    pub(crate) db: Db,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) shard_count: i16,
+}
+
+/// Looks at all promises and notes what is out of order.
+pub(crate) async fn look(bench: &Bench) -> Result<Report, DbError> {
+    let mut report = Report {
+        as_of: bench.clock.real_now(),
+        holds: false,
+        practices: 0,
+        promises: 0,
+        residual: 0,
+        residuals: Vec::new(),
+        repaired: Vec::new(),
+    };
+    for shard in 0..bench.shard_count {
+        let mut after = 0;
+        loop {
+            let page = practices(&bench.db, shard, Turn::ALL, after).await?;
+            let Some(&last) = page.last() else { break };
+            let seen = look_at(bench, shard, page).await?;
+            report.practices += seen.practices.len() as u64;
+            report.promises += seen.promises;
+            report.residual += seen.violations;
+            report.residuals.extend(seen.named);
+            after = last;
+        }
+    }
+    report.residuals.sort_by_key(|residual| residual.closes_at);
+    report.holds = report.residual == 0;
+    report.as_of = bench.clock.real_now();
+    Ok(report)
+}
+
+async fn look_at(bench: &Bench, shard: i16, page: Vec<i64>) -> Result<Seen, DbError> {
+    let Bench { db, clock, .. } = bench;
+    let seen = visit(db, shard, page, clock.domain_now()).await?;
+    let mut conn = db.get(Pool::Upkeep).await?;
+    let known: u64 = ledger::counts(&conn, shard).await?.iter().sum();
+    if known > 0 || seen.violations > 0 {
+        ledger::record(&mut conn, shard, &seen, clock.real_now()).await?;
+    }
+    Ok(seen)
+}
+
+/// Looks, mends what can be mended, and looks again: what the report names then is left.
+pub(crate) async fn repair(bench: &Bench, ways: (&Practices, &Ingest)) -> Result<Report, DbError> {
+    // Later looks see what was mended, whichever server answers.
+    let carried = Carried::new(After::Nothing);
+    let work = async {
+        let mut report = look(bench).await?;
+        let mut repaired = Vec::new();
+        for _round in 0..ROUNDS_MAX {
+            let domain_now = bench.clock.domain_now();
+            let (mendable, _too_late): (Vec<Residual>, Vec<Residual>) =
+                report.residuals.iter().cloned().partition(|r| r.is_mendable(domain_now));
+            if mendable.is_empty() {
+                break;
+            }
+            mend(bench, ways, &mendable, domain_now).await?;
+            report = look(bench).await?;
+            let left = &report.residuals;
+            let mended: Vec<Residual> =
+                mendable.into_iter().filter(|was| !left.iter().any(|is| is.is_same(was))).collect();
+            if mended.is_empty() {
+                break;
+            }
+            repaired.extend(mended.into_iter().map(|promise| {
+                let late_seconds = domain_now.duration_since(promise.due_at).as_secs().max(0);
+                Repaired { promise, late_seconds }
+            }));
+        }
+        Ok(Report { repaired, ..report })
+    };
+    carried::within(carried, work).await
+}
+
+async fn mend(
+    bench: &Bench,
+    ways: (&Practices, &Ingest),
+    mendable: &[Residual],
+    domain_now: Timestamp,
+) -> Result<(), DbError> {
+    let (practices, _) = ways;
+    let mut of_practice: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for residual in mendable {
+        let ids = of_practice.entry(residual.practice_id).or_default();
+        if !ids.contains(&residual.appointment_id) {
+            ids.push(residual.appointment_id.clone());
+        }
+    }
+    for (practice_id, ids) in of_practice {
+        let shard = practices.shard(practice_id);
+        replan::apply(ways, shard, practice_id, ids, Instant::now()).await?;
+        let planned: Vec<Residual> =
+            mendable.iter().filter(|r| r.practice_id == practice_id).cloned().collect();
+        let conn = bench.db.get(Pool::Upkeep).await?;
+        ledger::late(&conn, shard, &planned, domain_now).await?;
+    }
+    Ok(())
+}
+
+impl Report {
+    /// For the terminal.
+    pub(crate) fn text(&self) -> String {
+        let mut text: String =
+            self.residuals.iter().map(|residual| format!("{residual}\n")).collect();
+        for Repaired { promise, late_seconds } in &self.repaired {
+            let late = match late_seconds {
+                0 => "in time".to_owned(),
+                late => format!("{late} s late"),
+            };
+            text += &format!("repaired, {late}: {promise}\n");
+        }
+        let Self { promises, practices, residual, .. } = self;
+        text += &format!("{promises} promises of {practices} practices looked at, ");
+        text += &match (residual, self.repaired.len()) {
+            (0, 0) => "all in order\n".to_owned(),
+            (0, repaired) => format!("{repaired} repaired, all in order\n"),
+            (left, 0) => format!("{left} OUT OF ORDER\n"),
+            (left, repaired) => format!("{repaired} repaired, {left} OUT OF ORDER\n"),
+        };
+        text
+    }
+}

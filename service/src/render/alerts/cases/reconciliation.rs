@@ -1,0 +1,58 @@
+//! Reconciliation.
+
+use contract::Family;
+
+use super::super::case::{Case, Labels};
+
+const JOB: Labels = &[("job", "punctual")];
+
+pub(super) fn cases() -> Vec<Case> {
+    let residual = Family::ConservationResidual.name();
+    let violations = Family::AuditViolations.name();
+    let (until, round) = (Family::ReconciledUntil.name(), Family::ReconcileRound.name());
+    let broken = "PunctualConservationBroken";
+    let (audit, missed) = ("PunctualAuditBroken", "PunctualReconciliationMissed");
+    vec![
+        Case::new(broken, "two are missing", "2m")
+            .series(residual, "kind=\"missing\"", "0x2 2x10")
+            .series(residual, "kind=\"surplus\"", "0x12")
+            .fires(
+                &[],
+                &[("job", "punctual"), ("kind", "missing")],
+                "Reconciliation finds 2 reminders missing: what appointments and rules promise is \
+                 not what is planned. Somebody may get no reminder, or two. /admin/residuals names \
+                 them; punctual reconcile --repair plans again what still makes sense.",
+            ),
+        Case::new(broken, "all are there", "2m")
+            .series(residual, "kind=\"missing\"", "0x12")
+            .series(residual, "kind=\"surplus\"", "0x12"),
+        Case::new(broken, "what was wrong is mended", "5m").series(
+            residual,
+            "kind=\"missing\"",
+            "2x4 0x20",
+        ),
+        Case::new(audit, "three violations", "2m").series(violations, "", "0x2 3x10").fires(
+            &[],
+            JOB,
+            "The last audit found 3 violations of the first law: promises without a fate, texts \
+             without their promises, or counts that disagree with the rows.",
+        ),
+        Case::new(audit, "none", "2m").series(violations, "", "0x12"),
+        // It stands still at 300 s; a round is 900 s.
+        Case::new(missed, "the stage stands still", "45m")
+            .series(until, "", "0+30x10 300x120")
+            .series(round, "", "900x130")
+            .fires(
+                &[],
+                JOB,
+                "Some reminders had their turn 40m 0s ago: a missing one would not be found before \
+                 it is due.",
+            ),
+        Case::new(missed, "it is a round behind after a restart", "45m")
+            .series(until, "", "0x20 0+30x130")
+            .series(round, "", "900x150"),
+        Case::new(missed, "every promise has its turn", "45m")
+            .series(until, "", "0+30x130")
+            .series(round, "", "900x130"),
+    ]
+}

@@ -1,0 +1,61 @@
+//! Part of `alerts/work.rules.yaml`: that what appointments and rules promise is there, and that
+//! somebody looks.
+
+use contract::Family;
+
+use super::model::{Alert, Board, Role, Rule, Severity};
+
+const RESIDUAL: &str = Family::ConservationResidual.name();
+const VIOLATIONS: &str = Family::AuditViolations.name();
+const UNTIL: &str = Family::ReconciledUntil.name();
+const ROUND: &str = Family::ReconcileRound.name();
+
+pub(super) fn rules() -> Vec<Rule> {
+    [broken(), audit_broken(), missed()].map(Rule::from).into()
+}
+
+fn broken() -> Alert {
+    Alert::new("PunctualConservationBroken", Severity::Critical, Board::Pipeline)
+        .when(format!("max by (job, kind) ({RESIDUAL}) > 0"))
+        .why(
+            "A law: any residual is a reminder that nobody would get, or one too many. It is found \
+             within a round, so well before most of them are due.",
+        )
+        .says(
+            "Reminders are out of order.",
+            "Reconciliation finds {{ $value | printf \"%.0f\" }} reminders {{ $labels.kind }}: \
+             what appointments and rules promise is not what is planned. Somebody may get no \
+             reminder, or two. /admin/residuals names them; punctual reconcile --repair plans \
+             again what still makes sense.",
+        )
+}
+
+fn audit_broken() -> Alert {
+    Alert::new("PunctualAuditBroken", Severity::Critical, Board::Pipeline)
+        .when(format!("max by (job) ({VIOLATIONS}) > 0"))
+        .why("A law: what an audit counts has no tolerance.")
+        .says(
+            "An audit found reminders that are not accounted for.",
+            "The last audit found {{ $value | printf \"%.0f\" }} violations of the first law: \
+             promises without a fate, texts without their promises, or counts that disagree with \
+             the rows.",
+        )
+}
+
+fn missed() -> Alert {
+    let until = format!("max by (job) ({UNTIL})");
+    Alert::new("PunctualReconciliationMissed", Severity::Critical, Board::Pipeline)
+        .when(format!("time() - {until} > 2 * max by (job) ({ROUND})"))
+        .hold("5m")
+        .role(Role::Cause)
+        .why(
+            "Two rounds: one is what every promise waits for its turn, and the second is for a \
+             restart or a replica that had to be waited for. Five minutes more, as a process that \
+             has just begun says zero.",
+        )
+        .says(
+            "Nobody checks that all reminders are there.",
+            "Some reminders had their turn {{ $value | humanizeDuration }} ago: a missing one \
+             would not be found before it is due.",
+        )
+}

@@ -172,10 +172,11 @@ impl Client {
         let request = Outgoing {
             label: 0,
             method,
-            path: path.to_owned(),
+            uri: path.parse().expect("a path of identifiers is a URI"),
             authorization: self.authorization.clone(),
             read_after: self.read_after.clone(),
             content_type,
+            headers: None,
             body,
         };
         let began = Instant::now();

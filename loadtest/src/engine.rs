@@ -3,11 +3,17 @@
 //! start, and a request that leaves late is charged for it. Late, never dropped.
 //!
 //! Belongs here: pacing, sending, accounting; nothing of it knows what a reminder is. Never here:
-//! what is sent and what a good answer looks like (`replay`), verdicts (`report`).
+//! what is sent and what a good answer looks like (`replay`, `run`), verdicts (`report`,
+//! `run::verdict`).
 
+pub mod alarm;
 pub mod attack;
 pub mod connection;
+pub mod distribution;
+pub mod intervals;
 pub mod ledger;
+pub mod machine;
+pub mod names;
 pub mod pacer;
 pub mod source;
 pub mod windows;
@@ -15,6 +21,8 @@ pub mod worker;
 
 pub use attack::{Attack, EngineError};
 pub use connection::Connection;
+pub use intervals::Intervals;
 pub use ledger::{Ledger, Row};
+pub use pacer::Pacer;
 pub use source::{Answer, Label, Outgoing, Source, Verdict};
 pub use windows::Window;

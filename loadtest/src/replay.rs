@@ -248,14 +248,14 @@ impl Replay<'_> {
     /// Sends the day, stops the clock at its end, and waits until all is done.
     async fn go(
         &mut self,
-        attack: impl Future<Output = Result<Outcome, EngineError>>,
+        attack: impl Future<Output = Outcome>,
         clock: &mut ClockSetter,
         running: Running,
         end: Instant,
     ) -> Result<(), Failure> {
         let sending = async {
-            let outcome = attack.await.map_err(engine_failure)?;
-            Ok::<_, Failure>(outcome)
+            let mut outcome = attack.await;
+            outcome.failed.take().map_or(Ok(outcome), |failed| Err(engine_failure(failed)))
         };
         let holding = async {
             tokio::select! {
@@ -284,11 +284,10 @@ impl Replay<'_> {
     }
 
     fn attack(&self) -> Attack {
+        let Settings { users, goose_dir, dashboard_port, .. } = self.settings;
         Attack {
-            users: self.settings.users,
-            targets: self.target.public.clone(),
-            report_dir: self.settings.goose_dir.clone(),
-            dashboard_port: self.settings.dashboard_port,
+            dashboard_port: *dashboard_port,
+            ..Attack::new(*users, self.target.public.clone(), goose_dir.clone())
         }
     }
 

@@ -348,10 +348,11 @@ fn ask_readiness() -> Outgoing {
     Outgoing {
         label: 0,
         method: http::Method::GET,
-        path: "/readyz".to_owned(),
+        uri: http::Uri::from_static("/readyz"),
         authorization: None,
         read_after: None,
         content_type: None,
+        headers: None,
         body: bytes::Bytes::new(),
     }
 }

@@ -19,12 +19,15 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
+use super::intervals::Intervals;
 use super::ledger::{Ending, Ledger};
+use super::pacer::Pacer;
 use super::source::{Label, Source};
 use super::windows::{self, Window};
 use super::worker::{Booked, Shared, Witness};
 
-/// A request's answer is waited for this long; beyond every deadline that the contract gives.
+/// A request's answer is waited for this long unless told otherwise; beyond every deadline that
+/// the contract gives.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
 /// Users connect and line up within this time, or something is wrong.
 const LINE_UP: Duration = Duration::from_secs(30);
@@ -32,7 +35,7 @@ const LINE_UP: Duration = Duration::from_secs(30);
 const SWITCH_LOOK: Duration = Duration::from_millis(100);
 
 /// How to attack.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Attack {
     /// Users, each with one connection: the most requests that are under way at a time.
     pub users: usize,
@@ -42,6 +45,17 @@ pub struct Attack {
     pub report_dir: PathBuf,
     /// Serves goose's live dashboard on this port of 127.0.0.1.
     pub dashboard_port: Option<u16>,
+    /// A request's answer is waited for this long.
+    pub answer_wait: Duration,
+    /// How to wait for an intended start.
+    pub pacer: Pacer,
+    /// What isn't answered so long after the last intended start is given up; else it is waited
+    /// for.
+    pub grace: Option<Duration>,
+    /// Keeps the requests of clean seconds apart; somebody has to settle each.
+    pub settled: bool,
+    /// Logs every second.
+    pub intervals: Option<Intervals>,
 }
 
 /// Why the engine did not run.
@@ -67,6 +81,9 @@ pub struct Lined<S> {
     shared: Arc<Shared<S>>,
     gate: watch::Sender<Option<Instant>>,
     goose: JoinHandle<Result<(), EngineError>>,
+    stop: CancellationToken,
+    grace: Option<Duration>,
+    intervals: Option<Intervals>,
 }
 
 /// What an attack leaves behind.
@@ -80,19 +97,40 @@ pub struct Outcome {
     pub taken: usize,
     /// When the last answer was in.
     pub ended: Instant,
+    /// What goose failed at, at the latest when it wrote its report. The books hold what was done
+    /// until then.
+    pub failed: Option<EngineError>,
 }
 
 impl Attack {
+    /// As a replay attacks: on the runtime's timer, for as long as it takes.
+    #[must_use]
+    pub fn new(users: usize, targets: Vec<String>, report_dir: PathBuf) -> Self {
+        Self {
+            users,
+            targets,
+            report_dir,
+            dashboard_port: None,
+            answer_wait: ANSWER_WAIT,
+            pacer: Pacer::default(),
+            grace: None,
+            settled: false,
+            intervals: None,
+        }
+    }
+
     /// Starts goose and has every user connect and line up. `stop` ends the run early.
     ///
     /// # Errors
     /// When goose refuses, or when not all users could connect.
     pub async fn line_up<S: Source>(
-        &self,
+        self,
         source: Arc<S>,
         stop: CancellationToken,
     ) -> Result<Lined<S>, EngineError> {
-        let shared = Arc::new(Shared::new(source, stop));
+        // What ends by its grace was not stopped by anybody.
+        let over = stop.child_token();
+        let shared = Arc::new(Shared::new(source, self.pacer.clone(), self.settled, over));
         let (gate, gate_seen) = watch::channel(None);
         let there = Arc::new(AtomicUsize::new(0));
         let user = User {
@@ -101,6 +139,7 @@ impl Attack {
             there: there.clone(),
             launched: Arc::default(),
             targets: self.targets.clone(),
+            answer_wait: self.answer_wait,
         };
         let configuration = self.configuration()?;
         let goose = tokio::spawn(async move {
@@ -128,7 +167,8 @@ impl Attack {
                 targets: self.targets.join(", "),
             });
         }
-        Ok(Lined { shared, gate, goose })
+        let Self { grace, intervals, .. } = self;
+        Ok(Lined { shared, gate, goose, stop, grace, intervals })
     }
 
     fn configuration(&self) -> Result<GooseConfiguration, EngineError> {
@@ -174,24 +214,32 @@ impl<S: Source> Lined<S> {
     }
 
     /// Lets the users go at `start` and waits until the last one is back.
-    ///
-    /// # Errors
-    /// When goose fails. The books are lost then; nothing else fails a run.
-    pub async fn go(self, start: Instant) -> Result<Outcome, EngineError> {
-        let Self { shared, gate, goose } = self;
+    pub async fn go(self, start: Instant) -> Outcome {
+        let Self { shared, gate, goose, stop, grace, intervals } = self;
         let over = CancellationToken::new();
-        let windows = tokio::spawn(windows::collect(shared.ledger.clone(), start, over.clone()));
-        let switch = tokio::spawn(follow_switch(shared.stop.clone(), over.clone()));
+        let windows = windows::collect(shared.ledger.clone(), start, intervals, over.clone());
+        let windows = tokio::spawn(windows);
+        let switch = tokio::spawn(follow_switch(stop, over.clone()));
+        let end = shared.source.len().checked_sub(1).map(|last| shared.source.intended(last));
+        let given_up = grace.map(|grace| {
+            let (at, token) = (start + end.unwrap_or_default() + grace, shared.stop.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep_until(at).await;
+                token.cancel();
+            })
+        });
         gate.send_replace(Some(start));
-        let result = ended(goose).await;
+        let failed = ended(goose).await.err();
         let end = Instant::now();
         shared.close(start);
         over.cancel();
         let windows = windows.await.unwrap_or_default();
         switch.abort();
-        result?;
+        if let Some(given_up) = given_up {
+            given_up.abort();
+        }
         let taken = shared.taken();
-        Ok(Outcome { ledger: shared.ledger.clone(), windows, taken, ended: end })
+        Outcome { ledger: shared.ledger.clone(), windows, taken, ended: end, failed }
     }
 }
 
@@ -240,13 +288,14 @@ struct User<S> {
     there: Arc<AtomicUsize>,
     launched: Arc<AtomicUsize>,
     targets: Vec<String>,
+    answer_wait: Duration,
 }
 
 impl<S: Source> User<S> {
     async fn replay(&self, goose: &mut GooseUser) {
         let turn = self.launched.fetch_add(1, Ordering::Relaxed);
         let target = self.targets[turn % self.targets.len()].clone();
-        let mut connection = Connection::new(target, ANSWER_WAIT);
+        let mut connection = Connection::new(target, self.answer_wait);
         while connection.open().await.is_err() {
             if self.shared.stop.is_cancelled() || is_killswitch_triggered() {
                 return;

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::engine::connection::Broken;
 use crate::engine::source::{Answer, Outgoing, Verdict};
 
 const COUNT: usize = 300;
@@ -38,10 +39,11 @@ impl Source for Reads {
         Outgoing {
             label: 0,
             method: Method::GET,
-            path: format!("/{index}"),
+            uri: format!("/{index}").parse().unwrap(),
             authorization: None,
             read_after: None,
             content_type: None,
+            headers: None,
             body: Bytes::new(),
         }
     }
@@ -51,6 +53,9 @@ impl Source for Reads {
         } else {
             Verdict::Bad("another answer")
         }
+    }
+    fn broken(&self, _: usize, broken: Broken, sending: u64) -> Verdict {
+        if sending < 3 { Verdict::Again(Duration::ZERO) } else { Verdict::Bad(broken.name()) }
     }
 }
 
@@ -96,16 +101,13 @@ async fn server(served: Arc<AtomicUsize>) -> String {
 async fn goose_reports_what_was_sent() {
     let served = Arc::new(AtomicUsize::new(0));
     let dir = tempfile::tempdir().unwrap();
-    let attack = Attack {
-        users: 4,
-        targets: vec![server(served.clone()).await],
-        report_dir: dir.path().join("goose"),
-        dashboard_port: None,
-    };
+    let targets = vec![server(served.clone()).await];
+    let attack = Attack::new(4, targets, dir.path().join("goose"));
     let lined = attack.line_up(reads(), CancellationToken::new()).await.unwrap();
     assert_eq!(served.load(Ordering::Relaxed), 0, "nothing is sent before the start");
     let start = Instant::now() + Duration::from_millis(100);
-    let outcome = lined.go(start).await.unwrap();
+    let outcome = lined.go(start).await;
+    assert!(outcome.failed.is_none(), "{:?}", outcome.failed);
 
     assert_eq!(served.load(Ordering::Relaxed), COUNT);
     let row = outcome.ledger.rows().remove(0);

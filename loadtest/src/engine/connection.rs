@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contract::READ_AFTER;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -30,6 +30,9 @@ pub enum Broken {
     /// The connection broke before the whole answer had come.
     #[error("connection broke")]
     Exchange,
+    /// What came back is not HTTP/1.1.
+    #[error("answer is not HTTP")]
+    NotHttp,
     /// The answer did not come in time.
     #[error("no answer in time")]
     Timeout,
@@ -42,6 +45,7 @@ impl Broken {
         match self {
             Self::Connect => "no connection",
             Self::Exchange => "connection broke",
+            Self::NotHttp => "answer is not HTTP",
             Self::Timeout => "no answer in time",
         }
     }
@@ -60,6 +64,8 @@ pub trait Transport: Send {
 #[derive(Debug)]
 pub struct Connection {
     address: String,
+    /// The address as a header, made once.
+    host: Option<HeaderValue>,
     deadline: Duration,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
@@ -69,7 +75,8 @@ impl Connection {
     /// connecting, ends within `deadline`.
     #[must_use]
     pub fn new(address: String, deadline: Duration) -> Self {
-        Self { address, deadline, sender: None }
+        let host = HeaderValue::from_str(&address).ok();
+        Self { address, host, deadline, sender: None }
     }
 
     /// The address.
@@ -112,8 +119,8 @@ impl Connection {
 
     async fn send(&mut self, request: &Outgoing) -> Result<Answer, Broken> {
         let mut sender = self.sender().await?;
-        let request = assemble(request, &self.address);
-        let response = sender.send_request(request).await.map_err(|_| Broken::Exchange)?;
+        let request = assemble(request, self.host.clone());
+        let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
         let answer = read(response).await?;
         self.sender = Some(sender);
         Ok(answer)
@@ -130,30 +137,39 @@ impl Transport for Connection {
     }
 }
 
-fn assemble(request: &Outgoing, address: &str) -> Request<Full<Bytes>> {
-    let mut builder = Request::builder()
-        .method(request.method.clone())
-        .uri(request.path.as_str())
-        .header(HOST, address);
-    if let Some(authorization) = &request.authorization {
-        builder = builder.header(AUTHORIZATION, authorization);
+fn broken(error: &hyper::Error) -> Broken {
+    if error.is_parse() { Broken::NotHttp } else { Broken::Exchange }
+}
+
+fn assemble(outgoing: &Outgoing, host: Option<HeaderValue>) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(outgoing.body.clone()));
+    *request.method_mut() = outgoing.method.clone();
+    *request.uri_mut() = outgoing.uri.clone();
+    let headers = request.headers_mut();
+    if let Some(others) = &outgoing.headers {
+        headers.clone_from(others);
     }
-    if let Some(token) = &request.read_after {
-        builder = builder.header(READ_AFTER, token);
+    if let (Some(host), false) = (host, headers.contains_key(HOST)) {
+        headers.insert(HOST, host);
     }
-    if let Some(content_type) = request.content_type {
-        builder = builder.header(CONTENT_TYPE, content_type);
+    let content_type = outgoing.content_type.map(HeaderValue::from_static);
+    for (name, value) in [
+        (AUTHORIZATION, outgoing.authorization.clone()),
+        (HeaderName::from_static(READ_AFTER), outgoing.read_after.clone()),
+        (CONTENT_TYPE, content_type),
+    ] {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
     }
-    builder
-        .body(Full::new(request.body.clone()))
-        .expect("paths are made of identifiers that need no escaping")
+    request
 }
 
 async fn read(response: Response<Incoming>) -> Result<Answer, Broken> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
     let body = body.map_err(|_| Broken::Exchange)?.to_bytes();
-    let text = |name| head.headers.get(name).and_then(|v: &http::HeaderValue| v.to_str().ok());
+    let text = |name| head.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     Ok(Answer {
         status: head.status.as_u16(),
         retry_after_seconds: text(RETRY_AFTER).and_then(|v| v.parse().ok()),

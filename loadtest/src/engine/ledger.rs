@@ -1,16 +1,14 @@
-//! The books: for each kind of request, three histograms and exact counts.
+//! The books: for each kind of request, three histograms (`distribution`) and exact counts.
 //!
-//! - *response*: from the intended start to the last byte of the answer, what a person waits;
-//! - *service*: from the first byte sent to the last byte of the answer;
-//! - *lag*: from the intended start to the first byte sent, what the harness and a full set of
-//!   connections add.
+//! A request without an answer counts as a miss at the age that it had at the end.
 //!
-//! A request without an answer counts as a miss at the age that it had at the end. Nothing is
-//! corrected afterwards: what was intended is recorded, so nothing is omitted.
-//!
-//! Never here: percentiles of percentiles, or an average over different requests.
+//! Apart from all requests, those of *clean* seconds are kept: whoever watches the machine says of
+//! each second, once it is over, whether it was spoilt, and a request belongs to the second of its
+//! intended start. So whether it is left out has nothing to do with how long it took. Never here:
+//! what spoils a second (`machine`), or a verdict.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,13 +16,9 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use tokio::time::Instant;
 
+pub use super::distribution::Quantiles;
+use super::distribution::{Triple, histogram, micros, seconds};
 use super::source::Label;
-use super::windows::WindowRow;
-
-/// Longest latency told apart, in microseconds: ten minutes, beyond any deadline.
-const MICROS_MAX: u64 = 600_000_000;
-/// Significant digits kept: an error of at most 0.1 %.
-const DIGITS: u8 = 3;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,17 +33,50 @@ pub enum Ending {
     Unsent,
 }
 
+/// When a request was to leave.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    /// Its intended start since the run's.
+    pub offset: Duration,
+    /// Its intended start.
+    pub intended: Instant,
+    /// When the connection that took it was free for it.
+    pub free: Instant,
+}
+
 /// The instants of one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
     /// When it was to leave.
-    pub intended: Instant,
+    pub due: Due,
     /// When it left, unless it never did.
     pub sent: Option<Instant>,
     /// When its last byte came, or the run ended.
     pub ended: Instant,
     /// How often it was sent beyond the first time.
     pub again: u64,
+}
+
+impl Times {
+    fn response(&self) -> Duration {
+        self.ended.saturating_duration_since(self.due.intended)
+    }
+
+    fn service(&self) -> Option<Duration> {
+        self.sent.map(|sent| self.ended.saturating_duration_since(sent))
+    }
+
+    /// What was never sent has waited all its life.
+    fn lag(&self) -> Duration {
+        self.sent.unwrap_or(self.ended).saturating_duration_since(self.due.intended)
+    }
+
+    /// The part of the lag in which a connection was free and the harness did not send: its own
+    /// fault, where the rest is the wait for a service that holds all connections.
+    fn own_lag(&self) -> Duration {
+        let could = self.due.intended.max(self.due.free);
+        self.sent.map_or(Duration::ZERO, |sent| sent.saturating_duration_since(could))
+    }
 }
 
 /// Exact counts of one kind of request.
@@ -69,19 +96,19 @@ pub struct Counts {
     pub again: u64,
 }
 
-/// The usual points of a distribution, in seconds.
+/// What the clean seconds hold of one kind of request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Quantiles {
-    /// Half are below.
-    pub p50: f64,
-    /// Nine in ten are below.
-    pub p90: f64,
-    /// Ninety-nine in a hundred are below.
-    pub p99: f64,
-    /// 999 in a thousand are below.
-    pub p999: f64,
-    /// The longest.
-    pub max: f64,
+pub struct CleanRow {
+    /// Requests.
+    pub total: u64,
+    /// Answered as they should be and within the objective, from the intended start.
+    pub good: u64,
+    /// Those that miss the objective by the service's time alone, or failed.
+    pub missed_by_service: u64,
+    /// From the intended start to the last byte.
+    pub response: Quantiles,
+    /// The harness's own part of the lag.
+    pub own_lag: Quantiles,
 }
 
 /// What is known of one kind of request.
@@ -106,32 +133,92 @@ pub struct Row {
 pub struct Ledger {
     labels: Vec<Label>,
     cells: Vec<Mutex<Cell>>,
+    total: AtomicU64,
+    sent: AtomicU64,
+    /// When the last one was sent, in microseconds since the start.
+    last_sent: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Cell {
     counts: Counts,
-    response: Histogram<u64>,
-    service: Histogram<u64>,
-    lag: Histogram<u64>,
-    /// Responses since the last window was closed.
-    window: Histogram<u64>,
+    all: Triple,
+    /// Since the last window was closed.
+    window: Triple,
     window_good: u64,
     reasons: BTreeMap<&'static str, u64>,
+    /// Where somebody says which seconds were spoilt.
+    clean: Option<Clean>,
+}
+
+#[derive(Debug)]
+struct Clean {
+    /// Whether each second was spoilt, as far as that is known.
+    spoilt: Vec<bool>,
+    /// Requests of seconds of which it isn't known yet.
+    waiting: Vec<Entry>,
+    total: u64,
+    good: u64,
+    missed_by_service: u64,
+    response: Histogram<u64>,
+    own_lag: Histogram<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    second: u64,
+    response: u64,
+    own_lag: u64,
+    good: bool,
+    missed_by_service: bool,
 }
 
 impl Ledger {
-    /// Empty books for these kinds of requests.
+    /// Empty books for these kinds of requests. Clean seconds are kept apart only where somebody
+    /// will settle each.
     #[must_use]
-    pub fn new(labels: &[Label]) -> Self {
-        let cells = labels.iter().map(|_| Mutex::new(Cell::new())).collect();
-        Self { labels: labels.to_vec(), cells }
+    pub fn new(labels: &[Label], settled: bool) -> Self {
+        let cells = labels.iter().map(|_| Mutex::new(Cell::new(settled))).collect();
+        let [total, sent, last_sent] = [0; 3].map(AtomicU64::new);
+        Self { labels: labels.to_vec(), cells, total, sent, last_sent }
+    }
+
+    /// The kinds of requests.
+    #[must_use]
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
     }
 
     /// Enters one request.
     pub fn record(&self, label: usize, times: &Times, ending: Ending) {
         let objective = self.labels[label].objective;
         self.cell(label).record(times, ending, objective);
+        self.total.fetch_add(1, Ordering::Relaxed);
+        if times.sent.is_some() {
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            self.last_sent.fetch_max(micros(times.due.offset + times.lag()), Ordering::Relaxed);
+        }
+    }
+
+    /// Requests entered so far, and how many of them were sent.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        (self.total.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
+    }
+
+    /// When the last request was sent, since the start.
+    #[must_use]
+    pub fn last_sent(&self) -> Duration {
+        Duration::from_micros(self.last_sent.load(Ordering::Relaxed))
+    }
+
+    /// Says whether the next second of intended starts was spoilt.
+    pub fn settle_second(&self, spoilt: bool) {
+        for label in 0..self.cells.len() {
+            if let Some(clean) = &mut self.cell(label).clean {
+                clean.settle(spoilt);
+            }
+        }
     }
 
     /// What is known of every kind so far.
@@ -140,15 +227,33 @@ impl Ledger {
         (0..self.labels.len()).map(|i| self.cell(i).row(self.labels[i])).collect()
     }
 
-    /// Closes the window that is open and opens the next.
-    pub fn close_window(&self) -> Vec<WindowRow> {
-        (0..self.labels.len()).map(|i| self.cell(i).close_window()).collect()
+    /// What the clean seconds hold of every kind.
+    #[must_use]
+    pub fn clean(&self) -> Vec<CleanRow> {
+        let row = |label| self.cell(label).clean.as_ref().map(Clean::row).unwrap_or_default();
+        (0..self.labels.len()).map(row).collect()
+    }
+
+    /// The distributions of every kind so far.
+    #[must_use]
+    pub fn distributions(&self) -> Vec<Triple> {
+        (0..self.labels.len()).map(|i| self.cell(i).all.clone()).collect()
+    }
+
+    /// Closes the window that is open and opens the next. What the closed one held is put in place
+    /// of `spare`, which is emptied for it; the answer is how many were good, for each kind.
+    pub fn close_window(&self, spare: &mut [Triple]) -> Vec<u64> {
+        let close = |(i, spare): (usize, &mut Triple)| {
+            spare.reset();
+            self.cell(i).close_window(spare)
+        };
+        spare.iter_mut().enumerate().map(close).collect()
     }
 
     /// The worst of the critical kinds so far: its p99 in seconds as a share of its objective.
     #[must_use]
     pub fn worst_critical(&self) -> Option<(Label, f64)> {
-        let p99 = |i: usize| seconds(self.cell(i).response.value_at_quantile(0.99));
+        let p99 = |i: usize| seconds(self.cell(i).all.response.value_at_quantile(0.99));
         let share = |(label, p99): &(Label, f64)| p99 / label.objective.as_secs_f64();
         (0..self.labels.len())
             .filter(|&i| self.labels[i].critical && self.cell(i).counts.total > 0)
@@ -163,36 +268,31 @@ impl Ledger {
 }
 
 impl Cell {
-    fn new() -> Self {
+    fn new(settled: bool) -> Self {
         Self {
             counts: Counts::default(),
-            response: histogram(),
-            service: histogram(),
-            lag: histogram(),
-            window: histogram(),
+            all: Triple::new(),
+            window: Triple::new(),
             window_good: 0,
             reasons: BTreeMap::new(),
+            clean: settled.then(Clean::new),
         }
     }
 
     fn record(&mut self, times: &Times, ending: Ending, objective: Duration) {
-        let response = times.ended.saturating_duration_since(times.intended);
-        self.response.saturating_record(micros(response));
-        self.window.saturating_record(micros(response));
-        // What was never sent has waited all its life, and has no service time.
-        let sent = times.sent.unwrap_or(times.ended);
-        self.lag.saturating_record(micros(sent.saturating_duration_since(times.intended)));
-        if let Some(sent) = times.sent {
-            self.service.saturating_record(micros(times.ended.saturating_duration_since(sent)));
+        let response = times.response();
+        for triple in [&mut self.all, &mut self.window] {
+            triple.response.saturating_record(micros(response));
+            triple.lag.saturating_record(micros(times.lag()));
+            if let Some(service) = times.service() {
+                triple.service.saturating_record(micros(service));
+            }
         }
         self.counts.total += 1;
         self.counts.again += times.again;
+        let mut good = false;
         match ending {
-            Ending::Good if response <= objective => {
-                self.counts.good += 1;
-                self.window_good += 1;
-            }
-            Ending::Good => {}
+            Ending::Good => good = response <= objective,
             Ending::Failed(reason) => {
                 self.counts.failed += 1;
                 *self.reasons.entry(reason).or_default() += 1;
@@ -200,104 +300,88 @@ impl Cell {
             Ending::Unanswered => self.counts.unanswered += 1,
             Ending::Unsent => self.counts.unsent += 1,
         }
+        self.counts.good += u64::from(good);
+        self.window_good += u64::from(good);
+        let Some(clean) = &mut self.clean else { return };
+        let slow = times.service().is_some_and(|service| service > objective);
+        clean.record(Entry {
+            second: times.due.offset.as_secs(),
+            response: micros(response),
+            own_lag: micros(times.own_lag()),
+            good,
+            missed_by_service: slow || matches!(ending, Ending::Failed(_)),
+        });
     }
 
     fn row(&self, label: Label) -> Row {
         Row {
             label,
             counts: self.counts,
-            response: quantiles(&self.response),
-            service: quantiles(&self.service),
-            lag: quantiles(&self.lag),
+            response: Quantiles::of(&self.all.response),
+            service: Quantiles::of(&self.all.service),
+            lag: Quantiles::of(&self.all.lag),
             reasons: self.reasons.clone(),
         }
     }
 
-    fn close_window(&mut self) -> WindowRow {
-        let row = WindowRow {
-            count: self.window.len(),
-            good: self.window_good,
-            p50_seconds: seconds(self.window.value_at_quantile(0.5)),
-            p99_seconds: seconds(self.window.value_at_quantile(0.99)),
-            max_seconds: seconds(self.window.max()),
-        };
-        self.window.reset();
-        self.window_good = 0;
-        row
+    fn close_window(&mut self, spare: &mut Triple) -> u64 {
+        std::mem::swap(&mut self.window, spare);
+        std::mem::take(&mut self.window_good)
     }
 }
 
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, MICROS_MAX, DIGITS).expect("the bounds are constants that fit")
-}
+impl Clean {
+    fn new() -> Self {
+        Self {
+            spoilt: Vec::new(),
+            waiting: Vec::new(),
+            total: 0,
+            good: 0,
+            missed_by_service: 0,
+            response: histogram(),
+            own_lag: histogram(),
+        }
+    }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
+    fn record(&mut self, entry: Entry) {
+        match self.spoilt.get(entry.second as usize) {
+            None => self.waiting.push(entry),
+            Some(true) => {}
+            Some(false) => self.enter(entry),
+        }
+    }
 
-fn seconds(micros: u64) -> f64 {
-    micros as f64 / 1e6
-}
+    fn settle(&mut self, spoilt: bool) {
+        let second = self.spoilt.len() as u64;
+        self.spoilt.push(spoilt);
+        let waiting = std::mem::take(&mut self.waiting);
+        let (known, unknown): (Vec<_>, _) =
+            waiting.into_iter().partition(|entry| entry.second <= second);
+        self.waiting = unknown;
+        if !spoilt {
+            known.into_iter().for_each(|entry| self.enter(entry));
+        }
+    }
 
-fn quantiles(histogram: &Histogram<u64>) -> Quantiles {
-    let at = |q| seconds(histogram.value_at_quantile(q));
-    Quantiles {
-        p50: at(0.5),
-        p90: at(0.9),
-        p99: at(0.99),
-        p999: at(0.999),
-        max: seconds(histogram.max()),
+    fn enter(&mut self, entry: Entry) {
+        self.response.saturating_record(entry.response);
+        self.own_lag.saturating_record(entry.own_lag);
+        self.total += 1;
+        self.good += u64::from(entry.good);
+        self.missed_by_service += u64::from(entry.missed_by_service);
+    }
+
+    fn row(&self) -> CleanRow {
+        CleanRow {
+            total: self.total,
+            good: self.good,
+            missed_by_service: self.missed_by_service,
+            response: Quantiles::of(&self.response),
+            own_lag: Quantiles::of(&self.own_lag),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn label() -> Label {
-        Label {
-            name: "read_appointment",
-            method: "GET",
-            objective: Duration::from_millis(250),
-            share: 0.99,
-            critical: true,
-        }
-    }
-
-    fn times(start: Instant, sent_ms: Option<u64>, ended_ms: u64) -> Times {
-        let at = |ms| start + Duration::from_millis(ms);
-        Times { intended: start, sent: sent_ms.map(at), ended: at(ended_ms), again: 0 }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn every_request_is_in_the_books_once() {
-        let start = Instant::now();
-        let ledger = Ledger::new(&[label()]);
-        ledger.record(0, &times(start, Some(10), 110), Ending::Good);
-        ledger.record(0, &times(start, Some(200), 300), Ending::Good);
-        ledger.record(0, &times(start, Some(0), 20), Ending::Failed("503"));
-        ledger.record(0, &times(start, Some(0), 1_000), Ending::Unanswered);
-        ledger.record(0, &times(start, None, 2_000), Ending::Unsent);
-        let row = ledger.rows().remove(0);
-        let expected = Counts { total: 5, good: 1, failed: 1, unanswered: 1, unsent: 1, again: 0 };
-        assert_eq!(row.counts, expected);
-        assert_eq!(row.reasons, BTreeMap::from([("503", 1)]));
-        let near = |a: f64, b: f64| (a - b).abs() <= b * 0.001 + 1e-6;
-        assert!(near(row.response.max, 2.0), "{:?}", row.response);
-        assert!(near(row.response.p50, 0.3), "{:?}", row.response);
-        // The one that never left waited its whole life and had no service.
-        assert!(near(row.lag.max, 2.0) && near(row.service.max, 1.0), "{row:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_window_holds_what_came_since_the_last() {
-        let start = Instant::now();
-        let ledger = Ledger::new(&[label()]);
-        ledger.record(0, &times(start, Some(0), 100), Ending::Good);
-        let first = ledger.close_window().remove(0);
-        assert_eq!((first.count, first.good), (1, 1));
-        let second = ledger.close_window().remove(0);
-        assert_eq!((second.count, second.good, second.max_seconds), (0, 0, 0.0));
-        assert_eq!(ledger.rows()[0].counts.total, 1);
-    }
-}
+#[path = "ledger_tests.rs"]
+mod tests;

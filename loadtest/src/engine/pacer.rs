@@ -1,89 +1,85 @@
-//! When the next request leaves. The decision is a pure function of what is intended and of the
-//! time that has passed; only the waiting touches a clock.
+//! How to wait for the instant at which the next request leaves.
 //!
-//! Belongs here: that function and the ways to wait. Never here: sending, or a rate that answers
-//! to the service's speed.
+//! Belongs here: the ways to wait, and which one suits a rate. Never here: sending, or a rate that
+//! answers to the service's speed.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-/// What to do about a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// Its time has not come.
-    Wait(Duration),
-    /// Its time is now or has passed by so much: send it at once.
-    Go {
-        /// How late it is.
-        late: Duration,
-    },
-}
+use super::alarm::Alarm;
 
-/// Decides about a request intended at `intended` when `elapsed` has passed, both since the start.
-#[must_use]
-pub fn pace(intended: Duration, elapsed: Duration) -> Pace {
-    match intended.checked_sub(elapsed) {
-        None | Some(Duration::ZERO) => Pace::Go { late: elapsed.saturating_sub(intended) },
-        Some(left) => Pace::Wait(left),
-    }
-}
+/// Up to this many requests a second the alarm's thread is worth what it costs: at 20 µs each,
+/// 5,000 take a tenth of a processor. Above it many requests are due in each millisecond anyway.
+pub const ALARM_RATE_MAX: f64 = 5_000.0;
 
 /// A way to wait for an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub enum Pacer {
     /// The runtime's timer wheel. It turns in milliseconds, so a request leaves about 1.2 ms late;
     /// the lag histogram shows it.
     #[default]
     Runtime,
+    /// A thread on the kernel's high-resolution timer, some 60 µs late.
+    Alarm(Arc<Alarm>),
 }
 
 impl Pacer {
-    /// Returns when the request intended at `start + intended` has to leave, with its lateness.
-    pub async fn wait(self, start: Instant, intended: Duration) -> Duration {
-        loop {
-            // Before the start nothing has elapsed, and the wait is the longer by that.
-            let ahead = start.saturating_duration_since(Instant::now());
-            match pace(intended + ahead, start.elapsed()) {
-                Pace::Go { late } => return late,
-                Pace::Wait(_) => match self {
-                    Self::Runtime => tokio::time::sleep_until(start + intended).await,
-                },
-            }
+    /// What suits this many requests a second.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn at_rate(per_second: f64) -> std::io::Result<Self> {
+        if per_second <= ALARM_RATE_MAX {
+            Ok(Self::Alarm(Arc::new(Alarm::start()?)))
+        } else {
+            Ok(Self::Runtime)
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Runtime => "the runtime's timer (1 ms)",
+            Self::Alarm(_) => "a thread on the kernel's high-resolution timer",
+        }
+    }
+
+    /// Returns when this instant has come; at once when it is past.
+    pub async fn wait(&self, at: Instant) {
+        if at <= Instant::now() {
+            return;
+        }
+        match self {
+            Self::Runtime => sleep_until(at).await,
+            Self::Alarm(alarm) => alarm.wait(at.into_std()).await,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
     use super::*;
 
-    #[test]
-    fn a_request_waits_for_its_time_and_never_longer() {
-        let ms = Duration::from_millis;
-        let go = |late| Pace::Go { late: ms(late) };
-        for (intended, elapsed, expected) in [
-            (0, 0, go(0)),
-            (10, 0, Pace::Wait(ms(10))),
-            (10, 9, Pace::Wait(ms(1))),
-            (10, 10, go(0)),
-            (10, 11, go(1)),
-            // A second's freeze is charged whole.
-            (10, 1_010, go(1_000)),
-            (0, 86_400_000, go(86_400_000)),
-        ] {
-            assert_eq!(pace(ms(intended), ms(elapsed)), expected, "{intended} at {elapsed}");
-        }
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_at_the_instant_and_never_later_than_it_must() {
+        let start = Instant::now();
+        let at = start + Duration::from_millis(1_500);
+        Pacer::Runtime.wait(at).await;
+        assert_eq!(Instant::now(), at);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let late = Instant::now();
+        Pacer::Runtime.wait(at).await;
+        assert_eq!(Instant::now(), late, "what is late leaves at once");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn waiting_ends_at_the_instant() {
-        let start = Instant::now() + Duration::from_secs(2);
-        let late = Pacer::Runtime.wait(start, Duration::from_millis(1_500)).await;
-        assert_eq!(Instant::now().duration_since(start), Duration::from_millis(1_500));
-        assert_eq!(late, Duration::ZERO);
-        tokio::time::advance(Duration::from_secs(1)).await;
-        let late = Pacer::Runtime.wait(start, Duration::from_millis(1_500)).await;
-        assert_eq!(late, Duration::from_secs(1));
+    #[tokio::test]
+    async fn the_rate_decides() {
+        assert!(matches!(Pacer::at_rate(1_000.0).unwrap(), Pacer::Alarm(_)));
+        assert!(matches!(Pacer::at_rate(40_000.0).unwrap(), Pacer::Runtime));
     }
 }

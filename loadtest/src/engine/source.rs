@@ -1,18 +1,21 @@
 //! What the engine asks of whoever knows the requests: a schedule, the bytes, and a verdict on the
 //! answer.
 //!
-//! Never here: a particular schedule (`replay::live`).
+//! Never here: a particular schedule (`replay::live`, `run::work`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
+
+use super::connection::Broken;
 
 /// A kind of request: one row of every table of the report.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Label {
-    /// The endpoint's name in the contract.
+    /// Its name: the endpoint's in the contract, or the one that a plan gives it.
     pub name: &'static str,
     /// HTTP method, for goose's report.
     pub method: &'static str,
@@ -32,13 +35,15 @@ pub struct Outgoing {
     /// HTTP method.
     pub method: Method,
     /// Path and query.
-    pub path: String,
+    pub uri: Uri,
     /// The `Authorization` header, marked sensitive.
     pub authorization: Option<HeaderValue>,
     /// What the answer must have seen: the token of a write, as its answer held it.
     pub read_after: Option<HeaderValue>,
     /// The body's type, where there is a body.
     pub content_type: Option<&'static str>,
+    /// Any other headers.
+    pub headers: Option<Arc<HeaderMap>>,
     /// The body.
     pub body: Bytes,
 }
@@ -89,4 +94,6 @@ pub trait Source: Send + Sync + 'static {
     fn request(&self, index: usize) -> Outgoing;
     /// Looks at an answer and keeps what the checks after the run need.
     fn answered(&self, index: usize, answer: &Answer) -> Verdict;
+    /// Says what to do when there was no answer to the sending of this number, from 1.
+    fn broken(&self, index: usize, broken: Broken, sending: u64) -> Verdict;
 }

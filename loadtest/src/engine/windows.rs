@@ -1,4 +1,4 @@
-//! The run second by second: what the charts show.
+//! The run second by second: what the charts show and the interval logs keep.
 //!
 //! Never here: verdicts; they come from whole distributions, not from windows.
 
@@ -9,6 +9,8 @@ use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
+use super::distribution::{Triple, seconds};
+use super::intervals::Intervals;
 use super::ledger::Ledger;
 
 /// One kind of request within a window.
@@ -35,29 +37,54 @@ pub struct Window {
     pub rows: Vec<WindowRow>,
 }
 
-/// Closes a window every second from `start` until told to stop.
-pub async fn collect(ledger: Arc<Ledger>, start: Instant, stop: CancellationToken) -> Vec<Window> {
+/// Closes a window every second from `start` until told to stop, and logs it where there is a log.
+pub async fn collect(
+    ledger: Arc<Ledger>,
+    start: Instant,
+    mut log: Option<Intervals>,
+    stop: CancellationToken,
+) -> Vec<Window> {
     let second = Duration::from_secs(1);
     let mut ticks = interval_at(start + second, second);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut spare: Vec<Triple> = ledger.labels().iter().map(|_| Triple::new()).collect();
     let mut windows = Vec::new();
+    let mut from = Duration::ZERO;
     loop {
         let last = tokio::select! {
             _ = ticks.tick() => false,
             () = stop.cancelled() => true,
         };
-        let rows = ledger.close_window();
-        windows.push(Window { at_seconds: start.elapsed().as_secs_f64(), rows });
+        let good = ledger.close_window(&mut spare);
+        let until = start.elapsed();
+        let rows = spare.iter().zip(good).map(|(triple, good)| row(triple, good)).collect();
+        windows.push(Window { at_seconds: until.as_secs_f64(), rows });
+        if let Some(log) = &mut log {
+            spare = log.write(from, until.saturating_sub(from), spare);
+        }
+        from = until;
         if last {
             return windows;
         }
     }
 }
 
+fn row(triple: &Triple, good: u64) -> WindowRow {
+    let response = &triple.response;
+    let at = |quantile| seconds(response.value_at_quantile(quantile));
+    WindowRow {
+        count: response.len(),
+        good,
+        p50_seconds: at(0.5),
+        p99_seconds: at(0.99),
+        max_seconds: seconds(response.max()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ledger::{Ending, Times};
+    use crate::engine::ledger::{Due, Ending, Times};
     use crate::engine::source::Label;
 
     #[tokio::test(start_paused = true)]
@@ -69,14 +96,15 @@ mod tests {
             share: 0.99,
             critical: false,
         };
-        let ledger = Arc::new(Ledger::new(&[label]));
+        let ledger = Arc::new(Ledger::new(&[label], false));
         let start = Instant::now();
         let stop = CancellationToken::new();
-        let windows = tokio::spawn(collect(ledger.clone(), start, stop.clone()));
+        let windows = tokio::spawn(collect(ledger.clone(), start, None, stop.clone()));
         for _ in 0..25 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let now = Instant::now();
-            let times = Times { intended: now, sent: Some(now), ended: now, again: 0 };
+            let due = Due { offset: now - start, intended: now, free: now };
+            let times = Times { due, sent: Some(now), ended: now, again: 0 };
             ledger.record(0, &times, Ending::Good);
         }
         stop.cancel();

@@ -11,15 +11,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Broken, Transport};
-use super::ledger::{Ending, Ledger, Times};
+use super::connection::Transport;
+use super::ledger::{Due, Ending, Ledger, Times};
 use super::pacer::Pacer;
 use super::source::{Outgoing, Source, Verdict};
 
 /// A request is given up this long after its first sending, however often it may be sent again.
 const GIVE_UP: Duration = Duration::from_secs(30);
-/// Wait before sending again after a broken connection.
-const BROKEN_WAIT: Duration = Duration::from_millis(100);
 
 /// What all users of a run share.
 #[derive(Debug)]
@@ -57,9 +55,9 @@ pub trait Witness: Send {
 impl<S: Source> Shared<S> {
     /// A run over a schedule, nothing of it sent.
     #[must_use]
-    pub fn new(source: Arc<S>, stop: CancellationToken) -> Self {
-        let ledger = Arc::new(Ledger::new(source.labels()));
-        Self { source, ledger, pacer: Pacer::default(), stop, cursor: AtomicUsize::new(0) }
+    pub fn new(source: Arc<S>, pacer: Pacer, settled: bool, stop: CancellationToken) -> Self {
+        let ledger = Arc::new(Ledger::new(source.labels(), settled));
+        Self { source, ledger, pacer, stop, cursor: AtomicUsize::new(0) }
     }
 
     /// How many requests users have taken.
@@ -76,24 +74,26 @@ impl<S: Source> Shared<S> {
         witness: &mut impl Witness,
     ) {
         loop {
+            let free = Instant::now();
             let index = self.cursor.fetch_add(1, Ordering::Relaxed);
             if index >= self.source.len() {
                 return;
             }
-            let intended = self.source.intended(index);
+            let offset = self.source.intended(index);
+            let due = Due { offset, intended: start + offset, free };
             tokio::select! {
                 biased;
                 // One whose time has not come when the run is stopped was never due.
-                () = self.stop.cancelled() => return self.close_one(index, start + intended),
-                _ = self.pacer.wait(start, intended) => {}
+                () = self.stop.cancelled() => return self.close_one(index, due),
+                () = self.pacer.wait(due.intended) => {}
             }
-            let booked = self.one(index, start + intended, transport).await;
+            let booked = self.one(index, due, transport).await;
             witness.booked(booked).await;
         }
     }
 
     /// Sends one request until it has its answer, and books it.
-    async fn one(&self, index: usize, intended: Instant, transport: &mut impl Transport) -> Booked {
+    async fn one(&self, index: usize, due: Due, transport: &mut impl Transport) -> Booked {
         let request = self.source.request(index);
         let sent = Instant::now();
         let mut status = None;
@@ -101,7 +101,7 @@ impl<S: Source> Shared<S> {
         let ending = loop {
             let verdict = tokio::select! {
                 biased;
-                verdict = self.ask(index, &request, transport, &mut status) => verdict,
+                verdict = self.ask(index, &request, transport, &mut status, again + 1) => verdict,
                 () = self.stop.cancelled() => break Ending::Unanswered,
             };
             match verdict {
@@ -118,9 +118,9 @@ impl<S: Source> Shared<S> {
             }
         };
         let ended = Instant::now();
-        let times = Times { intended, sent: Some(sent), ended, again };
+        let times = Times { due, sent: Some(sent), ended, again };
         self.ledger.record(request.label, &times, ending);
-        let response = ended.saturating_duration_since(intended);
+        let response = ended.saturating_duration_since(due.intended);
         Booked { label: request.label, response, status, ending }
     }
 
@@ -130,24 +130,22 @@ impl<S: Source> Shared<S> {
         request: &Outgoing,
         transport: &mut impl Transport,
         status: &mut Option<u16>,
+        sending: u64,
     ) -> Verdict {
         match transport.exchange(request).await {
             Ok(answer) => {
                 *status = Some(answer.status);
                 self.source.answered(index, &answer)
             }
-            // Every request of a replay may be repeated: writes carry a version, reads change
-            // nothing. So a broken connection costs time, not truth.
-            Err(Broken::Connect | Broken::Exchange) => Verdict::Again(BROKEN_WAIT),
-            Err(Broken::Timeout) => Verdict::Bad(Broken::Timeout.name()),
+            Err(broken) => self.source.broken(index, broken, sending),
         }
     }
 
     /// Books a request that was taken and not sent, if it was due.
-    fn close_one(&self, index: usize, intended: Instant) {
+    fn close_one(&self, index: usize, due: Due) {
         let now = Instant::now();
-        if intended <= now {
-            let times = Times { intended, sent: None, ended: now, again: 0 };
+        if due.intended <= now {
+            let times = Times { due, sent: None, ended: now, again: 0 };
             self.ledger.record(self.source.label(index), &times, Ending::Unsent);
         }
     }
@@ -155,11 +153,13 @@ impl<S: Source> Shared<S> {
     /// Books what was due and never taken. To be called once, when no user works any more.
     pub fn close(&self, start: Instant) {
         for index in self.taken()..self.source.len() {
-            let intended = start + self.source.intended(index);
-            if intended > Instant::now() {
+            let offset = self.source.intended(index);
+            let intended = start + offset;
+            let free = Instant::now();
+            if intended > free {
                 return;
             }
-            self.close_one(index, intended);
+            self.close_one(index, Due { offset, intended, free });
         }
     }
 }

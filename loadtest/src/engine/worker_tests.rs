@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Method;
 
 use super::*;
+use crate::engine::connection::Broken;
 use crate::engine::source::{Answer, Label};
 
 /// `count` requests, evenly spread, one label.
@@ -47,10 +48,11 @@ impl Source for Even {
         Outgoing {
             label: 0,
             method: Method::GET,
-            path: "/".into(),
+            uri: http::Uri::from_static("/"),
             authorization: None,
             read_after: None,
             content_type: None,
+            headers: None,
             body: Bytes::new(),
         }
     }
@@ -60,6 +62,9 @@ impl Source for Even {
             503 => Verdict::Again(Duration::from_secs(1)),
             _ => Verdict::Bad("status"),
         }
+    }
+    fn broken(&self, _: usize, broken: Broken, _: u64) -> Verdict {
+        Verdict::Bad(broken.name())
     }
 }
 
@@ -120,7 +125,7 @@ fn healthy(start: Instant) -> Service {
 async fn a_freeze_is_charged_from_the_intended_start() {
     let start = Instant::now();
     let source = Even::new(10_000, Duration::from_millis(1));
-    let shared = Arc::new(Shared::new(source, CancellationToken::new()));
+    let shared = Arc::new(Shared::new(source, Pacer::Runtime, false, CancellationToken::new()));
     let second = Duration::from_secs(1);
     let service = Service {
         frozen_from: start + 4 * second,
@@ -139,7 +144,8 @@ async fn a_freeze_is_charged_from_the_intended_start() {
 async fn every_request_leaves_once_and_on_time() {
     let start = Instant::now() + Duration::from_secs(1);
     let source = Even::new(500, Duration::from_millis(10));
-    let shared = Arc::new(Shared::new(source.clone(), CancellationToken::new()));
+    let shared =
+        Arc::new(Shared::new(source.clone(), Pacer::Runtime, false, CancellationToken::new()));
     run(shared.clone(), start, 8, healthy(start)).await;
     let mut asked = source.asked.lock().expect("no panic").clone();
     asked.sort_unstable();
@@ -156,7 +162,7 @@ async fn what_is_due_at_the_end_counts_at_its_age() {
     let second = Duration::from_secs(1);
     let source = Even::new(100, Duration::from_millis(100));
     let stop = CancellationToken::new();
-    let shared = Arc::new(Shared::new(source, stop.clone()));
+    let shared = Arc::new(Shared::new(source, Pacer::Runtime, false, stop.clone()));
     let service = Service {
         frozen_from: start + second,
         frozen_until: start + 60 * second,
@@ -179,7 +185,7 @@ async fn what_is_due_at_the_end_counts_at_its_age() {
 async fn a_shed_request_is_sent_again_and_keeps_its_intended_start() {
     let start = Instant::now();
     let source = Even::new(1, Duration::ZERO);
-    let shared = Arc::new(Shared::new(source, CancellationToken::new()));
+    let shared = Arc::new(Shared::new(source, Pacer::Runtime, false, CancellationToken::new()));
     let until = start + Duration::from_millis(500);
     let service = Service { frozen_from: until, frozen_until: until, status_while_young: 503 };
     run(shared.clone(), start, 1, service).await;

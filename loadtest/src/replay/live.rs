@@ -16,6 +16,7 @@ use super::causal::{Writes, Wrote};
 use crate::client::{JSON, retry_after};
 use crate::day::schedule::real_offset;
 use crate::day::{Plan, Request};
+use crate::engine::connection::Broken;
 use crate::engine::{Answer, Label, Outgoing, Source, Verdict};
 use crate::laws::cancelled::{Entry, Stopped};
 
@@ -27,6 +28,9 @@ const ENDPOINTS: [Endpoint; 5] = [
     Endpoint::ListMessages,
     Endpoint::ReadDailyCounts,
 ];
+
+/// Wait before sending again after a broken connection.
+const BROKEN_WAIT: Duration = Duration::from_millis(100);
 
 /// Keys by practice.
 pub(crate) type Keys = HashMap<i64, HeaderValue>;
@@ -140,10 +144,11 @@ impl Source for Live {
         Outgoing {
             label: self.label(index),
             method: if body.is_some() { Method::POST } else { Method::GET },
-            path: request.path(),
+            uri: request.path().parse().expect("a path of identifiers is a URI"),
             authorization: self.keys.get(&request.practice_id()).cloned(),
             read_after: None,
             content_type: body.is_some().then_some(JSON),
+            headers: None,
             body: Bytes::from(body.unwrap_or_default()),
         }
     }
@@ -161,6 +166,15 @@ impl Source for Live {
             Request::ReadAppointment { .. }
             | Request::ListMessages { .. }
             | Request::DailyCounts { .. } => Verdict::Good,
+        }
+    }
+
+    /// Every request of a replay may be repeated: writes carry a version, reads change nothing. So
+    /// a broken connection costs time, not truth.
+    fn broken(&self, _: usize, broken: Broken, _: u64) -> Verdict {
+        match broken {
+            Broken::Connect | Broken::Exchange | Broken::NotHttp => Verdict::Again(BROKEN_WAIT),
+            Broken::Timeout => Verdict::Bad(Broken::Timeout.name()),
         }
     }
 }

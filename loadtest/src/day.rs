@@ -14,7 +14,7 @@ pub mod schedule;
 pub mod source;
 
 mod calendar;
-mod draw;
+pub(crate) mod draw;
 mod people;
 mod population;
 

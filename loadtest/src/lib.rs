@@ -18,6 +18,7 @@ pub mod exit;
 pub mod interrupt;
 pub mod laws;
 mod open_files;
+pub mod plan;
 pub mod progress;
 pub mod provider_command;
 pub mod replay;

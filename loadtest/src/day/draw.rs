@@ -23,6 +23,10 @@ pub(crate) enum Purpose {
     Book = 5,
     /// A practice's look-ups; the index is the practice.
     Lookups = 6,
+    /// The gaps between arrivals at a rate (`crate::plan`).
+    Gaps = 7,
+    /// Which request arrives (`crate::plan`).
+    Mix = 8,
 }
 
 /// A stream of chance.

@@ -17,13 +17,15 @@ use jiff::Zoned;
 use tracing_subscriber::EnvFilter;
 
 use crate::day::{appointments, fit};
-use crate::exit::{EXIT_HELP, Exit, Failure};
+use crate::exit::{EXIT_HELP, Exit, Failure, RUN_EXIT_HELP};
 use crate::interrupt::Interrupt;
+use crate::plan::args::WorkArgs;
 use crate::provider_command::{self, ProviderArgs};
 use crate::replay::{self, Settings, Target};
 use crate::report::files::ReportDir;
 use crate::report::{Ended, Report, terminal};
-use crate::{demo, dev};
+use crate::run::args::RunArgs;
+use crate::{demo, dev, run as any_run};
 pub use plan_args::{PlanArgs, Planned, ReplayArgs};
 
 /// Replays a real day of appointment reminders and checks that what the service promised was kept.
@@ -49,6 +51,13 @@ enum Command {
     Day(DayArgs),
     /// Simulates the SMS provider: Twilio's Messages API, callbacks and faults.
     Provider(Box<ProviderArgs>),
+    /// Sends requests to any service at their intended instants, whatever it does, measures each
+    /// from its instant, and judges: PASS, FAIL or INVALID.
+    #[command(after_help = RUN_EXIT_HELP)]
+    Run(Box<RunArgs>),
+    /// Prints what a run would send: its hash, its counts, its rate over time.
+    #[command(after_help = RUN_EXIT_HELP)]
+    Plan(Box<WorkArgs>),
     /// Prints the profile fitted from an appointments file, as JSON.
     #[command(after_help = EXIT_HELP)]
     Profile(ProfileArgs),
@@ -150,6 +159,15 @@ async fn run(command: Command) -> Result<Exit, Failure> {
             }
         }
         Command::Provider(args) => provider_command::run(*args).await,
+        Command::Run(args) => {
+            let interrupt = Interrupt::install(REPORTS);
+            let abandoned = interrupt.abandon.clone();
+            tokio::select! {
+                result = any_run::run(*args, &interrupt) => result,
+                () = abandoned.cancelled() => Err(Failure::Interrupted),
+            }
+        }
+        Command::Plan(args) => any_run::plan(&args),
         Command::Profile(args) => profile(&args),
     }
 }

@@ -15,6 +15,8 @@ pub enum Exit {
     Usage,
     /// The service or a part of the stack is away or failed.
     Unavailable,
+    /// The run can't tell whether the service is good: neither a pass nor a failure.
+    Invalid,
     /// Ctrl-C.
     Interrupted,
 }
@@ -27,7 +29,7 @@ impl Exit {
             Self::Passed => 0,
             Self::Failed => 1,
             Self::Usage => 2,
-            Self::Unavailable => 3,
+            Self::Unavailable | Self::Invalid => 3,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted => 130,
         }
@@ -76,6 +78,15 @@ Exit status:
   3    unavailable: the service or a part of the stack is away or failed
   130  interrupted: Ctrl-C; the report covers what was done so far";
 
+/// The text for `--help` of what judges any service.
+pub const RUN_EXIT_HELP: &str = "\
+Exit status:
+  0    PASS: every kind of request met its objective, and the run can tell
+  1    FAIL: one did not
+  2    usage: a wrong flag or file (the message says which line, and what to do)
+  3    INVALID: the run can't tell, or the target is away (one retry, then a person)
+  130  interrupted: Ctrl-C; the report covers what was done so far";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,7 +95,8 @@ mod tests {
     fn help_tells_every_status() {
         for exit in [Exit::Passed, Exit::Failed, Exit::Usage, Exit::Unavailable, Exit::Interrupted]
         {
-            assert!(EXIT_HELP.contains(&format!("\n  {} ", exit.status())), "{exit:?}");
+            let told = format!("\n  {} ", exit.status());
+            assert!(EXIT_HELP.contains(&told) && RUN_EXIT_HELP.contains(&told), "{exit:?}");
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The load harness: a real day of reminders replayed against the service over HTTP, judged from
-//! the intended start of each request, with the laws checked afterwards.
+//! the intended start of each request, with the laws checked afterwards; and any plan of requests
+//! sent to any service in the same way.
 //!
 //! It knows the contract and HTTP; of the service it shares nothing. The day is a pure plan
 //! (`day`), sent by an open-model engine (`engine`), in the order of a replay (`replay`), judged
 //! from outside (`laws`), told as text, page and JSON (`report`); `demo` starts a whole stack
-//! around it, `dev` keeps one up.
+//! around it, `dev` keeps one up. For any service, `plan` says what is sent, `run` sends it by the
+//! same engine and judges, `hlog` reads what was logged, `freeze` proves what is measured.
 
 #![warn(missing_docs)]
 
@@ -23,4 +25,5 @@ pub mod progress;
 pub mod provider_command;
 pub mod replay;
 pub mod report;
+pub mod run;
 pub mod scrape;

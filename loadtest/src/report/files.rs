@@ -67,7 +67,8 @@ impl ReportDir {
         self.put("report.html", &html::render(report)?)
     }
 
-    fn put(&self, name: &str, text: &str) -> Result<PathBuf, ReportError> {
+    /// Writes one file and returns its path.
+    pub(crate) fn put(&self, name: &str, text: &str) -> Result<PathBuf, ReportError> {
         let path = self.0.join(name);
         fs::write(&path, text).map_err(at(&path))?;
         Ok(path)

@@ -1,0 +1,165 @@
+//! A run as text: what a person reads at its end.
+//!
+//! Never here: a number that isn't in the facts.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::facts::{Facts, KindRow};
+use super::verdict::{Thresholds, Verdict};
+use crate::engine::ledger::Quantiles;
+use crate::engine::machine::Spoilt;
+use crate::report::units::{clock, count, latency, rate, share};
+
+/// The whole report.
+#[must_use]
+pub fn render(facts: &Facts, verdict: &Verdict, thresholds: &Thresholds) -> String {
+    let mut out = String::new();
+    head(&mut out, facts);
+    kinds(&mut out, &facts.kinds);
+    machine(&mut out, facts, thresholds);
+    out.push('\n');
+    for (i, reason) in verdict.reasons.iter().enumerate() {
+        let word = if i == 0 { verdict.value.name() } else { "" };
+        put(&mut out, &format!("{word:<11} {reason}"));
+    }
+    out
+}
+
+fn head(out: &mut String, facts: &Facts) {
+    let mut line = |name: &str, value: &str| put(out, &format!("{name:<11} {value}"));
+    line("plan", &facts.plan_hash);
+    let seed = facts.seed.map_or(String::new(), |seed| format!(" (seed {seed})"));
+    line("source", &format!("{}{seed}", facts.source));
+    for note in &facts.notes {
+        line("", note);
+    }
+    let connections = count(facts.connections);
+    line("target", &format!("{} over {connections} connections", facts.targets.join(", ")));
+    line("pacer", facts.pacer);
+    let offered = facts.planned as f64 / facts.span_seconds.max(1e-9);
+    line(
+        "rate",
+        &format!(
+            "{} requests over {}: {} offered, {} of it achieved; {} sent",
+            count(facts.planned),
+            latency(facts.span_seconds),
+            rate(offered),
+            share(facts.achieved_ratio),
+            count(facts.sent)
+        ),
+    );
+}
+
+fn kinds(out: &mut String, rows: &[KindRow]) {
+    out.push('\n');
+    put(out, "Response from the intended start, service from the send, lag between");
+    put(
+        out,
+        &format!(
+            "{:<24} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "", "requests", "p50", "p90", "p99", "p99.9", "max"
+        ),
+    );
+    for row in rows.iter().filter(|row| row.counts.total > 0) {
+        let all = count(row.counts.total);
+        put(out, &format!("{:<24} {all:>9} {}", row.name, quantiles(&row.response)));
+        put(out, &format!("{:<24} {:>9} {}", "  service", "", quantiles(&row.service)));
+        put(out, &format!("{:<24} {:>9} {}", "  lag", "", quantiles(&row.lag)));
+        let own = quantiles(&row.clean.own_lag);
+        put(out, &format!("{:<24} {:>9} {own}", "  of it the harness's", ""));
+        put(
+            out,
+            &format!(
+                "  objective {} for {}: {} of {} in clean seconds{}",
+                latency(row.objective_seconds),
+                share(row.objective_share),
+                share(row.good_share()),
+                count(row.clean.total),
+                if row.met() { "" } else { "  MISSED" }
+            ),
+        );
+        if let Some(trouble) = trouble(row) {
+            put(out, &format!("  {trouble}"));
+        }
+    }
+}
+
+fn trouble(row: &KindRow) -> Option<String> {
+    let counts = &row.counts;
+    let failed = |(reason, failures): (&&str, &super::facts::Failures)| {
+        let first = clock(Duration::from_secs_f64(failures.first_seconds));
+        format!("{} {reason} (from {first} on)", count(failures.count))
+    };
+    let mut parts: Vec<String> = row.reasons.iter().map(failed).collect();
+    for (n, what) in [
+        (counts.unanswered, "unanswered at the end"),
+        (counts.unsent, "unsent at the end"),
+        (counts.again, "sent again"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{} {what}", count(n)));
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn machine(out: &mut String, facts: &Facts, thresholds: &Thresholds) {
+    let seconds = &facts.seconds;
+    if seconds.is_empty() {
+        return;
+    }
+    let n = seconds.len() as f64;
+    let mean = |sum: f64| sum / n;
+    let of = |why| seconds.iter().filter(|second| second.spoilt == Some(why)).count() as u64;
+    out.push('\n');
+    let steal: f64 = seconds.iter().map(|s| s.steal_ratio).sum();
+    let most = seconds.iter().map(|s| s.steal_ratio).fold(0.0, f64::max);
+    put(
+        out,
+        &format!(
+            "machine     steal {} in the mean, {} at the most; the harness used {:.2} processors \
+             and waited for one {} a second",
+            share(mean(steal)),
+            share(most),
+            mean(seconds.iter().map(|s| s.used_seconds).sum()),
+            latency(mean(seconds.iter().map(|s| s.waited_seconds).sum()))
+        ),
+    );
+    put(
+        out,
+        &format!(
+            "seconds     {}, of which {} spoilt by steal (over {}) and {} by a harness out of \
+             processor time; they are left out of what is judged",
+            count(seconds.len() as u64),
+            count(of(Spoilt::Steal)),
+            share(thresholds.tolerance.steal_max),
+            count(of(Spoilt::Starved))
+        ),
+    );
+}
+
+fn quantiles(q: &Quantiles) -> String {
+    let text = |seconds| format!("{:>9}", latency(seconds));
+    [q.p50, q.p90, q.p99, q.p999, q.max].map(text).join(" ")
+}
+
+fn put(out: &mut String, line: &str) {
+    writeln!(out, "{}", line.trim_end()).expect("a String takes all that is written");
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::super::{sample, verdict};
+    use super::*;
+
+    #[test]
+    fn a_run_reads_like_this() {
+        let facts = sample::facts();
+        let verdict = verdict::judge(&facts, &sample::THRESHOLDS);
+        let text = render(&facts, &verdict, &sample::THRESHOLDS);
+        expect_file!["../../testdata/run.txt"].assert_eq(&text);
+    }
+}

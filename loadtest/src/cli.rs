@@ -18,6 +18,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::day::{appointments, fit};
 use crate::exit::{EXIT_HELP, Exit, Failure, RUN_EXIT_HELP};
+use crate::hlog::compare::{self, CompareArgs};
+use crate::hlog::merge::{self, MergeArgs};
 use crate::interrupt::Interrupt;
 use crate::plan::args::WorkArgs;
 use crate::provider_command::{self, ProviderArgs};
@@ -58,6 +60,12 @@ enum Command {
     /// Prints what a run would send: its hash, its counts, its rate over time.
     #[command(after_help = RUN_EXIT_HELP)]
     Plan(Box<WorkArgs>),
+    /// Joins the interval logs of several generators.
+    #[command(after_help = RUN_EXIT_HELP)]
+    Merge(MergeArgs),
+    /// Shows two runs side by side.
+    #[command(after_help = RUN_EXIT_HELP)]
+    Compare(CompareArgs),
     /// Prints the profile fitted from an appointments file, as JSON.
     #[command(after_help = EXIT_HELP)]
     Profile(ProfileArgs),
@@ -168,6 +176,8 @@ async fn run(command: Command) -> Result<Exit, Failure> {
             }
         }
         Command::Plan(args) => any_run::plan(&args),
+        Command::Merge(args) => merge::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Profile(args) => profile(&args),
     }
 }

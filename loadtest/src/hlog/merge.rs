@@ -1,0 +1,168 @@
+//! `loadtest merge`: the logs of several generators as one, second by second. Histograms add up
+//! exactly; percentiles never do.
+//!
+//! Never here: two runs side by side (`compare`).
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use hdrhistogram::serialization::interval_log::Tag;
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+
+use super::{Interval, Log, empty};
+use crate::engine::intervals::{begin, said};
+use crate::exit::{Exit, Failure};
+use crate::report::units::count;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The flags of `loadtest merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Interval logs of one measure, such as the response.hlog of each generator.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The log that they become.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Which log, and which of its intervals.
+type Part<'a> = (&'a Log, Interval<'a>);
+
+/// Merges.
+///
+/// # Errors
+/// When a log can't be read or written.
+pub fn run(args: &MergeArgs) -> Result<Exit, Failure> {
+    let logs = args.files.iter().map(|file| Log::read(file)).collect::<Result<Vec<_>, _>>()?;
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    for log in &logs {
+        parts.extend(log.intervals()?.into_iter().map(|interval| (log, interval)));
+    }
+    let base = parts.iter().map(|(_, interval)| interval.at).min().unwrap_or_default();
+    let mut seconds: BTreeMap<(u64, &str), Vec<Part<'_>>> = BTreeMap::new();
+    for (log, interval) in parts {
+        // Generators begin at different fractions of a second: an interval's middle decides.
+        let middle = (interval.at - base + interval.length / 2).as_secs();
+        seconds.entry((middle, interval.tag)).or_default().push((log, interval));
+    }
+    let unwritable = |e: io::Error| Failure::Unavailable(format!("{}: {e}", args.out.display()));
+    let mut file = BufWriter::new(File::create(&args.out).map_err(unwritable)?);
+    let requests = write(&mut file, base, seconds)?.map_err(unwritable)?;
+    file.flush().map_err(unwritable)?;
+    println!(
+        "{}: {} requests of {} logs",
+        args.out.display(),
+        count(requests),
+        count(logs.len() as u64)
+    );
+    Ok(Exit::Passed)
+}
+
+/// The outer error is a log's that was read, the inner one that of the one written.
+fn write(
+    file: &mut BufWriter<File>,
+    base: Duration,
+    seconds: BTreeMap<(u64, &str), Vec<Part<'_>>>,
+) -> Result<io::Result<u64>, Failure> {
+    let mut pack = V2DeflateSerializer::new();
+    let comment = "merged by loadtest merge";
+    let mut log = match begin(file, &mut pack, comment, SystemTime::UNIX_EPOCH + base) {
+        Ok(log) => log,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut unpack = Deserializer::new();
+    let mut requests = 0;
+    for ((second, tag), parts) in seconds {
+        let mut sum = empty();
+        for (from, interval) in &parts {
+            let histogram = from.unpack(interval, &mut unpack)?;
+            sum.add(&histogram).map_err(|e| from.histogram(interval, &e))?;
+        }
+        requests += sum.len();
+        let at = Duration::from_secs(second);
+        if let Err(error) = log.write_histogram(&sum, at, SECOND, Tag::new(tag)) {
+            return Ok(Err(said(error)));
+        }
+    }
+    Ok(Ok(requests))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use super::*;
+    use crate::engine::Intervals;
+    use crate::engine::distribution::Triple;
+    use crate::engine::source::Label;
+
+    const LABEL: Label = Label {
+        name: "GET:/a/{id}",
+        method: "GET",
+        objective: SECOND,
+        share: 0.99,
+        critical: true,
+    };
+
+    /// Two seconds with so many requests each, of so many microseconds.
+    fn logged(dir: &Path, began: SystemTime, micros: u64, requests: u64) -> PathBuf {
+        let mut log = Intervals::create(dir, "plan 5f0c", &[LABEL], began).unwrap();
+        for second in 0..2 {
+            let mut triple = Triple::new();
+            triple.response.record_n(micros, requests).unwrap();
+            let spare = log.write(Duration::from_secs(second), SECOND, vec![triple]);
+            assert_eq!(spare.len(), 1);
+        }
+        drop(log);
+        dir.join("response.hlog")
+    }
+
+    #[test]
+    fn logs_of_two_generators_add_up_second_by_second() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let files = vec![
+            logged(one.path(), began, 1_000, 300),
+            logged(other.path(), began + Duration::from_millis(300), 50_000, 100),
+        ];
+        let out = one.path().join("merged.hlog");
+        let args = MergeArgs { files, out: out.clone() };
+        assert_eq!(run(&args).unwrap(), Exit::Passed);
+        let merged = Log::read(&out).unwrap();
+        let intervals = merged.intervals().unwrap();
+        let seconds: Vec<_> = intervals.iter().map(|i| (i.at.as_secs(), i.tag)).collect();
+        let name = LABEL.name;
+        assert_eq!(seconds, [(1_800_000_000, name), (1_800_000_001, name)]);
+        let total = &merged.totals().unwrap()[name];
+        assert_eq!((total.len(), total.value_at_quantile(0.75)), (800, 1_000));
+        assert!(total.equivalent(total.value_at_quantile(0.76), 50_000));
+        let head = std::fs::read_to_string(&out).unwrap();
+        assert!(
+            head.contains("[StartTime: 1800000000.000") && head.contains("[BaseTime:"),
+            "{head}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_log_is_one_clear_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.hlog");
+        for (text, says) in [
+            ("#[StartTime: 1.0 (seconds since epoch)]\nhello\n", "x.hlog:2: is no line"),
+            ("# nothing\n", "has no intervals"),
+            ("Tag=a,0.1,1.0,2.0,AAAA\n", "the histogram \"a\" at 0.100"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let args = MergeArgs { files: vec![file.clone()], out: dir.path().join("out") };
+            let error = run(&args).unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains('\n'), "{error}");
+        }
+    }
+}

@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::day::{appointments, fit};
 use crate::exit::{EXIT_HELP, Exit, Failure, RUN_EXIT_HELP};
+use crate::freeze::{self, FreezeArgs, ServerArgs};
 use crate::hlog::compare::{self, CompareArgs};
 use crate::hlog::merge::{self, MergeArgs};
 use crate::interrupt::Interrupt;
@@ -66,6 +67,13 @@ enum Command {
     /// Shows two runs side by side.
     #[command(after_help = RUN_EXIT_HELP)]
     Compare(CompareArgs),
+    /// Proves what is measured: freezes a server for a second under this harness and under what
+    /// other load generators are installed, and prints a table.
+    #[command(after_help = RUN_EXIT_HELP)]
+    Freeze(FreezeArgs),
+    /// The server that is frozen.
+    #[command(hide = true)]
+    FreezeServer(ServerArgs),
     /// Prints the profile fitted from an appointments file, as JSON.
     #[command(after_help = EXIT_HELP)]
     Profile(ProfileArgs),
@@ -176,6 +184,19 @@ async fn run(command: Command) -> Result<Exit, Failure> {
             }
         }
         Command::Plan(args) => any_run::plan(&args),
+        Command::Freeze(args) => {
+            let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");
+            let abandoned = interrupt.abandon.clone();
+            tokio::select! {
+                result = freeze::run(args, &interrupt) => result,
+                () = abandoned.cancelled() => Err(Failure::Interrupted),
+            }
+        }
+        // It has a runtime of its own, with one thread.
+        Command::FreezeServer(args) => {
+            let served = tokio::task::spawn_blocking(move || freeze::serve(&args)).await;
+            served.unwrap_or_else(|error| Err(Failure::Unavailable(error.to_string())))
+        }
         Command::Merge(args) => merge::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Profile(args) => profile(&args),

@@ -27,6 +27,15 @@ fn help_tells_who_has_to_act_how_it_ends() {
 }
 
 #[test]
+fn help_tells_what_the_verdicts_are() {
+    let mut command = Cli::command();
+    for name in ["run", "freeze"] {
+        let help = command.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+        assert!(help.contains("  3    INVALID: the run can't tell"), "{name}: {help}");
+    }
+}
+
+#[test]
 fn a_demo_has_defaults_for_everything() {
     let cli = Cli::try_parse_from(["loadtest", "demo"]).unwrap();
     let Command::Demo(args) = cli.command else { panic!("asked for the demo") };

@@ -17,6 +17,7 @@ pub mod demo;
 pub mod dev;
 pub mod engine;
 pub mod exit;
+pub mod freeze;
 pub mod hlog;
 pub mod interrupt;
 pub mod laws;

@@ -27,6 +27,7 @@ mod reconcile;
 mod replica;
 mod review;
 mod router;
+mod run;
 mod settings;
 mod side_by_side;
 mod statements;

@@ -16,7 +16,10 @@ pub(crate) mod read_appointment;
 pub(crate) mod read_backlog;
 pub(crate) mod read_clock;
 pub(crate) mod read_daily_counts;
+pub(crate) mod read_delivery;
+pub(crate) mod read_fleet;
 pub(crate) mod read_health;
+pub(crate) mod read_job_report;
 pub(crate) mod read_live;
 pub(crate) mod read_metrics;
 pub(crate) mod read_openapi;
@@ -24,8 +27,10 @@ pub(crate) mod read_practice;
 pub(crate) mod read_queries;
 pub(crate) mod read_readiness;
 pub(crate) mod read_residuals;
+pub(crate) mod read_trend;
 pub(crate) mod receive_reply;
 pub(crate) mod receive_status;
+pub(crate) mod report;
 pub(crate) mod revoke_api_key;
 pub(crate) mod run_audit;
 pub(crate) mod shapes;
@@ -81,6 +86,9 @@ fn handle<'a>(app: &'a Arc<App>, request: Request) -> Answering<'a> {
         Endpoint::ReadAppointment => Box::pin(read_appointment::handle(app, request)),
         Endpoint::ListMessages => Box::pin(list_messages::handle(app, request)),
         Endpoint::ReadDailyCounts => Box::pin(read_daily_counts::handle(app, request)),
+        Endpoint::ReadJobReport => Box::pin(read_job_report::handle(app, request)),
+        Endpoint::ReadDelivery => Box::pin(read_delivery::handle(app, request)),
+        Endpoint::ReadTrend => Box::pin(read_trend::handle(app, request)),
         Endpoint::ReceiveStatus => Box::pin(receive_status::handle(app, request)),
         Endpoint::ReceiveReply => Box::pin(receive_reply::handle(app, request)),
         Endpoint::ReadOpenapi => Box::pin(read_openapi::handle(app, request)),
@@ -94,6 +102,7 @@ fn handle<'a>(app: &'a Arc<App>, request: Request) -> Answering<'a> {
         Endpoint::RunAudit => Box::pin(run_audit::handle(app, request)),
         Endpoint::ReadResiduals => Box::pin(read_residuals::handle(app, request)),
         Endpoint::ReadBacklog => Box::pin(read_backlog::handle(app, request)),
+        Endpoint::ReadFleet => Box::pin(read_fleet::handle(app, request)),
         Endpoint::ReadQueries => Box::pin(read_queries::handle(app, request)),
         Endpoint::ReadClock => Box::pin(read_clock::handle(app, request)),
         Endpoint::PutClock => Box::pin(put_clock::handle(app, request)),

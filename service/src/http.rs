@@ -5,6 +5,7 @@
 //! Belongs here: listening, limits, deadlines, routing by the endpoint table, authentication,
 //! errors' shape, the interface's description. Never here: what an endpoint does.
 
+mod accept;
 mod answer;
 pub(crate) mod auth;
 mod body;
@@ -22,7 +23,8 @@ pub(crate) mod server;
 mod timing;
 mod trace;
 
+pub(crate) use accept::Format;
 pub(crate) use path::PathParams;
 pub(crate) use problem::{Code, Problem};
 pub(crate) use request::{Principal, Request};
-pub(crate) use response::{Response, Stream};
+pub(crate) use response::{Pieces, Response, Stream};

@@ -15,7 +15,10 @@ mod read_appointment;
 mod read_backlog;
 mod read_clock;
 mod read_daily_counts;
+mod read_delivery;
+mod read_fleet;
 mod read_health;
+mod read_job_report;
 mod read_live;
 mod read_metrics;
 mod read_openapi;
@@ -23,6 +26,7 @@ mod read_practice;
 mod read_queries;
 mod read_readiness;
 mod read_residuals;
+mod read_trend;
 mod receive_reply;
 mod receive_status;
 mod revoke_api_key;
@@ -32,6 +36,7 @@ mod upsert_appointments;
 
 mod away;
 mod common;
+mod reports;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -39,7 +44,7 @@ use std::path::Path;
 use contract::Endpoint;
 
 /// Files here that are no endpoint's.
-const HELPERS: [&str; 2] = ["away", "common"];
+const HELPERS: [&str; 3] = ["away", "common", "reports"];
 
 #[test]
 fn every_endpoint_has_its_test_file_and_no_other_is_here() {

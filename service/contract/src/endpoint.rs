@@ -85,7 +85,8 @@ pub struct Spec {
     /// The request is given up, with 503, after this many milliseconds; a streamed answer must
     /// have begun by then.
     pub deadline_ms: u32,
-    /// The answer is a stream that goes on until the caller or the process leaves.
+    /// The answer is made while it is sent: until the caller or the process leaves, or a report that
+    /// is read a page at a time.
     pub streams: bool,
 }
 
@@ -149,9 +150,30 @@ table! {
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
-    /// Counts a practice's reminders of one local day by rule and fate.
+    /// Counts a practice's reminders of one local day by rule and fate, with what is left over: as JSON or CSV.
     ReadDailyCounts = read_daily_counts {
         method: Method::Get, path: "/v1/practices/{practice_id}/days/{day}/counts",
+        listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
+        latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
+        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000, streams: false,
+    }
+    /// Says of each appointment that a practice's texts of one local day tell of who was told, when, what came of it and what was answered: as JSON or CSV, a page at a time.
+    ReadJobReport = read_job_report {
+        method: Method::Get, path: "/v1/practices/{practice_id}/days/{day}/report",
+        listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
+        latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
+        query_budget: 2_100, repeats_max: 2_048, body_bytes_max: 0, deadline_ms: 30_000, streams: true,
+    }
+    /// Says how a practice's texts of some days were handed over, by rule and local hour of their due time: how many, what came of them, how late. As JSON or CSV.
+    ReadDelivery = read_delivery {
+        method: Method::Get, path: "/v1/practices/{practice_id}/reports/delivery",
+        listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
+        latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
+        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
+    }
+    /// Counts a practice's reminders by local day and fate, for up to 90 days. As JSON or CSV.
+    ReadTrend = read_trend {
+        method: Method::Get, path: "/v1/practices/{practice_id}/reports/trend",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000, streams: false,
@@ -248,6 +270,13 @@ table! {
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
+    /// Counts the reminders of all practices by local day and fate, for up to 90 days. As JSON or CSV.
+    ReadFleet = read_fleet {
+        method: Method::Get, path: "/admin/fleet",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
+        query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
+    }
     /// Which statements take the time, who runs them, and a review of the database: indexes, sessions, spaces of numbers, slots.
     ReadQueries = read_queries {
         method: Method::Get, path: "/debug/queries",
@@ -281,8 +310,11 @@ const _: () = {
         assert!(spec.path.as_bytes()[0] == b'/', "a path begins with a slash");
         assert!(spec.latency_ms > 0 && spec.latency_ms <= spec.deadline_ms);
         assert!(spec.repeats_max > 0);
-        // Their bound is the operators' listener's, and what has no end holds no connection.
-        let may_stream = matches!(spec.listener, Listener::Admin) && spec.query_budget == 0;
+        // What has no end is for operators and holds no connection; what has one is a report.
+        let may_stream = match spec.listener {
+            Listener::Admin => spec.query_budget == 0,
+            Listener::Public => matches!(spec.tier, Tier::Reporting),
+        };
         assert!(!spec.streams || may_stream);
         assert!(spec.latency_objective > 0.0 && spec.latency_objective < 1.0);
         assert!(spec.availability_objective > 0.0 && spec.availability_objective < 1.0);

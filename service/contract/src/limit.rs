@@ -35,6 +35,11 @@ table! {
         default: 16, unit: "streams",
         reason: "a quarter of the operators' connections: open pages must leave room for scrapes",
     }
+    /// Reports that are sent a page at a time, at a time.
+    Reports = reports {
+        default: 16, unit: "reports",
+        reason: "two pages of 500 texts each, about 400 kB: 6 MB of the 150 MB of a process",
+    }
     /// Requests being answered at a time.
     RequestsInFlight = requests_in_flight {
         default: 1_536, unit: "requests",

@@ -101,6 +101,8 @@ outcomes! {
         Undelivered = "undelivered",
         /// The patient answered (a part of sent).
         Replied = "replied",
+        /// The patient's last answer was yes (a part of replied).
+        Confirmed = "confirmed",
     }
 }
 
@@ -129,7 +131,11 @@ impl Fate {
             | Self::Failed
             | Self::Expired
             | Self::Ambiguous => true,
-            Self::Expected | Self::Delivered | Self::Undelivered | Self::Replied => false,
+            Self::Expected
+            | Self::Delivered
+            | Self::Undelivered
+            | Self::Replied
+            | Self::Confirmed => false,
         }
     }
 }
@@ -145,5 +151,6 @@ mod tests {
         assert_eq!(numbers[1], (1, "sent"));
         assert_eq!(numbers[8], (8, "ambiguous"));
         assert_eq!(numbers[11], (11, "replied"));
+        assert_eq!(numbers[12], (12, "confirmed"));
     }
 }

@@ -148,8 +148,18 @@ macro_rules! for_each_query {
             MessagePage = message_page: ReadYourWrites, Page, true, "service/src/endpoints/list_messages.rs", "handle";
             "A page of a practice's messages of one local day."
             MessagePageOfDay = message_page_of_day: ReadYourWrites, Page, true, "service/src/endpoints/list_messages.rs", "handle";
-            "The counts of a practice's day: folded and not yet folded."
+            "Up to when what a report reads is complete."
+            ReportAsOf = report_as_of: BoundedStaleness(30), One, false, "service/src/endpoints/report.rs", "as_of";
+            "The counts of a practice's day, folded and not yet folded, and what still waits by its promises."
             DailyCounts = daily_counts: BoundedStaleness(30), Batch, true, "service/src/endpoints/read_daily_counts.rs", "handle";
+            "A page of what a practice's texts of one local day told whom, and what came of it."
+            JobReportPage = job_report_page: BoundedStaleness(30), Page, true, "service/src/endpoints/read_job_report.rs", "page";
+            "How late a practice's texts of some days were handed over, by rule and local hour."
+            DeliveryByHour = delivery_by_hour: BoundedStaleness(30), Many, true, "service/src/endpoints/read_delivery.rs", "handle";
+            "The counts of a practice by day."
+            TrendByDay = trend_by_day: BoundedStaleness(30), Many, true, "service/src/endpoints/read_trend.rs", "handle";
+            "The counts of a shard's practices by day."
+            FleetByDay = fleet_by_day: BoundedStaleness(30), Many, true, "service/src/endpoints/read_fleet.rs", "handle";
 
             // Reconciliation.
             "The practices whose turn it is."

@@ -34,7 +34,7 @@ WITH recount AS (
         SELECT d.practice_id, d.local_day, d.rule_id, d.fate, d.n
         FROM tally_delta d WHERE d.shard = $1
     ) AS both_kinds
-    -- Delivered, undelivered and replied are parts of sent, counted by the receipts.
+    -- Delivered, undelivered, replied and confirmed are parts of sent, counted by the receipts.
     WHERE fate <= 8
     GROUP BY practice_id, local_day, rule_id, fate
     HAVING sum(n) <> 0

@@ -44,6 +44,9 @@ impl Site {
             | Endpoint::ReadAppointment
             | Endpoint::ListMessages
             | Endpoint::ReadDailyCounts
+            | Endpoint::ReadJobReport
+            | Endpoint::ReadDelivery
+            | Endpoint::ReadTrend
             | Endpoint::ReceiveStatus
             | Endpoint::ReceiveReply
             | Endpoint::DebugRequest
@@ -51,6 +54,7 @@ impl Site {
             | Endpoint::RunAudit
             | Endpoint::ReadResiduals
             | Endpoint::ReadBacklog
+            | Endpoint::ReadFleet
             | Endpoint::ReadQueries
             | Endpoint::ReadClock
             | Endpoint::PutClock => Err(not_started()),

@@ -38,7 +38,7 @@ pub(crate) async fn append(tx: &Tx<'_>, shard: i16, deltas: &[TallyDelta]) -> Re
 
 /// How a fate is stored: its position in the table, which never changes.
 pub(crate) const fn stored(fate: Fate) -> i16 {
-    fate.index() as i16 // there are twelve
+    fate.index() as i16 // there are thirteen
 }
 
 fn merge(deltas: &[TallyDelta]) -> Vec<TallyDelta> {

@@ -3,14 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use contract::{Fate, Read};
+use contract::Read;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_postgres::Row;
 
+use super::report::counts::{self, ByFate, Counts};
+use super::report::{self, Line};
 use crate::app::App;
 use crate::db::router::Class;
-use crate::http::{Problem, Request, Response};
+use crate::http::{Format, Problem, Request, Response};
+
+/// As what `daily_counts` gives the promises that wait.
+const WAITING: i16 = -1;
 
 /// A practice's reminders of one local day. Counts are reminders (one for each appointment and
 /// rule), not texts: a text for a family counts once for each of its appointments.
@@ -18,93 +25,78 @@ use crate::http::{Problem, Request, Response};
 pub(crate) struct CountsAnswer {
     #[schemars(with = "String")]
     day: Date,
+    /// It is complete up to then.
+    #[schemars(with = "String")]
+    as_of: Timestamp,
     rules: Vec<RuleCounts>,
 }
 
-/// The counts of one rule. Expected is the sum of sent, suppressed, failed, expired, ambiguous and
-/// pending; delivered, undelivered and replied are parts of sent.
+/// The counts of one rule.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RuleCounts {
     rule_id: i16,
-    expected: i64,
-    sent: i64,
-    suppressed: SuppressedCounts,
-    failed: i64,
-    expired: i64,
-    ambiguous: i64,
-    pending: i64,
-    delivered: i64,
-    undelivered: i64,
-    replied: i64,
+    #[serde(flatten)]
+    counts: Counts,
+    /// Expected less all fates and less what waits, by its promises and not by the counts: not zero
+    /// means that a reminder was lost, or counted twice.
+    residual: i64,
 }
 
-/// Suppressed reminders by reason.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct SuppressedCounts {
-    cancelled: i64,
-    moved: i64,
-    opted_out: i64,
-    not_allowed: i64,
+impl report::Row for RuleCounts {
+    const COLUMNS: &'static [&'static str] = &counts::columns::<2, 16>(["rule_id", "residual"]);
+
+    fn write(&self, line: &mut Line) {
+        self.counts.write(line.number(self.rule_id).number(self.residual));
+    }
 }
 
 /// Counts a day.
 pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
     let practice_id = request.path.i64("practice_id")?;
     let day = request.path.date("day")?;
+    request.only_queries(&[])?;
+    let format = Format::of(&request.headers)?;
     let shard = app.practices.shard(practice_id);
     let mut reader = app.db.reader(Class::Report);
+    let as_of = report::as_of(&mut reader).await?;
     let rows = reader.rows(Read::DailyCounts, &[&shard, &practice_id, &day]).await?;
     drop(reader);
-    let mut counts: BTreeMap<i16, [i64; Fate::COUNT]> = BTreeMap::new();
-    for row in &rows {
-        let fate: i16 = row.get("fate");
-        let of_rule = counts.entry(row.get("rule_id")).or_default();
-        if let Some(cell) = usize::try_from(fate).ok().and_then(|fate| of_rule.get_mut(fate)) {
-            *cell += row.get::<_, i64>("n");
-        }
-    }
-    let rules = counts.into_iter().map(|(rule_id, n)| RuleCounts::of(rule_id, &n)).collect();
-    Ok(Response::json(200, &CountsAnswer { day, rules }))
+    let counted = counts::by(&rows, |row| row.get::<_, i16>("rule_id"));
+    let waiting = waiting(&rows);
+    let rules = counted.iter().map(|(rule_id, n)| {
+        RuleCounts::of(*rule_id, n, waiting.get(rule_id).copied().unwrap_or_default())
+    });
+    let answer = CountsAnswer { day, as_of, rules: rules.collect() };
+    Ok(report::whole(format, as_of, &answer, &answer.rules))
+}
+
+/// The promises of each rule that wait.
+fn waiting(rows: &[Row]) -> BTreeMap<i16, i64> {
+    let waiting = rows.iter().filter(|row| row.get::<_, i16>("fate") == WAITING);
+    waiting.map(|row| (row.get("rule_id"), row.get("n"))).collect()
 }
 
 impl RuleCounts {
-    fn of(rule_id: i16, n: &[i64; Fate::COUNT]) -> Self {
-        let of = |fate: Fate| n[fate.index()];
-        let ended: i64 =
-            Fate::ALL.iter().filter(|fate| fate.ends_a_promise()).map(|fate| of(*fate)).sum();
-        Self {
-            rule_id,
-            expected: of(Fate::Expected),
-            sent: of(Fate::Sent),
-            suppressed: SuppressedCounts {
-                cancelled: of(Fate::SuppressedCancelled),
-                moved: of(Fate::SuppressedMoved),
-                opted_out: of(Fate::SuppressedOptedOut),
-                not_allowed: of(Fate::SuppressedNotAllowed),
-            },
-            failed: of(Fate::Failed),
-            expired: of(Fate::Expired),
-            ambiguous: of(Fate::Ambiguous),
-            pending: of(Fate::Expected) - ended,
-            delivered: of(Fate::Delivered),
-            undelivered: of(Fate::Undelivered),
-            replied: of(Fate::Replied),
-        }
+    fn of(rule_id: i16, n: &ByFate, waiting: i64) -> Self {
+        let by_counts = Counts::of(n);
+        let residual = by_counts.pending - waiting;
+        Self { rule_id, counts: Counts { pending: waiting, ..by_counts }, residual }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use contract::Fate;
 
     #[test]
-    fn pending_is_what_is_left() {
-        let mut n = [0; Fate::COUNT];
+    fn what_waits_nowhere_is_left_over() {
+        let mut n = ByFate::default();
         n[Fate::Expected.index()] = 10;
         n[Fate::Sent.index()] = 6;
-        n[Fate::SuppressedCancelled.index()] = 1;
-        n[Fate::Delivered.index()] = 5;
-        let counts = RuleCounts::of(1, &n);
-        assert_eq!((counts.pending, counts.delivered), (3, 5));
+        let lost = RuleCounts::of(1, &n, 3);
+        assert_eq!((lost.counts.pending, lost.residual), (3, 1));
+        assert_eq!(RuleCounts::of(1, &n, 5).residual, -1);
+        assert_eq!(RuleCounts::of(1, &n, 4).residual, 0);
     }
 }

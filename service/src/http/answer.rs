@@ -137,7 +137,7 @@ fn place<D>(
         return Ok(None);
     }
     Arc::clone(&shared.streams).try_acquire_owned().map(Some).map_err(|_| {
-        obs::limit::reached(Limit::Streams);
+        obs::limit::reached(super::server::streams_of(shared.listener));
         let detail = "Too many answers are being streamed: close one, or try again in a moment.";
         Problem::new(Code::Overloaded, detail)
     })

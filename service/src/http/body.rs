@@ -1,7 +1,6 @@
 //! Bodies at the border: reading a request's within its limits, and writing an answer's in pieces
 //! so that its last byte can be told from its first.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
@@ -16,7 +15,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::exchange::{Exchange, FirstByte};
 use super::problem::{Code, Problem};
-use super::response::Stream;
+use super::response::{Piece, Stream};
 use crate::obs;
 
 /// Bytes of an answer handed to hyper at a time, and reserved for a request's body at first.
@@ -146,10 +145,11 @@ impl Flowing {
         Self { stream, until: Box::pin(until), first: Some(first), is_over: false }
     }
 
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let is_stopped = self.until.as_mut().poll(cx).is_ready();
-        let piece = if is_stopped { Poll::Ready(None) } else { self.stream.poll_piece(cx) };
-        self.is_over |= matches!(piece, Poll::Ready(None));
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+        // A report has an end of its own, for which the listener waits as for any answer.
+        let is_stopped = self.stream.is_endless() && self.until.as_mut().poll(cx).is_ready();
+        let piece = if is_stopped { Poll::Ready(Piece::End) } else { self.stream.poll_piece(cx) };
+        self.is_over |= matches!(piece, Poll::Ready(Piece::End));
         piece
     }
 }
@@ -164,14 +164,20 @@ impl Outgoing {
     }
 }
 
+/// An answer that can't be made to its end: its connection ends in the middle of it, so that nobody
+/// takes what there is for all of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer can't be made to its end")]
+pub(super) struct Unfinished;
+
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Unfinished;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Unfinished>>> {
         let (piece, first) = match &mut self.source {
             Source::Whole(data) if data.is_empty() => return Poll::Ready(None),
             Source::Whole(data) => {
@@ -179,8 +185,14 @@ impl Body for Outgoing {
                 return Poll::Ready(Some(Ok(Frame::data(data.split_to(len)))));
             }
             Source::Stream(flowing) => match ready!(flowing.poll_piece(cx)) {
-                Some(piece) => (piece, flowing.first.take()),
-                None => return Poll::Ready(None),
+                Piece::More(piece) => (piece, flowing.first.take()),
+                Piece::End => return Poll::Ready(None),
+                Piece::Broken(why) => {
+                    if let Some(exchange) = &mut self.exchange {
+                        exchange.broke(why);
+                    }
+                    return Poll::Ready(Some(Err(Unfinished)));
+                }
             },
         };
         if let Some(exchange) = &mut self.exchange {

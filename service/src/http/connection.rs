@@ -73,6 +73,8 @@ fn why(error: &hyper::Error) -> Broken {
         Broken::BadHead
     } else if error.is_timeout() {
         Broken::Timeout
+    } else if error.is_user() {
+        Broken::Cut
     } else {
         Broken::Peer
     }

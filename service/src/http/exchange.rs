@@ -30,6 +30,8 @@ pub(super) struct Exchange {
     code: &'static str,
     cause: String,
     is_finished: bool,
+    /// It can't be answered to its end.
+    is_broken: bool,
     /// For a streamed answer.
     first_byte: Option<Arc<FirstByte>>,
     _active: Counted,
@@ -68,6 +70,7 @@ impl Exchange {
             code: "",
             cause: String::new(),
             is_finished: false,
+            is_broken: false,
             first_byte: None,
             _active: obs::http::active(listener),
         }
@@ -99,6 +102,13 @@ impl Exchange {
         self.cause = problem.cause.unwrap_or_default();
     }
 
+    /// Notes why what was begun can't be answered to its end.
+    pub(super) fn broke(&mut self, problem: Problem) {
+        self.refused(problem);
+        self.outcome = RequestOutcome::Failed;
+        self.is_broken = true;
+    }
+
     /// The last byte left.
     pub(super) fn finish(mut self) {
         self.is_finished = true;
@@ -127,9 +137,10 @@ impl Drop for Exchange {
         if self.is_finished {
             return;
         }
-        // A stream has no end but its reader's leaving: once it has begun, that is no failure.
+        // A stream's reader may have seen enough: once it has begun, leaving is no failure.
         let has_begun = |first: &Arc<FirstByte>| first.has_left.load(Ordering::Acquire);
         let is_served = self.first_byte.as_ref().is_some_and(has_begun);
-        self.record(if is_served { self.outcome } else { RequestOutcome::Aborted });
+        let is_known = is_served || self.is_broken;
+        self.record(if is_known { self.outcome } else { RequestOutcome::Aborted });
     }
 }

@@ -19,6 +19,10 @@ use crate::endpoints::{
     list_messages::MessagesAnswer,
     read_appointment::AppointmentAnswer,
     read_daily_counts::CountsAnswer,
+    read_delivery::DeliveryAnswer,
+    read_job_report::JobReportAnswer,
+    read_trend::TrendAnswer,
+    report,
     shapes::{PracticeAnswer, PracticeSettings},
     upsert_appointments::{AppointmentBody, UpsertAnswer},
 };
@@ -41,13 +45,13 @@ struct Shapes {
     /// Schema by media type; empty for no body.
     body: Vec<(&'static str, Value)>,
     body_is_required: bool,
-    /// Schema by media type; none for an answer without body.
-    answer: Option<(&'static str, Value)>,
+    /// Schema by media type; empty for an answer without body.
+    answer: Vec<(&'static str, Value)>,
 }
 
 impl Shapes {
     const fn none() -> Self {
-        Self { body: Vec::new(), body_is_required: true, answer: None }
+        Self { body: Vec::new(), body_is_required: true, answer: Vec::new() }
     }
 
     fn takes(mut self, kind: &'static str, schema: Value) -> Self {
@@ -56,8 +60,15 @@ impl Shapes {
     }
 
     fn gives(mut self, kind: &'static str, schema: Value) -> Self {
-        self.answer = Some((kind, schema));
+        self.answer.push((kind, schema));
         self
+    }
+
+    /// As JSON, or as CSV with the same rows.
+    fn reports(self, schema: Value) -> Self {
+        let rows = "The rows, with a header line (RFC 4180). What a spreadsheet would run as a \
+            formula has an apostrophe before it.";
+        self.gives(JSON, schema).gives("text/csv", json!({ "type": "string", "description": rows }))
     }
 }
 
@@ -86,7 +97,10 @@ fn shapes(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Shapes {
             .gives(JSON, of::<CancelAnswer>(schemas)),
         Endpoint::ReadAppointment => none.gives(JSON, of::<AppointmentAnswer>(schemas)),
         Endpoint::ListMessages => none.gives(JSON, of::<MessagesAnswer>(schemas)),
-        Endpoint::ReadDailyCounts => none.gives(JSON, of::<CountsAnswer>(schemas)),
+        Endpoint::ReadDailyCounts => none.reports(of::<CountsAnswer>(schemas)),
+        Endpoint::ReadJobReport => none.reports(of::<JobReportAnswer>(schemas)),
+        Endpoint::ReadDelivery => none.reports(of::<DeliveryAnswer>(schemas)),
+        Endpoint::ReadTrend => none.reports(of::<TrendAnswer>(schemas)),
         Endpoint::ReceiveStatus => none.takes(FORM, provider_form()),
         Endpoint::ReceiveReply => none
             .takes(FORM, provider_form())
@@ -104,6 +118,7 @@ fn shapes(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Shapes {
         | Endpoint::RunAudit
         | Endpoint::ReadResiduals
         | Endpoint::ReadBacklog
+        | Endpoint::ReadFleet
         | Endpoint::ReadQueries
         | Endpoint::ReadClock
         | Endpoint::PutClock => none,
@@ -201,6 +216,7 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
     });
     let query: &[&str] = match endpoint {
         Endpoint::ListMessages => &["after", "limit", "day"],
+        Endpoint::ReadDelivery | Endpoint::ReadTrend => &["from", "until"],
         Endpoint::PutPractice
         | Endpoint::ReadPractice
         | Endpoint::CreateApiKey
@@ -209,6 +225,7 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::CancelAppointment
         | Endpoint::ReadAppointment
         | Endpoint::ReadDailyCounts
+        | Endpoint::ReadJobReport
         | Endpoint::ReceiveStatus
         | Endpoint::ReceiveReply
         | Endpoint::ReadOpenapi
@@ -222,6 +239,7 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::RunAudit
         | Endpoint::ReadResiduals
         | Endpoint::ReadBacklog
+        | Endpoint::ReadFleet
         | Endpoint::ReadQueries
         | Endpoint::ReadClock
         | Endpoint::PutClock => &[],
@@ -259,21 +277,27 @@ fn parameter_schema(name: &str) -> Value {
         }
         "key_id" | "attempt_no" => json!({ "type": "integer", "minimum": 1, "maximum": i32::MAX }),
         "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 500, "default": 100 }),
-        "day" => json!({ "type": "string", "format": "date" }),
+        "day" | "from" | "until" => json!({ "type": "string", "format": "date" }),
         "appointment_id" => json!({ "type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$" }),
         "provider" => json!({ "type": "string", "enum": ["twilio", "webhook"] }),
         _ => json!({ "type": "string" }),
     }
 }
 
-fn responses(endpoint: Endpoint, answer: Option<(&'static str, Value)>) -> Value {
+fn responses(endpoint: Endpoint, answer: Vec<(&'static str, Value)>) -> Value {
     let mut responses = Map::new();
     let successes = obs::http::successes(endpoint);
     for status in obs::http::statuses(endpoint) {
         let response = if successes.contains(&status) {
             let mut response = json!({ "description": success(status) });
-            if let Some((kind, schema)) = &answer {
-                response["content"] = content(vec![(kind, schema.clone())]);
+            if !answer.is_empty() {
+                response["content"] = content(answer.clone());
+            }
+            if obs::http::is_report(endpoint) {
+                let description = "What it says is complete up to then.";
+                let schema = json!({ "type": "string", "format": "date-time" });
+                response["headers"] =
+                    json!({ report::AS_OF: { "description": description, "schema": schema } });
             }
             if takes_token(endpoint) && endpoint.spec().method != Method::Get {
                 let description = "Send it with a read, and the read sees this write.";

@@ -80,6 +80,8 @@ codes! {
     NotFound = "not_found", 404, Rejected, "There is no such thing";
     /// The path exists, but not with this method. `Allow` names those that it has.
     MethodNotAllowed = "method_not_allowed", 405, Rejected, "The method is not allowed here";
+    /// Neither JSON nor CSV is a media type that the request accepts.
+    NotAcceptable = "not_acceptable", 406, Rejected, "The media types asked for are not answered";
     /// The body did not arrive in time.
     SlowBody = "slow_body", 408, Rejected, "The body did not arrive in time";
     /// The thing is not in a state in which this can be done, or somebody else has it.

@@ -41,8 +41,8 @@ impl Response {
         Self { status, content_type, body: Body::Whole(body.into()), headers: Vec::new() }
     }
 
-    /// A body that goes on for as long as there is somebody at both ends. Only an endpoint whose
-    /// row says so may answer one: the others have no place for it.
+    /// A body that is made while it is sent. Only an endpoint whose row says so may answer one: the
+    /// others have no place for it.
     pub(crate) fn stream(content_type: &'static str, stream: Stream) -> Self {
         Self { body: Body::Stream(stream), ..Self::of(200, content_type, Bytes::new()) }
     }
@@ -93,16 +93,72 @@ impl Body {
 /// the reader went away or the listener stops.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pieces: mpsc::Receiver<Bytes>,
+    source: Source,
     /// Its place among the streams of the listener, for as long as it goes on.
     place: Option<OwnedSemaphorePermit>,
 }
 
+#[derive(Debug)]
+enum Source {
+    /// Goes on until somebody leaves.
+    Endless(mpsc::Receiver<Bytes>),
+    /// Has an end of its own, without which it is no answer.
+    Report(mpsc::Receiver<Piece>),
+}
+
+/// What comes next of a stream.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// More of it.
+    More(Bytes),
+    /// It is over.
+    End,
+    /// It can't be made to its end.
+    Broken(Problem),
+}
+
+/// Takes the pieces of a report. Dropped before [`Pieces::end`], the report is broken: its reader
+/// sees the connection break, and no end that looks like one.
+#[derive(Debug)]
+pub(crate) struct Pieces(mpsc::Sender<Piece>);
+
+impl Pieces {
+    /// Sends a piece; false once the reader has left.
+    pub(crate) async fn send(&self, piece: Bytes) -> bool {
+        self.0.send(Piece::More(piece)).await.is_ok()
+    }
+
+    /// That was all.
+    pub(crate) async fn end(self) {
+        let _reader_left = self.0.send(Piece::End).await;
+    }
+
+    /// There is more, and it can't be had.
+    pub(crate) async fn fail(self, why: Problem) {
+        let _reader_left = self.0.send(Piece::Broken(why)).await;
+    }
+}
+
 impl Stream {
-    /// A stream and the end into which its pieces are put. It ends when that end is dropped.
+    /// A stream without an end of its own, and where its pieces are put. It ends when that is
+    /// dropped.
     pub(crate) fn channel() -> (mpsc::Sender<Bytes>, Self) {
         let (sender, pieces) = mpsc::channel(1);
-        (sender, Self { pieces, place: None })
+        (sender, Self { source: Source::Endless(pieces), place: None })
+    }
+
+    /// A report, and where its pieces are put.
+    pub(crate) fn report() -> (Pieces, Self) {
+        let (sender, pieces) = mpsc::channel(1);
+        (Pieces(sender), Self { source: Source::Report(pieces), place: None })
+    }
+
+    /// Whether it goes on until somebody leaves.
+    pub(super) const fn is_endless(&self) -> bool {
+        match self.source {
+            Source::Endless(_) => true,
+            Source::Report(_) => false,
+        }
     }
 
     /// Keeps its place until it ends.
@@ -110,7 +166,15 @@ impl Stream {
         self.place = Some(place);
     }
 
-    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.pieces.poll_recv(cx)
+    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+        match &mut self.source {
+            Source::Endless(pieces) => {
+                pieces.poll_recv(cx).map(|piece| piece.map_or(Piece::End, Piece::More))
+            }
+            Source::Report(pieces) => pieces.poll_recv(cx).map(|piece| {
+                let given_up = || Problem::internal("whoever made the report gave it up");
+                piece.unwrap_or_else(|| Piece::Broken(given_up()))
+            }),
+        }
     }
 }

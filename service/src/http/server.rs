@@ -63,13 +63,21 @@ impl Bounds {
             connections_limit,
             connections: config.limit_usize(connections_limit),
             requests: config.limit_usize(Limit::RequestsInFlight),
-            streams: config.limit_usize(Limit::Streams),
+            streams: config.limit_usize(streams_of(listener)),
             body_bytes: config.limit_usize(Limit::BodyBytes),
             head_bytes: config.limit_usize(Limit::RequestHeadBytes),
             head_time: Duration::from_millis(config.limit(Limit::RequestHeadMs)),
             stall_time: STALL_TIME,
             deadline_max: Duration::MAX,
         }
+    }
+}
+
+/// Which row of the limit table counts the answers that a listener streams.
+pub(super) const fn streams_of(listener: Listener) -> Limit {
+    match listener {
+        Listener::Public => Limit::Reports,
+        Listener::Admin => Limit::Streams,
     }
 }
 
@@ -221,12 +229,13 @@ impl<D> Shared<D> {
         };
         let bounds = &self.bounds;
         used(bounds.connections_limit, bounds.connections, &self.connections);
+        used(streams_of(self.listener), bounds.streams, &self.streams);
         match self.listener {
             Listener::Public => {
                 used(Limit::RequestsInFlight, bounds.requests, &self.requests);
                 used(Limit::BodyBytes, bounds.body_bytes, &self.body_bytes);
             }
-            Listener::Admin => used(Limit::Streams, bounds.streams, &self.streams),
+            Listener::Admin => {}
         }
     }
 }

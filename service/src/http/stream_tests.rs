@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::http::Stream;
+use crate::http::{Pieces, Stream};
 use crate::obs::http::Reading;
 
 const LONG: Duration = Duration::from_secs(10);
@@ -19,6 +19,26 @@ const REQUEST: &str = "GET /live/events HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// Gives the other end of every stream to the test.
 struct Site(mpsc::UnboundedSender<mpsc::Sender<Bytes>>);
+
+/// The same of reports.
+struct Reports(mpsc::UnboundedSender<Pieces>);
+
+impl Dispatch for Reports {
+    async fn authenticate(
+        &self,
+        _: Endpoint,
+        _: &PathParams,
+        _: &HeaderMap,
+    ) -> Result<Principal, Problem> {
+        Ok(Principal::Anonymous)
+    }
+
+    async fn dispatch(&self, _: Request) -> Result<Response, Problem> {
+        let (pieces, stream) = Stream::report();
+        self.0.send(pieces).unwrap();
+        Ok(Response::stream("text/csv", stream))
+    }
+}
 
 impl Dispatch for Site {
     async fn authenticate(
@@ -43,19 +63,23 @@ struct Case {
     begun: mpsc::UnboundedReceiver<mpsc::Sender<Bytes>>,
 }
 
+const fn bounds(streams: usize, stall_time: Duration) -> Bounds {
+    Bounds {
+        connections_limit: Limit::AdminConnections,
+        connections: 10,
+        requests: 10,
+        streams,
+        body_bytes: 1_000,
+        head_bytes: 16_384,
+        head_time: LONG,
+        stall_time,
+        deadline_max: DEADLINE,
+    }
+}
+
 impl Case {
     fn start(streams: usize, stall_time: Duration) -> Self {
-        let bounds = Bounds {
-            connections_limit: Limit::AdminConnections,
-            connections: 10,
-            requests: 10,
-            streams,
-            body_bytes: 1_000,
-            head_bytes: 16_384,
-            head_time: LONG,
-            stall_time,
-            deadline_max: DEADLINE,
-        };
+        let bounds = bounds(streams, stall_time);
         let (tell, begun) = mpsc::unbounded_channel();
         let socket = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
@@ -238,4 +262,73 @@ async fn a_reader_that_takes_nothing_fills_no_memory() {
         assert!(taken < 100, "somebody keeps what nobody reads");
     }
     drop(reader);
+}
+
+/// A report on its way: the listener, its reader, and what it is made with.
+async fn report() -> (Running<Reports>, TcpStream, Pieces) {
+    let (tell, mut begun) = mpsc::unbounded_channel();
+    let socket = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    let site = Arc::new(Reports(tell));
+    let running = start(site, Listener::Public, socket, bounds(1, LONG));
+    let mut reader = TcpStream::connect(address).await.unwrap();
+    let path = "GET /v1/practices/1/days/2026-05-05/report HTTP/1.1\r\nHost: x\r\n\r\n";
+    reader.write_all(path.as_bytes()).await.unwrap();
+    let pieces = soon(begun.recv()).await.unwrap();
+    assert!(soon(pieces.send(Bytes::from_static(b"one,two"))).await);
+    read_until(&mut reader, "one,two").await;
+    (running, reader, pieces)
+}
+
+fn reported() -> Reading {
+    obs::install().unwrap();
+    obs::http::read(Endpoint::ReadJobReport)
+}
+
+async fn reported_since(before: &Reading) -> Reading {
+    let started = Instant::now();
+    while reported().duration.count() == before.duration.count() {
+        assert!(started.elapsed() < LONG, "not counted");
+        tokio::task::yield_now().await;
+    }
+    reported()
+}
+
+/// Whoever reads to the end of it has all of it, also while the process leaves.
+#[tokio::test]
+async fn a_report_is_finished_before_the_listener_is() {
+    let _turn = COUNTED.lock().await;
+    let before = reported();
+    let (running, mut reader, pieces) = report().await;
+    let stopping = tokio::spawn(async move { running.stop(LONG).await });
+    for _ in 0..10 {
+        assert!(soon(pieces.send(Bytes::from_static(b"three,four"))).await);
+        read_until(&mut reader, "three,four").await;
+    }
+    pieces.end().await;
+    assert!(read_to_end(&mut reader).await.ends_with("0\r\n\r\n"));
+    assert_eq!(soon(stopping).await.unwrap(), 0, "nothing was cut");
+    let after = reported_since(&before).await;
+    assert_eq!(after.availability.good, before.availability.good + 1);
+    assert_eq!(after.latency.good, before.latency.good + 1, "by its first byte");
+}
+
+/// What can't be made to its end must not look as if it were: the connection breaks.
+#[tokio::test]
+async fn a_report_that_fails_has_no_end() {
+    let _turn = COUNTED.lock().await;
+    let failed = || Some(Problem::internal("the replica is gone"));
+    for why in [failed(), None] {
+        let before = reported();
+        let (running, mut reader, pieces) = report().await;
+        match why {
+            Some(why) => pieces.fail(why).await,
+            None => drop(pieces),
+        }
+        assert!(!read_to_end(&mut reader).await.contains("0\r\n\r\n"), "no end");
+        let after = reported_since(&before).await;
+        assert_eq!(after.availability.all, before.availability.all + 1);
+        assert_eq!(after.availability.good, before.availability.good);
+        assert_eq!(running.stop(LONG).await, 0);
+    }
 }

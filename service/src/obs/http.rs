@@ -19,7 +19,7 @@ use super::registered::Registered;
 use super::registry;
 use super::request::Scope;
 use super::slo::{Judged, Objective, Slo};
-pub(crate) use super::status::{outcome_of, statuses, successes};
+pub(crate) use super::status::{is_report, outcome_of, statuses, successes};
 
 /// The label of a request that no endpoint matches.
 const UNMATCHED: &str = "unmatched";
@@ -83,7 +83,7 @@ pub(crate) enum Broken {
     Timeout,
     /// The peer went away in the middle.
     Peer,
-    /// Closed by us at the drain's deadline.
+    /// Closed by us: at the drain's deadline, or in the middle of an answer that has no end.
     Cut,
 }
 

@@ -55,7 +55,16 @@ fn outcomes(query: Query, pool: Pool) -> Outcomes {
 /// The pools that the callers of a statement use, by where its row says that they are.
 fn home(query: Query) -> &'static [Pool] {
     let file = query.spec().file.trim_start_matches("service/src/");
-    let is_report = ["endpoints/read_backlog.rs", "endpoints/read_daily_counts.rs"].contains(&file);
+    let is_report = [
+        "endpoints/read_backlog.rs",
+        "endpoints/read_daily_counts.rs",
+        "endpoints/read_delivery.rs",
+        "endpoints/read_fleet.rs",
+        "endpoints/read_job_report.rs",
+        "endpoints/read_trend.rs",
+        "endpoints/report.rs",
+    ]
+    .contains(&file);
     if file.starts_with("audit") || file.starts_with("review") || is_report {
         &[Pool::Reporting]
     } else if ["db/floors.rs", "db/intents.rs", "db/tally.rs"].contains(&file) {

@@ -16,6 +16,9 @@ pub(crate) fn statuses(endpoint: Endpoint) -> Vec<u16> {
         Access::Practice | Access::AdminKey => statuses.extend([401, 403, 404]),
         Access::Provider => statuses.extend([403, 404]),
     }
+    if is_report(endpoint) {
+        statuses.push(406);
+    }
     if spec.body_bytes_max > 0 {
         statuses.extend([408, 409, 413, 415, 422]);
         if spec.access == Access::Open {
@@ -40,6 +43,9 @@ pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
         | Endpoint::ReadAppointment
         | Endpoint::ListMessages
         | Endpoint::ReadDailyCounts
+        | Endpoint::ReadJobReport
+        | Endpoint::ReadDelivery
+        | Endpoint::ReadTrend
         | Endpoint::ReceiveReply
         | Endpoint::ReadOpenapi
         | Endpoint::ReadHealth
@@ -52,10 +58,23 @@ pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
         | Endpoint::RunAudit
         | Endpoint::ReadResiduals
         | Endpoint::ReadBacklog
+        | Endpoint::ReadFleet
         | Endpoint::ReadQueries
         | Endpoint::ReadClock
         | Endpoint::PutClock => &[200],
     }
+}
+
+/// Whether it is answered as JSON or as CSV, as the caller likes.
+pub(crate) const fn is_report(endpoint: Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::ReadDailyCounts
+            | Endpoint::ReadJobReport
+            | Endpoint::ReadDelivery
+            | Endpoint::ReadTrend
+            | Endpoint::ReadFleet
+    )
 }
 
 /// How an answer of a status is counted; a problem's code may say otherwise.

@@ -213,6 +213,11 @@ async fn apply(
         if row.get("is_first_reply") {
             deltas.push(key_of_delta(row, Fate::Replied, members));
         }
+        // A later answer may take back what an earlier one has confirmed.
+        match row.get::<_, i32>("confirmed") {
+            0 => {}
+            change => deltas.push(key_of_delta(row, Fate::Confirmed, change * members)),
+        }
         let (before, now): (i16, i16) = (row.get("receipt_before"), row.get("receipt"));
         if before == now {
             continue;

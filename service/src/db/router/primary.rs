@@ -37,6 +37,22 @@ impl OnPrimary {
         self.reason
     }
 
+    /// How far it has come since it was read.
+    pub(super) async fn seen(&self) -> Result<Option<Token>, DbError> {
+        let row = self.conn.row_opt(Query::ServerCheck, &[]).await?;
+        Ok(row.and_then(|row| self.here(&row)).flatten())
+    }
+
+    /// Where it stands, if it is a primary; nothing more where its system isn't known.
+    fn here(&self, row: &Row) -> Option<Option<Token>> {
+        let at: Option<i32> = row.get("timeline");
+        let (false, Some(at)) = (row.get("in_recovery"), at) else { return None };
+        Some(self.conn.system().map(|system| Token {
+            history: History { system, timeline: at.cast_unsigned() },
+            lsn: u64::from(row.get::<_, PgLsn>("lsn")).max(1),
+        }))
+    }
+
     /// A reader that shows a token isn't answered by a primary that was replaced: it is asked what
     /// it is on the connection that is read from.
     pub(super) async fn rows(
@@ -54,12 +70,7 @@ impl OnPrimary {
         )?;
         let replaced = || DbError::Unavailable("the server that was read was replaced".into());
         let row = checked.first().ok_or_else(replaced)?;
-        let at: Option<i32> = row.get("timeline");
-        let (false, Some(at)) = (row.get("in_recovery"), at) else { return Err(replaced()) };
-        let here = self.conn.system().map(|system| Token {
-            history: History { system, timeline: at.cast_unsigned() },
-            lsn: u64::from(row.get::<_, PgLsn>("lsn")).max(1),
-        });
+        let here = self.here(row).ok_or_else(replaced)?;
         if let (After::At(token), Some(here)) = (after, here) {
             if here.history.is_before(token.history) {
                 return Err(replaced());

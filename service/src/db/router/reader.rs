@@ -15,7 +15,7 @@ use tokio_postgres::types::PgLsn;
 
 use super::choose::{Ask, Choice, choose};
 use super::primary::OnPrimary;
-use super::token::{After, History};
+use super::token::{After, History, Token};
 use super::visit::Visit;
 use super::{Db, carried};
 use crate::db::conn::{Conn, Params};
@@ -152,6 +152,16 @@ impl Reader {
         primary.rows(read, params).await
     }
 
+    /// How far the server has come that was read: a later reader that carries it sees no less.
+    pub(crate) async fn seen(&self) -> Result<After, DbError> {
+        let token = match &self.place {
+            Place::Open => None,
+            Place::Replica(replica) => replica.seen().await?,
+            Place::Primary(primary) => primary.seen().await?,
+        };
+        Ok(token.map_or(self.after, After::At))
+    }
+
     /// A write of the request since the last read, or a read that must be fresher than the ones
     /// before, is reason to choose again. The primary has everything.
     fn heed(&mut self, read: Read) {
@@ -284,6 +294,15 @@ impl OnReplica {
         waited?;
         self.reason = Some(RouteReason::Waited);
         self.ended(self.conn.rows(read.query(), params).await)
+    }
+
+    /// How far it has come since it was read, where it is known what it follows.
+    async fn seen(&self) -> Result<Option<Token>, DbError> {
+        let row = self.conn.row_opt(Query::ServerCheck, &[]).await?;
+        Ok(row.zip(self.found.history).map(|(row, history)| Token {
+            history,
+            lsn: u64::from(row.get::<_, PgLsn>("lsn")).max(1),
+        }))
     }
 
     /// Asks again and again until the replica has what is asked for, or patience is at its end.

@@ -17,6 +17,7 @@ mod dashboards;
 mod database_away;
 mod depth;
 mod dev;
+mod folding;
 mod full;
 mod group_commit;
 mod leaving;

@@ -1,0 +1,83 @@
+//! Folding: a month of counts, several processes that fold them, and kill -9 in between.
+//!
+//! Never here: what is counted (`audit_finds`, and `audit_tally` after every test).
+
+use tests::app::Service;
+use tests::{Ending, TestApp, until};
+
+/// What is appended at a time: more than one fold of each shard takes.
+const APPENDED: i64 = 400_000;
+const KILLS: usize = 4;
+
+/// Changes of the counts of a month, of every fate, some of them taken back. What was appended is
+/// kept beside it, in the same transaction.
+const APPEND: &str = "\
+    WITH change AS ( \
+        SELECT (n % 16)::smallint AS shard, n % 160 AS practice_id, \
+               '2026-05-01'::date + (n / 160 % 31)::integer AS local_day, \
+               (1 + n % 3)::smallint AS rule_id, (n / 7 % 13)::smallint AS fate, \
+               (n % 5 - 1)::integer AS n \
+        FROM generate_series(1, $1::bigint) AS n \
+    ), kept AS ( \
+        INSERT INTO appended SELECT * FROM change \
+    ) \
+    INSERT INTO tally_delta (shard, practice_id, local_day, rule_id, fate, n) \
+    SELECT * FROM change";
+
+/// Counts that differ from a recount, in one state of both.
+const WRONG: &str = "\
+    SELECT count(*) \
+    FROM (SELECT shard, practice_id, local_day, rule_id, fate, sum(n) AS n \
+          FROM appended GROUP BY 1, 2, 3, 4, 5) AS a \
+    FULL JOIN (SELECT shard, practice_id, local_day, rule_id, fate, sum(n) AS n \
+               FROM (SELECT shard, practice_id, local_day, rule_id, fate, n FROM tally \
+                     UNION ALL \
+                     SELECT shard, practice_id, local_day, rule_id, fate, n FROM tally_delta) AS t \
+               GROUP BY 1, 2, 3, 4, 5) AS b \
+    USING (shard, practice_id, local_day, rule_id, fate) \
+    WHERE a.n IS DISTINCT FROM b.n";
+
+async fn folds(service: &Service) -> bool {
+    service.scrape().await.sum("stage_in_flight", &[("stage", "fold")]) >= 1.0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_month_folded_by_two_with_kill_9_in_between_equals_a_recount() {
+    let app = TestApp::start().await;
+    let sql = &app.database.sql;
+    let beside = "CREATE TABLE appended (shard smallint, practice_id bigint, local_day date, \
+                  rule_id smallint, fate smallint, n integer)";
+    sql.run(beside, &[]).await;
+    let mut folded_by_the_dead = 0.0;
+    for _ in 0..KILLS {
+        let doomed = app.another(&[]).await;
+        sql.run(APPEND, &[&APPENDED]).await;
+        until("it is folding, and has folded", async || {
+            let items = doomed.scrape().await.sum("stage_items_total", &[("stage", "fold")]);
+            let left: i64 = sql.one("SELECT count(*) FROM tally_delta", &[]).await;
+            assert!(left > 0, "it was too quick for this test");
+            (items > 0.0 && folds(&doomed).await).then_some(())
+        })
+        .await;
+        folded_by_the_dead += doomed.scrape().await.sum("stage_items_total", &[("stage", "fold")]);
+        doomed.kill().await;
+        // Exact at every instant, not only at the end.
+        assert_eq!(sql.one::<i64>(WRONG, &[]).await, 0);
+    }
+    until("all is folded", async || {
+        let left: i64 = sql.one("SELECT count(*) FROM tally_delta", &[]).await;
+        (left == 0).then_some(())
+    })
+    .await;
+    assert_eq!(sql.one::<i64>(WRONG, &[]).await, 0);
+    let all = KILLS as f64 * APPENDED as f64;
+    let survivor = app.scrape().await.sum("stage_items_total", &[("stage", "fold")]);
+    assert!(folded_by_the_dead > 0.0 && survivor > 0.0 && survivor < all, "one folded it all");
+    until("the lag is that of an idle shard", async || {
+        let lag = app.scrape().await.sum("fold_lag_seconds", &[]);
+        (lag < 10.0).then_some(())
+    })
+    .await;
+    // The counts are of appointments that there are not.
+    app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
+}

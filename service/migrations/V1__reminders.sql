@@ -395,6 +395,71 @@ BEGIN
     RETURN made;
 END $$;
 
+-- From which local day on the tables that are cut into weeks are whole: what lies before was
+-- dropped on purpose, and audits look at what lies after. Written in the transaction that drops.
+CREATE TABLE retention (
+    partitioned text PRIMARY KEY COLLATE "C" CHECK (partitioned IN ('intent', 'attempt')),
+    from_day    date NOT NULL
+);
+INSERT INTO retention (partitioned, from_day) VALUES ('intent', '0001-01-01'), ('attempt', '0001-01-01');
+
+-- Drops the oldest week of a table that ends by a day, if there is one and nothing of it is needed:
+-- no promise in it waits, no text of it stands in a lane, no count of it is unfolded. Tries go
+-- with what came of them. Says whether it did, and by how many days the oldest week left is
+-- overdue. The parent is locked for as long as its catalogue changes; where that can't be had at
+-- once, it is tried again some seconds later. The names of the partitions say their weeks.
+CREATE FUNCTION drop_week(parent text, keep_from date,
+                          OUT dropped boolean, OUT overdue_days integer)
+LANGUAGE plpgsql SET lock_timeout = '50ms' AS $$
+DECLARE
+    parents text[] := CASE parent WHEN 'attempt' THEN ARRAY['attempt', 'attempt_outcome']
+                                  ELSE ARRAY[parent]
+                      END;
+    monday  date;
+    is_free boolean;
+    part    text;
+BEGIN
+    dropped := false;
+    overdue_days := 0;
+    -- One process at a time; the others find the work done.
+    IF NOT pg_try_advisory_xact_lock(hashtext('drop_week')) THEN
+        RETURN;
+    END IF;
+    FOR monday IN
+        SELECT to_date(right(c.relname, 8), 'YYYYMMDD')
+        FROM pg_inherits h
+        JOIN pg_class c ON c.oid = h.inhrelid
+        WHERE h.inhparent = parent::regclass
+        ORDER BY 1
+        LIMIT 2
+    LOOP
+        EXIT WHEN monday + 7 > keep_from;
+        overdue_days := keep_from - (monday + 7);
+        EXIT WHEN dropped;
+        SELECT NOT EXISTS (SELECT FROM tally_delta d WHERE d.local_day < monday + 7)
+           AND NOT EXISTS (SELECT
+                           FROM lane_item t
+                           JOIN message m
+                             ON m.shard = t.shard
+                            AND m.practice_id = t.practice_id
+                            AND m.message_id = t.message_id
+                           WHERE m.local_day < monday + 7)
+        INTO is_free;
+        IF is_free AND parent = 'intent' THEN
+            EXECUTE format('SELECT NOT EXISTS (SELECT FROM %I WHERE state = ''p'')',
+                           parent || '_' || to_char(monday, 'YYYYMMDD'))
+            INTO is_free;
+        END IF;
+        EXIT WHEN NOT is_free;
+        FOREACH part IN ARRAY parents LOOP
+            EXECUTE format('DROP TABLE IF EXISTS %I', part || '_' || to_char(monday, 'YYYYMMDD'));
+        END LOOP;
+        UPDATE retention SET from_day = greatest(from_day, monday + 7) WHERE partitioned = parent;
+        dropped := true;
+        overdue_days := 0;
+    END LOOP;
+END $$;
+
 -- Gathers statistics on tables that have grown to four times what they were when that was last
 -- done, in pages or in rows, and returns how many those were. Autovacuum does it too, within a
 -- minute: long enough for plans made without statistics to read whole tables a thousand times.

@@ -26,6 +26,7 @@ pub(crate) mod log;
 pub(crate) mod matrix;
 pub(crate) mod pool;
 pub(crate) mod process;
+pub(crate) mod prune;
 pub(crate) mod query;
 mod readable;
 mod recorder;

@@ -19,6 +19,7 @@ mod fold;
 mod maintainer;
 mod observe;
 mod periodic;
+mod prune;
 mod reconcile;
 mod recover;
 mod release;

@@ -24,6 +24,7 @@ mod leaving;
 mod live;
 mod migrations;
 mod plans;
+mod pruning;
 mod reconcile;
 mod replica;
 mod review;

@@ -153,6 +153,10 @@ table! {
     ReconciledPromises = reconciled_promises_total { kind: Kind::Counter, labels: &[], }
     /// Age of the oldest change of a count not yet folded.
     FoldLag = fold_lag_seconds { kind: Kind::Gauge, labels: &[], }
+    /// By how much the oldest week of a table is older than it is to be kept; zero when none is.
+    PruneLag = prune_lag_seconds { kind: Kind::Gauge, labels: &["table"], }
+    /// Weeks of a table that were dropped.
+    PrunedWeeks = pruned_weeks_total { kind: Kind::Counter, labels: &["table"], }
     /// Completions that came after their lease was lost.
     StaleCompletions = stale_completions_total { kind: Kind::Counter, labels: &[], }
 

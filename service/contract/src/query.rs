@@ -60,6 +60,8 @@ macro_rules! for_each_query {
             MaintainerInsert = maintainer_insert: Strong, Many, false, "service/src/db/deployment.rs", "fix";
             "Attaches the weekly partitions that are missing."
             WeeksAttach = weeks_attach: Strong, One, false, "service/src/db/weeks.rs", "attach";
+            "Drops the oldest weekly partition that ends before a day, if nothing of it is needed."
+            WeeksDrop = weeks_drop: Strong, One, false, "service/src/db/weeks.rs", "drop_old";
             "How much stands before each stage of a shard, and since when."
             ObserveShard = observe_shard: Strong, One, true, "service/src/stages/observe.rs", "depth";
             "Promises that fall due in a stretch of domain time."

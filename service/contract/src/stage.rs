@@ -86,6 +86,10 @@ table! {
     Extend = extend {
         tier: Tier::Standard, lateness_ms: 60_000, objective: 0.99, batch_max: 500, period_ms: 5_000,
     }
+    /// Drops the weeks of promises and tries that are older than they are kept, once nothing of them waits or is unfolded. One shard's turn does it for all.
+    Prune = prune {
+        tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 8, period_ms: 10_000,
+    }
     /// Plans a practice's future appointments again after its rules or settings changed.
     Replan = replan {
         tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 500, period_ms: 1_000,

@@ -27,6 +27,8 @@ WITH tried AS (
     LEFT JOIN tried t USING (practice_id, message_id)
     LEFT JOIN ended e USING (practice_id, message_id)
     WHERE m.shard = $1
+      -- The tries of older ones were dropped.
+      AND m.local_day >= (SELECT from_day FROM retention WHERE partitioned = 'attempt')
       AND (m.state = 's' OR t.attempts > 0)
 )
 SELECT count(*) AS cases,

@@ -5,6 +5,8 @@ WITH derived AS (
     SELECT d.practice_id, d.appointment_id, d.rule_id, d.starts_at, d.local_day
     FROM promised d
     WHERE d.shard = $1
+      -- What was due before that was dropped.
+      AND d.local_day >= (SELECT from_day FROM retention WHERE partitioned = 'intent')
 ), present AS (
     -- What became a text of an older version stays and is not expected again.
     SELECT i.practice_id, i.appointment_id, i.rule_id, i.starts_at, i.due_day, i.state,

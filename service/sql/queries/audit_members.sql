@@ -14,6 +14,8 @@ WITH kept AS (
             FROM unnest(m.appointment_ids) AS a) AS appointment_ids
     FROM message m
     WHERE m.shard = $1
+      -- The promises of older ones were dropped.
+      AND m.local_day >= (SELECT from_day FROM retention WHERE partitioned = 'intent')
 ), compared AS (
     SELECT practice_id, message_id,
            CASE

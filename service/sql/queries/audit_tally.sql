@@ -1,5 +1,6 @@
 -- name: audit_tally
--- The counts that reports read, folded or not, against a recount of the rows.
+-- The counts that reports read, folded or not, against a recount of the rows, from the day on from
+-- which promises are kept: older counts stay when theirs are dropped.
 WITH recount AS (
     SELECT practice_id, local_day, rule_id, fate, count(*) AS n
     FROM (
@@ -22,6 +23,7 @@ WITH recount AS (
                 (CASE WHEN i.state = 'r' AND m.state = 'a' THEN 8 END)
         ) AS f(fate)
         WHERE i.shard = $1
+          AND i.due_day >= (SELECT from_day FROM retention WHERE partitioned = 'intent')
     ) AS fates
     WHERE fate IS NOT NULL
     GROUP BY practice_id, local_day, rule_id, fate
@@ -36,6 +38,7 @@ WITH recount AS (
     ) AS both_kinds
     -- Delivered, undelivered, replied and confirmed are parts of sent, counted by the receipts.
     WHERE fate <= 8
+      AND local_day >= (SELECT from_day FROM retention WHERE partitioned = 'intent')
     GROUP BY practice_id, local_day, rule_id, fate
     HAVING sum(n) <> 0
 ), compared AS (

@@ -106,6 +106,11 @@ settings! {
     database_connections: u32 = "18", "connections", within 4 to 500;
     /// A statement is given up after this, except audits.
     database_statement_timeout_ms: Duration = "5000", "milliseconds", within 100 to 600_000;
+    /// Promises are kept for this long after the week in which they were due; then that week is
+    /// dropped, and audits look at what is younger. Counts and texts stay.
+    keep_intents_days: u32 = "400", "days", within 7 to 36_500;
+    /// Tries at the provider, and what came of them, are kept for this long.
+    keep_attempts_days: u32 = "120", "days", within 7 to 36_500;
     /// How many shards the data is split into. Fixed by the first migration of a database.
     shard_count: i16 = "16", "shards", within 1 to 1024;
     /// The key that may do everything. Needed in production; a random one is made in development.

@@ -35,6 +35,17 @@ pub(crate) async fn attach(
     Ok(attached)
 }
 
+/// Drops the oldest week of a table that ends by a day, if nothing of it is needed any more. Says
+/// whether it did, and by how many days the oldest one left is overdue.
+pub(crate) async fn drop_old(
+    conn: &Conn,
+    table: &str,
+    keep_from: Date,
+) -> Result<(bool, i32), DbError> {
+    let row = conn.row_opt(Query::WeeksDrop, &[&table, &keep_from]).await?;
+    Ok(row.map_or((false, 0), |row| (row.get("dropped"), row.get("overdue_days"))))
+}
+
 /// The first and the last of some days: a statement that names both opens the weeks from the one
 /// to the other alone, also by a kept plan.
 pub(crate) fn span(days: &[Date]) -> Option<(Date, Date)> {

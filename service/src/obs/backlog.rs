@@ -88,6 +88,7 @@ pub(crate) fn read(stage: Stage) -> Option<(u64, Option<Duration>)> {
         | Stage::Reconcile
         | Stage::Observe
         | Stage::Extend
+        | Stage::Prune
         | Stage::Replan => return None,
     };
     let age = age.and_then(|age| Duration::try_from_secs_f64(age.get()).ok());

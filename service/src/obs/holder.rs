@@ -68,6 +68,7 @@ impl Holder {
                 | Stage::Reconcile
                 | Stage::Observe
                 | Stage::Extend
+                | Stage::Prune
                 | Stage::Replan => &[Pool::Upkeep],
                 Stage::Render | Stage::Deliver => &[],
             },

@@ -10,7 +10,7 @@ use super::exposition::{self, Format};
 use super::facade::Facade;
 use super::{
     backlog, buckets, budget, database, exemplar, family, fate, holder, http, journey, kept, law,
-    limit, pool, process, query, readable, route, stage,
+    limit, pool, process, prune, query, readable, route, stage,
 };
 
 static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
@@ -52,6 +52,7 @@ fn set_up() -> Result<PrometheusHandle, String> {
         pool::register,
         route::register,
         process::register,
+        prune::register,
         query::register,
         stage::register,
     ] {

@@ -12,7 +12,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::settle::backoff::Backoff;
-use super::{Shared, extend, floor, fold, observe, reconcile, recover, replan, resolve, sweep};
+use super::{
+    Shared, extend, floor, fold, observe, prune, reconcile, recover, replan, resolve, sweep,
+};
 use crate::db::DbError;
 use crate::obs;
 
@@ -72,6 +74,7 @@ fn run_shard(shared: &Arc<Shared>, stage: Stage, shard: i16) -> Turn<'_> {
         Stage::Reconcile => Box::pin(reconcile::run_shard(shared, shard)),
         Stage::Extend => Box::pin(extend::run_shard(&shared.app, shard)),
         Stage::Observe => Box::pin(observe::run_shard(shared, shard)),
+        Stage::Prune => Box::pin(prune::run_shard(&shared.app, shard)),
         Stage::Replan => Box::pin(replan::run_shard(&shared.app, shard)),
         // These are woken, and their rows have no period.
         Stage::Plan

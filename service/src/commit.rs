@@ -23,6 +23,9 @@ pub(crate) trait Job: Send + 'static {
     /// How many rows it stands for.
     fn weight(&self) -> usize;
 
+    /// When it was put into the queue.
+    fn queued_at(&self) -> std::time::Instant;
+
     /// Its keys.
     fn keys(&self) -> impl Iterator<Item = Self::Key>;
 }
@@ -78,14 +81,15 @@ struct Queues<J> {
 struct ShardQueue<J> {
     jobs: VecDeque<J>,
     since: Instant,
-    busy: bool,
+    /// When the first job of the batch that is being written was queued.
+    writing: Option<std::time::Instant>,
 }
 
 impl<W: Writer> GroupCommit<W> {
     /// Starts the flushers; they end when the queue is dropped and empty.
     pub(crate) fn start(writer: W, shard_count: i16, bounds: Bounds) -> Self {
         let shards = (0..shard_count.max(0))
-            .map(|_| ShardQueue { jobs: VecDeque::new(), since: Instant::now(), busy: false })
+            .map(|_| ShardQueue { jobs: VecDeque::new(), since: Instant::now(), writing: None })
             .collect();
         let queues = Mutex::new(Queues { shards, ready: VecDeque::new(), waiting: 0, flushing: 0 });
         let shared = Arc::new(Shared { writer, bounds, queues, changed: Notify::new() });
@@ -106,7 +110,7 @@ impl<W: Writer> GroupCommit<W> {
         let queue = &mut queues.shards[index];
         let was_empty = queue.jobs.is_empty();
         queue.jobs.push_back(job);
-        if was_empty && !queue.busy {
+        if was_empty && queue.writing.is_none() {
             queue.since = Instant::now();
             queues.ready.push_back(index);
             drop(queues);
@@ -118,6 +122,13 @@ impl<W: Writer> GroupCommit<W> {
     /// How full the queue is, as a ratio.
     pub(crate) fn used_ratio(&self) -> f64 {
         self.shared.queues().waiting as f64 / self.shared.bounds.queue_max.max(1) as f64
+    }
+
+    /// When the oldest job was queued that is not committed. They are queued in order.
+    pub(crate) fn oldest(&self) -> Option<std::time::Instant> {
+        let queues = self.shared.queues();
+        let waiting = |queue: &ShardQueue<W::Job>| queue.jobs.front().map(Job::queued_at);
+        queues.shards.iter().flat_map(|queue| [queue.writing, waiting(queue)]).flatten().min()
     }
 
     /// Waits until nothing waits and nothing is being written.
@@ -155,7 +166,7 @@ impl<W: Writer> Shared<W> {
             return Err(Some(due));
         }
         let jobs = batch(&mut queue.jobs, self.bounds.batch_max);
-        queue.busy = true;
+        queue.writing = jobs.iter().map(Job::queued_at).min();
         queues.ready.pop_front();
         queues.flushing += 1;
         Ok((index, jobs))
@@ -166,7 +177,7 @@ impl<W: Writer> Shared<W> {
         queues.waiting -= weight;
         queues.flushing -= 1;
         let queue = &mut queues.shards[index];
-        queue.busy = false;
+        queue.writing = None;
         if !queue.jobs.is_empty() {
             queue.since = Instant::now();
             queues.ready.push_back(index);
@@ -251,12 +262,19 @@ mod tests {
     use super::*;
     use tokio::sync::oneshot;
 
-    struct Add(u32, Option<oneshot::Sender<usize>>);
+    struct Add(u32, Option<oneshot::Sender<usize>>, std::time::Instant);
+
+    fn add(key: u32, answer: Option<oneshot::Sender<usize>>) -> Add {
+        Add(key, answer, std::time::Instant::now())
+    }
 
     impl Job for Add {
         type Key = u32;
         fn weight(&self) -> usize {
             1
+        }
+        fn queued_at(&self) -> std::time::Instant {
+            self.2
         }
         fn keys(&self) -> impl Iterator<Item = u32> {
             std::iter::once(self.0)
@@ -284,7 +302,7 @@ mod tests {
 
     fn submit(queue: &GroupCommit<Sizes>, key: u32) -> oneshot::Receiver<usize> {
         let (sender, receiver) = oneshot::channel();
-        queue.submit(0, Add(key, Some(sender))).unwrap();
+        queue.submit(0, add(key, Some(sender))).unwrap();
         receiver
     }
 
@@ -315,15 +333,34 @@ mod tests {
         let queue = GroupCommit::start(Sizes, 1, Bounds { queue_max: 3, ..bounds() });
         let kept: Vec<_> = (0..3).map(|n| submit(&queue, n)).collect();
         let (sender, _receiver) = oneshot::channel();
-        assert_eq!(queue.submit(0, Add(9, Some(sender))), Err(Full));
+        assert_eq!(queue.submit(0, add(9, Some(sender))), Err(Full));
         for answer in kept {
             answer.await.unwrap();
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_is_told_until_it_is_committed() {
+        let queue = GroupCommit::start(Sizes, 2, bounds());
+        assert_eq!(queue.oldest(), None);
+        let before = std::time::Instant::now();
+        let first = submit(&queue, 1);
+        let between = std::time::Instant::now();
+        let clashes = submit(&queue, 1);
+        let oldest = queue.oldest().unwrap();
+        assert!((before..=between).contains(&oldest), "the first one, while it waits");
+        // The linger is over, and the batch is being written.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(queue.oldest(), Some(oldest));
+        first.await.unwrap();
+        clashes.await.unwrap();
+        queue.drained().await;
+        assert_eq!(queue.oldest(), None);
+    }
+
     #[test]
     fn a_later_write_of_a_key_never_overtakes_an_earlier_one() {
-        let mut jobs: VecDeque<Add> = [1, 2, 1, 3, 1].map(|n| Add(n, None)).into();
+        let mut jobs: VecDeque<Add> = [1, 2, 1, 3, 1].map(|n| add(n, None)).into();
         let first: Vec<u32> = batch(&mut jobs, 10).iter().map(|job| job.0).collect();
         assert_eq!(first, [1, 2, 3]);
         let second: Vec<u32> = batch(&mut jobs, 10).iter().map(|job| job.0).collect();

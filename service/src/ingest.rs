@@ -136,6 +136,10 @@ impl Job for Work {
         self.changes.len()
     }
 
+    fn queued_at(&self) -> Instant {
+        self.queued_at
+    }
+
     fn keys(&self) -> impl Iterator<Item = Self::Key> {
         let practice_id = self.revision.practice_id;
         self.changes.iter().map(move |change| (practice_id, change.appointment_id().to_owned()))
@@ -196,6 +200,11 @@ impl Ingest {
     /// How full the queue is, as a ratio.
     pub(crate) fn used_ratio(&self) -> f64 {
         self.queue.used_ratio()
+    }
+
+    /// When the oldest change was queued that is not committed.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.queue.oldest()
     }
 
     /// Waits until everything taken in is committed.

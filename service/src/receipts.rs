@@ -106,6 +106,10 @@ impl Job for Item {
         1
     }
 
+    fn queued_at(&self) -> Instant {
+        self.queued_at
+    }
+
     fn keys(&self) -> impl Iterator<Item = Key> {
         let practice_id = self.news.practice_id();
         let keys = match &self.news {
@@ -154,6 +158,11 @@ impl Receipts {
     /// How full the queue is, as a ratio.
     pub(crate) fn used_ratio(&self) -> f64 {
         self.queue.used_ratio()
+    }
+
+    /// When the oldest of them was queued that is not committed.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.queue.oldest()
     }
 
     /// Waits until everything taken in is committed.

@@ -16,6 +16,7 @@ mod deliver;
 mod extend;
 mod floor;
 mod fold;
+mod in_hand;
 mod maintainer;
 mod observe;
 mod periodic;
@@ -119,6 +120,7 @@ pub(crate) fn start(app: Arc<App>, drain: CancellationToken) -> Stages {
         takers.spawn(periodic::run(Arc::clone(&shared), stage, drain.clone()));
     }
     takers.spawn(follow_clock(Arc::clone(&shared), drain));
+    tokio::spawn(in_hand::watch(Arc::downgrade(&shared)));
     Stages { shared, takers, settlers }
 }
 

@@ -20,6 +20,7 @@ mod dev;
 mod folding;
 mod full;
 mod group_commit;
+mod in_hand;
 mod leaving;
 mod live;
 mod migrations;

@@ -133,7 +133,7 @@ table! {
     MessagesDue = messages_due_total { kind: Kind::Counter, labels: &[], }
     /// Work that stands before a stage.
     Pending = pending_messages { kind: Kind::Gauge, labels: &["stage"], }
-    /// Age of the oldest work that stands before a stage.
+    /// Age of the oldest work that a stage has before it or in hand.
     OldestPending = oldest_pending_seconds { kind: Kind::Gauge, labels: &["stage"], }
     /// Messages whose delivery's answer was lost and is not yet known.
     AmbiguousMessages = ambiguous_messages { kind: Kind::Gauge, labels: &[], }

@@ -1,5 +1,8 @@
 //! How much stands before each stage, and since when: over all shards, as last looked at. Every
 //! process looks for itself, so that over processes these are maxima and not sums.
+//!
+//! Work stands in the database, where any process finds it (`set`), or has been taken on by this
+//! process, which alone knows of it (`in_hand`).
 
 use std::time::Duration;
 
@@ -27,6 +30,20 @@ pub(crate) struct Depth {
     pub(crate) unresolved_for: Duration,
 }
 
+/// How long the oldest of what this process has taken on has been waiting, or being worked on, by
+/// stage. Nothing is no time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct InHand {
+    /// Since a change of an appointment was put into the group commit.
+    pub(crate) plan_for: Duration,
+    /// Since a receipt or a reply was.
+    pub(crate) receive_for: Duration,
+    /// Since a text was claimed that the provider has not answered for.
+    pub(crate) deliver_for: Duration,
+    /// Since it was known what became of a text, which is not recorded yet.
+    pub(crate) settle_for: Duration,
+}
+
 struct Handles {
     due: Level,
     due_for: Level,
@@ -35,6 +52,10 @@ struct Handles {
     leased: Level,
     unresolved: Level,
     unresolved_for: Level,
+    plan_for: Level,
+    receive_for: Level,
+    deliver_for: Level,
+    settle_for: Level,
 }
 
 static HANDLES: Registered<Handles> = Registered::new();
@@ -50,6 +71,10 @@ pub(super) fn register() {
         leased: pending(Stage::Deliver),
         unresolved: pending(Stage::Resolve),
         unresolved_for: oldest(Stage::Resolve),
+        plan_for: oldest(Stage::Plan),
+        receive_for: oldest(Stage::Receive),
+        deliver_for: oldest(Stage::Deliver),
+        settle_for: oldest(Stage::Settle),
     });
 }
 
@@ -68,6 +93,38 @@ pub(crate) fn set(shards: &[Depth]) {
     handles.unresolved_for.set(max(|depth| depth.unresolved_for));
 }
 
+/// States for how long this process has had its oldest work in hand.
+pub(crate) fn in_hand(now: InHand) {
+    let Some(handles) = HANDLES.get() else { return };
+    let InHand { plan_for, receive_for, deliver_for, settle_for } = now;
+    handles.plan_for.set(plan_for.as_secs_f64());
+    handles.receive_for.set(receive_for.as_secs_f64());
+    handles.deliver_for.set(deliver_for.as_secs_f64());
+    handles.settle_for.set(settle_for.as_secs_f64());
+}
+
+/// Whether it is told how old a stage's oldest work is. Of the others, those with a period are
+/// known to be stuck by their last turn, and a text is rendered within its release.
+pub(crate) const fn is_told(stage: Stage) -> bool {
+    match stage {
+        Stage::Plan
+        | Stage::Receive
+        | Stage::Release
+        | Stage::Claim
+        | Stage::Deliver
+        | Stage::Settle
+        | Stage::Resolve => true,
+        Stage::Render
+        | Stage::Recover
+        | Stage::Floor
+        | Stage::Sweep
+        | Stage::Fold
+        | Stage::Observe
+        | Stage::Extend
+        | Stage::Replan => false,
+    }
+}
+
 /// What stands before a stage, and for how long the first of it has, as last looked at; nothing
 /// for stages that nothing stands before.
 pub(crate) fn read(stage: Stage) -> Option<(u64, Option<Duration>)> {
@@ -75,6 +132,7 @@ pub(crate) fn read(stage: Stage) -> Option<(u64, Option<Duration>)> {
     let (depth, age) = match stage {
         Stage::Release => (&handles.due, Some(&handles.due_for)),
         Stage::Claim => (&handles.ready, Some(&handles.ready_for)),
+        // What is under way is not late: how long it has been says nothing before it is far too long.
         Stage::Deliver => (&handles.leased, None),
         Stage::Resolve => (&handles.unresolved, Some(&handles.unresolved_for)),
         Stage::Plan

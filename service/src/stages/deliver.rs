@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::Shared;
+use super::in_hand::Ages;
 use super::settle::{Completion, Ending, Work};
 use crate::obs;
 use crate::obs::flight::{Flight, What};
@@ -40,13 +41,16 @@ pub(super) struct Deliveries {
     permits: Arc<Semaphore>,
     max: usize,
     tasks: TaskTracker,
+    /// Since when the texts under way have been claimed.
+    ages: Arc<Ages>,
 }
 
 impl Deliveries {
     /// None yet, and at most so many at a time.
     pub(super) fn new(max: usize) -> Self {
         let max = max.clamp(1, Semaphore::MAX_PERMITS);
-        Self { permits: Arc::new(Semaphore::new(max)), max, tasks: TaskTracker::new() }
+        let permits = Arc::new(Semaphore::new(max));
+        Self { permits, max, tasks: TaskTracker::new(), ages: Arc::default() }
     }
 
     /// Waits for permits: as many as wanted if they are free, else a batch's worth or, after a
@@ -84,9 +88,10 @@ impl Deliveries {
         for job in jobs {
             let permit = permits.split(1);
             let shared = Arc::clone(shared);
+            let held = self.ages.hold(job.claimed_at);
             self.tasks.spawn(async move {
                 deliver(&shared, job).await;
-                drop(permit);
+                drop((held, permit));
             });
         }
         drop(permits);
@@ -104,6 +109,11 @@ impl Deliveries {
             task.await;
             drop(permit);
         });
+    }
+
+    /// Since when the oldest text under way has been claimed.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.ages.oldest()
     }
 
     /// Waits for those under way.

@@ -34,8 +34,9 @@ struct Pile {
     waiting: Vec<Completion>,
     /// When the first of them came.
     since: Instant,
-    /// Somebody is recording; two at once would only wait for each other.
-    is_busy: bool,
+    /// Since when the first result of the batch that somebody is recording has been known; two at
+    /// once would only wait for each other.
+    recording: Option<std::time::Instant>,
     rhythm: Rhythm,
 }
 
@@ -51,7 +52,7 @@ impl Queue {
         let pile = || Pile {
             waiting: Vec::new(),
             since: Instant::now(),
-            is_busy: false,
+            recording: None,
             rhythm: Rhythm::new(BATCH_WORTH, WAIT_MIN, WAIT_MAX),
         };
         let piles = (0..shard_count).map(|_| pile()).collect();
@@ -103,7 +104,7 @@ impl Queue {
         let mut inner = self.inner();
         let is_closed = inner.is_closed;
         let piles = inner.piles.iter().enumerate().filter(|(_, pile)| !pile.waiting.is_empty());
-        let free = || piles.clone().filter(|(_, pile)| !pile.is_busy);
+        let free = || piles.clone().filter(|(_, pile)| pile.recording.is_none());
         let fullest = free()
             .filter(|(_, p)| is_closed || p.waiting.len() >= batch_max() || p.due() <= now)
             .max_by_key(|(_, pile)| pile.waiting.len())
@@ -119,7 +120,7 @@ impl Queue {
         let n = pile.waiting.len().min(batch_max());
         let rest = pile.waiting.split_off(n);
         let batch = std::mem::replace(&mut pile.waiting, rest);
-        pile.is_busy = true;
+        pile.recording = batch.first().map(|first| first.since);
         pile.since = now;
         pile.rhythm.came(batch.len(), now);
         drop(inner);
@@ -133,9 +134,16 @@ impl Queue {
     pub(super) fn done(&self, shard: i16) {
         let mut inner = self.inner();
         let index = usize::try_from(shard).expect("a batch has a shard of the queue");
-        inner.piles[index].is_busy = false;
+        inner.piles[index].recording = None;
         drop(inner);
         self.changed.notify_one();
+    }
+
+    /// Since when the oldest result that is not recorded has been known. Results come in order.
+    pub(in crate::stages) fn oldest(&self) -> Option<std::time::Instant> {
+        let inner = self.inner();
+        let waiting = |pile: &Pile| pile.waiting.first().map(|first| first.since);
+        inner.piles.iter().flat_map(|pile| [pile.recording, waiting(pile)]).flatten().min()
     }
 
     /// Nothing comes any more.
@@ -198,12 +206,16 @@ mod tests {
         let (shard, batch) = queue.take().await.unwrap();
         assert_eq!((shard, batch.len(), started.elapsed()), (1, 2, WAIT_MIN));
 
-        // While it is being recorded, more comes together.
+        // While it is being recorded, more comes together, and it is the oldest.
+        let oldest = queue.oldest();
+        assert_eq!(oldest, batch.iter().map(|one| one.since).min());
         queue.push(1, (0..700).map(result).collect());
         queue.push(0, vec![result(9)]);
         let (shard, batch) = queue.take().await.unwrap();
         assert_eq!((shard, batch.len()), (0, 1));
+        assert_eq!(queue.oldest(), oldest);
         queue.done(1);
+        assert!(queue.oldest() > oldest);
         let now = Instant::now();
         let (shard, batch) = queue.take().await.unwrap();
         assert_eq!((shard, batch.len(), now.elapsed()), (1, 500, Duration::ZERO));

@@ -4,7 +4,7 @@
 //!
 //! No statement's text leaves here but as a name of ours or as `text` has masked it. Belongs here:
 //! looking and putting together. Never here: a change of anything; gauges for alerts, which
-//! `stages/observe` reads.
+//! `stages/observe` sets, those of spaces of numbers by what `spaces` says.
 
 mod checks;
 mod finding;
@@ -89,6 +89,17 @@ async fn all(look: &Look<'_>, ask: Ask, report: &mut Report) -> Result<(), DbErr
     Ok(())
 }
 
+/// The spaces of numbers that the review sees, and which share of each is used up: the same to the
+/// last digit as in its findings.
+///
+/// # Errors
+/// The database is away or too slow, or refuses.
+pub(crate) async fn spaces(conn: &Conn) -> Result<Vec<(String, f64)>, DbError> {
+    let look = Look { conn, until: Instant::now() + LOOK_WITHIN };
+    let all = checks::spaces(&look).await?;
+    Ok(all.into_iter().map(|found| (found.subject, found.value)).collect())
+}
+
 /// A connection, and until when to look.
 struct Look<'a> {
     conn: &'a Conn,
@@ -102,10 +113,18 @@ impl Look<'_> {
     /// Runs a statement of the review.
     ///
     /// # Errors
+    /// The database is away or too slow, or refuses it.
+    async fn ask(&self, query: Query, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        let rows = timeout_at(self.until, self.conn.rows(query, params)).await;
+        rows.unwrap_or(Err(DbError::Timeout(query.name())))
+    }
+
+    /// The same, where a refusal is an answer.
+    ///
+    /// # Errors
     /// The database is away or too slow: there is no use in asking it more.
     async fn rows(&self, query: Query, params: Params<'_>) -> Result<Answer, DbError> {
-        let rows = timeout_at(self.until, self.conn.rows(query, params)).await;
-        match rows.unwrap_or(Err(DbError::Timeout(query.name()))) {
+        match self.ask(query, params).await {
             Ok(rows) => Ok(Ok(rows)),
             Err(DbError::Refused { code, message, .. }) => Ok(Err(format!("{code} {message}"))),
             Err(error) => Err(error),

@@ -70,8 +70,6 @@ macro_rules! for_each_query {
             ObserveDatabase = observe_database: Strong, One, false, "service/src/stages/observe.rs", "database";
             "The replicas that receive the log, and how far each is behind."
             ObserveReplicas = observe_replicas: Strong, Many, false, "service/src/stages/observe.rs", "database";
-            "How much of each identity's sequence is used up."
-            ObserveIdSpaces = observe_id_spaces: Strong, Many, false, "service/src/stages/observe.rs", "database";
             "Whether the database answers and can be written to."
             ReadinessProbe = readiness_probe: Strong, One, false, "service/src/endpoints/read_readiness.rs", "handle";
 

@@ -30,6 +30,17 @@ enum Wants {
     LimitAndRows,
 }
 
+impl Wants {
+    fn params<'a>(self, limit: &'a i64, age_seconds: &'a f64) -> Vec<&'a (dyn ToSql + Sync)> {
+        match self {
+            Self::Nothing => vec![],
+            Self::Limit => vec![limit],
+            Self::LimitAndAge => vec![limit, age_seconds],
+            Self::LimitAndRows => vec![limit, &DEAD_ROWS_MIN],
+        }
+    }
+}
+
 /// A check.
 pub(super) struct Spec {
     query: Query,
@@ -56,21 +67,32 @@ pub(super) const ALL: &[Spec] = &[
     spec(Query::ReviewDeadRows, Wants::LimitAndRows, dead_rows),
 ];
 
+/// Those of spaces of numbers that have no other gauge.
+const SPACES: [Query; 2] = [Query::ReviewSequences, Query::ReviewIdSpaces];
+
+/// More sequences than a schema of ours will have.
+const SPACES_MAX: i64 = 1_000;
+
 /// Makes a check.
 pub(super) async fn run(look: &Look<'_>, spec: &Spec, ask: Ask) -> Result<Check, DbError> {
     let query = spec.query;
     let limit = i64::try_from(ask.limit).unwrap_or(i64::MAX);
     let age_seconds = ask.older_than.as_secs_f64();
-    let params: Vec<&(dyn ToSql + Sync)> = match spec.wants {
-        Wants::Nothing => vec![],
-        Wants::Limit => vec![&limit],
-        Wants::LimitAndAge => vec![&limit, &age_seconds],
-        Wants::LimitAndRows => vec![&limit, &DEAD_ROWS_MIN],
-    };
+    let params = spec.wants.params(&limit, &age_seconds);
     Ok(match look.rows(query, &params).await? {
         Ok(rows) => Check::made(query, rows.iter().map(spec.finding).collect()),
         Err(why) => Check::refused(query, why),
     })
+}
+
+/// Looks at spaces of numbers, however full they are.
+pub(super) async fn spaces(look: &Look<'_>) -> Result<Vec<Finding>, DbError> {
+    let mut all = Vec::new();
+    for spec in ALL.iter().filter(|spec| SPACES.contains(&spec.query)) {
+        let params = spec.wants.params(&SPACES_MAX, &0.0);
+        all.extend(look.ask(spec.query, &params).await?.iter().map(spec.finding));
+    }
+    Ok(all)
 }
 
 /// Makes findings of rows. What another session drops meanwhile has no size any more.

@@ -16,6 +16,7 @@ use crate::db::floors::{self, Floors};
 use crate::db::{Conn, DbError, Tx};
 use crate::obs;
 use crate::obs::backlog::Depth;
+use crate::review;
 
 /// A backlog deeper than this is told as this deep.
 const COUNT_MAX: i64 = 100_000;
@@ -98,9 +99,8 @@ async fn database(conn: &Conn) -> Result<(), DbError> {
         obs::database::deadlocks(row.get("deadlocks"));
         obs::database::id_space("transaction_id", row.get("transaction_ids"));
     }
-    for row in conn.rows(Query::ObserveIdSpaces, &[]).await? {
-        let space: String = row.get("space");
-        obs::database::id_space(&space, row.get("used"));
+    for (space, used) in review::spaces(conn).await? {
+        obs::database::id_space(&space, used);
     }
     let replicas = conn.rows(Query::ObserveReplicas, &[]).await?;
     obs::database::replicas(&replicas.iter().map(replica).collect::<Vec<_>>());

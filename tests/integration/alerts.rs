@@ -10,13 +10,19 @@ mod incident;
 
 use std::path::PathBuf;
 
+/// Series of node_exporter that rules are made of, with the labels that they have.
+pub(crate) const OF_NODE_EXPORTER: [(&str, &[&str]); 2] = [
+    ("node_filesystem_avail_bytes", &["device", "fstype", "mountpoint"]),
+    ("node_filesystem_size_bytes", &["device", "fstype", "mountpoint"]),
+];
+
 /// A path from the top of the repository.
 fn repository(path: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
 }
 
 /// Files of a folder whose names end so, in order.
-fn files(folder: &str, end: &str) -> Vec<String> {
+pub(crate) fn files(folder: &str, end: &str) -> Vec<String> {
     let entries = std::fs::read_dir(repository(folder)).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path().to_str().unwrap().to_owned());
     let mut found: Vec<String> = paths.filter(|path| path.ends_with(end)).collect();

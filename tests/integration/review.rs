@@ -2,8 +2,12 @@
 //!
 //! Never here: who ran which statement (`endpoints::read_queries`).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use tests::{Sql, TestApp, until};
+
+use crate::alerts::files;
 
 /// What is planted in a table of the test's own. Rows that stand twice make the index invalid;
 /// the sequence has given 93 of 100 numbers that its column can hold; nobody cleans up.
@@ -45,6 +49,45 @@ async fn named(app: &TestApp, check: &str, subject: &str) -> (String, String) {
         Some((named.1, named.2))
     })
     .await
+}
+
+/// Waits until the gauge that alerts watch says of a space what the review says.
+async fn gauge_agrees(app: &TestApp, check: &str, subject: &str) {
+    let report = read(app).await;
+    let mut checks = report["checks"].as_array().unwrap().iter();
+    let check = checks.find(|found| found["name"] == check).unwrap();
+    let mut findings = check["findings"].as_array().unwrap().iter();
+    let used = findings.find(|found| found["subject"] == subject).unwrap()["value"].as_f64();
+    until(&format!("the gauge of {subject}"), async || {
+        let scrape = app.scrape().await;
+        let label = [("space", subject)];
+        let gauge = scrape.all("id_space_used_ratio", &label).next()?.value;
+        (Some(gauge) == used).then_some(())
+    })
+    .await;
+}
+
+/// The cases that prove the alerts are about spaces that there are.
+#[tokio::test]
+async fn the_spaces_of_the_alerts_cases_are_real() {
+    let app = TestApp::start().await;
+    app.practice(1).await;
+    let texts = files("alerts/tests", ".yaml").into_iter().map(std::fs::read_to_string);
+    let texts: String = texts.map(Result::unwrap).collect();
+    let spaces = texts.split("id_space_used_ratio{").skip(1).map(|rest| {
+        let labels = rest.split_once('}').unwrap().0;
+        let (_, space) = labels.split_once("space=\"").unwrap();
+        space.split_once('"').unwrap().0
+    });
+    let spaces: BTreeSet<&str> = spaces.collect();
+    assert!(spaces.len() > 1, "{spaces:?}");
+    until("each is measured", async || {
+        let scrape = app.scrape().await;
+        let is_there = |space: &&str| scrape.has("id_space_used_ratio", &[("space", *space)]);
+        spaces.iter().all(is_there).then_some(())
+    })
+    .await;
+    app.finish().await;
 }
 
 async fn pid(sql: &Sql) -> String {
@@ -93,6 +136,11 @@ async fn indexes_tables_and_spaces_are_named() {
     assert_eq!(says, "2000000000 of 2147483647, fills planted_ids.id");
     let (is, says) = named(&app, "id_spaces", "api_key.key_id").await;
     assert_eq!((is.as_str(), says.as_str()), ("act", "2000000000 of 2147483647"));
+    for (check, subject) in
+        [("sequences", "public.planted_ids_id_seq"), ("id_spaces", "api_key.key_id")]
+    {
+        gauge_agrees(&app, check, subject).await;
+    }
     let (is, says) = named(&app, "dead_rows", "planted_dead").await;
     assert_eq!((is.as_str(), says.as_str()), ("watch", "dead beside 0 live; never cleaned up"));
 

@@ -12,6 +12,9 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// What matters most first.
+    pub const ALL: [Self; 3] = [Self::Critical, Self::Standard, Self::Reporting];
+
     /// The label value.
     #[must_use]
     pub const fn name(self) -> &'static str {

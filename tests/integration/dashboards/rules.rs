@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::file::{dashboards, list, root, text};
 use super::promql::Parsed;
+use crate::alerts::OF_NODE_EXPORTER;
 
 /// Series that Prometheus makes itself.
 const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
@@ -84,6 +85,7 @@ pub(super) fn check_names(emitted: &BTreeSet<&str>) {
         .iter()
         .filter(|(name, _)| !emitted.contains(name.as_str()))
         .filter(|(name, _)| !recorded.contains(name) && !OF_PROMETHEUS.contains(&name.as_str()))
+        .filter(|(name, _)| OF_NODE_EXPORTER.iter().all(|(foreign, _)| foreign != name))
         .collect();
     assert!(missing.is_empty(), "shown or watched, but emitted by nothing: {missing:#?}");
 

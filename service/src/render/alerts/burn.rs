@@ -10,6 +10,9 @@ use contract::tier::Tier;
 use super::model::{Alert, Board, Group, Record, Role, Rule, RuleFile, Severity, lines, one_of};
 use super::objective::{Class, Kind, Refused, Slo};
 
+/// One name for all kinds of paths.
+pub(super) const TRICKLE: &str = "PunctualTrickleFails";
+
 /// The budget's period.
 const PERIOD_HOURS: u32 = 30 * 24;
 
@@ -18,11 +21,11 @@ const BAD_EVENTS_MIN: f64 = 5.0;
 
 /// Two windows that must both burn: the long one says that it matters, the short one (a twelfth of
 /// it) that it still goes on, so that the alert ends soon after the trouble does.
-struct Window {
+pub(super) struct Window {
     long: &'static str,
     hours: u32,
     short: &'static str,
-    words: &'static str,
+    pub(super) words: &'static str,
     /// Which share of the budget is gone when the long window has burnt through.
     budget: f64,
     hold: &'static str,
@@ -37,7 +40,7 @@ impl Window {
     }
 
     /// The share of bad events above which it burns.
-    fn threshold(&self, class: &Class) -> f64 {
+    pub(super) fn threshold(&self, class: &Class) -> f64 {
         (self.factor() * class.budget() * 1e9).round() / 1e9
     }
 
@@ -48,7 +51,7 @@ impl Window {
 
     /// Events in the long window under which nothing can be said: at this many, the threshold is
     /// [`BAD_EVENTS_MIN`] bad ones.
-    fn events_min(&self, class: &Class) -> f64 {
+    pub(super) fn events_min(&self, class: &Class) -> f64 {
         (BAD_EVENTS_MIN / self.threshold(class)).ceil()
     }
 }
@@ -124,7 +127,7 @@ pub(super) fn rules(classes: &[Class]) -> Result<RuleFile, Refused> {
 
 /// The windows that can fire for a class. A window is left out where its threshold is no less than
 /// every event; a critical path needs all four, any other at least one of the two fast ones.
-fn windows(class: &Class) -> Result<Vec<&'static Window>, Refused> {
+pub(super) fn windows(class: &Class) -> Result<Vec<&'static Window>, Refused> {
     let can: Vec<_> = WINDOWS.iter().filter(|window| window.can_fire(class)).collect();
     let must: Vec<_> = match class.tier {
         Tier::Critical => WINDOWS.iter().collect(),
@@ -169,7 +172,7 @@ fn records(lengths: &[&str]) -> Vec<Rule> {
     lengths.iter().flat_map(each).collect()
 }
 
-fn burn(class: &Class, window: &Window) -> Alert {
+pub(super) fn burn(class: &Class, window: &Window) -> Alert {
     let Window { long, short, words, hold, .. } = *window;
     let (threshold, events) = (window.threshold(class), window.events_min(class));
     let of = selector(class);
@@ -192,6 +195,8 @@ fn burn(class: &Class, window: &Window) -> Alert {
         .hold(hold)
         .role(Role::Symptom)
         .tier(class.tier)
+        .watching(class.kind.label(), class.rows.iter().copied())
+        .watching("slo", [class.slo.name()])
         .label("burn", "true")
         .label("window", long)
         .label("objective", format!("{}%", percent(class.objective)))
@@ -202,7 +207,7 @@ fn burn(class: &Class, window: &Window) -> Alert {
 /// For paths with too few events for the fast windows to judge: 14.4 times the budget's pace over
 /// a whole day and still over its last quarter. Of good paths with so few events, one in 30,000
 /// days shows five bad ones (Poisson, 5 / 14.4 expected).
-fn trickle(class: &Class) -> Result<Alert, Refused> {
+pub(super) fn trickle(class: &Class) -> Result<Alert, Refused> {
     let first = windows(class)?[0];
     let (threshold, events) = (first.threshold(class), first.events_min(class));
     let events = events * 6.0 / f64::from(first.hours);
@@ -229,11 +234,13 @@ fn trickle(class: &Class) -> Result<Alert, Refused> {
         went_bad(class),
         pace(class),
     );
-    Ok(Alert::new("PunctualTrickleFails", severity(class.tier, true), board(class.kind))
+    Ok(Alert::new(TRICKLE, severity(class.tier, true), board(class.kind))
         .when(expr)
         .hold("10m")
         .role(Role::Symptom)
         .tier(class.tier)
+        .watching(class.kind.label(), class.rows.iter().copied())
+        .watching("slo", [class.slo.name()])
         .label("burn", "true")
         // One name for all kinds of paths, so that something else has to tell the rules apart.
         .label("kind", format!("{} {}", class.kind.label(), class.slo.name()))
@@ -247,7 +254,7 @@ fn selector(class: &Class) -> String {
     format!("{{{rows},slo=\"{}\"}}", class.slo.name())
 }
 
-const fn name(class: &Class) -> &'static str {
+pub(super) const fn name(class: &Class) -> &'static str {
     match (class.kind, class.slo) {
         (Kind::Endpoint, Slo::Availability) => "PunctualAvailabilityBudgetBurn",
         (Kind::Endpoint, Slo::Latency | Slo::Lateness) => "PunctualLatencyBudgetBurn",

@@ -8,6 +8,8 @@ use contract::{Family, RequestOutcome};
 use super::model::{Alert, Board, Group, Record, Role, Rule, RuleFile, Severity, lines};
 use super::objective::Kind;
 
+pub(super) const ALERT: &str = "PunctualLatencyCreeps";
+
 /// Which points of the distribution are watched: the 95th percentile is steady, and the 99th is
 /// the one that the objectives are about.
 const QUANTILES: [&str; 2] = ["0.95", "0.99"];
@@ -108,13 +110,13 @@ fn eta() -> Rule {
         .into()
 }
 
-fn creeps() -> Alert {
+pub(super) fn creeps() -> Alert {
     let expr = lines([
         format!("predict_linear({LN}[14d], 28 * 86400)"),
         format!("  > {ON} ln({})", threshold()),
         grows("path:latency:quantile1d"),
     ]);
-    Alert::new("PunctualLatencyCreeps", Severity::Warning, Board::Capacity)
+    Alert::new(ALERT, Severity::Warning, Board::Capacity)
         .when(expr)
         // A spike of one day is in a day's distribution for one day more: two days are over it.
         .hold("2d")

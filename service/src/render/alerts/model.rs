@@ -21,6 +21,9 @@ fn dashboard_url(board: Board) -> String {
 /// The job under which Prometheus scrapes the service.
 pub(super) const JOB: &str = "punctual";
 
+/// The job under which it scrapes node_exporter on the machines that the service depends on.
+pub(in crate::render) const NODE_JOB: &str = "node";
+
 /// What has to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
@@ -79,6 +82,9 @@ pub(super) struct Alert {
     pub(super) severity: Severity,
     /// Further labels.
     pub(super) labels: Vec<(&'static str, String)>,
+    /// Labels of the series that it is about, with the values that they may have: first the rows
+    /// of a table, of which each has its cases.
+    pub(super) watches: Vec<(&'static str, Vec<&'static str>)>,
     /// One sentence, the same for every firing.
     pub(super) summary: String,
     /// What is wrong in plain words; a template.
@@ -97,6 +103,7 @@ impl Alert {
             keep: None,
             severity,
             labels: Vec::new(),
+            watches: Vec::new(),
             summary: String::new(),
             description: String::new(),
             board,
@@ -128,6 +135,15 @@ impl Alert {
 
     pub(super) fn label(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.labels.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn watching(
+        mut self,
+        label: &'static str,
+        values: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
+        self.watches.push((label, values.into_iter().collect()));
         self
     }
 

@@ -1,24 +1,24 @@
 //! `alerts/saturation.rules.yaml`: what is full, nearly full, or will be: pools of connections,
-//! spaces of numbers, the disk, bounds.
+//! spaces of numbers, bounds; and disks, whose rules are in `disk`.
 //!
 //! Never here: what a full thing does to requests and messages (`burn`, `work`).
 
 use contract::tier::Tier;
-use contract::{Family, Pool};
+use contract::{Family, Limit, Pool};
 
-use super::creep;
 use super::model::{Alert, Board, Group, Record, Role, Rule, RuleFile, Severity, lines, one_of};
+use super::{creep, disk};
 
 const USED: &str = Family::DbClientConnections.name();
 const MAX: &str = Family::DbClientConnectionsMax.name();
 const PENDING: &str = Family::DbClientConnectionsPendingRequests.name();
 const TIMEOUTS: &str = Family::DbClientConnectionsTimeouts.name();
 const IDS: &str = Family::IdSpaceUsed.name();
-const FREE: &str = Family::HostFilesystemFree.name();
-const SIZE: &str = Family::HostFilesystemSize.name();
 const LIMIT: &str = Family::LimitUsed.name();
 const REACHED: &str = Family::LimitReached.name();
 const BUSY: &str = "pool:connections_used:quantile95_1d";
+const LIMIT_MOST: &str = "limit:used:max";
+const LIMIT_BUSY: &str = "limit:used:quantile95_1d";
 const OPEN: &str = Family::ProcessOpenFds.name();
 const OPEN_MAX: &str = Family::ProcessMaxFds.name();
 
@@ -26,21 +26,27 @@ const OPEN_MAX: &str = Family::ProcessMaxFds.name();
 /// they are meant to be. The bounds of the table that are of this kind are called so.
 const FORGETS: &str = ".+_cache";
 
+/// All other bounds.
+fn turn_away() -> impl Iterator<Item = &'static str> {
+    Limit::ALL.iter().map(|limit| limit.name()).filter(|name| !name.ends_with("_cache"))
+}
+
+fn all_pools() -> impl Iterator<Item = &'static str> {
+    Pool::ALL.iter().map(|pool| pool.name())
+}
+
 pub(super) fn rules() -> RuleFile {
     let mut pools = vec![pool_used().into()];
-    pools.extend(
-        [Tier::Critical, Tier::Standard, Tier::Reporting]
-            .into_iter()
-            .filter_map(pool_exhausted)
-            .map(Rule::from),
-    );
+    pools.extend(Tier::ALL.into_iter().filter_map(pool_exhausted).map(Rule::from));
     pools.push(pool_nearly_full().into());
-    let rest = [id_space_used(), disk_nearly_full(), limits()];
-    let mut now: Vec<Rule> = rest.into_iter().flatten().map(Rule::from).collect();
+    let rest = [id_space_used(), disk::nearly_full(), limits()];
+    let mut now = vec![Rule::from(limit_most())];
+    now.extend(rest.into_iter().flatten().map(Rule::from));
     now.push(open_files().into());
-    let mut forecast = vec![Rule::from(pool_busy())];
-    forecast
-        .extend([pool_fills(), id_space_fills(), disk_fills_soon(), disk_fills()].map(Rule::from));
+    let mut forecast: Vec<Rule> = vec![pool_busy().into(), limit_busy().into()];
+    forecast.extend([pool_fills(), id_space_fills()].map(Rule::from));
+    forecast.extend(disk::fills().into_iter().map(Rule::from));
+    forecast.push(limit_fills().into());
     RuleFile {
         name: "saturation",
         about: "What is full, nearly full, or will be.",
@@ -67,7 +73,7 @@ fn pool_busy() -> Record {
 }
 
 /// The pools of one tier, whose exhaustion matters as much as what uses them.
-fn pool_exhausted(tier: Tier) -> Option<Alert> {
+pub(super) fn pool_exhausted(tier: Tier) -> Option<Alert> {
     let pools: Vec<&str> =
         Pool::ALL.iter().filter(|pool| pool.spec().tier == tier).map(|pool| pool.name()).collect();
     if pools.is_empty() {
@@ -91,6 +97,7 @@ fn pool_exhausted(tier: Tier) -> Option<Alert> {
         .hold("1m")
         .role(Role::Cause)
         .tier(tier)
+        .watching("pool", pools)
         .why(
             "Full with somebody waiting at four scrapes in a row, or somebody gave up waiting \
              (after 2 to 5 s) within each minute: a burst is over sooner.",
@@ -105,11 +112,12 @@ fn pool_exhausted(tier: Tier) -> Option<Alert> {
     Some(alert)
 }
 
-fn pool_nearly_full() -> Alert {
+pub(super) fn pool_nearly_full() -> Alert {
     Alert::new("PunctualPoolNearlyFull", Severity::Warning, Board::Database)
         .when("avg_over_time(pool:connections_used:ratio[15m]) > 0.8")
         .hold("5m")
         .role(Role::Cause)
+        .watching("pool", all_pools())
         .why(
             "Erlang's C: of eight connections that are busy for 80 % of the time, 46 % of callers \
              find none free; at 60 % it is 14 %. A quarter of an hour is longer than a burst.",
@@ -122,11 +130,12 @@ fn pool_nearly_full() -> Alert {
         )
 }
 
-fn pool_fills() -> Alert {
+pub(super) fn pool_fills() -> Alert {
     let expr = format!("predict_linear({BUSY}[14d], 28 * 86400) > 0.8\n{}", creep::grows(BUSY));
     Alert::new("PunctualPoolFills", Severity::Warning, Board::Capacity)
         .when(expr)
         .hold("2d")
+        .watching("pool", all_pools())
         .why(
             "The three gates of PunctualLatencyCreeps, towards the 80 % of PunctualPoolNearlyFull. \
              Not by a factor: what uses connections adds up.",
@@ -189,66 +198,43 @@ fn id_space_fills() -> Alert {
         )
 }
 
-fn disk_nearly_full() -> Vec<Alert> {
-    let alert = |severity, least: f64, hold, why: &str| {
-        Alert::new("PunctualDiskNearlyFull", severity, Board::Capacity)
-            .when(format!("{FREE} / ({SIZE} > 0) < {least}"))
-            .hold(hold)
-            .role(Role::Cause)
-            .why(why)
-            .says(
-                "The disk is nearly full.",
-                "{{ $value | humanizePercentage }} of the file system that {{ $labels.instance }} \
-                 works in are free.",
-            )
-    };
-    let tenth =
-        "A tenth: file systems and databases slow down and lose room for sorting from here.";
-    let twentieth =
-        "A twentieth: what ext4 keeps back for root by default, so the next step is none.";
-    vec![
-        alert(Severity::Warning, 0.1, "15m", tenth),
-        alert(Severity::Critical, 0.05, "5m", twentieth),
-    ]
-}
-
-fn disk_fills_soon() -> Alert {
-    let expr = lines([
-        format!("predict_linear({FREE}[6h], 24 * 3600) < 0"),
-        format!("and {FREE} / ({SIZE} > 0) < 0.4"),
-    ]);
-    disk(Severity::Critical, "24 hours", "6 hours").when(expr).hold("1h").role(Role::Cause).why(
-        "A day leaves a night's sleep; six hours are a shift's trend, held an hour, for a batch \
-         writes a lot and ends. With 40 % free there is time for the ticket.",
+fn limit_most() -> Record {
+    let most = format!("max by (job, limit) ({LIMIT}{{limit!~\"{FORGETS}\"}})");
+    Record::new(LIMIT_MOST, most).why(
+        "How full each bound is in the process where it is fullest, whatever processes are called \
+         after a deployment. Memories are left out: full is how they are meant to be.",
     )
 }
 
-fn disk_fills() -> Alert {
-    let expr = lines([
-        format!("predict_linear({FREE}[3d], 14 * 86400) < 0"),
-        format!("and {FREE} / ({SIZE} > 0) < 0.5"),
-    ]);
-    disk(Severity::Warning, "two weeks", "3 days")
-        .when(expr)
-        .hold("6h")
-        .why("Two weeks are a disk ordered and put in; three days even out the day and night.")
+fn limit_busy() -> Record {
+    Record::new(LIMIT_BUSY, format!("quantile_over_time(0.95, {LIMIT_MOST}[1d])"))
+        .why("How full it is in the busiest 72 minutes of a day: what the forecast looks at.")
 }
 
-fn disk(severity: Severity, until: &str, trend: &str) -> Alert {
-    Alert::new("PunctualDiskFills", severity, Board::Capacity).says(
-        "The disk will be full.",
-        format!(
-            "At the pace of the last {trend} the file system that {{{{ $labels.instance }}}} works \
-             in is full within {until}."
-        ),
-    )
+pub(super) fn limit_fills() -> Alert {
+    let trend = format!("predict_linear({LIMIT_BUSY}[14d], 28 * 86400) > 0.8");
+    Alert::new("PunctualLimitFills", Severity::Warning, Board::Capacity)
+        .when(format!("{trend}\n{}", creep::grows(LIMIT_BUSY)))
+        .hold("2d")
+        .watching("limit", turn_away())
+        .why(
+            "The three gates of PunctualLatencyCreeps, towards the 80 % of \
+             PunctualLimitNearlyReached. Not by a factor: what a bound counts adds up.",
+        )
+        .says(
+            "A bound will be reached in four weeks.",
+            "{{ $labels.limit }} is used more from week to week. If it goes on like that, more \
+             than 80 % of it is used in the busiest hour in four weeks. When it is full, callers \
+             are turned away with 503.",
+        )
 }
 
-fn limits() -> Vec<Alert> {
+pub(super) fn limits() -> Vec<Alert> {
     let nearly = Alert::new("PunctualLimitNearlyReached", Severity::Warning, Board::Capacity)
         .when(format!("max by (job, instance, limit) ({LIMIT}{{limit!~\"{FORGETS}\"}}) > 0.8"))
         .hold("5m")
         .role(Role::Cause)
+        .watching("limit", turn_away())
         .why(
             "A fifth to spare is what the bounds of the table are made with at the least. Memories \
              are left out: full is how they are meant to be.",
@@ -262,6 +248,7 @@ fn limits() -> Vec<Alert> {
         .when(format!("sum by (job, limit) (increase({REACHED}[5m])) >= 10"))
         .hold("5m")
         .role(Role::Cause)
+        .watching("limit", Limit::ALL.iter().map(|limit| limit.name()))
         .why(
             "Ten in five minutes, going on for five: one caller's mistake is fewer, a surge is \
              over. Connections that are refused are no requests, so no objective counts them.",

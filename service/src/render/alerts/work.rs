@@ -7,6 +7,7 @@ use contract::tier::Tier;
 use contract::{Family, Fate, Stage};
 
 use super::model::{Alert, Board, Group, Role, Rule, RuleFile, Severity, lines, one_of};
+use crate::obs::backlog;
 
 const LAST_RUN: &str = Family::StageLastRun.name();
 const FAILURES: &str = Family::StageFailures.name();
@@ -18,9 +19,8 @@ const STRANDED: &str = Family::StrandedRows.name();
 
 pub(super) fn rules() -> RuleFile {
     let mut rules: Vec<Rule> =
-        [stranded(), messages_missing(), stage_fails()].map(Rule::from).into();
-    rules.extend(super::reconciliation::rules());
-    for tier in [Tier::Critical, Tier::Standard, Tier::Reporting] {
+        [conservation(), stranded(), messages_missing(), stage_fails()].map(Rule::from).into();
+    for tier in Tier::ALL {
         rules.extend([oldest(tier), stuck(tier)].into_iter().flatten().map(Rule::from));
     }
     RuleFile {
@@ -70,7 +70,7 @@ fn messages_missing() -> Alert {
         )
 }
 
-fn stage_fails() -> Alert {
+pub(super) fn stage_fails() -> Alert {
     let failures = format!("sum by (job, stage) (increase({FAILURES}[10m]))");
     let batches = format!("sum by (job, stage) (increase({BATCHES}_count[10m]))");
     let expr = lines([
@@ -82,6 +82,7 @@ fn stage_fails() -> Alert {
         .when(expr)
         .hold("5m")
         .role(Role::Symptom)
+        .watching("stage", Stage::ALL.iter().map(|stage| stage.name()))
         .why(
             "One batch in ten, and five of them, in ten minutes: a restart of the database fails a \
              few and is over. What fails is tried again; what that costs in time, the objectives \
@@ -96,46 +97,50 @@ fn stage_fails() -> Alert {
 
 /// Ten times the lateness that an item may have, and no less than a minute: below that it is the
 /// objectives' business, above it somebody has to look, however few items there are.
-fn oldest_seconds(stage: Stage) -> u32 {
+pub(super) fn oldest_seconds(stage: Stage) -> u32 {
     (stage.spec().lateness_ms * 10 / 1_000).max(60)
 }
 
-fn oldest(tier: Tier) -> Option<Alert> {
+pub(super) fn oldest(tier: Tier) -> Option<Alert> {
     let series =
         |rows: &str, seconds| format!("max by (job, stage) ({OLDEST}{{{rows}}}) > {seconds}");
-    let expr = by_seconds(tier, |_| true, oldest_seconds, series)?;
+    let stages = of_tier(tier, backlog::is_told);
     let alert = Alert::new("PunctualOldestPending", severity(tier), Board::Pipeline)
-        .when(expr)
+        .when(by_seconds(&stages, oldest_seconds, series)?)
         .hold("2m")
         .role(Role::Symptom)
         .tier(tier)
+        .watching("stage", names(&stages))
         .why(
             "Ten times a stage's objective for lateness, at least a minute, for two minutes: a \
-             pause of the database or a deployment is over by then.",
+             pause of the database or a deployment is over by then. It needs no second item, so a \
+             stage that gets stuck in a quiet hour is seen as well.",
         )
         .says(
             "Work has been waiting for too long.",
-            "The oldest item before stage {{ $labels.stage }} has waited for {{ $value | \
-             humanizeDuration }}. Reminders are late.",
+            "The oldest item of stage {{ $labels.stage }} has waited for {{ $value | \
+             humanizeDuration }}. Whoever waits for it (a booking, a reminder, a receipt) waits \
+             as long.",
         );
     Some(alert)
 }
 
 /// Ten periods, and four scrapes of 15 s until one is sure to have seen it.
-fn stuck_seconds(stage: Stage) -> u32 {
+pub(super) fn stuck_seconds(stage: Stage) -> u32 {
     60 + stage.spec().period_ms * 10 / 1_000
 }
 
-fn stuck(tier: Tier) -> Option<Alert> {
+pub(super) fn stuck(tier: Tier) -> Option<Alert> {
     let series = |rows: &str, seconds| {
         format!("time() - max by (job, stage) ({LAST_RUN}{{{rows}}}) > {seconds}")
     };
-    let expr = by_seconds(tier, |stage| stage.spec().period_ms > 0, stuck_seconds, series)?;
+    let stages = of_tier(tier, |stage| stage.spec().period_ms > 0);
     let alert = Alert::new("PunctualStageStuck", severity(tier), Board::Pipeline)
-        .when(expr)
+        .when(by_seconds(&stages, stuck_seconds, series)?)
         .hold("1m")
         .role(Role::Cause)
         .tier(tier)
+        .watching("stage", names(&stages))
         .why(
             "A minute and ten of the stage's periods, in all processes together: one turn of any \
              shard in any process is enough to be alive.",
@@ -148,23 +153,27 @@ fn stuck(tier: Tier) -> Option<Alert> {
     Some(alert)
 }
 
-/// One expression over the stages of a tier: those with the same bound in one selector.
+fn of_tier(tier: Tier, is_of: impl Fn(Stage) -> bool) -> Vec<Stage> {
+    let stages = Stage::ALL.iter().copied();
+    stages.filter(|stage| stage.spec().tier == tier && is_of(*stage)).collect()
+}
+
+fn names(stages: &[Stage]) -> Vec<&'static str> {
+    stages.iter().map(|stage| stage.name()).collect()
+}
+
+/// One expression over stages: those with the same bound in one selector. None for no stages.
 fn by_seconds(
-    tier: Tier,
-    is_of: impl Fn(Stage) -> bool,
+    stages: &[Stage],
     seconds: impl Fn(Stage) -> u32,
     series: impl Fn(&str, u32) -> String,
 ) -> Option<String> {
-    let stages = Stage::ALL.iter().copied();
-    let of_tier: Vec<Stage> =
-        stages.filter(|stage| stage.spec().tier == tier && is_of(*stage)).collect();
-    let mut bounds: Vec<u32> = of_tier.iter().map(|stage| seconds(*stage)).collect();
+    let mut bounds: Vec<u32> = stages.iter().map(|stage| seconds(*stage)).collect();
     bounds.sort_unstable();
     bounds.dedup();
     let one = |bound: &u32| {
-        let rows = of_tier.iter().filter(|stage| seconds(**stage) == *bound);
-        let names: Vec<&str> = rows.map(|stage| stage.name()).collect();
-        series(&one_of("stage", &names), *bound)
+        let rows = stages.iter().copied().filter(|stage| seconds(*stage) == *bound);
+        series(&one_of("stage", &names(&rows.collect::<Vec<_>>())), *bound)
     };
     let all: Vec<String> = bounds.iter().map(one).collect();
     (!all.is_empty()).then(|| all.join("\nor\n"))

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::super::File;
-use super::case::{Case, CaseFile, Fires};
+use super::case::{Case, CaseFile, Fires, RowsFire, is_of};
 use super::model::{Alert, Group, Record, Rule, RuleFile};
 
 /// Columns of a comment or of a folded text.
@@ -66,38 +66,51 @@ pub(super) fn cases(file: &CaseFile, rules: &[RuleFile]) -> File {
 }
 
 fn case(case: &Case, interval: &str, alerts: &[&Alert]) -> String {
-    let Case { alert, story, series, at, fires } = case;
-    let verdict = if fires.is_empty() { "silent" } else { "fires" };
+    let Case { alert, story, series, at, fires, rows } = case;
+    let is_silent = fires.is_empty() && rows.is_empty();
+    let verdict = if is_silent { "silent" } else { "fires" };
     let mut out = comment(&format!("{alert}, {verdict}: {story}."), 2);
     _ = writeln!(out, "  - interval: {interval}\n    input_series:");
     for (name, values) in series {
         _ = writeln!(out, "      - series: '{name}'\n        values: '{values}'");
     }
+    if !rows.is_empty() {
+        out += "    promql_expr_test:\n";
+        out.extend(rows.iter().map(|rows| each_row(alert, at, rows)));
+        return out;
+    }
     _ = writeln!(out, "    alert_rule_test:\n      - eval_time: {at}\n        alertname: {alert}");
-    if fires.is_empty() {
+    if is_silent {
         out += "        exp_alerts: []\n";
         return out;
     }
     out += "        exp_alerts:\n";
     for Fires { rule, labels, says } in fires {
-        let sets = |alert: &&&Alert| {
-            let all = alert.all_labels();
-            let has = |(name, value): &(&'static str, &str)| {
-                all.iter().any(|(found, of)| found == name && of == value)
-            };
-            alert.name == case.alert && rule.iter().all(has)
-        };
-        let of = alerts.iter().find(sets);
-        let of = of.unwrap_or_else(|| panic!("no rule {} with {rule:?}", case.alert));
+        let of = alerts.iter().find(|of| of.name == *alert && is_of(rule, of));
+        let of = of.unwrap_or_else(|| panic!("no rule {alert} with {rule:?}"));
         let mut all = of.all_labels();
         // What a rule sets takes the place of what its series has.
-        all.extend(labels.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        all.extend(labels.iter().cloned());
         out += &map("- exp_labels", &all, 10);
         out += "            exp_annotations:\n";
         for (name, text) in of.annotations() {
             let text = if name == "description" { says.clone() } else { text };
             out += &folded(name, &text, 14);
         }
+    }
+    out
+}
+
+/// That each row of a rule fires, once.
+fn each_row(alert: &str, at: &str, rows: &RowsFire) -> String {
+    let RowsFire { rule, label, rows } = rows;
+    let labels: String =
+        rule.iter().map(|(name, value)| format!(",{name}={}", quoted(value))).collect();
+    let firing = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"{labels}}}");
+    let mut out = format!("      - expr: 'count by ({label}) ({firing})'\n");
+    _ = writeln!(out, "        eval_time: {at}\n        exp_samples:");
+    for row in rows {
+        _ = writeln!(out, "          - {{ labels: '{{{label}=\"{row}\"}}', value: 1 }}");
     }
     out
 }

@@ -6,6 +6,7 @@
 //! that `compose.yaml` gives.
 
 use crate::render::File;
+use crate::render::alerts::NODE_JOB;
 
 /// How often Prometheus scrapes. Grafana has to know: a window shorter than four of these may hold
 /// one sample, from which there is no rate.
@@ -93,7 +94,7 @@ scrape_configs:
   - job_name: {JOB}
     static_configs:
       - targets: ['punctual-1:8081', 'punctual-2:8181']
-  - job_name: node
+  - job_name: {NODE_JOB}
     static_configs:
       - targets: ['node-exporter:9100']
   - job_name: prometheus

@@ -3,44 +3,95 @@
 
 use std::f64::consts::TAU;
 
-use contract::Family;
+use contract::{Endpoint, Family, Journey, RequestOutcome, Stage};
 
 use super::super::case::Case;
-use super::noise;
+use super::super::creep;
+use super::super::objective::Kind;
+use super::{noise, series};
 use crate::obs::buckets::SECONDS;
 
-const ALERT: &str = "PunctualLatencyCreeps";
 const DAYS: u32 = 22;
 /// Samples a day.
 const A_DAY: u32 = 4;
 const A_QUARTER: f64 = 2_000.0;
 
-/// A path whose 95th percentile is what a function of the step says, in seconds.
-fn path(case: Case, p95: impl Fn(u32) -> f64) -> Case {
-    let route = "http_route=\"upsert_appointments\"";
-    let steps = DAYS * A_DAY;
-    let mut sums = vec![0.0; SECONDS.len() + 1];
-    let mut values = vec![vec!["0".to_owned()]; SECONDS.len() + 1];
-    for step in 0..steps {
-        for (i, sum) in sums.iter_mut().enumerate() {
-            // Log-logistic with shape 4: skewed to the right as latencies are, and its quantiles
-            // are simple. Nineteen is the odds of 95 %.
-            let share = SECONDS
-                .get(i)
-                .map_or(1.0, |bound| 1.0 / (1.0 + (p95(step) / bound).powi(4) / 19.0));
-            *sum += A_QUARTER * share;
-            values[i].push(format!("{sum:.0}"));
-        }
+/// What every path is held against here, in seconds, whatever its row says: rules know nothing but
+/// the series.
+const OBJECTIVE: f64 = 0.5;
+
+/// A path of one of the kinds.
+#[derive(Clone, Copy)]
+struct Path {
+    kind: Kind,
+    row: &'static str,
+}
+
+impl Path {
+    /// One of a kind. All of a kind are judged by one expression that names no row.
+    fn of(kind: Kind) -> Self {
+        let row = match kind {
+            Kind::Endpoint => Endpoint::UpsertAppointments.name(),
+            Kind::Journey => Journey::DueToHandedOver.name(),
+            Kind::Stage => Stage::Release.name(),
+        };
+        Self { kind, row }
     }
-    let family = Family::HttpServerRequestDuration.name();
-    let ok = format!("{route},outcome=\"ok\"");
-    let case = case.series(&format!("{family}_count"), &ok, values[SECONDS.len()].join(" "));
-    let bounds = SECONDS.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
-    let case = bounds.zip(values).fold(case, |case, (bound, values)| {
-        case.series(&format!("{family}_bucket"), &format!("{ok},le=\"{bound}\""), values.join(" "))
-    });
-    let threshold = Family::SloLatencyThreshold.name();
-    case.series(threshold, &format!("{route},slo=\"latency\""), "0.5x100")
+
+    /// Its events, whose 95th percentile is what a function of the step says, in objectives.
+    fn case(self, story: &str, p95: impl Fn(u32) -> f64) -> Case {
+        let mut sums = vec![0.0; SECONDS.len() + 1];
+        let mut values = vec![vec![0_i64]; SECONDS.len() + 1];
+        for step in 0..DAYS * A_DAY {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                // Log-logistic with shape 4: skewed to the right as latencies are, and its
+                // quantiles are simple. Nineteen is the odds of 95 %.
+                let over = |bound: &f64| (p95(step) * OBJECTIVE / bound).powi(4) / 19.0;
+                let share = SECONDS.get(i).map_or(1.0, |bound| 1.0 / (1.0 + over(bound)));
+                *sum += A_QUARTER * share;
+                values[i].push(sum.round() as i64);
+            }
+        }
+        let row = format!("{}=\"{}\"", self.kind.label(), self.row);
+        let (family, labels, slo) = match self.kind {
+            Kind::Endpoint => {
+                let ok = RequestOutcome::Ok.name();
+                (Family::HttpServerRequestDuration, format!("{row},outcome=\"{ok}\""), "latency")
+            }
+            Kind::Journey => (Family::JourneyDuration, row.clone(), "latency"),
+            Kind::Stage => (Family::StageLateness, row.clone(), "lateness"),
+        };
+        let case = Case::new(creep::ALERT, story, "528h");
+        let all = series(&values[SECONDS.len()]);
+        let case = case.series(&format!("{}_count", family.name()), &labels, all);
+        let bounds = SECONDS.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
+        let bucket = format!("{}_bucket", family.name());
+        let case = bounds.zip(&values).fold(case, |case, (bound, values)| {
+            case.series(&bucket, &format!("{labels},le=\"{bound}\""), series(values))
+        });
+        let threshold = Family::SloLatencyThreshold.name();
+        case.series(threshold, &format!("{row},slo=\"{slo}\""), format!("{OBJECTIVE}x100"))
+    }
+
+    /// With what both quantiles' alerts say.
+    fn fires(self, story: &str, p95: impl Fn(u32) -> f64) -> Case {
+        let rule = creep::creeps();
+        ["0.95", "0.99"].into_iter().fold(self.case(story, p95), |case, quantile| {
+            let labels = vec![
+                (self.kind.label(), self.row.to_owned()),
+                ("job", "punctual".to_owned()),
+                ("quantile", quantile.to_owned()),
+            ];
+            let says = format!(
+                "The quantile {quantile} of {} rises from week to week. If it goes on like that, \
+                 it is above its objective in four weeks or sooner; \
+                 path:latency_objective:days_left says when. Nobody has to be woken: find out what \
+                 grows.",
+                self.row,
+            );
+            case.fires_of(&rule, labels, says)
+        })
+    }
 }
 
 fn days(step: u32) -> f64 {
@@ -48,32 +99,22 @@ fn days(step: u32) -> f64 {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let case = |story| Case::new(ALERT, story, "528h");
-    let says = |quantile: &str| {
-        format!(
-            "The quantile {quantile} of upsert_appointments rises from week to week. If it goes on \
-             like that, it is above its objective in four weeks or sooner; \
-             path:latency_objective:days_left says when. Nobody has to be woken: find out what \
-             grows."
-        )
-    };
-    let labels = |quantile| match quantile {
-        "0.95" => {
-            &[("http_route", "upsert_appointments"), ("job", "punctual"), ("quantile", "0.95")]
-        }
-        _ => &[("http_route", "upsert_appointments"), ("job", "punctual"), ("quantile", "0.99")],
-    };
-    vec![
-        path(case("from 200 ms, 5 ms more each day"), |step| 0.2 + 0.005 * days(step))
-            .fires(&[], labels("0.95"), says("0.95"))
-            .fires(&[], labels("0.99"), says("0.99")),
-        path(case("flat"), |_| 0.2),
-        path(case("noise of a half up and down"), |step| 0.2 * (0.5 + noise(step))),
-        path(case("a weekly season of a third up and down"), |step| {
-            0.2 * (1.0 + 0.33 * (TAU * days(step) / 7.0).sin())
+    let mut cases = Vec::new();
+    for kind in Kind::ALL {
+        let path = Path::of(kind);
+        let story = "from two fifths of the objective, a hundredth of it more each day";
+        cases.push(path.fires(story, |step| 0.4 + 0.01 * days(step)));
+        cases.push(path.case("flat", |_| 0.4));
+    }
+    let path = Path::of(Kind::Endpoint);
+    cases.extend([
+        path.case("noise of a half up and down", |step| 0.4 * (0.5 + noise(step))),
+        path.case("a weekly season of a third up and down", |step| {
+            0.4 * (1.0 + 0.33 * (TAU * days(step) / 7.0).sin())
         }),
-        path(case("one spike to three times as much, a quarter of the day before"), |step| {
-            if step == (DAYS - 1) * A_DAY { 0.6 } else { 0.2 }
+        path.case("one spike to three times as much, a quarter of the day before", |step| {
+            if step == (DAYS - 1) * A_DAY { 1.2 } else { 0.4 }
         }),
-    ]
+    ]);
+    cases
 }

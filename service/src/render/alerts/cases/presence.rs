@@ -3,7 +3,7 @@
 use contract::Family;
 
 use super::super::case::{Case, Labels};
-use super::super::presence::NEEDED;
+use super::super::presence::{NEEDED, metrics_absent, series_of};
 
 const JOB: Labels = &[("job", "punctual")];
 const INSTANCE: Labels = &[("job", "punctual"), ("instance", "a:9090")];
@@ -55,7 +55,7 @@ fn series() -> Vec<Case> {
         NEEDED
             .iter()
             .filter(|family| Some(**family) != without)
-            .fold(case, |case, family| case.series(family.name(), "", "1x60"))
+            .fold(case, |case, family| case.series(&series_of(*family), "", "1x60"))
             .series("up", "", "1x60")
     };
     vec![
@@ -65,6 +65,9 @@ fn series() -> Vec<Case> {
             "The processes of job punctual answer, but none of them has messages_due_total. Alerts \
              that are made of it can't fire.",
         ),
+        Case::new(absent, "every family is gone", "10m")
+            .series("up", "", "1x60")
+            .all_rows_fire(&metrics_absent()),
         all_but(Case::new(absent, "all are there", "10m"), None),
         Case::new(absent, "nobody answers, which is another alert", "10m").series("up", "", "0x60"),
         Case::new(full, "a label takes any value", "5m").series(dropped, "", "0x4 1+1x20").fires(

@@ -1,27 +1,31 @@
-//! What is full, and what will be.
+//! What is full, or nearly: pools, spaces of numbers, bounds.
 
-use std::f64::consts::TAU;
+use contract::tier::Tier;
+use contract::{Family, Pool};
 
-use contract::Family;
+use super::super::case::{Case, Labels, Pairs};
+use super::super::model::Alert;
+use super::super::saturation::{limits, pool_exhausted, pool_nearly_full};
 
-use super::super::case::{Case, Labels};
-use super::noise;
-
-const POOL: Labels = &[("job", "punctual"), ("instance", "a:9090"), ("pool", "interactive")];
+pub(super) const POOL: Labels =
+    &[("job", "punctual"), ("instance", "a:9090"), ("pool", "interactive")];
 const INSTANCE: Labels = &[("job", "punctual"), ("instance", "a:9090")];
-const SPACE: Labels = &[("job", "punctual"), ("space", "code_space")];
+
+/// A space that the service counts up itself.
+pub(super) const SPACE: &str = "api_key.key_id";
+pub(super) const SPACE_LABELS: Labels = &[("job", "punctual"), ("space", SPACE)];
 
 /// A sample each 15 seconds.
-pub(super) fn now() -> Vec<Case> {
-    [pools(), id_spaces(), disk(), limits()].concat()
+pub(super) fn cases() -> Vec<Case> {
+    [pools(), each_pool(), id_spaces(), bounds(), each_bound()].concat()
 }
 
 /// A pool of eight connections of which so many are used, and so many callers wait.
-fn pool(case: Case, used: &str, waiting: &str, timeouts: &str) -> Case {
-    let pool = "pool=\"interactive\"";
+pub(super) fn pool(case: Case, name: &str, used: &str, waiting: &str, timeouts: &str) -> Case {
+    let pool = format!("pool=\"{name}\"");
     case.series(Family::DbClientConnections.name(), &format!("{pool},state=\"used\""), used)
-        .series(Family::DbClientConnectionsMax.name(), pool, "8x6000")
-        .series(Family::DbClientConnectionsPendingRequests.name(), pool, waiting)
+        .series(Family::DbClientConnectionsMax.name(), &pool, "8x6000")
+        .series(Family::DbClientConnectionsPendingRequests.name(), &pool, waiting)
         .series(
             Family::DbClientConnectionsTimeouts.name(),
             &format!("{pool},kind=\"wait\""),
@@ -29,33 +33,30 @@ fn pool(case: Case, used: &str, waiting: &str, timeouts: &str) -> Case {
         )
 }
 
+/// The same for every pool of the table.
+pub(super) fn all_pools(case: Case, used: &str, waiting: &str) -> Case {
+    Pool::ALL.iter().fold(case, |case, row| pool(case, row.name(), used, waiting, "0x6000"))
+}
+
+/// What every bound that a rule is about is used to, or how often it was reached.
+pub(super) fn all_bounds(case: Case, rule: &Alert, family: Family, values: &str) -> Case {
+    let (label, rows) = &rule.watches[0];
+    let add =
+        |case: Case, row: &&str| case.series(family.name(), &format!("{label}=\"{row}\""), values);
+    rows.iter().fold(case, add)
+}
+
 fn pools() -> Vec<Case> {
     let (full, nearly) = ("PunctualPoolExhausted", "PunctualPoolNearlyFull");
-    let says = "All connections of pool interactive at a:9090 are in use, and callers wait for \
-                one or \
-                have given up waiting. Requests that wait too long are answered 503; stages try \
-                again \
-                later. Look at who holds the connections before making the pool larger.";
+    let (row, says) = (Pool::Interactive.name(), exhausted(Pool::Interactive.name()));
     let critical: Labels = &[("slo_tier", "critical")];
     vec![
-        pool(
-            Case::new(full, "all are in use and callers wait", "5m"),
-            "2x4 8x20",
-            "0x4 3x20",
-            "0x30",
-        )
-        .fires(critical, POOL, says),
-        pool(Case::new(full, "callers give up", "5m"), "2x4 8x20", "0x4 0x20", "0x4 0+2x20")
+        pool(Case::new(full, "callers give up", "5m"), row, "2x4 8x20", "0x25", "0x4 0+2x20")
             .fires(critical, POOL, says),
-        pool(
-            Case::new(full, "a burst of half a minute", "5m"),
-            "2x10 8x2 2x20",
-            "0x10 5x2 0x20",
-            "0x40",
-        ),
-        pool(Case::new(full, "all are in use and nobody waits", "5m"), "8x30", "0x30", "0x30"),
+        pool(Case::new(full, "all are in use and nobody waits", "5m"), row, "8x30", "0x30", "0x30"),
         pool(
             Case::new(nearly, "nine in ten are in use all the time", "25m"),
+            row,
             "7x120",
             "0x120",
             "0x120",
@@ -66,29 +67,63 @@ fn pools() -> Vec<Case> {
             "Pool interactive at a:9090 has had 87.5% of its connections in use over the last \
              quarter of an hour. Callers begin to wait.",
         ),
-        pool(Case::new(nearly, "a busy minute", "25m"), "3x60 8x4 3x60", "0x120", "0x120"),
+    ]
+}
+
+fn exhausted(pool: &str) -> String {
+    format!(
+        "All connections of pool {pool} at a:9090 are in use, and callers wait for one or have \
+         given up waiting. Requests that wait too long are answered 503; stages try again later. \
+         Look at who holds the connections before making the pool larger."
+    )
+}
+
+/// Every pool of the table, of whatever tier.
+fn each_pool() -> Vec<Case> {
+    let (full, nearly) = ("PunctualPoolExhausted", pool_nearly_full());
+    let waited_for = Case::new(full, "all of each are in use and callers wait", "5m");
+    let waited_for = all_pools(waited_for, "2x4 8x20", "0x4 3x20");
+    let fires = |case: Case, rule: Alert| {
+        let (_, rows) = &rule.watches[0];
+        rows.iter().fold(case, |case, row| {
+            let mut labels: Pairs =
+                POOL.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+            labels[2].1 = (*row).to_owned();
+            case.fires_of(&rule, labels, exhausted(row))
+        })
+    };
+    let often = Case::new(nearly.name, "nine in ten of each are in use all the time", "25m");
+    vec![
+        Tier::ALL.into_iter().filter_map(pool_exhausted).fold(waited_for, fires),
+        all_pools(
+            Case::new(full, "a burst of half a minute", "5m"),
+            "2x10 8x2 2x20",
+            "0x10 5x2 0x20",
+        ),
+        all_pools(often, "7x120", "0x120").all_rows_fire(&nearly),
+        all_pools(Case::new(nearly.name, "a busy minute", "25m"), "3x60 8x4 3x60", "0x130"),
     ]
 }
 
 fn id_spaces() -> Vec<Case> {
     let (used, ids) = ("PunctualIdSpaceUsed", Family::IdSpaceUsed.name());
-    let space = "space=\"code_space\"";
+    let space = &format!("space=\"{SPACE}\"");
     let says = |share: &str| {
         format!(
-            "{share} of the numbers of code_space are used. When they run out, nothing that needs \
+            "{share} of the numbers of {SPACE} are used. When they run out, nothing that needs \
              one can be written any more."
         )
     };
     vec![
         Case::new(used, "a third", "15m").series(ids, space, "0.33x80").fires(
             &[("severity", "warning")],
-            SPACE,
+            SPACE_LABELS,
             says("33%"),
         ),
         Case::new(used, "more than half", "15m")
             .series(ids, space, "0.6x80")
-            .fires(&[("severity", "warning")], SPACE, says("60%"))
-            .fires(&[("severity", "critical")], SPACE, says("60%")),
+            .fires(&[("severity", "warning")], SPACE_LABELS, says("60%"))
+            .fires(&[("severity", "critical")], SPACE_LABELS, says("60%")),
         Case::new(used, "transaction ids where vacuum lets them rise to", "15m").series(
             ids,
             "space=\"transaction_id\"",
@@ -97,33 +132,7 @@ fn id_spaces() -> Vec<Case> {
     ]
 }
 
-fn disk() -> Vec<Case> {
-    let alert = "PunctualDiskNearlyFull";
-    let free = |case: Case, values: &str| {
-        case.series(Family::HostFilesystemSize.name(), "", "100x100").series(
-            Family::HostFilesystemFree.name(),
-            "",
-            values,
-        )
-    };
-    let says = |share: &str| format!("{share} of the file system that a:9090 works in are free.");
-    vec![
-        free(Case::new(alert, "seven per cent are free", "20m"), "7x100").fires(
-            &[("severity", "warning")],
-            INSTANCE,
-            says("7%"),
-        ),
-        free(Case::new(alert, "three per cent are free", "20m"), "3x100")
-            .fires(&[("severity", "warning")], INSTANCE, says("3%"))
-            .fires(&[("severity", "critical")], INSTANCE, says("3%")),
-        free(
-            Case::new(alert, "a file that is written and removed again", "20m"),
-            "40x30 4x10 40x60",
-        ),
-    ]
-}
-
-fn limits() -> Vec<Case> {
+fn bounds() -> Vec<Case> {
     let (used, reached) = (Family::LimitUsed.name(), Family::LimitReached.name());
     let (open, most) = (Family::ProcessOpenFds.name(), Family::ProcessMaxFds.name());
     let (nearly, often, files) =
@@ -141,7 +150,6 @@ fn limits() -> Vec<Case> {
             "limit=\"practice_cache\"",
             "1x60",
         ),
-        Case::new(nearly, "a burst", "10m").series(used, queue, "0.1x20 1x4 0.1x60"),
         Case::new(often, "callers are turned away all the time", "12m")
             .series(reached, queue, "0+1x60")
             .fires(
@@ -166,77 +174,19 @@ fn limits() -> Vec<Case> {
     ]
 }
 
-/// A sample an hour.
-pub(super) fn forecast() -> Vec<Case> {
-    [pool_forecast(), id_forecast(), disk_forecast()].concat()
-}
-
-fn pool_forecast() -> Vec<Case> {
-    let alert = "PunctualPoolFills";
-    let used = |of: &dyn Fn(f64) -> f64| {
-        let hours = (0..=24 * 24).map(|hour| format!("{:.2}", of(f64::from(hour) / 24.0)));
-        hours.collect::<Vec<_>>().join(" ")
-    };
-    let case = |story, of: &dyn Fn(f64) -> f64| {
-        pool(Case::new(alert, story, "576h"), &used(of), "0x600", "0x600")
-    };
+/// Every bound of the table.
+fn each_bound() -> Vec<Case> {
+    let (used, reached) = (Family::LimitUsed, Family::LimitReached);
+    let rules = limits();
+    let (nearly, often) = (&rules[0], &rules[1]);
+    let nearly_case =
+        |story, values| all_bounds(Case::new(nearly.name, story, "10m"), nearly, used, values);
+    let often_case =
+        |story, values| all_bounds(Case::new(often.name, story, "12m"), often, reached, values);
     vec![
-        case("an eighth of a connection more each day", &|day| 1.5 + 0.125 * day).fires(
-            &[],
-            POOL,
-            "Pool interactive at a:9090 is fuller from week to week. If it goes on like that, its \
-             busiest hour uses more than 80 % of it in four weeks, and callers wait.",
-        ),
-        case("flat", &|_| 4.0),
-        case("a weekly season", &|day| 4.0 + 1.5 * (TAU * day / 7.0).sin()),
-        case("noise", &|day| 3.0 + 2.0 * noise((day * 24.0) as u32)),
-        case("one spike", &|day| if (22.0..22.3).contains(&day) { 8.0 } else { 3.0 }),
-    ]
-}
-
-fn id_forecast() -> Vec<Case> {
-    let (alert, ids) = ("PunctualIdSpaceFills", Family::IdSpaceUsed.name());
-    vec![
-        Case::new(alert, "two and a half per cent more each day", "192h")
-            .series(ids, "space=\"code_space\"", "0.1+0.001x200")
-            .fires(
-                &[],
-                SPACE,
-                "At the last week's pace the numbers of code_space are used up within 90 days. \
-                 Then nothing that needs one can be written any more.",
-            ),
-        Case::new(alert, "transaction ids between two rounds of vacuum", "192h").series(
-            ids,
-            "space=\"transaction_id\"",
-            "0.01+0.0004x200",
-        ),
-    ]
-}
-
-fn disk_forecast() -> Vec<Case> {
-    let alert = "PunctualDiskFills";
-    let day = "40 39 38 37 36 35 34 33 32 31 30 29 28 29 30 31 32 33 34 35 36 37 38 39";
-    let free = |case: Case, values: &str| {
-        case.series(Family::HostFilesystemSize.name(), "", "100x600").series(
-            Family::HostFilesystemFree.name(),
-            "",
-            values,
-        )
-    };
-    vec![
-        free(Case::new(alert, "two per cent of the disk an hour", "4h"), "39-2x20").fires(
-            &[("severity", "critical")],
-            INSTANCE,
-            "At the pace of the last 6 hours the file system that a:9090 works in is full within \
-             24 hours.",
-        ),
-        free(Case::new(alert, "three per cent of the disk a day", "96h"), "42-0.125x120").fires(
-            &[("severity", "warning")],
-            INSTANCE,
-            "At the pace of the last 3 days the file system that a:9090 works in is full within \
-             two weeks.",
-        ),
-        free(Case::new(alert, "a disk that stays as it is", "96h"), "42x120"),
-        free(Case::new(alert, "it fills and empties by day and night", "96h"), &[day; 5].join(" ")),
+        nearly_case("each is nearly full", "0.9x60").all_rows_fire(nearly),
+        nearly_case("a burst in each", "0.1x20 1x4 0.1x60"),
+        often_case("callers are turned away by each all the time", "0+1x60").all_rows_fire(often),
+        often_case("one request too large for each", "0x20 1x60"),
     ]
 }

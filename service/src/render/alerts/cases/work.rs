@@ -1,14 +1,19 @@
 //! The work.
 
-use contract::Family;
+use std::slice;
 
-use super::super::case::{Case, Labels};
-use super::noise;
+use contract::tier::Tier;
+use contract::{Family, Stage};
+
+use super::super::case::{Case, Labels, Pairs};
+use super::super::model::Alert;
+use super::super::work::{self, oldest_seconds, stage_fails, stuck_seconds};
+use super::{duration, noise, series};
 
 const JOB: Labels = &[("job", "punctual")];
 
 pub(super) fn cases() -> Vec<Case> {
-    [laws(), super::reconciliation::cases(), rate(), stages(), pending()].concat()
+    [laws(), rate(), stages(), turns(), pending()].concat()
 }
 
 fn laws() -> Vec<Case> {
@@ -61,30 +66,23 @@ fn rate() -> Vec<Case> {
 }
 
 fn stages() -> Vec<Case> {
-    let last_run = Family::StageLastRun.name();
     let failures = Family::StageFailures.name();
     let batches = format!("{}_count", Family::StageDuration.name());
-    let (stuck, fails) = ("PunctualStageStuck", "PunctualStageFails");
+    let (rule, fails) = (stage_fails(), "PunctualStageFails");
+    let failing = |case: Case, stage: &&str| {
+        let label = format!("stage=\"{stage}\"");
+        case.series(&batches, &label, "0+20x40").series(failures, &label, "0+10x40")
+    };
+    let (_, all) = &rule.watches[0];
+    let each = all.iter().fold(Case::new(fails, "the same in each stage", "20m"), failing);
+    let fine = |case: Case, stage: &&str| {
+        let label = format!("stage=\"{stage}\"");
+        case.series(&batches, &label, "0+20x40").series(failures, &label, "0x20 4x20")
+    };
+    let now_and_then = Case::new(fails, "four batches of each stage fail at once", "20m");
     vec![
-        Case::new(stuck, "recover and fold stop at five minutes", "10m")
-            .series(last_run, "stage=\"recover\"", "0+30x10 300x20")
-            .series(last_run, "stage=\"fold\"", "0+30x10 300x20")
-            .series(last_run, "stage=\"sweep\"", "0+30x10 300x20")
-            .fires(
-                &[("slo_tier", "critical")],
-                &[("job", "punctual"), ("stage", "recover")],
-                "Stage recover came to the end of a turn 5m 0s ago, in any process.",
-            )
-            .fires(
-                &[("slo_tier", "standard")],
-                &[("job", "punctual"), ("stage", "fold")],
-                "Stage fold came to the end of a turn 5m 0s ago, in any process.",
-            ),
-        Case::new(stuck, "a turn a minute late, once", "10m").series(
-            last_run,
-            "stage=\"recover\"",
-            "0+30x10 300 300 390+30x10",
-        ),
+        each.all_rows_fire(&rule),
+        all.iter().fold(now_and_then, fine),
         Case::new(fails, "every third batch of settle fails", "20m")
             .series(&batches, "stage=\"settle\"", "0+20x40")
             .series(failures, "stage=\"settle\"", "0+10x40")
@@ -103,22 +101,78 @@ fn stages() -> Vec<Case> {
     ]
 }
 
-fn pending() -> Vec<Case> {
-    let oldest = Family::OldestPending.name();
-    let waits = "PunctualOldestPending";
+/// Every periodic stage, of whatever tier.
+fn turns() -> Vec<Case> {
+    let rules: Vec<Alert> = Tier::ALL.into_iter().filter_map(work::stuck).collect();
+    let last_run = Family::StageLastRun.name();
+    let name = rules[0].name;
+    let longest = stages_of(&rules).map(stuck_seconds).max().unwrap_or(0);
+    let at = 300 + longest + 120;
+    let ends = Case::new(name, "each stage stops at five minutes", format!("{at}s"));
+    let late = Case::new(name, "each turn comes as late as it may", "30m");
+    let ago = duration(f64::from(at - 300));
     vec![
-        Case::new(waits, "nothing is claimed any more", "10m")
-            .series(oldest, "stage=\"claim\"", "0+30x30")
-            .series(oldest, "stage=\"release\"", "1x30")
-            .fires(
-                &[("slo_tier", "critical")],
-                &[("job", "punctual"), ("stage", "claim")],
-                "The oldest item before stage claim has waited for 10m 0s. Reminders are late.",
-            ),
-        Case::new(waits, "a pause of a minute and a half", "10m").series(
-            oldest,
-            "stage=\"claim\"",
-            "0x10 30 60 90 0x20",
-        ),
+        rules.iter().fold(ends, |case, rule| {
+            stages_of(slice::from_ref(rule)).fold(case, |case, stage| {
+                case.series(last_run, &label(stage), format!("0+30x10 300x{}", at / 30)).fires_of(
+                    rule,
+                    pairs(stage),
+                    format!(
+                        "Stage {} came to the end of a turn {ago} ago, in any process.",
+                        stage.name()
+                    ),
+                )
+            })
+        }),
+        stages_of(&rules).fold(late, |case, stage| {
+            let bound = i64::from(stuck_seconds(stage));
+            // As it is read each 30 s: when the last turn was.
+            let seen: Vec<i64> = (0..70).map(|step| step * 30 / bound * bound).collect();
+            case.series(last_run, &label(stage), series(&seen))
+        }),
     ]
+}
+
+/// Every stage of which it is told how old its oldest work is.
+fn pending() -> Vec<Case> {
+    let rules: Vec<Alert> = Tier::ALL.into_iter().filter_map(work::oldest).collect();
+    let family = Family::OldestPending.name();
+    let name = rules[0].name;
+    let quiet = Case::new(name, "a quiet hour: each stage is stuck with its only item", "10m");
+    let bound = Case::new(name, "items of each stage wait as long as they may", "10m");
+    let pause = Case::new(name, "a pause of a minute and a half", "10m");
+    vec![
+        rules.iter().fold(quiet, |case, rule| {
+            stages_of(slice::from_ref(rule)).fold(case, |case, stage| {
+                case.series(family, &label(stage), "0+30x30").fires_of(
+                    rule,
+                    pairs(stage),
+                    format!(
+                        "The oldest item of stage {} has waited for 10m 0s. Whoever waits for it \
+                         (a booking, a reminder, a receipt) waits as long.",
+                        stage.name()
+                    ),
+                )
+            })
+        }),
+        stages_of(&rules).fold(bound, |case, stage| {
+            case.series(family, &label(stage), format!("{}x30", oldest_seconds(stage)))
+        }),
+        stages_of(&rules)
+            .fold(pause, |case, stage| case.series(family, &label(stage), "0x10 30 60 90 0x20")),
+    ]
+}
+
+/// The stages that rules are about.
+fn stages_of(rules: &[Alert]) -> impl Iterator<Item = Stage> {
+    let rows = rules.iter().flat_map(|rule| &rule.watches[0].1);
+    rows.filter_map(|name| Stage::from_name(name))
+}
+
+fn label(stage: Stage) -> String {
+    format!("stage=\"{}\"", stage.name())
+}
+
+fn pairs(stage: Stage) -> Pairs {
+    vec![("job", "punctual".to_owned()), ("stage", stage.name().to_owned())]
 }

@@ -7,6 +7,7 @@
 mod creep;
 mod files;
 mod incident;
+mod inhibition;
 
 use std::path::PathBuf;
 

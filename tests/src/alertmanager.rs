@@ -61,6 +61,14 @@ impl Alertmanager {
         answer.json(200).as_array().cloned().unwrap_or_default()
     }
 
+    /// Tells it of alerts, as Prometheus does.
+    ///
+    /// # Panics
+    /// When it doesn't take them.
+    pub async fn tell(&self, alerts: &Value) {
+        self.client.post("/api/v2/alerts", alerts).anonymous().send().await.expect(200);
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.process.output()

@@ -22,7 +22,7 @@ use super::{files, repository};
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
 
 /// Beats of the watchdog (one a second) after which whatever was to be told has been.
-const BEATS: usize = 5;
+pub(super) const BEATS: usize = 5;
 
 /// Callers at a time. Each waits 2 s and is turned away: in 6 s that is enough for the endpoint's
 /// own alert, which needs 348 requests.
@@ -55,7 +55,7 @@ fn quick_rules(run: &RunDir) -> Vec<PathBuf> {
 
 /// The routing as it is, told to the test's receiver: quickly, but for what joins an incident that
 /// is known, and the watchdog, which beats each second.
-fn quick_routing(receiver: &Receiver) -> String {
+pub(super) fn quick_routing(receiver: &Receiver) -> String {
     let text = std::fs::read_to_string(repository("alerts/alertmanager.yaml")).unwrap();
     let mut is_watchdog = false;
     let quick = |line: &str| {
@@ -132,6 +132,11 @@ async fn an_exhausted_pool_is_one_notification_that_names_it() {
     prometheus.until("up == 1", |found| !found.is_empty()).await;
     until("the dead man's switch", async || (!receiver.at("/watchdog").is_empty()).then_some(()))
         .await;
+    // What the dead man's switch looks for is there.
+    let rules = prometheus.rules().await;
+    let absent = rules.iter().find(|rule| rule["name"] == "PunctualMetricsAbsent").unwrap();
+    let absent = format!("count({}) or vector(0)", absent["query"].as_str().unwrap());
+    prometheus.until(&absent, |found| found[0].value == 0.0).await;
     let quiet = prometheus.query("ALERTS{alertname!=\"PunctualWatchdog\",alertstate=\"firing\"}");
     assert_eq!(quiet.await.unwrap(), [], "something is wrong with this machine already");
 

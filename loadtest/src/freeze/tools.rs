@@ -113,7 +113,7 @@ fn unit(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * scale)
 }
 
-/// `99% in 0.0465 secs` and `[200]	10000 responses`.
+/// `99% in 0.0465 secs` and `[200]`, a tab and `10000 responses`.
 fn hey(output: &str) -> Option<Seen> {
     let mut seen = Seen::default();
     for line in output.lines() {

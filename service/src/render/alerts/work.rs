@@ -19,7 +19,8 @@ const STRANDED: &str = Family::StrandedRows.name();
 
 pub(super) fn rules() -> RuleFile {
     let mut rules: Vec<Rule> =
-        [conservation(), stranded(), messages_missing(), stage_fails()].map(Rule::from).into();
+        [stranded(), messages_missing(), stage_fails()].map(Rule::from).into();
+    rules.extend(super::reconciliation::rules());
     for tier in Tier::ALL {
         rules.extend([oldest(tier), stuck(tier)].into_iter().flatten().map(Rule::from));
     }

@@ -13,7 +13,7 @@ use super::{duration, noise, series};
 const JOB: Labels = &[("job", "punctual")];
 
 pub(super) fn cases() -> Vec<Case> {
-    [laws(), rate(), stages(), turns(), pending()].concat()
+    [laws(), super::reconciliation::cases(), rate(), stages(), turns(), pending()].concat()
 }
 
 fn laws() -> Vec<Case> {

@@ -250,7 +250,7 @@ table! {
 
     // Bounds.
 
-    /// How much of a bound is in use.
+    /// How much of a bound is in use, for bounds of things that are in use at a time.
     LimitUsed = limit_used_ratio { kind: Kind::Gauge, labels: &["limit"], }
     /// How often a bound was reached.
     LimitReached = limit_reached_total { kind: Kind::Counter, labels: &["limit"], }

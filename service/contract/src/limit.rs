@@ -12,6 +12,9 @@ pub struct Spec {
     pub default: u64,
     /// What it counts.
     pub unit: &'static str,
+    /// Something of it is in use at a time, so that there is a share to be told. Without it, single
+    /// things are held against the bound and are over it or not.
+    pub has_level: bool,
     /// Why it is that.
     pub reason: &'static str,
 }
@@ -22,17 +25,17 @@ table! {
 
     /// Connections that the public listener keeps open.
     PublicConnections = public_connections {
-        default: 2_048, unit: "connections",
+        default: 2_048, unit: "connections", has_level: true,
         reason: "about 20 kB each with their buffers: 40 MB of the 150 MB that a process may hold",
     }
     /// Connections that the admin listener keeps open.
     AdminConnections = admin_connections {
-        default: 64, unit: "connections",
+        default: 64, unit: "connections", has_level: true,
         reason: "a few scrapers and people; more is a mistake",
     }
     /// Answers that are streamed to operators at a time.
     Streams = streams {
-        default: 16, unit: "streams",
+        default: 16, unit: "streams", has_level: true,
         reason: "a quarter of the operators' connections: open pages must leave room for scrapes",
     }
     /// Reports that are sent a page at a time, at a time.
@@ -42,82 +45,82 @@ table! {
     }
     /// Requests being answered at a time.
     RequestsInFlight = requests_in_flight {
-        default: 1_536, unit: "requests",
+        default: 1_536, unit: "requests", has_level: true,
         reason: "half a second's worth at three thousand a second: more only makes answers late",
     }
     /// Bytes of request bodies held in memory at a time.
     BodyBytes = body_bytes {
-        default: 33_554_432, unit: "bytes",
+        default: 33_554_432, unit: "bytes", has_level: true,
         reason: "sixteen of the largest batches; read, they take a multiple of it",
     }
     /// Bytes of a request's head.
     RequestHeadBytes = request_head_bytes {
-        default: 16_384, unit: "bytes",
+        default: 16_384, unit: "bytes", has_level: false,
         reason: "cookies and proxies stay below 8 kB; twice that is an attack",
     }
     /// Milliseconds in which a connection must send a whole request head, also when idle.
     RequestHeadMs = request_head_ms {
-        default: 75_000, unit: "milliseconds",
+        default: 75_000, unit: "milliseconds", has_level: false,
         reason: "clients keep connections alive for up to a minute",
     }
     /// Writes that wait for the group commit, over all shards.
     CommitQueue = commit_queue {
-        default: 8_192, unit: "writes",
+        default: 8_192, unit: "writes", has_level: true,
         reason: "one full import batch of 1,000 for each of eight clients",
     }
     /// Appointments in one request.
     BatchItems = batch_items {
-        default: 1_000, unit: "appointments",
+        default: 1_000, unit: "appointments", has_level: false,
         reason: "one transaction of a few tens of milliseconds",
     }
     /// Deliveries under way at a time, in one process.
     DeliveriesInFlight = deliveries_in_flight {
-        default: 768, unit: "deliveries",
+        default: 768, unit: "deliveries", has_level: true,
         reason: "Little's law: 4,000 a second at 150 ms each, with a quarter to spare",
     }
     /// Tries for one message before it fails.
     AttemptsPerMessage = attempts_per_message {
-        default: 8, unit: "attempts",
+        default: 8, unit: "attempts", has_level: false,
         reason: "with doubling waits from one second that is four minutes of provider trouble",
     }
     /// Practices whose settings and rules are kept in memory.
     PracticeCache = practice_cache {
-        default: 20_000, unit: "practices",
+        default: 20_000, unit: "practices", has_level: true,
         reason: "about 2 kB each with compiled templates: 40 MB",
     }
     /// Compiled templates kept in memory. Practices that share a template share its place.
     TemplateCache = template_cache {
-        default: 2_048, unit: "templates",
+        default: 2_048, unit: "templates", has_level: true,
         reason: "about 4 kB each: 8 MB; most practices have the default ones",
     }
     /// Sender numbers kept in memory.
     SenderCache = sender_cache {
-        default: 50_000, unit: "numbers",
+        default: 50_000, unit: "numbers", has_level: true,
         reason: "32 bytes each",
     }
     /// API keys whose check is kept in memory.
     ApiKeyCache = api_key_cache {
-        default: 20_000, unit: "keys",
+        default: 20_000, unit: "keys", has_level: true,
         reason: "about 100 bytes each; a revoked key is forgotten within a minute",
     }
     /// Days ahead for which intents are planned; appointments beyond it are planned later.
     PlanHorizonDays = plan_horizon_days {
-        default: 190, unit: "days",
+        default: 190, unit: "days", has_level: false,
         reason: "half a year of bookings: one partition a week",
     }
     /// Reads under way on the primary that a replica should have answered.
     FallbackReads = fallback_reads {
-        default: 3, unit: "reads",
+        default: 3, unit: "reads", has_level: true,
         reason: "they share the eight connections of the writes, which keep five",
     }
     /// Reports under way on the primary that a replica should have answered.
     FallbackReports = fallback_reports {
-        default: 1, unit: "reports",
+        default: 1, unit: "reports", has_level: true,
         reason: "reports are what is given up first: one at a time leaves the primary its room",
     }
     /// Bytes of a response that the provider may send.
     ProviderResponseBytes = provider_response_bytes {
-        default: 262_144, unit: "bytes",
+        default: 262_144, unit: "bytes", has_level: false,
         reason: "a page of 50 looked-up messages is about 60 kB",
     }
 }

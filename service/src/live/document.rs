@@ -179,7 +179,8 @@ pub(super) struct Holder {
 pub(super) struct Limit {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
-    pub(super) used: f64,
+    /// Null where nothing of it can be in use.
+    pub(super) used: Option<f64>,
     pub(super) reached: u64,
 }
 

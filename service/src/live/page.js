@@ -285,7 +285,7 @@ const ENDPOINTS = [
 
 const LIMITS = [
   { label: "Limit", draw: (cell, row) => titled(cell, words(row.name), row.help) },
-  { label: "In use", left: true, draw: (cell, row) => gauge(cell, row.used, percent(row.used)) },
+  { label: "In use", left: true, draw: (cell, row) => gauge(cell, row.used ?? 0, percent(row.used)) },
   { label: "Reached since start", mark: (row) => (row.reached > 0 ? "t-warn" : ""), text: (row) => whole(row.reached) },
 ];
 

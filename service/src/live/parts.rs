@@ -239,8 +239,9 @@ const USED_MIN: f64 = 0.005;
 /// Those that are in use or were reached.
 fn limits(now: &Sample) -> Vec<Limit> {
     let rows = contract::Limit::ALL.iter().zip(now.limits);
-    let used = rows.filter(|(_, (used, reached))| *used >= USED_MIN || *reached > 0);
-    used.map(|(limit, (used, reached))| Limit {
+    let is_used = |used: Option<f64>| used.is_some_and(|used| used >= USED_MIN);
+    let told = rows.filter(|(_, (used, reached))| is_used(*used) || *reached > 0);
+    told.map(|(limit, (used, reached))| Limit {
         name: limit.name(),
         help: limit.help(),
         used,

@@ -24,7 +24,7 @@ pub(super) struct Sample {
     pub(super) fates: [u64; Fate::COUNT],
     pub(super) law: obs::law::Reading,
     pub(super) pools: Vec<PoolSeen>,
-    pub(super) limits: [(f64, u64); Limit::COUNT],
+    pub(super) limits: [(Option<f64>, u64); Limit::COUNT],
     pub(super) statements: Vec<(Snapshot, u64)>,
 }
 

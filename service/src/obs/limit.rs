@@ -6,7 +6,8 @@ use super::readable::{Count, Level};
 use super::registered::Registered;
 
 struct Handles {
-    used: [Level; Limit::COUNT],
+    /// For those of which something can be in use.
+    used: [Option<Level>; Limit::COUNT],
     reached: [Count; Limit::COUNT],
 }
 
@@ -14,7 +15,10 @@ static HANDLES: Registered<Handles> = Registered::new();
 
 pub(super) fn register() {
     HANDLES.register(|| Handles {
-        used: std::array::from_fn(|i| Level::register(Family::LimitUsed, [label(i)])),
+        used: std::array::from_fn(|i| {
+            let has_level = Limit::ALL[i].spec().has_level;
+            has_level.then(|| Level::register(Family::LimitUsed, [label(i)]))
+        }),
         reached: std::array::from_fn(|i| Count::register(Family::LimitReached, [label(i)])),
     });
 }
@@ -25,8 +29,9 @@ fn label(i: usize) -> (&'static str, &'static str) {
 
 /// States which share of a bound is in use, `0.0 ..= 1.0`.
 pub(crate) fn used(limit: Limit, ratio: f64) {
-    if let Some(handles) = HANDLES.get() {
-        handles.used[limit.index()].set(ratio);
+    debug_assert!(limit.spec().has_level, "{} has no level, says its row", limit.name());
+    if let Some(level) = HANDLES.get().and_then(|handles| handles.used[limit.index()].as_ref()) {
+        level.set(ratio);
     }
 }
 
@@ -43,9 +48,11 @@ pub(crate) fn reached(limit: Limit) {
     }
 }
 
-/// Which share of a bound is in use, and how often it was reached since the process started.
-pub(crate) fn read(limit: Limit) -> (f64, u64) {
-    HANDLES.get().map_or((0.0, 0), |handles| {
-        (handles.used[limit.index()].get(), handles.reached[limit.index()].get())
+/// Which share of a bound is in use, where it has one, and how often it was reached since the
+/// process started.
+pub(crate) fn read(limit: Limit) -> (Option<f64>, u64) {
+    HANDLES.get().map_or((None, 0), |handles| {
+        let i = limit.index();
+        (handles.used[i].as_ref().map(Level::get), handles.reached[i].get())
     })
 }

@@ -158,7 +158,10 @@ mod tests {
             expect("db_client_connections_max", "pool", row.name());
         }
         for row in Limit::ALL {
-            expect("limit_used_ratio", "limit", row.name());
+            expect("limit_reached_total", "limit", row.name());
+            if row.spec().has_level {
+                expect("limit_used_ratio", "limit", row.name());
+            }
         }
         for row in Fate::ALL {
             expect("messages_total", "fate", row.name());

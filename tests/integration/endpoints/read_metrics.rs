@@ -91,8 +91,13 @@ impl Missing<'_> {
             self.expect(&["journey_duration_seconds_count"], &[("journey", row.name())]);
         }
         for row in Limit::ALL {
-            let families = ["limit_used_ratio", "limit_reached_total"];
-            self.expect(&families, &[("limit", row.name())]);
+            let limit = [("limit", row.name())];
+            self.expect(&["limit_reached_total"], &limit);
+            // A gauge that can only be zero tells nothing.
+            let has_level = self.scrape.has("limit_used_ratio", &limit);
+            if has_level != row.spec().has_level {
+                self.found.push(format!("limit_used_ratio {limit:?}: {has_level}"));
+            }
         }
         for row in Fate::ALL {
             self.expect(&["messages_total"], &[("fate", row.name())]);

@@ -30,6 +30,7 @@ pub(super) fn page() -> String {
     page += &rule::<2>();
     page += &row(["`http_route`", "an endpoint of `docs/endpoints.md`, or `unmatched`"]);
     page += &row(["`db_query_name`", "a statement of `docs/queries.md`"]);
+    let with_a_level = Limit::ALL.iter().filter(|row| row.spec().has_level);
     let lists = [
         ("`outcome` of requests", list(RequestOutcome::ALL.iter().map(|row| row.name()))),
         ("`outcome` of statements", list(QueryOutcome::ALL.iter().map(|row| row.name()))),
@@ -38,6 +39,7 @@ pub(super) fn page() -> String {
         ("`fate`", list(Fate::ALL.iter().map(|row| row.name()))),
         ("`pool`", list(Pool::ALL.iter().map(|row| row.name()))),
         ("`limit`", list(Limit::ALL.iter().map(|row| row.name()))),
+        ("`limit` of `limit_used_ratio`", list(with_a_level.map(|row| row.name()))),
     ];
     for (label, values) in &lists {
         page += &row([label, values]);

@@ -20,6 +20,7 @@ pub(crate) mod holder;
 pub(crate) mod http;
 pub(crate) mod journey;
 pub(crate) mod kept;
+pub(crate) mod label;
 pub(crate) mod law;
 pub(crate) mod limit;
 pub(crate) mod log;

@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 
 use crate::db::{Conn, Db, DbError, Params};
+use crate::obs::label::Given;
 
 pub(crate) use finding::{Check, Finding, Severity};
 pub(crate) use server::{Other, Served};
@@ -94,10 +95,8 @@ async fn all(look: &Look<'_>, ask: Ask, report: &mut Report) -> Result<(), DbErr
 ///
 /// # Errors
 /// The database is away or too slow, or refuses.
-pub(crate) async fn spaces(conn: &Conn) -> Result<Vec<(String, f64)>, DbError> {
-    let look = Look { conn, until: Instant::now() + LOOK_WITHIN };
-    let all = checks::spaces(&look).await?;
-    Ok(all.into_iter().map(|found| (found.subject, found.value)).collect())
+pub(crate) async fn spaces(conn: &Conn) -> Result<Vec<(Given, f64)>, DbError> {
+    checks::spaces(&Look { conn, until: Instant::now() + LOOK_WITHIN }).await
 }
 
 /// A connection, and until when to look.

@@ -24,13 +24,14 @@ use contract::pool::Side;
 use contract::{Limit, Pool, Stage};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
-use tokio_postgres::config::Host;
 
 use super::conn::Conn;
 use super::error::DbError;
-use super::pools::{Fill, ServerPools, Settings, parse_url};
+use super::pools::{Fill, ServerPools, Settings};
 use crate::obs;
 use crate::obs::holder::Holder;
+use crate::obs::label::Given;
+use crate::obs::route::OfServer;
 use breaker::{Breaker, Position};
 use look::Look;
 pub(crate) use monitor::Monitors;
@@ -82,8 +83,8 @@ struct Servers {
 }
 
 struct Server {
-    /// Host and port.
-    name: String,
+    name: Given,
+    series: OfServer,
     pools: ServerPools,
     /// Reads under way.
     in_flight: AtomicUsize,
@@ -98,8 +99,10 @@ impl Db {
     pub(crate) fn new(settings: &Settings) -> Result<Self, String> {
         let server = |at| {
             let settings = settings.of(at);
+            let name = Given::server(&settings)?;
             Ok(Server {
-                name: name_of(&settings.url)?,
+                series: obs::route::server(&name),
+                name,
                 pools: ServerPools::new(&settings)?,
                 in_flight: AtomicUsize::new(0),
                 breaker: Breaker::default(),
@@ -247,23 +250,20 @@ impl Db {
         let position = this.breaker.position(now);
         // One that is away is not written to, whatever it was.
         let leads = view.leader() == Ok(server) && view.has_primary(now);
-        obs::route::server(
-            &this.name,
-            obs::route::Server {
-                leads,
-                is_readable: !leads && standing.is_ok() && position == Position::Closed,
-                staleness: standing
-                    .ok()
-                    .map(|standing| standing.staleness)
-                    .filter(|staleness| *staleness < Duration::MAX),
-                look_age: view.servers()[server].look.map(|look| now.duration_since(look.at)),
-                breaker_open: match position {
-                    Position::Closed => 0.0,
-                    Position::HalfOpen => 0.5,
-                    Position::Open => 1.0,
-                },
+        this.series.stands(obs::route::Server {
+            leads,
+            is_readable: !leads && standing.is_ok() && position == Position::Closed,
+            staleness: standing
+                .ok()
+                .map(|standing| standing.staleness)
+                .filter(|staleness| *staleness < Duration::MAX),
+            look_age: view.servers()[server].look.map(|look| now.duration_since(look.at)),
+            breaker_open: match position {
+                Position::Closed => 0.0,
+                Position::HalfOpen => 0.5,
+                Position::Open => 1.0,
             },
-        );
+        });
     }
 
     /// Publishes how full the pools are, and how much falls back.
@@ -317,16 +317,4 @@ impl choose::Load for Servers {
     fn draw(&self, n: usize) -> usize {
         rand::random_range(0..n)
     }
-}
-
-/// Host and port of a URL, as labels and the log have it.
-fn name_of(url: &str) -> Result<String, String> {
-    let config = parse_url(url)?;
-    let host = match config.get_hosts().first() {
-        Some(Host::Tcp(host)) => host.clone(),
-        Some(Host::Unix(path)) => path.display().to_string(),
-        None => "localhost".to_owned(),
-    };
-    let port = config.get_ports().first().copied().unwrap_or(5_432);
-    Ok(format!("{host}:{port}"))
 }

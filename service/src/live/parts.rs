@@ -259,7 +259,7 @@ fn database() -> Option<Database> {
         replicas: replicas
             .into_iter()
             .map(|replica| Replica {
-                name: replica.name,
+                name: replica.name.as_str().to_owned(),
                 lag_bytes: replica.lag_bytes,
                 lag_ms: ms(replica.lag_seconds),
             })

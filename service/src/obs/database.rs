@@ -8,6 +8,7 @@ use contract::Family;
 use metrics::Counter;
 
 use super::family;
+use super::label::{Given, Value};
 use super::readable::Level;
 use super::registered::Registered;
 
@@ -26,7 +27,7 @@ pub(crate) struct Observed {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Replica {
     /// As it calls itself.
-    pub(crate) name: String,
+    pub(crate) name: Given,
     /// What it has not replayed.
     pub(crate) lag_bytes: f64,
     /// By how much it is behind.
@@ -40,14 +41,14 @@ struct Handles {
     deadlocks: Counter,
     connected: Level,
     /// By their names, which only the database knows.
-    replicas: Mutex<BTreeMap<String, [Level; 2]>>,
+    replicas: Mutex<BTreeMap<Given, [Level; 2]>>,
 }
 
 static HANDLES: Registered<Handles> = Registered::new();
 
 pub(super) fn register() {
     let gauge = |family| Level::register(family, family::NONE);
-    id_space("transaction_id", 0.0);
+    transaction_ids(0.0);
     HANDLES.register(|| Handles {
         size: gauge(Family::DatabaseSize),
         oldest_transaction: gauge(Family::DatabaseOldestTransaction),
@@ -73,9 +74,18 @@ pub(crate) fn deadlocks(total: i64) {
     }
 }
 
+/// States how much of the transactions' numbers is used up.
+pub(crate) fn transaction_ids(used: f64) {
+    space("transaction_id".into(), used);
+}
+
 /// States how much of a space of numbers is used up. The spaces are the schema's.
-pub(crate) fn id_space(space: &str, used: f64) {
-    family::gauge(Family::IdSpaceUsed, [("space", space.to_owned())]).set(used);
+pub(crate) fn id_space(name: &Given, used: f64) {
+    space(name.into(), used);
+}
+
+fn space(name: Value, used: f64) {
+    family::gauge(Family::IdSpaceUsed, [("space", name)]).set(used);
 }
 
 /// States which replicas there are now. One that is gone has no lag that could be told.
@@ -89,11 +99,8 @@ pub(crate) fn replicas(now: &[Replica]) {
     }
     for replica in now {
         let [bytes, seconds] = known.entry(replica.name.clone()).or_insert_with(|| {
-            let label = || [("replica", replica.name.clone())];
-            [
-                Level::register(Family::ReplicaLagBytes, label()),
-                Level::register(Family::ReplicaLagSeconds, label()),
-            ]
+            [Family::ReplicaLagBytes, Family::ReplicaLagSeconds]
+                .map(|family| Level::register(family, [("replica", &replica.name)]))
         });
         bytes.set(replica.lag_bytes);
         seconds.set(replica.lag_seconds);

@@ -12,11 +12,7 @@ use metrics::{
 };
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-use super::registry;
-
-/// Most series of one family. The largest has about 700; labels are from closed sets, so this is
-/// for the mistake that nobody has made yet.
-const SERIES_MAX: usize = 2_000;
+use super::registry::{self, OVERFLOW, SERIES_MAX};
 
 /// Counts series that were not made.
 const DROPPED: &str = Family::MetricsSeriesDropped.name();
@@ -45,7 +41,7 @@ impl Facade {
         }
         drop(seen);
         self.exporter.register_counter(&Key::from_static_name(DROPPED), metadata).increment(1);
-        Key::from_parts(key.name().to_owned(), vec![Label::new("overflow", "true")])
+        Key::from_parts(key.name().to_owned(), vec![Label::from(&OVERFLOW)])
     }
 }
 
@@ -73,11 +69,10 @@ impl Recorder for Facade {
     }
 
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
-        let key = self.within_cap(key, metadata);
         let labels: Vec<Label> = key.labels().cloned().collect();
         match registry::series(key.name(), &labels) {
             Some(histogram) => Histogram::from_arc(histogram),
-            None => self.exporter.register_histogram(&key, metadata),
+            None => self.exporter.register_histogram(&self.within_cap(key, metadata), metadata),
         }
     }
 }

@@ -5,9 +5,12 @@
 
 use contract::Family;
 use contract::family::Kind;
-use metrics::{Counter, Gauge, Key, Label, Level, Metadata, SharedString};
+use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
+
+use super::label::{self, Pair, Value};
 
 /// Says of every family what it is, also of those that have no series yet.
+#[expect(clippy::disallowed_macros, reason = "here is where the ban points to")]
 pub(super) fn describe_all() {
     for &family in Family::ALL {
         let (name, help) = (family.name(), family.help());
@@ -19,27 +22,21 @@ pub(super) fn describe_all() {
     }
 }
 
-/// A label and its value.
-type Pair<V> = (&'static str, V);
-
 /// A counter of a family, at zero.
-pub(super) fn counter<V: Into<SharedString>, const N: usize>(
+pub(super) fn counter<V: Into<Value>, const N: usize>(
     family: Family,
     labels: [Pair<V>; N],
 ) -> Counter {
     let key = key(family, Kind::Counter, labels);
-    let counter = metrics::with_recorder(|recorder| recorder.register_counter(&key, &METADATA));
+    let counter = with_recorder(|recorder| recorder.register_counter(&key, &METADATA));
     counter.increment(0);
     counter
 }
 
 /// A gauge of a family, at zero.
-pub(super) fn gauge<V: Into<SharedString>, const N: usize>(
-    family: Family,
-    labels: [Pair<V>; N],
-) -> Gauge {
+pub(super) fn gauge<V: Into<Value>, const N: usize>(family: Family, labels: [Pair<V>; N]) -> Gauge {
     let key = key(family, Kind::Gauge, labels);
-    let gauge = metrics::with_recorder(|recorder| recorder.register_gauge(&key, &METADATA));
+    let gauge = with_recorder(|recorder| recorder.register_gauge(&key, &METADATA));
     gauge.set(0.0);
     gauge
 }
@@ -49,21 +46,27 @@ pub(super) const NONE: [Pair<&str>; 0] = [];
 
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
-fn key<V: Into<SharedString>, const N: usize>(
-    family: Family,
-    kind: Kind,
-    labels: [Pair<V>; N],
-) -> Key {
+#[expect(clippy::disallowed_methods, reason = "here is where the ban points to")]
+fn with_recorder<T>(work: impl FnOnce(&dyn Recorder) -> T) -> T {
+    metrics::with_recorder(work)
+}
+
+fn key<V: Into<Value>, const N: usize>(family: Family, kind: Kind, labels: [Pair<V>; N]) -> Key {
     let spec = family.spec();
     assert!(spec.kind == kind, "{} is a {}", family.name(), spec.kind.name());
-    let labels: Vec<Label> = labels
-        .into_iter()
-        .map(|(name, value)| {
-            assert!(spec.labels.contains(&name), "{} has no label {name}", family.name());
-            Label::new(name, value)
-        })
-        .collect();
-    Key::from_parts(family.name(), labels)
+    Key::from_parts(family.name(), of_row(family, labels).to_vec())
+}
+
+/// The labels of a series, which must be those of its family's row.
+pub(super) fn of_row<V: Into<Value>, const N: usize>(
+    family: Family,
+    labels: [Pair<V>; N],
+) -> [Label; N] {
+    labels.map(|pair| {
+        let (name, spec) = (pair.0, family.spec());
+        assert!(spec.labels.contains(&name), "{} has no label {name}", family.name());
+        label::label(pair)
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Requests: how long each took to its last byte, how it ended, what it used, and the one log line
 //! about it. A request that the caller gave up on is counted as well, for it is a slow one.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use super::exemplar::TraceId;
 use super::family;
 use super::histogram::{self, Histogram, Snapshot};
 use super::kept::{self, Landed, Route as KeptRoute};
+use super::label::Value;
 use super::registered::Registered;
 use super::registry;
 use super::request::Scope;
@@ -152,21 +152,21 @@ fn slo(endpoint: Endpoint, slo: &'static str) -> Slo {
 
 impl Route {
     fn register(route: &'static str, method: &'static str, statuses: &[u16]) -> Self {
-        let of = |status: String, outcome: RequestOutcome| {
+        let of = |status: Value, outcome: RequestOutcome| {
             let labels = [
-                ("http_route", Cow::Borrowed(route)),
-                ("http_request_method", Cow::Borrowed(method)),
-                ("http_response_status_code", Cow::Owned(status)),
-                ("outcome", Cow::Borrowed(outcome.name())),
+                ("http_route", route.into()),
+                ("http_request_method", method.into()),
+                ("http_response_status_code", status),
+                ("outcome", outcome.name().into()),
             ];
             registry::of(Family::HttpServerRequestDuration, labels)
         };
         Self {
             answered: statuses
                 .iter()
-                .map(|&status| (status, of(status.to_string(), outcome_of(status))))
+                .map(|&status| (status, of(status.into(), outcome_of(status))))
                 .collect(),
-            aborted: of(String::new(), RequestOutcome::Aborted),
+            aborted: of("".into(), RequestOutcome::Aborted),
         }
     }
 

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::Family;
-use metrics::{Counter, Gauge, SharedString};
+use metrics::{Counter, Gauge};
 
 use super::family;
+use super::label::{Pair, Value};
 
 /// What the exporter has of a cell.
 enum Exported {
@@ -44,9 +45,9 @@ pub(super) struct Count(Arc<AtomicU64>);
 
 impl Count {
     /// Registers it at zero.
-    pub(super) fn register<V: Into<SharedString>, const N: usize>(
+    pub(super) fn register<V: Into<Value>, const N: usize>(
         family: Family,
-        labels: [(&'static str, V); N],
+        labels: [Pair<V>; N],
     ) -> Self {
         Self(cell(Exported::Count(family::counter(family, labels))))
     }
@@ -67,9 +68,9 @@ pub(super) struct Level(Arc<AtomicU64>);
 
 impl Level {
     /// Registers it at zero.
-    pub(super) fn register<V: Into<SharedString>, const N: usize>(
+    pub(super) fn register<V: Into<Value>, const N: usize>(
         family: Family,
-        labels: [(&'static str, V); N],
+        labels: [Pair<V>; N],
     ) -> Self {
         Self(cell(Exported::Level(family::gauge(family, labels))))
     }

@@ -1,13 +1,14 @@
 //! Where reads went and why, and how the servers stand that they can go to.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::{Family, Query, Read, RouteReason};
+use metrics::Counter;
 
 use super::family;
 use super::histogram::{self, Histogram};
+use super::label::{Given, Value};
 use super::readable::{Count, Level};
 use super::registered::Registered;
 use super::registry;
@@ -17,8 +18,8 @@ struct Handles {
     reads: Vec<Option<OfRead>>,
     wait: Arc<Histogram>,
     staleness: Arc<Histogram>,
-    /// By the servers' names, which the settings have.
-    servers: Mutex<BTreeMap<String, OfServer>>,
+    /// Those of the settings, in their order.
+    servers: Mutex<Vec<Arc<Levels>>>,
 }
 
 struct OfRead {
@@ -26,14 +27,23 @@ struct OfRead {
     prevented: Count,
 }
 
-struct OfServer {
+/// The series of one server of the settings.
+#[derive(Clone)]
+pub(crate) struct OfServer(Option<Arc<Levels>>);
+
+struct Levels {
+    name: Given,
     leads: Level,
     readable: Level,
     staleness: Level,
     look_age: Level,
     breaker_open: Level,
-    last: Server,
+    conflicts: [Counter; CONFLICTS.len()],
+    last: Mutex<Server>,
 }
+
+/// Why a replica's replay cancels statements, as `server_conflicts` calls it.
+const CONFLICTS: [&str; 5] = ["tablespace", "lock", "snapshot", "buffer_pin", "deadlock"];
 
 /// How a server stands.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -113,44 +123,82 @@ pub(crate) fn served(staleness: Duration) {
     }
 }
 
-/// States how a server stands now.
-pub(crate) fn server(name: &str, now: Server) {
-    let Some(handles) = HANDLES.get() else { return };
+/// A server of the settings, with its series at zero from here on.
+pub(crate) fn server(name: &Given) -> OfServer {
+    let Some(handles) = HANDLES.get() else { return OfServer(None) };
     let mut servers = handles.servers.lock().unwrap_or_else(PoisonError::into_inner);
-    let of = servers.entry(name.to_owned()).or_insert_with(|| OfServer::register(name));
-    let or_none = |time: Option<Duration>| time.map_or(f64::NAN, |time| time.as_secs_f64());
-    of.leads.set(f64::from(u8::from(now.leads)));
-    of.readable.set(f64::from(u8::from(now.is_readable)));
-    of.staleness.set(or_none(now.staleness));
-    of.look_age.set(or_none(now.look_age));
-    of.breaker_open.set(now.breaker_open);
-    of.last = now;
+    // A process that can't begin yet begins again.
+    let known = servers.iter().find(|known| known.name == *name).map(Arc::clone);
+    OfServer(Some(known.unwrap_or_else(|| {
+        let levels = Arc::new(Levels::register(name));
+        servers.push(Arc::clone(&levels));
+        levels
+    })))
 }
 
 /// The servers as they were last stated, by name.
 pub(crate) fn servers() -> Vec<(String, Server)> {
     let Some(handles) = HANDLES.get() else { return Vec::new() };
     let servers = handles.servers.lock().unwrap_or_else(PoisonError::into_inner);
-    servers.iter().map(|(name, of)| (name.clone(), of.last)).collect()
+    let mut all: Vec<(String, Server)> =
+        servers.iter().map(|of| (of.name.as_str().to_owned(), *of.last())).collect();
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    all
 }
 
 impl OfServer {
-    fn register(name: &str) -> Self {
-        let level = |family| Level::register(family, [("server", name.to_owned())]);
+    /// States how it stands now.
+    pub(crate) fn stands(&self, now: Server) {
+        let Some(of) = &self.0 else { return };
+        let or_none = |time: Option<Duration>| time.map_or(f64::NAN, |time| time.as_secs_f64());
+        of.leads.set(f64::from(u8::from(now.leads)));
+        of.readable.set(f64::from(u8::from(now.is_readable)));
+        of.staleness.set(or_none(now.staleness));
+        of.look_age.set(or_none(now.look_age));
+        of.breaker_open.set(now.breaker_open);
+        *of.last() = now;
+    }
+
+    /// States how many statements its replay has cancelled for a reason.
+    pub(crate) fn conflicts(&self, kind: &str, total: i64) {
+        let Some(of) = &self.0 else { return };
+        if let Some(at) = CONFLICTS.iter().position(|known| *known == kind) {
+            of.conflicts[at].absolute(u64::try_from(total).unwrap_or(0));
+        }
+    }
+}
+
+impl Levels {
+    fn register(name: &Given) -> Self {
+        let level = |family| Level::register(family, [("server", name)]);
         Self {
+            name: name.clone(),
             leads: level(Family::ServerLeads),
             readable: level(Family::ServerReadable),
             staleness: level(Family::ServerStaleness),
             look_age: level(Family::ServerLookAge),
             breaker_open: level(Family::ServerBreakerOpen),
-            last: Server::default(),
+            conflicts: CONFLICTS.map(|kind| {
+                let labels: [(_, Value); 2] = [("server", name.into()), ("kind", kind.into())];
+                family::counter(Family::ReplicaConflicts, labels)
+            }),
+            last: Mutex::default(),
         }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Server> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// States how many statements a replica's replay has cancelled.
-pub(crate) fn conflicts(name: &str, kind: &str, total: i64) {
-    let labels = [("server", name.to_owned()), ("kind", kind.to_owned())];
-    let counter = family::counter(Family::ReplicaConflicts, labels);
-    counter.absolute(u64::try_from(total).unwrap_or(0));
+#[cfg(test)]
+mod tests {
+    use super::CONFLICTS;
+
+    #[test]
+    fn the_statement_tells_the_kinds_that_have_series() {
+        let text = include_str!("../../sql/queries/server_conflicts.sql");
+        let named = text.split("('").skip(1).filter_map(|rest| rest.split('\'').next());
+        assert_eq!(named.collect::<Vec<_>>(), CONFLICTS);
+    }
 }

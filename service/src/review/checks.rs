@@ -7,6 +7,7 @@ use tokio_postgres::types::ToSql;
 
 use super::{Ask, Check, Finding, Look, Severity};
 use crate::db::DbError;
+use crate::obs::label::Given;
 
 /// A space of numbers that is this full is looked at: at growth as it was so far, three times as
 /// long is left as it took.
@@ -86,11 +87,13 @@ pub(super) async fn run(look: &Look<'_>, spec: &Spec, ask: Ask) -> Result<Check,
 }
 
 /// Looks at spaces of numbers, however full they are.
-pub(super) async fn spaces(look: &Look<'_>) -> Result<Vec<Finding>, DbError> {
+pub(super) async fn spaces(look: &Look<'_>) -> Result<Vec<(Given, f64)>, DbError> {
     let mut all = Vec::new();
     for spec in ALL.iter().filter(|spec| SPACES.contains(&spec.query)) {
         let params = spec.wants.params(&SPACES_MAX, &0.0);
-        all.extend(look.ask(spec.query, &params).await?.iter().map(spec.finding));
+        for row in look.ask(spec.query, &params).await? {
+            all.push((Given::by_catalogue(&row, "subject"), (spec.finding)(&row).value));
+        }
     }
     Ok(all)
 }

@@ -97,7 +97,7 @@ async fn database(conn: &Conn) -> Result<(), DbError> {
             blocked_sessions: row.get("blocked_sessions"),
         });
         obs::database::deadlocks(row.get("deadlocks"));
-        obs::database::id_space("transaction_id", row.get("transaction_ids"));
+        obs::database::transaction_ids(row.get("transaction_ids"));
     }
     for (space, used) in review::spaces(conn).await? {
         obs::database::id_space(&space, used);
@@ -109,7 +109,7 @@ async fn database(conn: &Conn) -> Result<(), DbError> {
 
 fn replica(row: &Row) -> obs::database::Replica {
     obs::database::Replica {
-        name: row.get("replica"),
+        name: Given::by_catalogue(row, "replica"),
         lag_bytes: row.get("lag_bytes"),
         lag_seconds: row.get("lag_seconds"),
     }

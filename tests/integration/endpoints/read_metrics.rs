@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use contract::endpoint::Endpoint;
-use contract::{Fate, Journey, Limit, Pool, Query, QueryOutcome, Stage};
+use contract::{Family, Fate, Journey, Limit, Pool, Query, QueryOutcome, Stage};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use tests::{Scrape, TestApp, until};
@@ -102,6 +102,14 @@ impl Missing<'_> {
         for row in Fate::ALL {
             self.expect(&["messages_total"], &[("fate", row.name())]);
         }
+        // By the settings' servers, from before they are reached: the primary and its replica.
+        let servers = Family::ALL.iter().filter(|row| row.spec().labels.contains(&"server"));
+        for row in servers {
+            let names = self.scrape.all(row.name(), &[]).map(|sample| &sample.labels["server"]);
+            if names.collect::<BTreeSet<_>>().len() != 2 {
+                self.found.push(row.name().to_owned());
+            }
+        }
         let alone = [
             "ambiguous_messages",
             "stranded_rows",
@@ -117,7 +125,7 @@ impl Missing<'_> {
 
 #[tokio::test]
 async fn every_series_that_can_exist_exists_from_the_start() {
-    let app = TestApp::start().await;
+    let app = TestApp::with().replica().start().await;
     let scrape = app.scrape().await;
     let mut missing = Missing { scrape: &scrape, found: Vec::new() };
     missing.of_endpoints_and_queries();

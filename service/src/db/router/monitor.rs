@@ -15,7 +15,6 @@ use super::{Db, Routing};
 use crate::db::DbError;
 use crate::db::pools::{Settings, connection_config};
 use crate::db::single::Single;
-use crate::obs;
 
 /// A server that doesn't say how it is in this time is hung.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -64,7 +63,7 @@ impl Monitor {
         loop {
             ticks.tick().await;
             let found = self.look(&mut single).await;
-            let name = &self.db.0.servers[self.server].name;
+            let name = self.db.0.servers[self.server].name.as_str();
             match &found {
                 Ok(_) if was_away => tracing::info!(server = name, "the server answers again"),
                 Err(error) if !was_away => {
@@ -145,10 +144,10 @@ impl Monitor {
             Err(_) => Vec::new(),
         };
         *single = Some(connection);
-        let name = &self.db.0.servers[self.server].name;
+        let series = &self.db.0.servers[self.server].series;
         for row in rows {
             if let (Ok(kind), Ok(total)) = (row.try_get("kind"), row.try_get("total")) {
-                obs::route::conflicts(name, kind, total);
+                series.conflicts(kind, total);
             }
         }
     }

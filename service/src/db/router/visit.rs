@@ -41,7 +41,10 @@ impl Visit {
         self.is_told.store(true, Ordering::Relaxed);
         let this = &self.db.0.servers[self.server];
         if this.breaker.failed(self.ticket, Instant::now()) {
-            tracing::warn!(server = this.name, "the replica failed again and again: not read now");
+            tracing::warn!(
+                server = this.name.as_str(),
+                "the replica failed again and again: not read now"
+            );
         }
     }
 }

@@ -119,6 +119,7 @@ mod tests {
             start: Duration::ZERO,
             took: Duration::from_millis(ms),
             rows: 0,
+            how: None,
         };
         Kept {
             trace: TraceId::from_random(1),

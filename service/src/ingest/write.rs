@@ -55,7 +55,7 @@ impl Writer for Ingester {
             obs::stage::lateness(Stage::Plan, job.received_at.elapsed());
         }
         let size = jobs.iter().map(|job| job.changes.len()).sum();
-        let of_batch = BatchScope::begin(Stage::Plan, jobs.iter().map(|job| &job.scope));
+        let of_batch = BatchScope::begin(Stage::Plan);
         let result = of_batch.run(Box::pin(self.write_with_retries(shard, &jobs))).await;
         of_batch.share(size, jobs.iter().map(|job| (&job.scope, job.queued_at)));
         obs::stage::batch(Stage::Plan, size, started.elapsed());
@@ -69,7 +69,7 @@ impl Writer for Ingester {
             // One of them may be at fault: each on its own, so that it fails alone.
             Err(error) if jobs.len() > 1 && !error.is_unavailable() => {
                 for job in jobs {
-                    let alone = BatchScope::begin(Stage::Plan, std::iter::once(&job.scope));
+                    let alone = BatchScope::begin(Stage::Plan);
                     let one = std::slice::from_ref(&job);
                     let result = alone.run(Box::pin(self.write_with_retries(shard, one))).await;
                     alone.share(1, std::iter::once((&job.scope, job.queued_at)));
@@ -138,7 +138,10 @@ impl Ingester {
         let mut tries = 1;
         loop {
             match self.write_batch(shard, jobs).await {
-                Err(error) if error.is_retryable() && tries < TRIES => tries += 1,
+                Err(error) if error.is_retryable() && tries < TRIES => {
+                    tries += 1;
+                    obs::request::begins_again();
+                }
                 result => return result,
             }
         }

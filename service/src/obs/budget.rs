@@ -119,9 +119,12 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
 
+    use contract::{QueryOutcome, Stage};
+
     use super::*;
     use crate::obs::exemplar::TraceId;
     use crate::obs::registered::Lap;
+    use crate::obs::request::{self, BatchScope};
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -137,17 +140,30 @@ mod tests {
         }
     }
 
-    /// What a request is told to have done wrong when it ran a statement so often.
-    fn told(endpoint: Endpoint, query: Query, times: u16) -> String {
+    fn scope() -> Scope {
+        Scope::new(TraceId::from_random(1), Instant::now())
+    }
+
+    fn run(scope: &Scope, query: Query, times: u16) {
+        for _ in 0..times {
+            scope.ran(query, (Pool::Interactive, QueryOutcome::Ok), Lap::of(Duration::ZERO), 1);
+        }
+    }
+
+    /// What a request is told to have done wrong.
+    fn told_of(endpoint: Endpoint, scope: &Scope) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
         let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
-        let scope = Scope::new(TraceId::from_random(1), Instant::now());
-        for _ in 0..times {
-            scope.ran(query, Lap::of(Duration::ZERO), 1);
-        }
-        tracing::subscriber::with_default(log.finish(), || judge(endpoint, "id", &scope));
+        tracing::subscriber::with_default(log.finish(), || judge(endpoint, "id", scope));
         String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The same when it ran a statement so often.
+    fn told(endpoint: Endpoint, query: Query, times: u16) -> String {
+        let scope = scope();
+        run(&scope, query, times);
+        told_of(endpoint, &scope)
     }
 
     #[test]
@@ -162,6 +178,39 @@ mod tests {
         let counted =
             format!("endpoint_repeated_queries_total{{http_route=\"{}\"}} 1", endpoint.name());
         assert!(crate::obs::render(crate::obs::Format::Text).contains(&counted));
+    }
+
+    /// What three requests are told that were a part of a batch which did this.
+    async fn told_after_batch(work: impl Fn()) -> Vec<String> {
+        let scopes: [_; 3] = std::array::from_fn(|_| Some(Arc::new(scope())));
+        let batch = BatchScope::begin(Stage::Receive);
+        batch.run(async { work() }).await;
+        batch.share(3, scopes.iter().map(|scope| (scope, Instant::now())));
+        let told = |scope: Option<Arc<Scope>>| told_of(Endpoint::ReceiveStatus, &scope.unwrap());
+        scopes.map(told).to_vec()
+    }
+
+    #[tokio::test]
+    async fn a_statement_in_a_loop_in_a_batch_is_named_to_each_of_its_requests() {
+        let mine = || request::current().expect("a batch has its scope");
+        let query = Query::NewsApply;
+        let careful = told_after_batch(|| run(&mine(), query, 1)).await;
+        assert_eq!(careful, [""; 3]);
+        let careless = told_after_batch(|| (0..3).for_each(|_| run(&mine(), query, 1))).await;
+        let spec = query.spec();
+        for said in careless {
+            for piece in ["again and again", query.name(), spec.file, spec.func, "times=3"] {
+                assert!(said.contains(piece), "{piece}: {said}");
+            }
+        }
+        // What lost a race and is done again is no loop.
+        let unlucky = told_after_batch(|| {
+            for _ in 0..3 {
+                request::begins_again();
+                run(&mine(), query, 1);
+            }
+        });
+        assert_eq!(unlucky.await, [""; 3]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use super::buckets::Grid;
+use super::exemplar::{Exemplar, TraceId};
 use super::registry::{self, Series};
 
 /// Which of the two.
@@ -49,8 +50,9 @@ impl Format {
     }
 }
 
-/// Prints everything: the exporter's text, which is in format 0.0.4, and the histograms.
-pub(crate) fn print(exporter: &str, format: Format) -> String {
+/// Prints everything: the exporter's text, which is in format 0.0.4, and the histograms with those
+/// of their examples whose traces are still kept (in order): the others would lead nowhere.
+pub(crate) fn print(exporter: &str, format: Format, kept: &[TraceId]) -> String {
     // What a full scrape takes; it is rather too much than to be copied again.
     let mut out = String::with_capacity(exporter.len() + 2_000_000);
     match format {
@@ -72,7 +74,7 @@ pub(crate) fn print(exporter: &str, format: Format) -> String {
             }
         }
         for series in registry::all(row) {
-            histogram(&mut out, family, &series, format);
+            histogram(&mut out, family, &series, format, kept);
         }
     }
     if format == Format::OpenMetrics {
@@ -97,7 +99,7 @@ static BOUNDS: LazyLock<[[Vec<String>; 2]; Grid::ALL.len()]> = LazyLock::new(|| 
 });
 
 /// A series: nine in ten lines of a scrape are these, so nothing is formatted twice.
-fn histogram(out: &mut String, family: &str, series: &Series, format: Format) {
+fn histogram(out: &mut String, family: &str, series: &Series, format: Format, kept: &[TraceId]) {
     let Series { labels, histogram } = series;
     let snapshot = histogram.snapshot();
     let separator = if labels.is_empty() { "" } else { "," };
@@ -113,15 +115,38 @@ fn histogram(out: &mut String, family: &str, series: &Series, format: Format) {
         if format == Format::OpenMetrics
             && snapshot.cells[cell] > 0
             && let Some(example) = histogram.exemplar(cell)
+            && kept.binary_search(&example.trace).is_ok()
         {
-            let told = example.value as f64 / grid.scale();
-            _ = write!(out, " # {{trace_id=\"{}\"}} {told} {}", example.trace, example.at);
+            push_example(out, grid, &example);
         }
         out.push('\n');
     }
     let braced = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
     _ = write!(out, "{family}_sum{braced} {}\n{family}_count{braced} {sum}\n", snapshot.sum);
 }
+
+/// Of these there may be thousands: they are put together from whole numbers.
+fn push_example(out: &mut String, grid: Grid, example: &Exemplar) {
+    let digits = example.trace.digits();
+    let mut number = itoa::Buffer::new();
+    out.push_str(" # {trace_id=\"");
+    out.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
+    out.push_str("\"} ");
+    match grid {
+        Grid::Seconds => {
+            out.push_str(number.format(example.value / NANOS));
+            out.push('.');
+            // With a one in front, its zeros stay.
+            out.push_str(&number.format(NANOS + example.value % NANOS)[1..]);
+        }
+        Grid::Items | Grid::Queries => out.push_str(number.format(example.value)),
+    }
+    out.push(' ');
+    out.push_str(number.format(example.at));
+}
+
+/// In a second.
+const NANOS: u64 = 1_000_000_000;
 
 /// OpenMetrics names a counter's family without its `_total`, has no empty lines, and bounds with
 /// a point in them.
@@ -207,31 +232,35 @@ mod tests {
         let labels = [metrics::Label::new("journey", "test_print")];
         let histogram = registry::series("journey_duration_seconds", &labels).unwrap();
         histogram.record(2_000_000_000, None);
-        let trace = super::super::exemplar::TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736");
-        histogram.record(1_000_000_000, trace);
-        let lines = |format| {
-            let text = print("", format);
+        let trace = TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").unwrap();
+        histogram.record(1_000_000_000, Some(trace));
+        histogram.record(70_000_020_000, Some(trace));
+        let lines = |format, kept: &[TraceId]| {
+            let text = print("", format, kept);
             let ours = text.lines().filter(|line| line.contains("test_print"));
             ours.map(str::to_owned).collect::<Vec<_>>()
         };
-        let text = lines(Format::Text);
+        let text = lines(Format::Text, &[trace]);
         assert_eq!(text.len(), Grid::Seconds.bounds().len() + 3);
         let series = r#"journey="test_print""#;
         let has = |lines: &[String], line: &str| lines.iter().any(|known| known == line);
         let bucket = format!("journey_duration_seconds_bucket{{{series},le=\"1\"}} 1");
         assert!(has(&text, &bucket), "{text:?}");
-        let bucket = format!("journey_duration_seconds_bucket{{{series},le=\"+Inf\"}} 2");
+        let bucket = format!("journey_duration_seconds_bucket{{{series},le=\"+Inf\"}} 3");
         assert!(has(&text, &bucket));
-        assert!(has(&text, &format!("journey_duration_seconds_sum{{{series}}} 3")));
-        assert!(has(&text, &format!("journey_duration_seconds_count{{{series}}} 2")));
+        assert!(has(&text, &format!("journey_duration_seconds_sum{{{series}}} 73.00002")));
+        assert!(has(&text, &format!("journey_duration_seconds_count{{{series}}} 3")));
 
-        let open = lines(Format::OpenMetrics);
-        let start = format!(
-            "journey_duration_seconds_bucket{{{series},le=\"1.0\"}} 1 \
-             # {{trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"}} 1 "
-        );
-        assert!(open.iter().any(|line| line.starts_with(&start)), "{open:?}");
-        assert!(print("", Format::OpenMetrics).ends_with("# EOF\n"));
-        assert!(!print("", Format::Text).contains("# EOF"));
+        let bucket = format!("journey_duration_seconds_bucket{{{series},le=\"1.0\"}} 1");
+        let open = lines(Format::OpenMetrics, &[trace]);
+        for example in ["1.000000000", "70.000020000"] {
+            let example = format!(" # {{trace_id=\"{trace}\"}} {example} ");
+            assert!(open.iter().any(|line| line.contains(&example)), "{open:?}");
+        }
+        // Nobody could show it any more.
+        let open = lines(Format::OpenMetrics, &[TraceId::from_random(1)]);
+        assert!(has(&open, &bucket), "{open:?}");
+        assert!(print("", Format::OpenMetrics, &[]).ends_with("# EOF\n"));
+        assert!(!print("", Format::Text, &[]).contains("# EOF"));
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use contract::{Pool, Query, Stage};
+use contract::{Pool, Query, QueryOutcome, Stage};
 
 use super::exemplar::TraceId;
 use super::registered::{IS_MEASURED, Lap};
@@ -89,9 +89,31 @@ pub(crate) struct Span {
     pub(crate) took: Duration,
     /// Rows that it returned or touched.
     pub(crate) rows: u32,
+    /// For statements: on which pool, and how it ended.
+    pub(crate) how: Option<(Pool, QueryOutcome)>,
 }
 
-/// What and rows; start and length in microseconds. Zero is an empty slot.
+/// How many bits of a slot say what kind of thing it is; those above say how it went.
+const KIND_BITS: u32 = 4;
+
+/// What is left of a head's upper half without how it went.
+const WHAT_MASK: u64 = (1 << (16 + KIND_BITS)) - 1;
+
+/// Zero is nothing.
+const fn code_of(how: Option<(Pool, QueryOutcome)>) -> u64 {
+    match how {
+        Some((pool, outcome)) => (1 + pool.index() * QueryOutcome::COUNT + outcome.index()) as u64,
+        None => 0,
+    }
+}
+
+fn how_of(code: u64) -> Option<(Pool, QueryOutcome)> {
+    let place = usize::try_from(code).ok()?.checked_sub(1)?;
+    let outcome = QueryOutcome::ALL[place % QueryOutcome::COUNT];
+    Some((*Pool::ALL.get(place / QueryOutcome::COUNT)?, outcome))
+}
+
+/// How, what and rows; start and length in microseconds. Zero is an empty slot.
 #[derive(Debug)]
 struct Slot {
     what_and_rows: AtomicU64,
@@ -103,7 +125,8 @@ impl Slot {
         let head = self.what_and_rows.load(Ordering::Acquire);
         let times = self.start_and_took.load(Ordering::Relaxed);
         Some(Span {
-            what: What::from_code(head >> 32)?,
+            what: What::from_code((head >> 32) & WHAT_MASK)?,
+            how: how_of(head >> (48 + KIND_BITS)),
             start: Duration::from_micros(times >> 32),
             took: Duration::from_micros(times & 0xffff_ffff),
             rows: (head & 0xffff_ffff) as u32,
@@ -141,24 +164,44 @@ impl Flight {
     pub(crate) fn ended(&self, what: What, lap: Lap, rows: u64) {
         let Some(ended) = lap.ended else { return };
         let elapsed = ended.saturating_duration_since(self.began);
-        self.write(what, elapsed.saturating_sub(lap.took), lap.took, rows);
+        self.write(what, None, (elapsed.saturating_sub(lap.took), lap.took), rows);
+    }
+
+    /// Notes a statement that has ended.
+    pub(crate) fn ran(&self, query: Query, how: (Pool, QueryOutcome), lap: Lap, rows: u64) {
+        let Some(ended) = lap.ended else { return };
+        let elapsed = ended.saturating_duration_since(self.began);
+        let times = (elapsed.saturating_sub(lap.took), lap.took);
+        self.write(What::Query(query), Some(how), times, rows);
     }
 
     /// Notes a stretch between two instants.
     pub(crate) fn between(&self, what: What, from: Instant, to: Instant, rows: u64) {
+        self.write(what, None, self.times(from, to), rows);
+    }
+
+    /// Its start and its length, as far as it lies after the flight's beginning.
+    fn times(&self, from: Instant, to: Instant) -> (Duration, Duration) {
         let start = from.saturating_duration_since(self.began);
-        self.write(what, start, to.saturating_duration_since(from.max(self.began)), rows);
+        (start, to.saturating_duration_since(from.max(self.began)))
     }
 
     /// Takes over spans of another flight that began then: of the batch that it was a part of.
     pub(crate) fn absorb(&self, began: Instant, spans: &[Span]) {
         for span in spans {
             let from = began + span.start;
-            self.between(span.what, from, from + span.took, u64::from(span.rows));
+            let times = self.times(from, from + span.took);
+            self.write(span.what, span.how, times, u64::from(span.rows));
         }
     }
 
-    fn write(&self, what: What, start: Duration, took: Duration, rows: u64) {
+    fn write(
+        &self,
+        what: What,
+        how: Option<(Pool, QueryOutcome)>,
+        (start, took): (Duration, Duration),
+        rows: u64,
+    ) {
         if !IS_MEASURED {
             return;
         }
@@ -167,7 +210,8 @@ impl Flight {
         let micros = |d: Duration| u64::from(u32::try_from(d.as_micros()).unwrap_or(u32::MAX));
         let rows = u64::from(u32::try_from(rows).unwrap_or(u32::MAX));
         slot.start_and_took.store(micros(start) << 32 | micros(took), Ordering::Relaxed);
-        slot.what_and_rows.store(what.code() << 32 | rows, Ordering::Release);
+        let head = code_of(how) << (48 + KIND_BITS) | what.code() << 32 | rows;
+        slot.what_and_rows.store(head, Ordering::Release);
     }
 
     /// What was noted, in the order of their beginnings.
@@ -184,7 +228,7 @@ impl Flight {
         let heads = self.slots.iter().map(|slot| (slot, head(slot)));
         let written = heads.take_while(|(_, head)| *head != 0);
         let micros = written
-            .filter(|(_, head)| head >> 48 == kind)
+            .filter(|(_, head)| (head >> 32 & WHAT_MASK) >> 16 == kind)
             .map(|(slot, _)| slot.start_and_took.load(Ordering::Relaxed) & 0xffff_ffff);
         Duration::from_micros(micros.sum())
     }
@@ -216,6 +260,27 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_says_how_it_went_and_is_one_of_its_kind() {
+        let flight = flight();
+        for &pool in Pool::ALL {
+            for &outcome in QueryOutcome::ALL {
+                assert_eq!(how_of(code_of(Some((pool, outcome)))), Some((pool, outcome)));
+            }
+        }
+        assert_eq!((how_of(0), how_of(u64::MAX)), (None, None));
+        let how = (*Pool::ALL.last().unwrap(), *QueryOutcome::ALL.last().unwrap());
+        let query = *Query::ALL.last().unwrap();
+        flight.ran(query, how, Lap::of(Duration::from_micros(5)), u64::MAX);
+        let spans = flight.spans();
+        assert_eq!((spans[0].what, spans[0].how), (What::Query(query), Some(how)));
+        assert_eq!((spans[0].took, spans[0].rows), (Duration::from_micros(5), u32::MAX));
+        assert_eq!(flight.total(What::Query(Query::ALL[0])), Duration::from_micros(5));
+        let whole = super::tests::flight();
+        whole.absorb(flight.began(), &spans);
+        assert_eq!(whole.spans()[0].how, Some(how));
+    }
+
+    #[test]
     fn spans_come_back_in_order_and_the_rest_is_counted() {
         let flight = flight();
         let at = |ms| flight.began() + Duration::from_millis(ms);
@@ -229,7 +294,8 @@ mod tests {
                 what: What::Query(Query::ApiKeyRead),
                 start: Duration::from_millis(5),
                 took: Duration::from_millis(3),
-                rows: 3
+                rows: 3,
+                how: None,
             }
         );
         for _ in 0..SPANS_MAX {

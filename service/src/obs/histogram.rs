@@ -152,13 +152,22 @@ impl Histogram {
         }
     }
 
+    /// Offers an example of what was counted before.
+    pub(crate) fn shows(&self, value: u64, trace: TraceId) {
+        self.exemplars[self.cell(value)].offer(trace, value);
+    }
+
     /// Counts the same several times.
     pub(crate) fn record_many(&self, value: u64, n: u64) {
         self.add(value, n);
     }
 
+    fn cell(&self, value: u64) -> usize {
+        self.bounds.partition_point(|&bound| bound < value)
+    }
+
     fn add(&self, value: u64, n: u64) -> usize {
-        let cell = self.bounds.partition_point(|&bound| bound < value);
+        let cell = self.cell(value);
         let stripe = &self.stripes[stripe()];
         stripe.cells[cell].fetch_add(n, Ordering::Relaxed);
         stripe.sum.fetch_add(value.saturating_mul(n), Ordering::Relaxed);

@@ -198,6 +198,9 @@ fn is_in_time(endpoint: Endpoint, took: Duration) -> bool {
 /// Records a request at its end and writes its log line.
 pub(crate) fn finished(request: &Finished<'_>) {
     let is_kept = offer(request);
+    if is_kept {
+        request.scope.is_kept();
+    }
     if let Some(handles) = HANDLES.get() {
         // An example whose flight was not kept would lead nowhere.
         count(handles, request, is_kept.then(|| request.scope.trace()));
@@ -381,3 +384,6 @@ impl Drop for Counted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

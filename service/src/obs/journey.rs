@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use contract::{Family, Journey};
 
+use super::exemplar::TraceId;
 use super::histogram::{self, Histogram, Snapshot};
 use super::registered::Registered;
 use super::registry;
@@ -43,12 +44,23 @@ pub(crate) fn record(journey: Journey, took: Duration) {
     record_of(journey, took, None);
 }
 
-/// Records one journey that came to its end, of a request whose flight shows it.
+/// Records one journey that came to its end, of a request whose flight shows it: if that is kept,
+/// it becomes an example.
 pub(crate) fn record_of(journey: Journey, took: Duration, scope: Option<&Scope>) {
     if let Some(handles) = HANDLES.get() {
-        let trace = scope.and_then(Scope::example);
-        handles.duration[journey.index()].record(histogram::nanos_of(took), trace);
+        let nanos = histogram::nanos_of(took);
+        handles.duration[journey.index()].record(nanos, None);
         handles.slo[journey.index()].count(1, within(journey, took));
+        if let Some(scope) = scope {
+            scope.travelled(journey, nanos);
+        }
+    }
+}
+
+/// Makes a flight that is kept the example of a journey that was recorded.
+pub(super) fn example(journey: Journey, nanos: u64, trace: TraceId) {
+    if let Some(handles) = HANDLES.get() {
+        handles.duration[journey.index()].shows(nanos, trace);
     }
 }
 

@@ -262,9 +262,14 @@ fn keep(landed: &Landed<'_>, why: Why) -> Kept {
     }
 }
 
-/// Keeps a flight if it is worth it, and says whether it did.
+/// Keeps a flight if it is worth it, and says whether it did. Only one that is kept makes examples:
+/// from any other a dot on a chart would lead nowhere.
 pub(crate) fn offer(landed: &Landed<'_>) -> bool {
-    IS_MEASURED && ROUTES[landed.route.index()].offer(landed)
+    let is_kept = IS_MEASURED && ROUTES[landed.route.index()].offer(landed);
+    if is_kept {
+        super::query::examples(landed.flight);
+    }
+    is_kept
 }
 
 /// Once a second: new room for bad ones, and at times a new sample.
@@ -289,6 +294,18 @@ pub(crate) fn sample(route: Route) -> Vec<Kept> {
     rings.sample.iter().chain(&rings.before).cloned().collect()
 }
 
+/// The traces of all that is kept now, in their order: those whose examples lead somewhere.
+pub(crate) fn traces() -> Vec<TraceId> {
+    let mut traces = Vec::with_capacity(Route::COUNT * (BAD_MAX + 2 * SAMPLE_MAX));
+    for route in &ROUTES {
+        let rings = route.rings();
+        let all = rings.bad.iter().chain(&rings.sample).chain(&rings.before);
+        traces.extend(all.map(|kept| kept.trace));
+    }
+    traces.sort_unstable();
+    traces
+}
+
 /// Everything kept of a trace, in the order in which it ended.
 pub(crate) fn of_trace(trace: TraceId) -> Vec<Kept> {
     let mut found: Vec<Kept> = Route::all()
@@ -300,68 +317,4 @@ pub(crate) fn of_trace(trace: TraceId) -> Vec<Kept> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Instant;
-
-    fn land(route: &OfRoute, id: u128, ms: u64, outcome: RequestOutcome) {
-        let flight = Flight::new(TraceId::from_random(id), Instant::now());
-        route.offer(&Landed {
-            flight: &flight,
-            route: Route::Message,
-            took: Duration::from_millis(ms),
-            objective: Duration::from_millis(100),
-            ending: outcome.into(),
-            outcome: outcome.name(),
-            status: 200,
-        });
-    }
-
-    #[test]
-    fn the_bad_are_kept_with_their_reason_and_bounded() {
-        let route = OfRoute::new();
-        land(&route, 1, 100, RequestOutcome::Ok);
-        land(&route, 2, 101, RequestOutcome::Rejected);
-        land(&route, 3, 1, RequestOutcome::Failed);
-        land(&route, 4, 1, RequestOutcome::Aborted);
-        let whys: Vec<_> = route.rings().bad.iter().map(|kept| kept.why).collect();
-        assert_eq!(whys, [Why::Slow, Why::Failed, Why::Aborted]);
-        for second in 0..10_u128 {
-            for n in 0..100 {
-                land(&route, second * 100 + n, 500, RequestOutcome::Ok);
-            }
-            route.taken.store(0, Ordering::Relaxed);
-        }
-        let rings = route.rings();
-        assert_eq!(rings.bad.len(), BAD_MAX);
-        assert_eq!(rings.bad.back().unwrap().trace, TraceId::from_random(900 + 15));
-    }
-
-    #[test]
-    fn the_sample_is_fair() {
-        // 2,000 samples of 16 from 160: each position is in it every tenth time.
-        let mut times = [0_u32; 160];
-        for _ in 0..2_000 {
-            let route = OfRoute::new();
-            for n in 1..=160 {
-                land(&route, n, 1, RequestOutcome::Ok);
-            }
-            for kept in &route.rings().sample {
-                let n: u128 = u128::from_str_radix(&kept.trace.to_string(), 16).unwrap();
-                times[usize::try_from(n).unwrap() - 1] += 1;
-            }
-        }
-        // Expected 200 with a standard deviation of 13.4: seven of those on either side.
-        assert!(times.iter().all(|n| (106..=294).contains(n)), "{times:?}");
-    }
-
-    #[test]
-    fn the_sample_before_is_there_until_the_new_one_is() {
-        let route = OfRoute::new();
-        (1..=20).for_each(|n| land(&route, n, 1, RequestOutcome::Ok));
-        route.begin_sample();
-        land(&route, 21, 1, RequestOutcome::Ok);
-        let rings = route.rings();
-        assert_eq!((rings.before.len(), rings.sample.len()), (SAMPLE_MAX, 1));
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use contract::{Consistency, Family, Pool, Query, QueryOutcome};
 
+use super::flight::{Flight, Span, What};
 use super::histogram::{self, Histogram, Snapshot};
 use super::registered::{Lap, Registered};
 use super::registry;
@@ -31,7 +32,7 @@ pub(super) fn register() {
                     [("db_query_name", query.name())],
                 ),
             };
-            for &pool in home(query).iter().chain(on_replicas(query)) {
+            for pool in pools(query) {
                 handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
             }
             handles
@@ -50,6 +51,11 @@ fn outcomes(query: Query, pool: Pool) -> Outcomes {
             ],
         )
     })
+}
+
+/// The pools on which a statement is at home.
+pub(super) fn pools(query: Query) -> impl Iterator<Item = Pool> {
+    home(query).iter().chain(on_replicas(query)).copied()
 }
 
 /// The pools that the callers of a statement use, by where its row says that they are.
@@ -100,17 +106,28 @@ fn on_replicas(query: Query) -> &'static [Pool] {
 
 /// Records one statement, and charges it to the request on whose behalf this task runs.
 pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, lap: Lap, rows: u64) {
-    let scope = super::request::current();
-    if let Some(scope) = &scope {
-        scope.ran(query, lap, rows);
+    if let Some(scope) = super::request::current() {
+        scope.ran(query, (pool, outcome), lap, rows);
     }
     let Some(handles) = HANDLES.get().map(|handles| &handles[query.index()]) else {
         return;
     };
     let histograms = handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
-    histograms[outcome.index()]
-        .record(histogram::nanos_of(lap.took), scope.and_then(|s| s.example()));
+    histograms[outcome.index()].record(histogram::nanos_of(lap.took), None);
     handles.rows.record(rows, None);
+}
+
+/// Makes a flight that is kept the example of the statements that it shows: while it is under way
+/// nobody knows yet whether it will be.
+pub(super) fn examples(flight: &Flight) {
+    let Some(handles) = HANDLES.get() else { return };
+    for Span { what, how, took, .. } in flight.spans() {
+        let (What::Query(query), Some((pool, outcome))) = (what, how) else { continue };
+        if let Some(histograms) = handles[query.index()].duration[pool.index()].get() {
+            let nanos = histogram::nanos_of(took);
+            histograms[outcome.index()].shows(nanos, flight.trace());
+        }
+    }
 }
 
 /// How long a statement took over all pools and outcomes since the process started, and how often

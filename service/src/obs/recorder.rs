@@ -76,7 +76,7 @@ pub(crate) fn render(format: Format) -> String {
     process::observe();
     readable::publish();
     let text = handle().map(|handle| handle.render() + &process::more());
-    text.map(|text| exposition::print(&text, format)).unwrap_or_default()
+    text.map(|text| exposition::print(&text, format, &kept::traces())).unwrap_or_default()
 }
 
 /// Folds what was recorded, for ever.

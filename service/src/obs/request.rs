@@ -3,15 +3,16 @@
 //! commit) has a scope of its own, and each request takes over what the batch noted in it.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use contract::{Consistency, Endpoint, Pool, Query, Stage};
+use contract::{Consistency, Endpoint, Journey, Pool, Query, QueryOutcome, Stage};
 
 use super::exemplar::TraceId;
 use super::flight::{Flight, Span, What};
 use super::histogram::nanos_of;
+use super::journey;
 use super::registered::{IS_MEASURED, Lap};
 
 tokio::task_local! {
@@ -25,13 +26,16 @@ const QUERIES: usize = if IS_MEASURED { Query::COUNT } else { 0 };
 #[derive(Debug)]
 pub(crate) struct Scope {
     flight: Flight,
-    /// Somebody's flight shows what is done: its trace makes an example.
-    is_somebodys: bool,
+    /// The flight was kept: what it shows makes examples.
+    is_kept: AtomicBool,
+    /// The longest of each journey that ended with it, in nanoseconds.
+    journeys: [AtomicU64; Journey::COUNT],
     endpoint: OnceLock<Endpoint>,
     queries: AtomicU32,
     rows: AtomicU64,
     pool_wait_nanos: [AtomicU64; Pool::COUNT],
-    /// How often each statement ran on the request's own task.
+    /// How often each statement ran on the request's own task, and in batches of which it was a
+    /// part.
     times: [AtomicU16; QUERIES],
     /// The highest of them and whose it is, so that a request's end need not look through all.
     most: AtomicU32,
@@ -42,7 +46,8 @@ impl Scope {
     pub(crate) fn new(trace: TraceId, began: Instant) -> Self {
         Self {
             flight: Flight::new(trace, began),
-            is_somebodys: true,
+            is_kept: AtomicBool::new(false),
+            journeys: [const { AtomicU64::new(0) }; Journey::COUNT],
             endpoint: OnceLock::new(),
             queries: AtomicU32::new(0),
             rows: AtomicU64::new(0),
@@ -57,9 +62,24 @@ impl Scope {
         self.flight.trace()
     }
 
-    /// The trace of what is recorded on its behalf, where that leads to a flight.
-    pub(crate) fn example(&self) -> Option<TraceId> {
-        self.is_somebodys.then(|| self.trace())
+    /// Notes a journey that ended with it. Its caller may have left before, and the flight be kept
+    /// since then.
+    pub(super) fn travelled(&self, journey: Journey, nanos: u64) {
+        self.journeys[journey.index()].fetch_max(nanos, Ordering::SeqCst);
+        if self.is_kept.load(Ordering::SeqCst) {
+            journey::example(journey, nanos, self.trace());
+        }
+    }
+
+    /// Notes that its flight was kept, and makes it the example of its journeys.
+    pub(super) fn is_kept(&self) {
+        self.is_kept.store(true, Ordering::SeqCst);
+        for &journey in Journey::ALL {
+            let nanos = self.journeys[journey.index()].load(Ordering::SeqCst);
+            if nanos > 0 {
+                journey::example(journey, nanos, self.trace());
+            }
+        }
     }
 
     /// When it spent its time on what.
@@ -85,19 +105,31 @@ impl Scope {
 
     /// Charges a statement that the request's own task ran. What a server is asked about itself,
     /// beside a read and in its packet, is noted, and is no statement of the endpoint's.
-    pub(crate) fn ran(&self, query: Query, lap: Lap, rows: u64) {
-        self.flight.ended(What::Query(query), lap, rows);
+    pub(crate) fn ran(&self, query: Query, how: (Pool, QueryOutcome), lap: Lap, rows: u64) {
+        self.flight.ran(query, how, lap, rows);
         if query.spec().consistency == Consistency::OfServer {
             return;
         }
         self.charge(1, rows);
-        let times = self.times[query.index()].fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        self.repeated(query, 1);
+    }
+
+    /// Counts how often a statement ran on its behalf.
+    fn repeated(&self, query: Query, n: u16) {
+        let times = self.times[query.index()].fetch_add(n, Ordering::Relaxed).saturating_add(n);
         // There are some hundred queries.
         let most = u32::from(times) << 16 | query.index() as u32;
         self.most.fetch_max(most, Ordering::Relaxed);
     }
 
-    /// The statement that the request's own task ran most often.
+    /// The statements that ran on its behalf, and how often each.
+    fn statements(&self) -> Vec<(Query, u16)> {
+        let times = self.times.iter().map(|times| times.load(Ordering::Relaxed));
+        let all = Query::ALL.iter().copied().zip(times);
+        all.filter(|(_, times)| *times > 0).collect()
+    }
+
+    /// The statement that ran most often on its behalf.
     pub(crate) fn most_repeated(&self) -> Option<(Query, u16)> {
         let most = self.most.load(Ordering::Relaxed);
         let query = *Query::ALL.get((most & 0xffff) as usize)?;
@@ -143,6 +175,13 @@ pub(crate) async fn within<F: Future>(scope: Arc<Scope>, future: F) -> F::Output
     if IS_MEASURED { SCOPE.scope(scope, future).await } else { future.await }
 }
 
+/// Says that this task begins anew what it was at: what it runs again is no loop.
+pub(crate) fn begins_again() {
+    if let Some(scope) = current() {
+        scope.times.iter().for_each(|times| times.store(0, Ordering::Relaxed));
+    }
+}
+
 /// A batch that works for several requests at once: what it runs is noted once, and then is a part
 /// of each of them.
 pub(crate) struct BatchScope {
@@ -151,16 +190,11 @@ pub(crate) struct BatchScope {
 }
 
 impl BatchScope {
-    /// A batch that begins now. Its statements' examples lead to the first of its requests; one
-    /// that no request has asked for has none.
-    pub(crate) fn begin<'a>(
-        stage: Stage,
-        mut scopes: impl Iterator<Item = &'a Option<Arc<Scope>>>,
-    ) -> Self {
-        let first = scopes.find_map(|scope| scope.as_ref().map(|scope| scope.trace()));
-        let trace = first.unwrap_or_else(|| TraceId::from_random(rand::random()));
-        let scope = Scope { is_somebodys: first.is_some(), ..Scope::new(trace, Instant::now()) };
-        Self { stage, scope: Arc::new(scope) }
+    /// A batch that begins now. It has a trace of its own, which nobody sees: its spans become
+    /// parts of other flights.
+    pub(crate) fn begin(stage: Stage) -> Self {
+        let trace = TraceId::from_random(rand::random());
+        Self { stage, scope: Arc::new(Scope::new(trace, Instant::now())) }
     }
 
     /// Does the batch's work.
@@ -168,16 +202,21 @@ impl BatchScope {
         within(Arc::clone(&self.scope), work).await
     }
 
-    /// Makes what was done a part of each request, with how long it waited since it was queued.
+    /// Makes what was done a part of each request, with how long it waited since it was queued. A
+    /// statement that was run for each of them is one in a loop for all of them.
     pub(crate) fn share<'a>(
         &self,
         size: usize,
         jobs: impl Iterator<Item = (&'a Option<Arc<Scope>>, Instant)>,
     ) {
         let (done, queries) = (self.done(size), self.scope.queries());
+        let statements = self.scope.statements();
         for (scope, queued_at) in jobs {
             let Some(scope) = scope else { continue };
             scope.charge(queries, 0);
+            for &(query, times) in &statements {
+                scope.repeated(query, times);
+            }
             done.add_to(&scope.flight, queued_at);
         }
     }
@@ -226,7 +265,8 @@ mod tests {
             mine.charge(2, 10);
             let elsewhere = tokio::spawn(async { current().is_none() }).await.expect("no panic");
             assert!(elsewhere, "a spawned task is not the request's");
-            mine.ran(Query::ApiKeyRead, Lap::of(Duration::from_millis(2)), 1);
+            let how = (Pool::Interactive, QueryOutcome::Ok);
+            mine.ran(Query::ApiKeyRead, how, Lap::of(Duration::from_millis(2)), 1);
             mine.waited(Pool::Interactive, Lap::of(Duration::from_millis(3)));
             mine.waited(Pool::Upkeep, Lap::of(Duration::from_millis(1)));
         })
@@ -243,12 +283,12 @@ mod tests {
         let scope = || Some(Arc::new(Scope::new(TraceId::from_random(2), Instant::now())));
         let (a, b) = (scope(), scope());
         let queued_at = Instant::now();
-        let batch = BatchScope::begin(Stage::Plan, [&a, &b, &None].into_iter());
+        let batch = BatchScope::begin(Stage::Plan);
         batch
             .run(async {
                 let mine = current().expect("inside");
-                assert_eq!(mine.trace(), TraceId::from_random(2));
-                mine.ran(Query::AppointmentLock, Lap::of(Duration::ZERO), 4);
+                let how = (Pool::Interactive, QueryOutcome::Ok);
+                mine.ran(Query::AppointmentLock, how, Lap::of(Duration::ZERO), 4);
             })
             .await;
         batch.share(2, [(&a, queued_at), (&b, queued_at), (&None, queued_at)].into_iter());
@@ -259,6 +299,7 @@ mod tests {
             assert!(names.contains(&("wait", "plan")) && names.contains(&("batch", "plan")));
             assert!(names.contains(&("query", "appointment_lock")), "{names:?}");
             assert_eq!(scope.queries(), 1);
+            assert_eq!(scope.most_repeated(), Some((Query::AppointmentLock, 1)));
         }
     }
 }

@@ -40,7 +40,7 @@ impl Writer for Recorder {
         for job in &jobs {
             obs::stage::lateness(Stage::Receive, job.received_at.elapsed());
         }
-        let of_batch = BatchScope::begin(Stage::Receive, jobs.iter().map(|job| &job.scope));
+        let of_batch = BatchScope::begin(Stage::Receive);
         let result = of_batch.run(Box::pin(self.write_with_retries(shard, &jobs))).await;
         of_batch.share(jobs.len(), jobs.iter().map(|job| (&job.scope, job.queued_at)));
         obs::stage::batch(Stage::Receive, jobs.len(), started.elapsed());
@@ -51,7 +51,7 @@ impl Writer for Recorder {
                 Err(error) if alone || error.is_unavailable() => Err(error.clone()),
                 // One of them may be at fault: each on its own, so that it fails alone.
                 Err(_) => {
-                    let alone = BatchScope::begin(Stage::Receive, std::iter::once(&job.scope));
+                    let alone = BatchScope::begin(Stage::Receive);
                     let one = std::slice::from_ref(&job);
                     let result = alone.run(Box::pin(self.write_with_retries(shard, one))).await;
                     alone.share(1, std::iter::once((&job.scope, job.queued_at)));
@@ -74,7 +74,10 @@ impl Recorder {
         let mut tries = 1;
         loop {
             match self.write_batch(shard, jobs).await {
-                Err(error) if error.is_retryable() && tries < TRIES => tries += 1,
+                Err(error) if error.is_retryable() && tries < TRIES => {
+                    tries += 1;
+                    obs::request::begins_again();
+                }
                 result => return result,
             }
         }

@@ -131,7 +131,7 @@ async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
     while !batch.is_empty() {
         let started = Instant::now();
         let in_flight = obs::stage::in_flight(Stage::Settle);
-        let scope = BatchScope::begin(Stage::Settle, std::iter::empty());
+        let scope = BatchScope::begin(Stage::Settle);
         let result = scope.run(Box::pin(write::settle(shared, shard, &batch))).await;
         drop(in_flight);
         match result {

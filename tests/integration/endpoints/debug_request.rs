@@ -2,17 +2,18 @@
 
 use contract::Endpoint;
 use serde_json::Value;
+use tests::slow::slow_read;
 use tests::{TestApp, until};
 
 use super::common::{Good, is_counted};
-use super::debug_slow::slow_read;
 
 const ENDPOINT: Endpoint = Endpoint::DebugRequest;
 
 #[tokio::test]
 async fn resolves_a_trace_to_what_its_time_went_on() {
     let app = TestApp::start().await;
-    let trace = slow_read(&app, "0af7651916cd43dd8448eb211c80319c").await;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    slow_read(&app, trace).await;
     let path = format!("/debug/requests/{trace}");
     let found = until("the flight is kept", async || {
         let answer = app.get(&path).anonymous().send().await;

@@ -4,48 +4,18 @@ use contract::Endpoint;
 use serde_json::{Value, json};
 use stack::provider::{Faults, Options};
 use tests::practice::FIRST_DUE;
-use tests::{Sql, TestApp, appointment, at, until};
+use tests::slow::slow_read;
+use tests::{TestApp, appointment, at, until};
 
 use super::common::{Good, is_counted};
 
 const ENDPOINT: Endpoint = Endpoint::DebugSlow;
 
-/// Reads an appointment while its table is locked, until that has taken longer than the objective;
-/// says under which trace.
-pub(super) async fn slow_read(app: &TestApp, trace: &str) -> String {
-    let one = app.practice(1).await;
-    one.send(&[appointment("a")]).await;
-    let other = Sql::connect(&app.database.url()).await;
-    other.run("BEGIN", &[]).await;
-    other.run("LOCK TABLE appointment IN ACCESS EXCLUSIVE MODE", &[]).await;
-    let caller = format!("00-{trace}-00f067aa0ba902b7-01");
-    let read = app.get(&one.path("/appointments/a")).header("traceparent", &caller).send();
-    let release = async {
-        until("the read waits for longer than its objective", async || {
-            let waiting = "SELECT count(*) FROM pg_stat_activity
-                WHERE datname = current_database() AND wait_event_type = 'Lock'
-                  AND query LIKE '%appointment_read%'
-                  AND clock_timestamp() - query_start > interval '260 ms'";
-            (app.database.sql.one::<i64>(waiting, &[]).await > 0).then_some(())
-        })
-        .await;
-        other.run("COMMIT", &[]).await;
-    };
-    let (answer, ()) = tokio::join!(read, release);
-    let answer = answer.expect(200);
-    let timing = answer.header("server-timing");
-    assert!(timing.contains(&format!("trace;desc=\"{trace}\"")), "{timing}");
-    assert!(
-        timing.starts_with("total;dur=") && timing.contains("desc=\"2 statements\""),
-        "{timing}"
-    );
-    trace.to_owned()
-}
-
 #[tokio::test]
 async fn says_what_the_slow_ones_have_in_common() {
     let app = TestApp::start().await;
-    let trace = slow_read(&app, "4bf92f3577b34da6a3ce929d0e0e4736").await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    slow_read(&app, trace).await;
     // Something to hold it against: good ones are drawn by themselves.
     for _ in 0..4 {
         app.get("/v1/practices/1/appointments/a").send().await.expect(200);

@@ -7,6 +7,7 @@ use contract::endpoint::Endpoint;
 use contract::{Family, Fate, Journey, Limit, Pool, Query, QueryOutcome, Stage};
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use tests::slow::slow_read;
 use tests::{Scrape, TestApp, until};
 use tokio::task::JoinSet;
 
@@ -230,6 +231,53 @@ async fn openmetrics(app: &TestApp) -> String {
     let mut text = String::new();
     GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap();
     text
+}
+
+/// More good requests than a sample holds, and each statement of each of them: what they would
+/// have been examples of is not shown, and what is shown is there.
+#[tokio::test]
+async fn every_example_leads_to_a_request_that_is_kept() {
+    let app = TestApp::start().await;
+    let one = slow_read(&app, TRACE).await;
+    let is_of = |line: &str, family: &str, label: &str| {
+        line.starts_with(family) && line.contains(label) && line.contains(TRACE)
+    };
+    for (family, label) in [
+        ("http_server_request_duration_seconds", "http_route=\"read_appointment\""),
+        ("db_client_operation_duration_seconds", "db_query_name=\"appointment_read\""),
+    ] {
+        until("the slow one is an example", async || {
+            let text = openmetrics(&app).await;
+            text.lines().any(|line| is_of(line, family, label)).then_some(())
+        })
+        .await;
+    }
+    let mut readers = JoinSet::new();
+    for _ in 0..8 {
+        let one = one.clone();
+        readers.spawn(async move {
+            for _ in 0..150 {
+                one.appointment("a").await;
+            }
+        });
+    }
+    readers.join_all().await;
+    let examples = openmetrics(&app).await;
+    let examples: Vec<(&str, &str)> = examples
+        .lines()
+        .filter(|line| !line.contains("http_route=\"debug_"))
+        .filter_map(|line| {
+            let (series, example) = line.split_once(" # {trace_id=\"")?;
+            Some((series, example.get(..32)?))
+        })
+        .collect();
+    assert!(!examples.is_empty());
+    for (series, trace) in &examples {
+        let path = format!("/debug/requests/{trace}");
+        let answer = app.get(&path).anonymous().send().await;
+        assert_eq!(answer.status, 200, "{series} # {trace}");
+    }
+    app.finish().await;
 }
 
 /// Both formats say the same, in the form that each of them asks for.

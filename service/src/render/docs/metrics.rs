@@ -10,7 +10,8 @@ pub(super) fn page() -> String {
          at `/metrics` of the admin listener, as text 0.0.4 or OpenMetrics with exemplars, \
          whichever the scraper prefers, compressed where it says that it can read that. Every \
          series that can exist is there at zero from the start; labels come from closed sets, \
-         never from a request.\n\n",
+         never from a request. The trace of an example is one that `/debug/requests/{trace_id}` \
+         had at the time of the scrape.\n\n",
     );
     page += &row(["Family", "Kind", "Unit", "Labels", "What it is"]);
     page += &rule::<5>();

@@ -50,7 +50,7 @@ pub(in crate::stages) async fn claim_batch(
     shard: i16,
     lanes_max: usize,
 ) -> Result<Claimed, DbError> {
-    let batch = BatchScope::begin(Stage::Claim, std::iter::empty());
+    let batch = BatchScope::begin(Stage::Claim);
     let mut claimed = batch.run(Box::pin(claim(shared, shard, lanes_max))).await?;
     let done = batch.done(claimed.lanes);
     let committed_at = Instant::now();

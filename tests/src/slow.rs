@@ -1,0 +1,66 @@
+//! Reads that are slow on purpose: their table is locked until they have waited for long enough.
+//!
+//! Never here: what the service makes of them.
+
+use contract::Endpoint;
+
+use crate::app::TestApp;
+use crate::database::Sql;
+use crate::practice::{Practice, appointment};
+use crate::wait::until;
+
+/// The table of appointments, on which a reader waits.
+pub struct Locked(Sql);
+
+impl Locked {
+    /// Locks it.
+    pub async fn appointments(app: &TestApp) -> Self {
+        let sql = Sql::connect(&app.database.url()).await;
+        sql.run("BEGIN", &[]).await;
+        sql.run("LOCK TABLE appointment IN ACCESS EXCLUSIVE MODE", &[]).await;
+        Self(sql)
+    }
+
+    /// Waits until somebody has read for longer than the objective of reading an appointment.
+    pub async fn holds_up(&self, app: &TestApp) {
+        let ms = f64::from(Endpoint::ReadAppointment.spec().latency_ms) + 10.0;
+        until("the read waits for longer than its objective", async || {
+            let waiting = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'
+                  AND query LIKE '%appointment_read%'
+                  AND clock_timestamp() - query_start > make_interval(secs => $1)";
+            (app.database.sql.one::<i64>(waiting, &[&(ms / 1e3)]).await > 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets the readers go on.
+    pub async fn release(self) {
+        self.0.run("COMMIT", &[]).await;
+    }
+}
+
+/// Reads an appointment of practice 1 under a trace, for longer than the objective.
+///
+/// # Panics
+/// When the answer doesn't say so.
+pub async fn slow_read(app: &TestApp, trace: &str) -> Practice {
+    let one = app.practice(1).await;
+    one.send(&[appointment("a")]).await;
+    let locked = Locked::appointments(app).await;
+    let caller = format!("00-{trace}-00f067aa0ba902b7-01");
+    let read = app.get(&one.path("/appointments/a")).header("traceparent", &caller).send();
+    let release = async {
+        locked.holds_up(app).await;
+        locked.release().await;
+    };
+    let (answer, ()) = tokio::join!(read, release);
+    let answer = answer.expect(200);
+    let timing = answer.header("server-timing");
+    assert!(timing.contains(&format!("trace;desc=\"{trace}\"")), "{timing}");
+    assert!(
+        timing.starts_with("total;dur=") && timing.contains("desc=\"2 statements\""),
+        "{timing}"
+    );
+    one
+}

@@ -8,6 +8,11 @@
 
 #![forbid(unsafe_code)]
 
+/// As the binary has it: tests count what is allocated.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 pub(crate) mod app;
 pub(crate) mod audit;
 pub(crate) mod bench;

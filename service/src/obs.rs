@@ -5,6 +5,8 @@
 //! Belongs here: families, labels, buckets, the scrape, the log's set-up. Never here: a decision
 //! that depends on a measured value.
 
+#[cfg(test)]
+mod allocations;
 pub(crate) mod backlog;
 pub(crate) mod buckets;
 pub(crate) mod budget;

@@ -20,9 +20,7 @@ const DAYS_WITHIN: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn days_follow_each_other_until_ctrl_c_and_nothing_is_left() {
-    let base = tempfile::tempdir().unwrap();
-    // PostgreSQL's user has to pass through it.
-    std::fs::set_permissions(base.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let base = stack_dir();
     let spec = ProcessSpec::new("dev", binary::loadtest())
         .arguments(["dev", "--messages", "300", "--speed", "5000", "--users", "8"])
         .env("PUNCTUAL_STACK_DIR", base.path())
@@ -62,6 +60,32 @@ async fn days_follow_each_other_until_ctrl_c_and_nothing_is_left() {
     assert!(!dev.output().contains("loadtest: "), "it ended as it was told to: {}", dev.output());
     until("nothing is left", async || is_empty(base.path()).then_some(())).await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "something still listens");
+}
+
+/// Nobody needs a Prometheus to see a day replayed: it is said that there is none.
+#[tokio::test]
+async fn a_day_goes_without_a_prometheus() {
+    let base = stack_dir();
+    let arguments = ["demo", "--messages", "300", "--speed", "5000", "--users", "8"];
+    let spec = ProcessSpec::new("demo", binary::loadtest())
+        .arguments(arguments)
+        .arguments(["--prometheus", "/nonexistent/prometheus"])
+        .argument(format!("--report-dir={}", base.path().join("report").display()))
+        .env("PUNCTUAL_STACK_DIR", base.path())
+        .ending(Signal::SIGTERM);
+    let demo = Process::start(spec, pair().await.run_dir()).unwrap();
+    let said = demo.ready_line("prometheus: none (", DAYS_WITHIN).await.unwrap();
+    assert!(said.contains("/nonexistent/prometheus"), "{said}");
+    let ended = tokio::time::timeout(DAYS_WITHIN, demo.wait()).await.expect("it ends");
+    assert!(ended.success(), "{ended}: {}", demo.output());
+    until("nothing is left", async || is_empty(base.path()).then_some(())).await;
+}
+
+fn stack_dir() -> tempfile::TempDir {
+    let base = tempfile::tempdir().unwrap();
+    // PostgreSQL's user has to pass through it.
+    std::fs::set_permissions(base.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    base
 }
 
 /// No run directory, which the watchdog removes last, after every process of the run.

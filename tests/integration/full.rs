@@ -6,9 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use contract::{Journey, Limit, Pool, shard_of};
+use contract::{Endpoint, Journey, Limit, Pool, shard_of};
 use serde_json::json;
 use tests::practice::appointment;
+use tests::slow::Locked;
 use tests::wire::Wire;
 use tests::{Ending, Practice, Sql, TestApp, until};
 
@@ -127,6 +128,42 @@ async fn a_booking_whose_caller_has_left_counts_when_it_is_committed() {
     .await;
     assert_eq!(scrape.sum("slo_good_journeys_total", &journey), 0.0, "it took too long");
     assert_eq!(one.appointment("a").await["version"], 1);
+    app.finish().await;
+}
+
+/// The same for a request: to its caller it was a slow one, though nobody answered it.
+#[tokio::test]
+async fn a_slow_request_whose_caller_has_left_counts_as_bad() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    one.appointment("a").await;
+    let endpoint = ("http_route", Endpoint::ReadAppointment.name());
+    let judged = async || {
+        let scrape = app.scrape().await;
+        let of = |family: &str, slo: &str| scrape.sum(family, &[endpoint, ("slo", slo)]);
+        let latency = |family| of(family, "latency");
+        let all = (latency("slo_requests_total"), latency("slo_good_requests_total"));
+        (all, of("slo_requests_total", "availability"))
+    };
+    let ((before, good), available) = until("the good one is counted", async || {
+        Some(judged().await).filter(|((all, _), _)| *all > 0.0)
+    })
+    .await;
+    let locked = Locked::appointments(&app).await;
+    let call = app.get(&one.path("/appointments/a")).send();
+    let left = tokio::select! {
+        () = locked.holds_up(&app) => true,
+        _answer = call => false,
+    };
+    assert!(left, "it was answered");
+    let ((_, still_good), still_available) = until("the slow one is counted", async || {
+        Some(judged().await).filter(|((all, _), _)| *all == before + 1.0)
+    })
+    .await;
+    assert_eq!(still_good, good, "it was no good one");
+    assert_eq!(still_available, available, "whether it would have been answered nobody knows");
+    locked.release().await;
     app.finish().await;
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tests::browser::Browser;
 use tests::database::pair;
 use tests::practice::FIRST_DUE;
+use tests::slow::slow_read;
 use tests::{TestApp, appointment, at, until};
 
 /// The sections, as the page's navigation names them.
@@ -103,6 +104,49 @@ async fn its_numbers_move_with_the_work() {
 
     assert_eq!(browser.console().await, Vec::<String>::new());
     asks_nobody_else(&app, &browser).await;
+    browser.finish().await;
+    app.finish().await;
+}
+
+/// A slow request is listed as it is kept, opens to what its time went on, and leads to its page.
+#[tokio::test]
+async fn slow_requests_are_there_with_their_waterfalls() {
+    let app = TestApp::start().await;
+    let browser = opened(&app).await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    slow_read(&app, trace).await;
+    let link = format!("document.querySelector('#requests a[href=\"/debug/requests/{trace}\"]')");
+    browser.until("the request is listed", &format!("return {link} !== null")).await;
+    let heads = format!("return {link}.closest('details').querySelector('summary').textContent");
+    let head = browser.run(&heads).await;
+    let head = head.as_str().unwrap();
+    for piece in ["read_appointment", "ok 200", "slow", " ms"] {
+        assert!(head.contains(piece), "{piece}: {head}");
+    }
+    // By keys, as everything on the page.
+    browser.run(&format!("{link}.closest('details').querySelector('summary').focus()")).await;
+    browser.press(Key::Enter).await;
+    browser.until("it opens", &format!("return {link}.closest('details').open")).await;
+    let longest = format!(
+        "return [...{link}.closest('details').querySelectorAll('.fall li')]
+            .map((line) => [parseFloat(line.querySelector('i').style.width), line.textContent])
+            .sort(([a], [b]) => b - a)[0]"
+    );
+    let longest = browser.run(&longest).await;
+    assert!(longest[1].as_str().unwrap().starts_with("appointment_read (query"), "{longest}");
+    let width = longest[0].as_f64().unwrap();
+    assert!((50.0..=100.0).contains(&width), "most of its time: {longest}");
+
+    browser.run(&format!("{link}.focus()")).await;
+    browser.press(Key::Enter).await;
+    let page = "return location.pathname";
+    until("its page", async || {
+        let path = browser.run(page).await;
+        (path == json!(format!("/debug/requests/{trace}"))).then_some(())
+    })
+    .await;
+    let bars = "return document.querySelectorAll('.bar.query').length > 0";
+    browser.until("its waterfall", bars).await;
     browser.finish().await;
     app.finish().await;
 }

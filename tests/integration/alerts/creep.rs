@@ -3,12 +3,14 @@
 //!
 //! The days found here are the ones in `docs/alerts.md`; a change of the rule shows up in both.
 
+use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use contract::{Endpoint, Family};
 use stack::RunDir;
+use tests::TestApp;
 use tests::binary::tool;
 
 use super::repository;
@@ -206,6 +208,24 @@ impl Course {
         }
         text
     }
+}
+
+/// What is found here holds for the buckets that the service has, and for no others.
+#[tokio::test]
+async fn the_grid_is_the_services() {
+    let app = TestApp::start().await;
+    let scrape = app.scrape().await;
+    for family in
+        [Family::HttpServerRequestDuration, Family::JourneyDuration, Family::StageLateness]
+    {
+        let name = format!("{}_bucket", family.name());
+        let series = scrape.all(&name, &[]).map(|sample| sample.labels["le"].as_str());
+        let bounds: BTreeSet<&str> = series.collect();
+        let known = BOUNDS.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
+        let known: Vec<String> = known.collect();
+        assert_eq!(bounds, known.iter().map(String::as_str).collect(), "{}", family.name());
+    }
+    app.finish().await;
 }
 
 #[tokio::test]

@@ -1,29 +1,30 @@
-//! What a scrape of every series costs: the text in both formats, and packing it.
+//! What a scrape costs after a busy day, with counts in every cell of every series and the rings of
+//! kept flights full: the text in both formats, packing it, and both as a scraper asks for it.
 //!
 //! `cargo bench -p punctual --bench scrape`.
 
 use std::hint::black_box;
-use std::io::Write as _;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use punctual::benching::Scrape;
 
 fn scrape(criterion: &mut Criterion) {
     let scrape = Scrape::new();
     let text = scrape.text(true);
-    println!("{} lines, {} bytes", text.lines().count(), text.len());
+    println!(
+        "{} lines, {} bytes, {} packed, {} examples",
+        text.lines().count(),
+        text.len(),
+        scrape.packed(&text).len(),
+        text.matches(" # {trace_id=").count()
+    );
     let mut group = criterion.benchmark_group("scrape");
     group.throughput(Throughput::Bytes(text.len() as u64));
     group.bench_function("text", |bencher| bencher.iter(|| black_box(scrape.text(false))));
     group.bench_function("openmetrics", |bencher| bencher.iter(|| black_box(scrape.text(true))));
-    group.bench_function("gzip", |bencher| {
-        bencher.iter(|| {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-            encoder.write_all(text.as_bytes()).expect("memory takes all");
-            black_box(encoder.finish().expect("memory takes all"))
-        });
+    group.bench_function("gzip", |bencher| bencher.iter(|| black_box(scrape.packed(&text))));
+    group.bench_function("whole", |bencher| {
+        bencher.iter(|| black_box(scrape.packed(&scrape.text(true))));
     });
     group.finish();
 }

@@ -100,18 +100,20 @@ impl Route {
     }
 }
 
-/// Everything that is measured, as a scrape has it.
+/// Everything that is measured, as a scrape has it on a busy day.
 #[derive(Debug)]
 pub struct Scrape;
 
 impl Scrape {
-    /// Registers every series.
+    /// Registers every series and counts something in every cell of all histograms; the rings of
+    /// kept flights are full, and their traces are examples.
     ///
     /// # Panics
     /// When another recorder is installed.
     #[must_use]
     pub fn new() -> Self {
         crate::obs::install().expect("nobody else has installed a recorder");
+        crate::obs::busy::fill();
         Self
     }
 
@@ -120,6 +122,15 @@ impl Scrape {
     pub fn text(&self, is_open_metrics: bool) -> String {
         let format = if is_open_metrics { Format::OpenMetrics } else { Format::Text };
         crate::obs::render(format)
+    }
+
+    /// A text as it is sent to a scraper that takes it packed.
+    ///
+    /// # Panics
+    /// Never: memory takes all that is written.
+    #[must_use]
+    pub fn packed(&self, text: &str) -> Vec<u8> {
+        crate::endpoints::read_metrics::pack(text.as_bytes()).expect("memory takes all")
     }
 }
 

@@ -10,6 +10,7 @@ mod allocations;
 pub(crate) mod backlog;
 pub(crate) mod buckets;
 pub(crate) mod budget;
+pub(crate) mod busy;
 pub(crate) mod database;
 pub(crate) mod exemplar;
 mod exposition;

@@ -50,7 +50,7 @@ fn takes_gzip(accept_encoding: &str) -> bool {
 }
 
 /// Fast rather than small: the text repeats itself so much that the first pass takes nine tenths.
-fn pack(text: &[u8]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn pack(text: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
     encoder.write_all(text)?;
     encoder.finish()

@@ -121,9 +121,22 @@ impl Browser {
 
     /// Makes the page this wide.
     pub async fn is_wide(&self, pixels: u32) {
+        self.is_sized(pixels, 800).await;
+    }
+
+    async fn is_sized(&self, width: u32, height: u32) {
         let metrics =
-            json!({ "width": pixels, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.tool("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// A picture of the page at this size, as PNG.
+    ///
+    /// # Panics
+    /// When the driver refuses.
+    pub async fn picture(&self, width: u32, height: u32) -> Vec<u8> {
+        self.is_sized(width, height).await;
+        soon("a picture", self.client.screenshot()).await.unwrap()
     }
 
     /// Lets the page be asked for in this colour scheme.

@@ -40,7 +40,7 @@ table! {
     }
     /// Reports that are sent a page at a time, at a time.
     Reports = reports {
-        default: 16, unit: "reports",
+        default: 16, unit: "reports", has_level: true,
         reason: "two pages of 500 texts each, about 400 kB: 6 MB of the 150 MB of a process",
     }
     /// Requests being answered at a time.

@@ -16,6 +16,7 @@ use crate::db::floors::{self, Floors};
 use crate::db::{Conn, DbError, Tx};
 use crate::obs;
 use crate::obs::backlog::Depth;
+use crate::obs::label::Given;
 use crate::review;
 
 /// A backlog deeper than this is told as this deep.

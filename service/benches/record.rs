@@ -19,7 +19,11 @@ use punctual::benching::Recording;
 const NANOS: [u64; 8] =
     [180_000, 950_000, 3_000_000, 4_100_000, 12_000_000, 700_000, 45_000_000, 2_200_000];
 
-#[expect(clippy::disallowed_macros, reason = "it is what ours is compared with")]
+#[expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "it is what ours is compared with"
+)]
 fn record(criterion: &mut Criterion) {
     let ours = Recording::new();
     let exporter = PrometheusBuilder::new()

@@ -1,5 +1,5 @@
-//! What a process has taken on is told by its age, stage by stage: while one thing hangs and nothing
-//! else happens, that is all there is to be seen of it.
+//! What a process has taken on is told by its age, stage by stage: while one thing hangs and
+//! nothing else happens, that is all there is to be seen of it.
 //!
 //! Never here: how old is too old (`alerts/tests`), what stands in the database (`life`).
 

@@ -12,5 +12,5 @@ FROM (
       AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND s.query NOT IN ('START TRANSACTION', 'COMMIT')
       AND s.query !~ 'refinery_schema_history'
-      AND s.query !~ '^(\s|--[^\n]*\n)*(CREATE|ALTER|DROP|INSERT INTO clock|INSERT INTO heartbeat) '
+      AND s.query !~ '^(\s|--[^\n]*\n)*(CREATE|ALTER|DROP|INSERT INTO (clock|heartbeat|retention)) '
 ) AS ours

@@ -134,7 +134,7 @@ pub(crate) fn read(stage: Stage) -> Option<(u64, Option<Duration>)> {
     let (depth, age) = match stage {
         Stage::Release => (&handles.due, Some(&handles.due_for)),
         Stage::Claim => (&handles.ready, Some(&handles.ready_for)),
-        // What is under way is not late: how long it has been says nothing before it is far too long.
+        // What is under way is not late: its age says nothing before it is far too old.
         Stage::Deliver => (&handles.leased, None),
         Stage::Resolve => (&handles.unresolved, Some(&handles.unresolved_for)),
         Stage::Plan

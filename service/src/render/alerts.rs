@@ -2,8 +2,8 @@
 //! with `promtool`, all from the contract's tables. A row that is added has its alerts at once.
 //!
 //! Belongs here: which files there are, and which rules stand in which file. Never here: a rule
-//! (`burn`, `creep`, `saturation`, `disk`, `work`, `database`, `presence`), or how files are written
-//! (`yaml`).
+//! (`burn`, `creep`, `saturation`, `disk`, `work`, `database`, `presence`), or how files are
+//! written (`yaml`).
 
 mod burn;
 mod case;

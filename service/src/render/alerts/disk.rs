@@ -12,7 +12,7 @@ use super::model::{Alert, Board, JOB, NODE_JOB, Role, Severity, lines};
 pub(super) const NODE_FREE: &str = "node_filesystem_avail_bytes";
 pub(super) const NODE_SIZE: &str = "node_filesystem_size_bytes";
 
-/// What lives in memory, can only be read, or is for booting: full from the start, or nobody's loss.
+/// What lives in memory, is only read, or is for booting: full from the start, or nobody's loss.
 const NOT_DISKS: &str = "tmpfs|ramfs|squashfs|iso9660|vfat";
 
 /// Where the figures of a disk come from.

@@ -30,6 +30,7 @@ pub(super) fn board() -> Board {
     .row("Depth", (8, 8), depth())
     .row("Work", (8, 8), work())
     .row("Conservation", (8, 7), conservation())
+    .row("What goes", (12, 7), pruned())
 }
 
 fn wrong() -> [Panel; 6] {
@@ -127,5 +128,14 @@ fn conservation() -> [Panel; 5] {
             .query(highest(Family::StrandedRows), "rows"),
         Panel::lines("Answers lost over time", Family::AmbiguousMessages.help())
             .query(highest(Family::AmbiguousMessages), "messages"),
+    ]
+}
+
+fn pruned() -> [Panel; 2] {
+    [
+        Panel::lines("Overdue for pruning", Family::PruneLag.help())
+            .query(gauge(Family::PruneLag, &[]).max(&["table"]), "{{table}}"),
+        Panel::lines("Weeks dropped", Family::PrunedWeeks.help())
+            .query(rate(Family::PrunedWeeks, &[]).sum(&["table"]), "{{table}}"),
     ]
 }

@@ -30,7 +30,7 @@ const LENIENT: [&str; 14] = [
     "--steal-max",
     "100",
     "--waiting-max",
-    "100",
+    "100000",
     "--busy-max",
     "100",
 ];

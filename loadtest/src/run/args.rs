@@ -76,9 +76,9 @@ pub struct JudgedArgs {
     /// A second with more steal than this is spoilt, in percent of all processors' time.
     #[arg(long, value_name = "PERCENT", default_value_t = 20.0, value_parser = percent)]
     pub steal_max: f64,
-    /// A second in which the harness's threads wait longer than this for a processor is spoilt, in
-    /// percent of the second.
-    #[arg(long, value_name = "PERCENT", default_value_t = 25.0, value_parser = percent)]
+    /// A second in which the harness's threads together wait longer than this for a processor is
+    /// spoilt, in percent of the second; each of them can wait for all of it.
+    #[arg(long, value_name = "PERCENT", default_value_t = 25.0, value_parser = percent_of_one)]
     pub waiting_max: f64,
     /// A second in which the harness uses more than this of the processors it may use is spoilt,
     /// in percent.
@@ -149,6 +149,14 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Of one thread's time, where there may be many.
+fn percent_of_one(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse() {
+        Ok(percent) if (0.0..=100_000.0).contains(&percent) => Ok(percent),
+        Ok(_) | Err(_) => Err("write a percentage from 0 to 100000".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,5 +183,6 @@ mod tests {
         assert!(statuses("300-200").is_err_and(|e| e.contains("200-399")));
         assert!(header("no colon").is_err_and(|e| e.contains("NAME: VALUE")));
         assert!(percent("101").is_err() && percent("99.5%") == Ok(99.5));
+        assert!(percent_of_one("250%") == Ok(250.0) && percent_of_one("-1").is_err());
     }
 }

@@ -29,3 +29,4 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scrape;
+mod unpacked;

@@ -6,6 +6,7 @@
 pub mod charts;
 pub mod files;
 pub mod html;
+pub(crate) mod lines;
 pub mod terminal;
 pub mod units;
 

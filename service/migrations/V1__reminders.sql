@@ -341,6 +341,17 @@ WHERE a.status = 'b'
           AT TIME ZONE v.timezone < a.starts_at
   AND (a.unplanned_from IS NULL OR w.within::date < a.unplanned_from);
 
+-- What is planned or became a text, against which that is held: the first of those that are alike, and
+-- the others. What became a text of an older version stays and is not promised again.
+CREATE VIEW planned AS
+SELECT i.shard, i.practice_id, i.appointment_id, i.rule_id, i.starts_at, i.due_day, i.plan_version,
+       i.state, i.due_at,
+       row_number() OVER (PARTITION BY i.shard, i.practice_id, i.appointment_id, i.rule_id, i.state,
+                                       i.starts_at, i.due_day
+                          ORDER BY i.plan_version) AS nth
+FROM intent i
+WHERE i.state IN ('p', 'r');
+
 -- Where in a round of reconciliation a practice has its turn: the practices evenly over the slots.
 CREATE FUNCTION turn_of(practice_id bigint, slots integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -67,7 +67,7 @@ fn due(
     );
     let opens_at = local_day.to_datetime(opens);
     let spread = opens_at.checked_add(i64::from(seconds).seconds()).ok()?;
-    let last = local_day.to_datetime(revision.send_until).checked_sub(1.second()).ok()?;
+    let last = last_of(revision, local_day)?;
     let due_at = to_instant(revision, spread.min(last))?.max(planned_at);
     // The spread of the window has to end before the appointment begins, whatever this phone's
     // share of it is; and nothing is planned once the practice has closed for the day.
@@ -81,8 +81,13 @@ fn due(
 
 /// Whether the practice has closed for the day on which a reminder was to leave.
 pub(crate) fn has_closed(revision: &Revision, due: &Due, domain_now: Timestamp) -> bool {
-    let last = due.local_day.to_datetime(revision.send_until).checked_sub(1.second());
-    last.ok().and_then(|last| to_instant(revision, last)).is_none_or(|last| last < domain_now)
+    let last = last_of(revision, due.local_day).and_then(|last| to_instant(revision, last));
+    last.is_none_or(|last| last < domain_now)
+}
+
+/// The last second of a day in which the practice sends.
+fn last_of(revision: &Revision, local_day: Date) -> Option<DateTime> {
+    local_day.to_datetime(revision.send_until).checked_sub(1.second()).ok()
 }
 
 /// The rule's time on the practice's wall, before hours and grouping.

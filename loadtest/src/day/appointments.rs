@@ -12,22 +12,21 @@ mod row;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use serde::Serialize;
 
 use lines::{Line, Lines};
 use row::Columns;
 pub use row::Reason;
 
+use crate::unpacked::unpacked;
+
 /// Bad rows that are named; the others are counted.
 const NAMED_MAX: usize = 10;
 /// More rows are refused: 20 bytes each, so this is 1 GB. The public data set has 110,527.
 const ROWS_MAX: usize = 50_000_000;
-/// The first two bytes of a gzip file (RFC 1952).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// One appointment as it was booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,20 +151,8 @@ pub fn read(path: &Path) -> Result<Appointments, AppointmentsError> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn parse(path: &Path, mut input: impl Read) -> Result<Appointments, AppointmentsError> {
-    let mut head = Vec::with_capacity(GZIP_MAGIC.len());
-    input
-        .by_ref()
-        .take(GZIP_MAGIC.len() as u64)
-        .read_to_end(&mut head)
-        .map_err(|source| read_error(path, source))?;
-    let packed = head == GZIP_MAGIC;
-    let whole = Cursor::new(head).chain(input);
-    if packed {
-        parse_lines(path, BufReader::with_capacity(1 << 16, MultiGzDecoder::new(whole)))
-    } else {
-        parse_lines(path, BufReader::with_capacity(1 << 16, whole))
-    }
+pub fn parse(path: &Path, input: impl Read) -> Result<Appointments, AppointmentsError> {
+    parse_lines(path, unpacked(input).map_err(|source| read_error(path, source))?)
 }
 
 fn parse_lines(path: &Path, input: impl BufRead) -> Result<Appointments, AppointmentsError> {

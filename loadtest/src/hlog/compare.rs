@@ -4,7 +4,6 @@
 //! meanwhile, at p99 often by a factor of two. Never here: a gate.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,6 +13,7 @@ use serde_json::Value;
 use super::{Log, empty};
 use crate::engine::distribution::{MEASURES, Quantiles};
 use crate::exit::{Exit, Failure};
+use crate::report::lines::put;
 use crate::report::units::{count, latency};
 
 /// The flags of `loadtest compare`.
@@ -116,10 +116,6 @@ fn ratios(base: &Histogram<u64>, head: &Histogram<u64>) -> String {
         ratio(one.max, other.max),
     ];
     format!("{:<28} {:>9} {}", "  head ÷ base", "", cells.join(" "))
-}
-
-fn put(out: &mut String, line: &str) {
-    writeln!(out, "{}", line.trim_end()).expect("a String takes all that is written");
 }
 
 #[cfg(test)]

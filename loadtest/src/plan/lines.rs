@@ -3,28 +3,22 @@
 //! Never here: what a line means.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-
 use super::{BODY_BYTES_MAX, PlanError};
+use crate::unpacked::unpacked;
 
 /// Longest line: a body, in which every byte may be escaped, and the rest of a request.
 const LINE_BYTES_MAX: usize = 2 * BODY_BYTES_MAX + (64 << 10);
 
-/// Opens a file; one whose name ends in `.gz` is unpacked.
+/// Opens a file; one that is packed by gzip is unpacked.
 ///
 /// # Errors
 /// When it can't be opened.
 pub fn open(file: &Path) -> Result<Box<dyn BufRead>, PlanError> {
-    let opened = File::open(file).map_err(|source| at(file, source))?;
-    let is_gzip = file.extension().is_some_and(|extension| extension == "gz");
-    Ok(if is_gzip {
-        Box::new(BufReader::new(MultiGzDecoder::new(opened)))
-    } else {
-        Box::new(BufReader::new(opened))
-    })
+    let opened = File::open(file).and_then(unpacked);
+    opened.map_err(|source| at(file, source))
 }
 
 /// Reads a small file of text.

@@ -2,11 +2,9 @@
 //!
 //! Never here: a number that isn't in the report.
 
-use std::fmt::Write;
-
+use super::lines::{put, quantiles};
 use super::units::{count, latency, megabytes, rate, share};
 use super::{Ended, EndpointRow, Report};
-use crate::engine::ledger::Quantiles;
 use crate::laws::{Check, Verdict};
 
 /// The whole report.
@@ -122,11 +120,6 @@ fn trouble(row: &EndpointRow) -> Option<String> {
         }
     }
     (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-fn quantiles(q: &Quantiles) -> String {
-    let text = |seconds| format!("{:>9}", latency(seconds));
-    [q.p50, q.p90, q.p99, q.p999, q.max].map(text).join(" ")
 }
 
 fn journeys(out: &mut String, report: &Report) {
@@ -283,10 +276,6 @@ fn optional(seconds: Option<f64>) -> String {
 fn heading(out: &mut String, text: &str) {
     out.push('\n');
     put(out, text);
-}
-
-fn put(out: &mut String, line: &str) {
-    writeln!(out, "{}", line.trim_end()).expect("a String takes all that is written");
 }
 
 #[cfg(test)]

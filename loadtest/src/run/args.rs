@@ -143,17 +143,18 @@ fn statuses(text: &str) -> Result<RangeInclusive<u16>, String> {
 }
 
 fn percent(text: &str) -> Result<f64, String> {
-    match text.trim_end_matches('%').parse() {
-        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
-        Ok(_) | Err(_) => Err("write a percentage from 0 to 100".to_owned()),
-    }
+    up_to(100.0, text)
 }
 
 /// Of one thread's time, where there may be many.
 fn percent_of_one(text: &str) -> Result<f64, String> {
+    up_to(100_000.0, text)
+}
+
+fn up_to(most: f64, text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').parse() {
-        Ok(percent) if (0.0..=100_000.0).contains(&percent) => Ok(percent),
-        Ok(_) | Err(_) => Err("write a percentage from 0 to 100000".to_owned()),
+        Ok(percent) if (0.0..=most).contains(&percent) => Ok(percent),
+        Ok(_) | Err(_) => Err(format!("write a percentage from 0 to {most}")),
     }
 }
 

@@ -2,13 +2,12 @@
 //!
 //! Never here: a number that isn't in the facts.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use super::facts::{Facts, KindRow};
 use super::verdict::{Thresholds, Verdict};
-use crate::engine::ledger::Quantiles;
 use crate::engine::machine::Spoilt;
+use crate::report::lines::{put, quantiles};
 use crate::report::units::{clock, count, latency, rate, share};
 
 /// The whole report.
@@ -137,15 +136,6 @@ fn machine(out: &mut String, facts: &Facts, thresholds: &Thresholds) {
             count(of(Spoilt::Starved))
         ),
     );
-}
-
-fn quantiles(q: &Quantiles) -> String {
-    let text = |seconds| format!("{:>9}", latency(seconds));
-    [q.p50, q.p90, q.p99, q.p999, q.max].map(text).join(" ")
-}
-
-fn put(out: &mut String, line: &str) {
-    writeln!(out, "{}", line.trim_end()).expect("a String takes all that is written");
 }
 
 #[cfg(test)]

@@ -8,14 +8,9 @@ WITH derived AS (
       -- What was due before that was dropped.
       AND d.local_day >= (SELECT from_day FROM retention WHERE partitioned = 'intent')
 ), present AS (
-    -- What became a text of an older version stays and is not expected again.
-    SELECT i.practice_id, i.appointment_id, i.rule_id, i.starts_at, i.due_day, i.state,
-           row_number() OVER (PARTITION BY i.practice_id, i.appointment_id, i.rule_id, i.state,
-                                           i.starts_at, i.due_day
-                              ORDER BY i.plan_version) AS nth
-    FROM intent i
-    WHERE i.shard = $1
-      AND i.state IN ('p', 'r')
+    SELECT p.practice_id, p.appointment_id, p.rule_id, p.starts_at, p.due_day, p.state, p.nth
+    FROM planned p
+    WHERE p.shard = $1
 ), compared AS (
     SELECT coalesce(d.practice_id, p.practice_id) AS practice_id,
            coalesce(d.appointment_id, p.appointment_id) AS appointment_id,

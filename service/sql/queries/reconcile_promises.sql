@@ -10,17 +10,12 @@ WITH derived AS (
       AND d.practice_id = ANY ($2)
       AND d.local_day >= $3
 ), present AS (
-    -- What became a text of an older version stays and is not expected again.
-    SELECT i.practice_id, i.appointment_id, i.rule_id, i.starts_at, i.due_day, i.plan_version,
-           i.state, i.due_at,
-           row_number() OVER (PARTITION BY i.practice_id, i.appointment_id, i.rule_id, i.state,
-                                           i.starts_at, i.due_day
-                              ORDER BY i.plan_version) AS nth
-    FROM intent i
-    WHERE i.shard = $1
-      AND i.practice_id = ANY ($2)
-      AND i.due_day >= $3
-      AND i.state IN ('p', 'r')
+    SELECT p.practice_id, p.appointment_id, p.rule_id, p.starts_at, p.due_day, p.plan_version,
+           p.state, p.due_at, p.nth
+    FROM planned p
+    WHERE p.shard = $1
+      AND p.practice_id = ANY ($2)
+      AND p.due_day >= $3
 ), compared AS MATERIALIZED (
     SELECT coalesce(d.practice_id, p.practice_id) AS practice_id,
            coalesce(d.appointment_id, p.appointment_id) AS appointment_id,

@@ -1,5 +1,6 @@
 -- name: residual_insert
--- What was found, by name. What was found before and has been open since keeps its first instant.
+-- What was found, by name. What was found before and has been open since keeps its first instant; a
+-- replica that hasn't seen a repair yet takes away nothing of what was noted of it.
 INSERT INTO residual AS r
     (shard, practice_id, appointment_id, rule_id, due_day, plan_version, kind, reason, starts_at,
      due_at, closes_at, found_at)
@@ -15,5 +16,4 @@ ORDER BY f.practice_id, f.appointment_id, f.rule_id, f.due_day, f.plan_version, 
 ON CONFLICT (shard, practice_id, appointment_id, rule_id, due_day, plan_version, kind)
 DO UPDATE SET reason = excluded.reason,
               found_at = CASE WHEN r.mended_at IS NULL THEN r.found_at ELSE excluded.found_at END,
-              mended_at = NULL,
-              late_seconds = NULL
+              mended_at = NULL

@@ -18,29 +18,13 @@ const DEADLINE: Duration = Duration::from_millis(50);
 const REQUEST: &str = "GET /live/events HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// Gives the other end of every stream to the test.
-struct Site(mpsc::UnboundedSender<mpsc::Sender<Bytes>>);
-
-/// The same of reports.
-struct Reports(mpsc::UnboundedSender<Pieces>);
-
-impl Dispatch for Reports {
-    async fn authenticate(
-        &self,
-        _: Endpoint,
-        _: &PathParams,
-        _: &HeaderMap,
-    ) -> Result<Principal, Problem> {
-        Ok(Principal::Anonymous)
-    }
-
-    async fn dispatch(&self, _: Request) -> Result<Response, Problem> {
-        let (pieces, stream) = Stream::report();
-        self.0.send(pieces).unwrap();
-        Ok(Response::stream("text/csv", stream))
-    }
+struct Site<End> {
+    ends: mpsc::UnboundedSender<End>,
+    open: fn() -> (End, Stream),
+    kind: &'static str,
 }
 
-impl Dispatch for Site {
+impl<End: Send + 'static> Dispatch for Site<End> {
     async fn authenticate(
         &self,
         _: Endpoint,
@@ -51,14 +35,14 @@ impl Dispatch for Site {
     }
 
     async fn dispatch(&self, _: Request) -> Result<Response, Problem> {
-        let (pieces, stream) = Stream::channel();
-        self.0.send(pieces).unwrap();
-        Ok(Response::stream("text/event-stream", stream))
+        let (end, stream) = (self.open)();
+        assert!(self.ends.send(end).is_ok(), "the test is there");
+        Ok(Response::stream(self.kind, stream))
     }
 }
 
 struct Case {
-    running: Running<Site>,
+    running: Running<Site<mpsc::Sender<Bytes>>>,
     address: SocketAddr,
     begun: mpsc::UnboundedReceiver<mpsc::Sender<Bytes>>,
 }
@@ -80,14 +64,11 @@ const fn bounds(streams: usize, stall_time: Duration) -> Bounds {
 impl Case {
     fn start(streams: usize, stall_time: Duration) -> Self {
         let bounds = bounds(streams, stall_time);
-        let (tell, begun) = mpsc::unbounded_channel();
+        let (ends, begun) = mpsc::unbounded_channel();
         let socket = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
-        Self {
-            running: start(Arc::new(Site(tell)), Listener::Admin, socket, bounds),
-            address,
-            begun,
-        }
+        let site = Site { ends, open: Stream::channel, kind: "text/event-stream" };
+        Self { running: start(Arc::new(site), Listener::Admin, socket, bounds), address, begun }
     }
 
     /// A reader and what it reads from.
@@ -265,11 +246,11 @@ async fn a_reader_that_takes_nothing_fills_no_memory() {
 }
 
 /// A report on its way: the listener, its reader, and what it is made with.
-async fn report() -> (Running<Reports>, TcpStream, Pieces) {
-    let (tell, mut begun) = mpsc::unbounded_channel();
+async fn report() -> (Running<Site<Pieces>>, TcpStream, Pieces) {
+    let (ends, mut begun) = mpsc::unbounded_channel();
     let socket = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
-    let site = Arc::new(Reports(tell));
+    let site = Arc::new(Site { ends, open: Stream::report, kind: "text/csv" });
     let running = start(site, Listener::Public, socket, bounds(1, LONG));
     let mut reader = TcpStream::connect(address).await.unwrap();
     let path = "GET /v1/practices/1/days/2026-05-05/report HTTP/1.1\r\nHost: x\r\n\r\n";

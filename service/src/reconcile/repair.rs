@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::visit::{Seen, Turn, practices, visit};
+use super::visit::{self, Seen, Turn};
 use super::{Residual, ledger};
 use crate::clock::Clock;
 use crate::db::router::After;
@@ -73,33 +73,18 @@ pub(crate) async fn look(bench: &Bench) -> Result<Report, DbError> {
         repaired: Vec::new(),
     };
     for shard in 0..bench.shard_count {
-        let mut after = 0;
-        loop {
-            let page = practices(&bench.db, shard, Turn::ALL, after).await?;
-            let Some(&last) = page.last() else { break };
-            let seen = look_at(bench, shard, page).await?;
+        let each = |seen: Seen| {
             report.practices += seen.practices.len() as u64;
             report.promises += seen.promises;
             report.residual += seen.violations;
             report.residuals.extend(seen.named);
-            after = last;
-        }
+        };
+        visit::look(&bench.db, &bench.clock, shard, Turn::ALL, each).await?;
     }
     report.residuals.sort_by_key(|residual| residual.closes_at);
     report.holds = report.residual == 0;
     report.as_of = bench.clock.real_now();
     Ok(report)
-}
-
-async fn look_at(bench: &Bench, shard: i16, page: Vec<i64>) -> Result<Seen, DbError> {
-    let Bench { db, clock, .. } = bench;
-    let seen = visit(db, shard, page, clock.domain_now()).await?;
-    let mut conn = db.get(Pool::Upkeep).await?;
-    let known: u64 = ledger::counts(&conn, shard).await?.iter().sum();
-    if known > 0 || seen.violations > 0 {
-        ledger::record(&mut conn, shard, &seen, clock.real_now()).await?;
-    }
-    Ok(seen)
 }
 
 /// Looks, mends what can be mended, and looks again: what the report names then is left.
@@ -111,8 +96,8 @@ pub(crate) async fn repair(bench: &Bench, ways: (&Practices, &Ingest)) -> Result
         let mut repaired = Vec::new();
         for _round in 0..ROUNDS_MAX {
             let domain_now = bench.clock.domain_now();
-            let (mendable, _too_late): (Vec<Residual>, Vec<Residual>) =
-                report.residuals.iter().cloned().partition(|r| r.is_mendable(domain_now));
+            let mendable = report.residuals.iter().filter(|r| r.is_mendable(domain_now));
+            let mendable: Vec<Residual> = mendable.cloned().collect();
             if mendable.is_empty() {
                 break;
             }

@@ -1,17 +1,18 @@
 //! A look at practices: one statement for a few of them, on a replica where there is one, so that
-//! what it compares is of one instant.
+//! what it compares is of one instant; what it finds is noted before the next few.
 
-use contract::Read;
+use contract::{Pool, Read, Stage};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use tokio_postgres::types::ToSql;
 
-use super::{ENDED_AFTER, NAMED_MAX, Residual};
+use super::{ENDED_AFTER, NAMED_MAX, Residual, ledger};
+use crate::clock::Clock;
 use crate::db::router::Class;
 use crate::db::{Db, DbError};
 
-/// Practices in one look: each has some hundred promises, and a look takes about 25 µs for each.
+/// Practices in one look: each has some hundred promises, and a look takes 11 to 25 µs for each.
 const PRACTICES_MAX: i64 = 20;
 
 /// The practices whose turn it is: those of `count` slots from `first` on, of so many in a round.
@@ -40,13 +41,31 @@ pub(crate) struct Seen {
     pub(crate) named: Vec<Residual>,
 }
 
-/// A page of the practices whose turn it is, after one of them; 0 is before all.
-pub(crate) async fn practices(
+/// Looks at the practices of a shard whose turn it is, a few at a time, and notes what is found; hands
+/// it to `each` too.
+pub(crate) async fn look(
     db: &Db,
+    clock: &Clock,
     shard: i16,
     turn: Turn,
-    after: i64,
-) -> Result<Vec<i64>, DbError> {
+    mut each: impl FnMut(Seen),
+) -> Result<(), DbError> {
+    let mut after = 0;
+    loop {
+        let page = practices(db, shard, turn, after).await?;
+        let Some(&last) = page.last() else { return Ok(()) };
+        // No connection to the primary is held while a replica compares.
+        let seen = visit(db, shard, page, clock.domain_now()).await?;
+        let mut conn = db.get_for(Stage::Reconcile, Pool::Upkeep).await?;
+        ledger::record(&mut conn, shard, &seen, clock.real_now()).await?;
+        drop(conn);
+        each(seen);
+        after = last;
+    }
+}
+
+/// A page of the practices whose turn it is, after one of them; 0 is before all.
+async fn practices(db: &Db, shard: i16, turn: Turn, after: i64) -> Result<Vec<i64>, DbError> {
     let Turn { slots, first, count } = turn;
     let params: [&(dyn ToSql + Sync); 6] = [&shard, &slots, &first, &count, &after, &PRACTICES_MAX];
     let rows = db.reader(Class::Report).rows(Read::ReconcilePractices, &params).await?;
@@ -54,7 +73,7 @@ pub(crate) async fn practices(
 }
 
 /// Looks at practices of a shard.
-pub(crate) async fn visit(
+async fn visit(
     db: &Db,
     shard: i16,
     practices: Vec<i64>,

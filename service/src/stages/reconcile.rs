@@ -12,7 +12,7 @@ use super::{Shared, maintainer};
 use crate::db::DbError;
 use crate::obs;
 use crate::reconcile::ledger;
-use crate::reconcile::visit::{self, Turn};
+use crate::reconcile::visit::{self, Seen, Turn};
 
 /// A shard that is behind catches up by this part of a round a turn: never all practices at once.
 const CATCH_UP: i64 = 20;
@@ -28,7 +28,11 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     drop(conn); // none is held while a replica compares
     let (mut promises, mut until) = (0, since);
     if let Some(part) = Part::due(since, now, round) {
-        promises = look(shared, shard, part.turn).await?;
+        let each = |seen: Seen| {
+            tell(shard, &seen);
+            promises += usize::try_from(seen.promises).unwrap_or(usize::MAX);
+        };
+        visit::look(&app.db, &app.clock, shard, part.turn, each).await?;
         until = part.until;
     }
     let mut conn = app.db.get_for(Stage::Reconcile, Pool::Upkeep).await?;
@@ -44,30 +48,16 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     Ok(1)
 }
 
-/// Looks at the practices whose turn it is, a few at a time; returns how many promises they have.
-async fn look(shared: &Shared, shard: i16, turn: Turn) -> Result<usize, DbError> {
-    let app = &shared.app;
-    let (mut promises, mut after) = (0, 0);
-    loop {
-        let page = visit::practices(&app.db, shard, turn, after).await?;
-        let Some(&last) = page.last() else { return Ok(promises) };
-        let seen = visit::visit(&app.db, shard, page, app.clock.domain_now()).await?;
-        obs::law::reconciled(seen.promises);
-        if let Some(first) = seen.named.first() {
-            tracing::error!(
-                shard,
-                promises = seen.violations,
-                first = %first,
-                "promises are out of order; punctual reconcile names them, --repair mends them"
-            );
-        }
-        let mut conn = app.db.get_for(Stage::Reconcile, Pool::Upkeep).await?;
-        let known: u64 = ledger::counts(&conn, shard).await?.iter().sum();
-        if known > 0 || seen.violations > 0 {
-            ledger::record(&mut conn, shard, &seen, app.clock.real_now()).await?;
-        }
-        promises += usize::try_from(seen.promises).unwrap_or(usize::MAX);
-        after = last;
+/// Says what a look found.
+fn tell(shard: i16, seen: &Seen) {
+    obs::law::reconciled(seen.promises);
+    if let Some(first) = seen.named.first() {
+        tracing::error!(
+            shard,
+            promises = seen.violations,
+            first = %first,
+            "promises are out of order; punctual reconcile names them, --repair mends them"
+        );
     }
 }
 

@@ -18,7 +18,7 @@ use tests::wait::until_within;
 const DAY: [&str; 5] = ["demo", "--messages", "40000", "--speed", "300"];
 /// From the start to two full minutes of texts.
 const WITHIN: Duration = Duration::from_secs(300);
-/// As wide as a small screen, as high as it takes to show all sections.
+/// As wide as a small screen, as high as it takes from the paths to the slowest statements.
 const SIZE: (u32, u32) = (1_280, 2_700);
 
 /// Nearly all of the last two minutes' seconds have texts that were handed over.

@@ -1,6 +1,6 @@
 //! Lines for a terminal.
 //!
-//! Never here: what stands in them (`terminal`, `run::text`, `hlog::compare`), or numbers (`units`).
+//! Never here: what stands in them (`terminal`, `run::text`, `hlog::compare`), numbers (`units`).
 
 use super::units::latency;
 use crate::engine::ledger::Quantiles;

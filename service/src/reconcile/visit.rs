@@ -41,8 +41,8 @@ pub(crate) struct Seen {
     pub(crate) named: Vec<Residual>,
 }
 
-/// Looks at the practices of a shard whose turn it is, a few at a time, and notes what is found; hands
-/// it to `each` too.
+/// Looks at the practices of a shard whose turn it is, a few at a time, notes what is found, and
+/// hands it to `each`.
 pub(crate) async fn look(
     db: &Db,
     clock: &Clock,

@@ -6,6 +6,8 @@
 
 mod failures;
 mod promotion;
+mod promotion_midway;
+mod several;
 mod tokens;
 
 use stack::postgres::{Options, PostgresPair, Profile, Server};

@@ -41,8 +41,6 @@ const PORT_TRIES: usize = 5;
 /// empty cluster, while a thousand files synced one by one take ten seconds. The servers' own
 /// fsync is a setting of the profile.
 const NO_SYNC: &str = "--no-sync";
-/// Holds back the WAL that the replica hasn't received yet.
-const SLOT: &str = "replica";
 
 /// A primary and its replica, both running. Ends both and removes their data on drop; `stop`
 /// does the same without blocking the thread.
@@ -52,8 +50,7 @@ pub struct PostgresPair {
     replica: Server,
     primary: Server,
     templates: template::Templates,
-    binaries: Binaries,
-    run: RunDir,
+    maker: Maker,
 }
 
 impl PostgresPair {
@@ -75,10 +72,9 @@ impl PostgresPair {
         }
         let maker = Maker { options, binaries, identity, run };
         let primary = maker.primary().await?;
-        let replica = maker.replica(&primary).await?;
-        let Maker { options: _, binaries, identity: _, run } = maker;
+        let replica = maker.replica("replica", &primary).await?;
         let templates = template::Templates::default();
-        let pair = Self { replica, primary, templates, binaries, run };
+        let pair = Self { replica, primary, templates, maker };
         pair.wait_until_caught_up(FIRST_CATCH_UP_WITHIN).await?;
         Ok(pair)
     }
@@ -93,14 +89,20 @@ impl PostgresPair {
         &self.replica
     }
 
+    /// One more replica of the primary, in the same directory. It must be dropped before the pair
+    /// is.
+    pub async fn another_replica(&self, name: &'static str) -> Result<Server, StackError> {
+        self.maker.replica(name, &self.primary).await
+    }
+
     /// The programs that the servers run.
     pub fn binaries(&self) -> &Binaries {
-        &self.binaries
+        &self.maker.binaries
     }
 
     /// The directory that goes when the pair does; logs of other processes may lie there too.
     pub fn run_dir(&self) -> &RunDir {
-        &self.run
+        &self.maker.run
     }
 
     /// Ends both servers and removes everything that they made.
@@ -113,7 +115,8 @@ impl PostgresPair {
     }
 }
 
-/// What both servers are made with.
+/// What the servers are made with.
+#[derive(Debug)]
 struct Maker {
     options: Options,
     binaries: Binaries,
@@ -155,20 +158,21 @@ impl Maker {
         fs::remove_file(&password_file).map_err(StackError::file("remove", &password_file))
     }
 
-    async fn replica(&self, primary: &Server) -> Result<Server, StackError> {
-        let data = self.run.path().join("replica");
+    /// Named so is also the slot that holds back the WAL that it hasn't received yet.
+    async fn replica(&self, name: &'static str, primary: &Server) -> Result<Server, StackError> {
+        let data = self.run.path().join(name);
         self.make_directory(&data)?;
         let spec = self
             .tool("pg_basebackup")
             .arguments(["--host=127.0.0.1", "--no-password", "--checkpoint=fast"])
             .arguments(["--wal-method=stream", "--write-recovery-conf", "--create-slot"])
-            .arguments(["--slot", SLOT, "--username", Address::USER, NO_SYNC])
+            .arguments(["--slot", name, "--username", Address::USER, NO_SYNC])
             .argument(format!("--port={}", primary.address().port))
             .argument("--pgdata")
             .argument(&data)
             .env("PGPASSWORD", &primary.address().password);
         crate::Process::run(spec, &self.run, TOOL_WITHIN).await?;
-        self.launch("replica", &primary.address().password).await
+        self.launch(name, &primary.address().password).await
     }
 
     /// Starts a server on whatever port is free.

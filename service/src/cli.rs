@@ -99,8 +99,8 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
             args::Command::Serve => Box::pin(serve::run(loaded)).await,
             args::Command::Migrate => migrate(&loaded.config).await,
             args::Command::Audit { is_json } => audit(&loaded.config, is_json).await,
-            args::Command::Reconcile { is_json, is_repair } => {
-                Box::pin(reconcile::run(loaded.config, is_json, is_repair)).await
+            args::Command::Reconcile { is_json, is_repair, provider } => {
+                Box::pin(reconcile::run(loaded.config, is_json, is_repair, provider)).await
             }
             args::Command::Bench(bench) => Box::pin(crate::bench::run(bench, &loaded.config)).await,
             args::Command::Config

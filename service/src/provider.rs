@@ -95,6 +95,40 @@ pub(crate) struct Found {
     pub(crate) accepted_at: Timestamp,
 }
 
+/// A stretch of real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// From then on.
+    pub(crate) since: Timestamp,
+    /// Before then.
+    pub(crate) until: Timestamp,
+}
+
+/// A page of what a provider took in a stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// Some texts, and where the next page is.
+    Page {
+        /// In the provider's order.
+        texts: Vec<Listed>,
+        /// None after the last page.
+        next: Option<String>,
+    },
+    /// The provider keeps no list.
+    None,
+    /// There is no page, and why.
+    Failed(String),
+}
+
+/// A text on a provider's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// The provider's name for it.
+    pub(crate) provider_ref: String,
+    /// From which number, if from one.
+    pub(crate) from: Option<Phone>,
+}
+
 /// What a provider says became of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StatusCallback {
@@ -148,6 +182,10 @@ trait Api: Send + Sync {
 
     /// Finds out whether a try whose answer was lost was accepted.
     fn look_up<'a>(&'a self, lost: &'a Lost) -> Boxed<'a, Look>;
+
+    /// Lists what it took in a stretch of time; `next` is where an earlier page said that the next
+    /// one is.
+    fn list<'a>(&'a self, span: &'a Span, next: Option<&'a str>) -> Boxed<'a, Listing>;
 
     /// Whether "not found" can be believed once the provider has had time to settle. Where a look
     /// is a repetition under the same key, every answer is final.
@@ -237,6 +275,11 @@ impl Provider {
     /// Finds out whether a try whose answer was lost was accepted.
     pub(crate) async fn look_up(&self, lost: &Lost) -> Look {
         self.api.look_up(lost).await
+    }
+
+    /// A page of what the provider took in a stretch of time.
+    pub(crate) async fn list(&self, span: &Span, next: Option<&str>) -> Listing {
+        self.api.list(span, next).await
     }
 
     /// Whether "not found" becomes final with time.

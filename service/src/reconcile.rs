@@ -3,9 +3,10 @@
 //! at a time. What is out of order is named, kept until it is mended, and shown until then.
 //!
 //! Belongs here: a look at the practices whose turn it is (`visit`), what is remembered of it
-//! (`ledger`), mending on demand (`repair`). Never here: when whose turn is (`stages::reconcile`),
+//! (`ledger`), mending on demand (`repair`), the provider's list (`accepted`). Never here: when whose turn is (`stages::reconcile`),
 //! the other laws (`audit`).
 
+pub(crate) mod accepted;
 pub(crate) mod ledger;
 pub(crate) mod repair;
 pub(crate) mod visit;
@@ -112,7 +113,7 @@ impl std::fmt::Display for Residual {
 }
 
 /// The kind behind its stored letter.
-fn kind_of(code: &str) -> Option<ResidualKind> {
+pub(crate) fn kind_of(code: &str) -> Option<ResidualKind> {
     ResidualKind::ALL.iter().copied().find(|kind| kind.name().starts_with(code))
 }
 

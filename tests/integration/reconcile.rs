@@ -7,7 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use stack::provider::Options;
 use tests::app::Ending;
 use tests::binary::{Output, run};
 use tests::database::Sql;
@@ -64,6 +66,24 @@ async fn spoilt(sql: &Sql) -> BTreeSet<(String, i64, String, String)> {
     parts.collect()
 }
 
+/// Waits until all reports say so, which may be read from a replica.
+async fn every_report_says(app: &TestApp, residuals: Value) {
+    let of_practice = [
+        "/days/2026-05-05/counts",
+        "/days/2026-05-05/report",
+        "/reports/delivery",
+        "/reports/trend",
+    ];
+    let paths = of_practice.map(|path| format!("/v1/practices/1{path}"));
+    for path in paths.iter().map(String::as_str).chain(["/admin/fleet"]) {
+        until(path, async || {
+            let said = app.get(path).send().await.json(200);
+            (said["residuals"] == residuals).then_some(())
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn exactly_what_the_planner_dropped_and_planned_twice_is_named_and_mended() {
     let app = TestApp::with()
@@ -90,6 +110,7 @@ async fn exactly_what_the_planner_dropped_and_planned_twice_is_named_and_mended(
     .await;
     let listed = app.get("/admin/residuals").send().await.json(200);
     assert_eq!(named(&listed["residuals"]), spoilt);
+    every_report_says(&app, json!({ "missing": 4, "surplus": 1, "unfinished": 0 })).await;
 
     let (output, report) = reconcile(&app, &[]).await;
     assert_eq!(output.status, Some(1), "{output:?}");
@@ -108,6 +129,7 @@ async fn exactly_what_the_planner_dropped_and_planned_twice_is_named_and_mended(
     .await;
     let kept: i64 = sql.one("SELECT count(*) FROM residual WHERE mended_at IS NOT NULL", &[]).await;
     assert_eq!(kept, 5, "what was wrong stays to be read");
+    every_report_says(&app, json!({ "missing": 0, "surplus": 0, "unfinished": 0 })).await;
 
     let scrape = app.scrape().await;
     let decided = |target| {
@@ -175,6 +197,77 @@ async fn what_still_waits_when_its_appointment_has_begun_is_unfinished() {
     let (output, report) = reconcile(&app, &[]).await;
     assert_eq!(output.status, Some(0), "{report:#}");
     app.finish_as(FOUND).await;
+}
+
+/// What the provider lists from an hour ago to an hour ahead, compared.
+async fn compared(app: &TestApp) -> (Output, Value) {
+    let hour = SignedDuration::from_hours(1);
+    let (since, until) = (Timestamp::now() - hour, Timestamp::now() + hour);
+    let (since, until) = (since.to_string(), until.to_string());
+    let (url, provider) = (app.database.url(), app.simulator.base_url());
+    let environment = [
+        ("PUNCTUAL_DATABASE_URL", url.as_str()),
+        ("PUNCTUAL_PROVIDER_URL", &provider),
+        ("PUNCTUAL_PROVIDER_SIMULATED", "true"),
+        ("PUNCTUAL_TWILIO_ACCOUNT_SID", Options::ACCOUNT_SID),
+        ("PUNCTUAL_TWILIO_AUTH_TOKEN", Options::AUTH_TOKEN),
+    ];
+    let span = ["--since", &since, "--until", &until];
+    let arguments = [["reconcile", "--json", "--provider"].as_slice(), &span].concat();
+    let output = run(&arguments, &environment).await;
+    let report: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (output, report["provider"].clone())
+}
+
+/// More texts than a page has. The simulator's clock is the machine's; nothing here asserts on it.
+#[tokio::test]
+async fn what_the_provider_lists_is_known_here_and_the_other_way_round() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    let many: Vec<_> = (0..250).map(|n| appointment(&format!("a{n}")).phone(n)).collect();
+    one.send(&many).await;
+    app.hold(at(FIRST_DUE)).await;
+    app.idle().await;
+    let (output, comparison) = compared(&app).await;
+    assert_eq!(output.status, Some(0), "{output:?}");
+    let of = |comparison: &Value, names: [&str; 5]| names.map(|name| comparison[name].clone());
+    let names = ["listed", "known", "surplus", "missing", "open"];
+    assert_eq!(of(&comparison, names), [250, 250, 0, 0, 0].map(Value::from));
+
+    // One that we say was sent, and it wasn't: the provider knows it by another name.
+    let sql = Sql::connect(&app.database.url()).await;
+    let was = "SELECT min(provider_ref) FROM attempt_outcome";
+    let was: String = sql.one(was, &[]).await;
+    let forge = "UPDATE attempt_outcome SET provider_ref = 'SM0' WHERE provider_ref = $1";
+    sql.run(forge, &[&was]).await;
+    let (output, comparison) = compared(&app).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    assert_eq!(of(&comparison, names), [250, 249, 1, 1, 0].map(Value::from));
+    assert_eq!(comparison["surplus_refs"], json!([was]));
+    let missing = &comparison["missing_texts"][0];
+    assert_eq!((&missing["practice_id"], &missing["provider_ref"]), (&json!(1), &json!("SM0")));
+    app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
+}
+
+#[tokio::test]
+async fn a_provider_without_a_list_or_away_is_one_line() {
+    let app = TestApp::start().await;
+    let url = app.database.url();
+    let database = ("PUNCTUAL_DATABASE_URL", url.as_str());
+    let webhook =
+        [("PUNCTUAL_PROVIDER", "webhook"), ("PUNCTUAL_PROVIDER_URL", "http://127.0.0.1:9")];
+    let arguments = ["reconcile", "--provider"];
+    let told = run(&arguments, &[[database].as_slice(), &webhook].concat()).await;
+    assert_eq!(told.status, Some(2), "{told:?}");
+    assert!(told.stderr.contains("the webhook provider keeps no list"), "{told:?}");
+    let away = [("PUNCTUAL_PROVIDER_URL", "http://127.0.0.1:9")];
+    let told = run(&arguments, &[[database].as_slice(), &away].concat()).await;
+    assert_eq!(told.status, Some(3), "{told:?}");
+    assert!(told.stderr.contains("it can't be reached"), "{told:?}");
+    let told = run(&["reconcile", "--since", "2026-05-04T00:00:00Z"], &[database]).await;
+    assert_eq!(told.status, Some(2), "--since asks the provider: {told:?}");
+    app.finish().await;
 }
 
 #[tokio::test]

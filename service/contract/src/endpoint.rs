@@ -155,7 +155,7 @@ table! {
         method: Method::Get, path: "/v1/practices/{practice_id}/days/{day}/counts",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000, streams: false,
+        query_budget: 4, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000, streams: false,
     }
     /// Says of each appointment that a practice's texts of one local day tell of who was told, when, what came of it and what was answered: as JSON or CSV, a page at a time.
     ReadJobReport = read_job_report {
@@ -169,14 +169,14 @@ table! {
         method: Method::Get, path: "/v1/practices/{practice_id}/reports/delivery",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
+        query_budget: 4, repeats_max: 2, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
     /// Counts a practice's reminders by local day and fate, for up to 90 days. As JSON or CSV.
     ReadTrend = read_trend {
         method: Method::Get, path: "/v1/practices/{practice_id}/reports/trend",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
-        query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000, streams: false,
+        query_budget: 4, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000, streams: false,
     }
     /// Takes in a provider's word on what became of a message. Older and repeated ones change nothing.
     ReceiveStatus = receive_status {

@@ -150,6 +150,8 @@ macro_rules! for_each_query {
             MessagePageOfDay = message_page_of_day: ReadYourWrites, Page, true, "service/src/endpoints/list_messages.rs", "handle";
             "Up to when what a report reads is complete."
             ReportAsOf = report_as_of: BoundedStaleness(30), One, false, "service/src/endpoints/report.rs", "as_of";
+            "How many promises reports are to say are out of order, by kind."
+            ResidualOpen = residual_open: BoundedStaleness(30), Batch, true, "service/src/endpoints/report.rs", "standing";
             "The counts of a practice's day, folded and not yet folded, and what still waits by its promises."
             DailyCounts = daily_counts: BoundedStaleness(30), Batch, true, "service/src/endpoints/read_daily_counts.rs", "handle";
             "A page of what a practice's texts of one local day told whom, and what came of it."
@@ -166,6 +168,8 @@ macro_rules! for_each_query {
             ReconcilePractices = reconcile_practices: BoundedStaleness(30), Page, true, "service/src/reconcile/visit.rs", "practices";
             "What is promised to a part of the practices against what is planned, by name."
             ReconcilePromises = reconcile_promises: BoundedStaleness(30), Page, true, "service/src/reconcile/visit.rs", "visit";
+            "Tries that were accepted, or whose answer is lost, to be compared with the provider's list."
+            ReconcileSent = reconcile_sent: BoundedStaleness(30), Many, true, "service/src/reconcile/accepted.rs", "ours";
             "How many promises of a shard are out of order, by kind."
             ResidualCounts = residual_counts: Strong, Batch, true, "service/src/reconcile/ledger.rs", "counts";
             "Promises that are in order again."

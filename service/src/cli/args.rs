@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
+use jiff::Timestamp;
 
 use super::Exit;
 use super::top::Top;
@@ -30,6 +31,8 @@ pub(super) enum Command {
         is_json: bool,
         /// Plan again what is out of order.
         is_repair: bool,
+        /// Compare a stretch of time with the provider's list.
+        provider: Option<Asking>,
     },
     /// Measure the statements.
     Bench(Bench),
@@ -48,6 +51,13 @@ pub(super) enum Command {
         /// Write nothing; say what is stale.
         is_check: bool,
     },
+}
+
+/// Of which time the provider is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asking {
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
 }
 
 /// The command with all that settings are read from.
@@ -72,7 +82,11 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
         Some(("audit", matches)) => (Command::Audit { is_json: matches.get_flag("json") }, matches),
         Some(("reconcile", matches)) => {
             let (is_json, is_repair) = (matches.get_flag("json"), matches.get_flag("repair"));
-            (Command::Reconcile { is_json, is_repair }, matches)
+            let provider = matches.get_flag("provider").then(|| Asking {
+                since: matches.get_one("since").copied(),
+                until: matches.get_one("until").copied(),
+            });
+            (Command::Reconcile { is_json, is_repair, provider }, matches)
         }
         Some(("bench", matches)) => match (bench::read(matches), matches.subcommand()) {
             (Some(bench), Some((_, matches))) => (Command::Bench(bench), matches),
@@ -190,6 +204,25 @@ fn reconcile() -> clap::Command {
                 .action(ArgAction::SetTrue)
                 .help("Plan again what is missing or surplus, where it still makes sense"),
         )
+        .arg(
+            Arg::new("provider").long("provider").action(ArgAction::SetTrue).help(
+                "Also compare what the provider lists as taken with what is known here as sent",
+            ),
+        )
+        .arg(instant("since", "Texts that it took from then on [default: a day before --until]"))
+        .arg(instant("until", "Texts that it took before then [default: 15 minutes ago]"))
+}
+
+fn instant(name: &'static str, help: &'static str) -> Arg {
+    let parser = |text: &str| {
+        text.parse::<Timestamp>().map_err(|_| "it must be an instant such as 2026-05-04T00:00:00Z")
+    };
+    Arg::new(name)
+        .long(name)
+        .value_name("INSTANT")
+        .value_parser(parser)
+        .requires("provider")
+        .help(help)
 }
 
 fn render() -> clap::Command {

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::Read;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
 use super::report::counts::{self, ByFate, Counts};
-use super::report::{self, Line};
+use super::report::{self, Line, Standing};
 use crate::app::App;
 use crate::db::router::Class;
 use crate::http::{Format, Problem, Request, Response};
@@ -25,9 +24,8 @@ const WAITING: i16 = -1;
 pub(crate) struct CountsAnswer {
     #[schemars(with = "String")]
     day: Date,
-    /// It is complete up to then.
-    #[schemars(with = "String")]
-    as_of: Timestamp,
+    #[serde(flatten)]
+    standing: Standing,
     rules: Vec<RuleCounts>,
 }
 
@@ -58,7 +56,7 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let format = Format::of(&request.headers)?;
     let shard = app.practices.shard(practice_id);
     let mut reader = app.db.reader(Class::Report);
-    let as_of = report::as_of(&mut reader).await?;
+    let standing = report::standing_of(&mut reader, shard, practice_id).await?;
     let rows = reader.rows(Read::DailyCounts, &[&shard, &practice_id, &day]).await?;
     drop(reader);
     let counted = counts::by(&rows, |row| row.get::<_, i16>("rule_id"));
@@ -66,8 +64,8 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let rules = counted.iter().map(|(rule_id, n)| {
         RuleCounts::of(*rule_id, n, waiting.get(rule_id).copied().unwrap_or_default())
     });
-    let answer = CountsAnswer { day, as_of, rules: rules.collect() };
-    Ok(report::whole(format, as_of, &answer, &answer.rules))
+    let answer = CountsAnswer { day, standing, rules: rules.collect() };
+    Ok(report::whole(format, standing, &answer, &answer.rules))
 }
 
 /// The promises of each rule that wait.

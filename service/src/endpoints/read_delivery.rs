@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use contract::Read;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::report::{self, Days, Line};
+use super::report::{self, Days, Line, Standing};
 use crate::app::App;
 use crate::db::router::Class;
 use crate::http::{Format, Problem, Request, Response};
@@ -26,9 +25,8 @@ pub(crate) struct DeliveryAnswer {
     from: Date,
     #[schemars(with = "String")]
     until: Date,
-    /// It is complete up to then.
-    #[schemars(with = "String")]
-    as_of: Timestamp,
+    #[serde(flatten)]
+    standing: Standing,
     hours: Vec<OfHour>,
 }
 
@@ -112,13 +110,14 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     // As domain time goes now: texts from before it was set otherwise are off by that.
     let pace = app.clock.pace();
     let mut reader = app.db.reader(Class::Report);
-    let as_of = report::as_of(&mut reader).await?;
+    let standing = report::standing_of(&mut reader, shard, practice_id).await?;
     let params: [&(dyn ToSql + Sync); 7] =
         [&shard, &practice_id, &from, &until, &pace.real_origin, &pace.domain_origin, &pace.speed];
     let rows = reader.rows(Read::DeliveryByHour, &params).await?;
     drop(reader);
-    let answer = DeliveryAnswer { from, until, as_of, hours: rows.iter().map(of_hour).collect() };
-    Ok(report::whole(format, as_of, &answer, &answer.hours))
+    let answer =
+        DeliveryAnswer { from, until, standing, hours: rows.iter().map(of_hour).collect() };
+    Ok(report::whole(format, standing, &answer, &answer.hours))
 }
 
 fn of_hour(row: &Row) -> OfHour {

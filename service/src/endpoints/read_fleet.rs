@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::{Fate, Read};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
 use super::report::counts::{self, ByFate, Counts};
-use super::report::{self, Days, Line};
+use super::report::{self, Days, Line, Standing};
 use crate::app::App;
 use crate::db::router::Class;
 use crate::http::{Format, Problem, Request, Response};
@@ -22,8 +21,8 @@ const DAYS: u16 = 14;
 struct FleetAnswer {
     from: Date,
     until: Date,
-    /// It is complete up to then.
-    as_of: Timestamp,
+    #[serde(flatten)]
+    standing: Standing,
     days: Vec<OfDay>,
 }
 
@@ -51,8 +50,9 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let format = Format::of(&request.headers)?;
     let mut by_day: BTreeMap<Date, (i64, ByFate)> = BTreeMap::new();
     let mut reader = app.db.reader(Class::Report);
-    let as_of = report::as_of(&mut reader).await?;
-    for shard in 0..app.practices.shard_count() {
+    let shards = 0..app.practices.shard_count();
+    let standing = report::standing(&mut reader, shards.clone(), None).await?;
+    for shard in shards {
         for row in reader.rows(Read::FleetByDay, &[&shard, &from, &until]).await? {
             let (practices, n) = by_day.entry(row.get("local_day")).or_default();
             let fate: i16 = row.get("fate");
@@ -68,6 +68,6 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let days = days
         .map(|(day, (practices, n))| OfDay { day, practices, counts: Counts::of(&n) })
         .collect();
-    let answer = FleetAnswer { from, until, as_of, days };
-    Ok(report::whole(format, as_of, &answer, &answer.days))
+    let answer = FleetAnswer { from, until, standing, days };
+    Ok(report::whole(format, standing, &answer, &answer.days))
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Row;
 
-use super::report::{self, Line, Page, Pages};
+use super::report::{self, Line, Page, Pages, Standing};
 use super::shapes;
 use crate::app::App;
 use crate::db::DbError;
@@ -25,9 +25,8 @@ const PAGE: i64 = 500;
 struct Head {
     #[schemars(with = "String")]
     day: Date,
-    /// It is complete up to then.
-    #[schemars(with = "String")]
-    as_of: Timestamp,
+    #[serde(flatten)]
+    standing: Standing,
 }
 
 /// What a practice's texts of one local day told whom. Reminders that were stopped before they
@@ -120,11 +119,15 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let day = request.path.date("day")?;
     request.only_queries(&[])?;
     let pages = OfDay { shard: app.practices.shard(practice_id), practice_id, day };
-    report::stream(app, &request, pages, |as_of| Head { day, as_of }).await
+    report::stream(app, &request, pages, |standing| Head { day, standing }).await
 }
 
 impl Pages for OfDay {
     type Row = Told;
+
+    fn of(&self) -> (i16, i64) {
+        (self.shard, self.practice_id)
+    }
 
     async fn page(&self, reader: &mut Reader, after: i64) -> Result<Page<Told>, DbError> {
         let Self { shard, practice_id, day } = self;

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use contract::Read;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::report::counts::{self, Counts};
-use super::report::{self, Days, Line};
+use super::report::{self, Days, Line, Standing};
 use crate::app::App;
 use crate::db::router::Class;
 use crate::http::{Format, Problem, Request, Response};
@@ -21,9 +20,8 @@ pub(crate) struct TrendAnswer {
     from: Date,
     #[schemars(with = "String")]
     until: Date,
-    /// It is complete up to then.
-    #[schemars(with = "String")]
-    as_of: Timestamp,
+    #[serde(flatten)]
+    standing: Standing,
     days: Vec<OfDay>,
 }
 
@@ -52,11 +50,11 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let format = Format::of(&request.headers)?;
     let shard = app.practices.shard(practice_id);
     let mut reader = app.db.reader(Class::Report);
-    let as_of = report::as_of(&mut reader).await?;
+    let standing = report::standing_of(&mut reader, shard, practice_id).await?;
     let rows = reader.rows(Read::TrendByDay, &[&shard, &practice_id, &from, &until]).await?;
     drop(reader);
     let days = counts::by(&rows, |row| row.get::<_, Date>("local_day"));
     let days = days.into_iter().map(|(day, n)| OfDay { day, counts: Counts::of(&n) }).collect();
-    let answer = TrendAnswer { from, until, as_of, days };
-    Ok(report::whole(format, as_of, &answer, &answer.days))
+    let answer = TrendAnswer { from, until, standing, days };
+    Ok(report::whole(format, standing, &answer, &answer.days))
 }

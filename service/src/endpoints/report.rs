@@ -1,9 +1,10 @@
-//! What reports have in common: up to when their data is complete, which days they are of, and how
-//! they are answered.
+//! What reports have in common: up to when their data is complete, what reconciliation holds against
+//! it, which days they are of, and how they are answered.
 //!
 //! A report is read in the class of reports, so from a replica where there is one, and says in
-//! `as_of` (as CSV: in the header `x-as-of`, which JSON has as well) up to when it is complete. One
-//! whose size has a bound is answered whole; one that has none is sent a page at a time (`pages`).
+//! `as_of` up to when it is complete and in `residuals` how many promises are out of order (as CSV:
+//! in the headers `x-as-of` and `x-residuals`, which JSON has as well). One whose size has a bound
+//! is answered whole; one that has none is sent a page at a time (`pages`).
 //!
 //! Never here: what one report alone says.
 
@@ -11,24 +12,100 @@ pub(crate) mod counts;
 mod pages;
 mod sheet;
 
-use contract::Read;
+use std::fmt;
+use std::ops::Range;
+
+use contract::{Read, ResidualKind};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::db::router::Reader;
 use crate::db::{DbError, weeks};
 use crate::http::{Code, Format, Problem, Request, Response};
+use crate::reconcile;
 pub(crate) use pages::{Page, Pages, stream};
 pub(crate) use sheet::{Line, Row, Sheet};
 
 /// The header that says up to when a report is complete.
 pub(crate) const AS_OF: &str = "x-as-of";
 
+/// The header that says how many promises are out of order.
+pub(crate) const RESIDUALS: &str = "x-residuals";
+
+/// What every report says of its data.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub(crate) struct Standing {
+    /// It is complete up to then.
+    #[schemars(with = "String")]
+    as_of: Timestamp,
+    residuals: Residuals,
+}
+
+/// How many promises reconciliation found out of order and nobody has mended, of all days. Not all
+/// zero means that the counts beside it can't be trusted.
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
+pub(crate) struct Residuals {
+    /// Promised and not planned.
+    missing: i64,
+    /// Planned and not promised.
+    surplus: i64,
+    /// Its appointment has begun, and it still waits.
+    unfinished: i64,
+}
+
+impl fmt::Display for Residuals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { missing, surplus, unfinished } = self;
+        write!(f, "missing={missing}, surplus={surplus}, unfinished={unfinished}")
+    }
+}
+
+impl Standing {
+    /// Says it in headers as well.
+    fn told(self, answer: Response) -> Response {
+        answer
+            .with_header(AS_OF, &self.as_of.to_string())
+            .with_header(RESIDUALS, &self.residuals.to_string())
+    }
+}
+
+/// What is to be said of what a reader reads next, of one practice or of all.
+pub(crate) async fn standing(
+    reader: &mut Reader,
+    shards: Range<i16>,
+    practice_id: Option<i64>,
+) -> Result<Standing, DbError> {
+    let as_of = as_of(reader).await?;
+    let mut residuals = Residuals::default();
+    for shard in shards {
+        for row in reader.rows(Read::ResidualOpen, &[&shard, &practice_id]).await? {
+            let n: i64 = row.get("n");
+            match reconcile::kind_of(row.get("kind")) {
+                Some(ResidualKind::Missing) => residuals.missing += n,
+                Some(ResidualKind::Surplus) => residuals.surplus += n,
+                Some(ResidualKind::Unfinished) => residuals.unfinished += n,
+                None => {}
+            }
+        }
+    }
+    Ok(Standing { as_of, residuals })
+}
+
+/// The same of one practice.
+pub(crate) async fn standing_of(
+    reader: &mut Reader,
+    shard: i16,
+    practice_id: i64,
+) -> Result<Standing, DbError> {
+    standing(reader, shard..shard + 1, Some(practice_id)).await
+}
+
 /// Up to when what a reader reads next is complete.
-pub(crate) async fn as_of(reader: &mut Reader) -> Result<Timestamp, DbError> {
+async fn as_of(reader: &mut Reader) -> Result<Timestamp, DbError> {
     let row = reader.row_opt(Read::ReportAsOf, &[]).await?;
     let missing = || DbError::Refused {
         query: Read::ReportAsOf.query().name(),
@@ -41,7 +118,7 @@ pub(crate) async fn as_of(reader: &mut Reader) -> Result<Timestamp, DbError> {
 /// An answer that is complete: as JSON the document, as CSV its rows.
 pub(crate) fn whole<R: Row>(
     format: Format,
-    as_of: Timestamp,
+    standing: Standing,
     document: &impl Serialize,
     rows: &[R],
 ) -> Response {
@@ -49,7 +126,7 @@ pub(crate) fn whole<R: Row>(
         Format::Json => Response::json(200, document),
         Format::Csv => Response::of(200, format.content_type(), Sheet::begin(format, &(), rows).1),
     };
-    answer.with_header(AS_OF, &as_of.to_string())
+    standing.told(answer)
 }
 
 /// The days of a report, both ends included.

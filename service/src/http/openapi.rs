@@ -296,8 +296,18 @@ fn responses(endpoint: Endpoint, answer: Vec<(&'static str, Value)>) -> Value {
             if obs::http::is_report(endpoint) {
                 let description = "What it says is complete up to then.";
                 let schema = json!({ "type": "string", "format": "date-time" });
-                response["headers"] =
-                    json!({ report::AS_OF: { "description": description, "schema": schema } });
+                let residuals = "How many promises are out of order: not all zero means that its \
+                                 counts can't be trusted.";
+                response["headers"] = json!({
+                    report::AS_OF: { "description": description, "schema": schema },
+                    report::RESIDUALS: {
+                        "description": residuals,
+                        "schema": {
+                            "type": "string",
+                            "examples": ["missing=0, surplus=0, unfinished=0"],
+                        },
+                    },
+                });
             }
             if takes_token(endpoint) && endpoint.spec().method != Method::Get {
                 let description = "Send it with a read, and the read sees this write.";

@@ -2,6 +2,8 @@
 //! with basic authentication, signed callbacks. It has no idempotency key, so a lost answer is
 //! resolved by listing what it took for that recipient at that time.
 
+mod list;
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,8 +19,8 @@ use super::client::{Client, Exchange};
 use super::outcome::{Said, judge};
 use super::signature::twilio_is_right;
 use super::{
-    Answer, Api, Boxed, Callback, CallbackError, Found, InboundText, Look, Lost, Outgoing,
-    StatusCallback,
+    Answer, Api, Boxed, Callback, CallbackError, Found, InboundText, Listing, Look, Lost, Outgoing,
+    Span, StatusCallback,
 };
 use crate::config::Config;
 use crate::phone::Phone;
@@ -33,6 +35,8 @@ const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
 pub(super) struct Twilio {
     client: Client,
     signer: Signer,
+    /// Where its API is, without a path.
+    base: String,
     /// Where messages are made and listed.
     messages: String,
     authorization: HeaderValue,
@@ -77,6 +81,7 @@ impl Twilio {
         Ok(Self {
             client,
             signer,
+            base: base.to_owned(),
             messages: format!("{base}/2010-04-01/Accounts/{account}/Messages.json"),
             authorization,
             key: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes()),
@@ -158,6 +163,10 @@ impl Api for Twilio {
 
     fn look_up<'a>(&'a self, lost: &'a Lost) -> Boxed<'a, Look> {
         Box::pin(self.find(lost))
+    }
+
+    fn list<'a>(&'a self, span: &'a Span, next: Option<&'a str>) -> Boxed<'a, Listing> {
+        Box::pin(self.page(span, next))
     }
 
     fn settles(&self) -> bool {

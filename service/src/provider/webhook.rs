@@ -15,8 +15,8 @@ use super::outcome::{Said, judge};
 use super::signature::{json_is_right, of_json};
 use super::twilio::receipt;
 use super::{
-    Answer, Api, Boxed, Callback, CallbackError, Found, InboundText, Look, Lost, Outgoing,
-    StatusCallback,
+    Answer, Api, Boxed, Callback, CallbackError, Found, InboundText, Listing, Look, Lost, Outgoing,
+    Span, StatusCallback,
 };
 use crate::config::Config;
 
@@ -136,6 +136,11 @@ impl Api for Webhook {
 
     fn look_up<'a>(&'a self, lost: &'a Lost) -> Boxed<'a, Look> {
         Box::pin(self.again(lost))
+    }
+
+    /// A webhook is one's own: what it took is for its owner to say.
+    fn list<'a>(&'a self, _span: &'a Span, _next: Option<&'a str>) -> Boxed<'a, Listing> {
+        Box::pin(std::future::ready(Listing::None))
     }
 
     fn settles(&self) -> bool {

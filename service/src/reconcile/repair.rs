@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::accepted::Comparison;
 use super::visit::{self, Seen, Turn};
 use super::{Residual, ledger};
 use crate::clock::Clock;
@@ -43,6 +44,8 @@ pub(crate) struct Report {
     pub(crate) residuals: Vec<Residual>,
     /// What was mended.
     pub(crate) repaired: Vec<Repaired>,
+    /// What the provider lists against what is known here as sent, where that was asked for.
+    pub(crate) provider: Option<Comparison>,
 }
 
 /// A promise that was mended.
@@ -71,6 +74,7 @@ pub(crate) async fn look(bench: &Bench) -> Result<Report, DbError> {
         residual: 0,
         residuals: Vec::new(),
         repaired: Vec::new(),
+        provider: None,
     };
     for shard in 0..bench.shard_count {
         let each = |seen: Seen| {
@@ -164,6 +168,9 @@ impl Report {
             (left, 0) => format!("{left} OUT OF ORDER\n"),
             (left, repaired) => format!("{repaired} repaired, {left} OUT OF ORDER\n"),
         };
+        if let Some(provider) = &self.provider {
+            text += &provider.text();
+        }
         text
     }
 }

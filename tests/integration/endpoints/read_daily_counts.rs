@@ -57,7 +57,7 @@ async fn counts_every_promise_once() {
             "1,0,4,3,1,0,0,0,0,0,0,0,3,0,0,0",
         ]
     );
-    assert_eq!(spent.queries, 2.0);
+    assert_eq!(spent.queries, 3.0);
     app.finish().await;
 }
 

@@ -3,6 +3,7 @@
 //! Never here: what one report alone says.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use tests::{Answer, TestApp};
 
 /// The lines of a CSV, each as it would be written without quotes. Ours hold no commas.
@@ -28,7 +29,10 @@ pub(super) fn is_complete_up_to(answer: &Answer) -> Timestamp {
     assert!(age > SignedDuration::from_secs(-5), "{as_of}");
     if answer.header("content-type") == "application/json" {
         assert_eq!(answer.json(200)["as_of"], as_of.to_string());
+        let none = json!({ "missing": 0, "surplus": 0, "unfinished": 0 });
+        assert_eq!(answer.json(200)["residuals"], none);
     }
+    assert_eq!(answer.header("x-residuals"), "missing=0, surplus=0, unfinished=0");
     as_of
 }
 

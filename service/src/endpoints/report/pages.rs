@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::sheet::{Row, Sheet};
-use super::{AS_OF, as_of};
+use super::{Standing, standing_of};
 use crate::app::App;
 use crate::db::DbError;
 use crate::db::router::carried::{self, Carried};
@@ -26,6 +25,8 @@ use crate::obs;
 pub(crate) trait Pages: Send + Sync + 'static {
     /// One of its rows.
     type Row: Row + Send + Sync;
+    /// The shard and the practice that it is of.
+    fn of(&self) -> (i16, i64);
 
     /// The rows of the page that follows a key; 0 is before all.
     fn page(
@@ -49,15 +50,16 @@ pub(crate) async fn stream<P: Pages, H: Serialize>(
     app: &Arc<App>,
     request: &Request,
     pages: P,
-    head: impl FnOnce(Timestamp) -> H + Send,
+    head: impl FnOnce(Standing) -> H + Send,
 ) -> Result<Response, Problem> {
     let format = Format::of(&request.headers)?;
     let mut reader = app.db.reader(Class::Report);
-    let as_of = as_of(&mut reader).await?;
+    let (shard, practice_id) = pages.of();
+    let standing = standing_of(&mut reader, shard, practice_id).await?;
     let Page { rows, next_after } = pages.page(&mut reader, 0).await?;
     let seen = reader.seen().await?;
     drop(reader);
-    let (sheet, begun) = Sheet::begin(format, &head(as_of), &rows);
+    let (sheet, begun) = Sheet::begin(format, &head(standing), &rows);
     let deadline = Duration::from_millis(u64::from(request.endpoint.spec().deadline_ms));
     let rest = Rest { app: Arc::clone(app), pages, sheet, seen, deadline };
     let (pieces, stream) = Stream::report();
@@ -68,7 +70,7 @@ pub(crate) async fn stream<P: Pages, H: Serialize>(
         None => tokio::spawn(sending),
     };
     let answer = Response::stream(format.content_type(), stream);
-    Ok(answer.with_header(AS_OF, &as_of.to_string()))
+    Ok(standing.told(answer))
 }
 
 /// What is still to be sent.

@@ -32,8 +32,8 @@ FROM known k
 WHERE m.shard = $1
   AND m.practice_id = k.practice_id
   AND m.message_id = k.message_id
-RETURNING m.practice_id, m.local_day, m.rule_id, m.sent_at, m.receipt, k.receipt_before,
-          k.reply IS NOT NULL AND k.reply_before IS NULL AS is_first_reply,
+RETURNING m.practice_id, m.message_id, m.local_day, m.rule_id, m.sent_at, m.receipt,
+          k.receipt_before, k.reply IS NOT NULL AND k.reply_before IS NULL AS is_first_reply,
           coalesce((m.reply = 'y')::integer, 0) - coalesce((k.reply_before = 'y')::integer, 0)
               AS confirmed,
           cardinality(m.appointment_ids) AS members

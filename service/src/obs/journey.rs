@@ -39,9 +39,13 @@ pub(super) fn register() {
     });
 }
 
-/// Records one journey that came to its end, of no one request.
-pub(crate) fn record(journey: Journey, took: Duration) {
+/// Records one journey that came to its end, of no one request; a flight that was kept becomes its
+/// example.
+pub(crate) fn record(journey: Journey, took: Duration, kept: Option<TraceId>) {
     record_of(journey, took, None);
+    if let Some(trace) = kept {
+        example(journey, histogram::nanos_of(took), trace);
+    }
 }
 
 /// Records one journey that came to its end, of a request whose flight shows it: if that is kept,

@@ -17,7 +17,7 @@ use crate::db::router::carried;
 use crate::db::tally::{self, TallyDelta};
 use crate::db::{Db, DbError, Tx};
 use crate::obs;
-use crate::obs::request::BatchScope;
+use crate::obs::request::{BatchScope, Scope};
 
 const TRIES: u32 = 3;
 
@@ -97,8 +97,8 @@ impl Recorder {
         for delta in &deltas {
             obs::fate::add(delta.fate, u64::try_from(delta.n).unwrap_or(0));
         }
-        for latency in latencies {
-            obs::journey::record(Journey::HandedOverToReceipt, latency);
+        for (latency, scope) in latencies {
+            obs::journey::record_of(Journey::HandedOverToReceipt, latency, scope);
         }
         Ok(())
     }
@@ -122,7 +122,12 @@ struct Heard<'a> {
     provider_ref: Option<&'a str>,
     error_code: Option<i32>,
     reply: Option<i8>,
+    /// Of the request that brought its receipt.
+    scope: Option<&'a Scope>,
 }
+
+/// How long a receipt took to come, and the request that brought it.
+type Latency<'a> = (Duration, Option<&'a Scope>);
 
 /// By practice and message: the order in which they are locked.
 type HeardOf<'a> = BTreeMap<(i64, i64), Heard<'a>>;
@@ -179,6 +184,7 @@ fn receipt(job: &Item) -> Option<((i64, i64), Heard<'_>)> {
                 provider_ref: Some(provider_ref.as_str()),
                 error_code: *error_code,
                 reply: None,
+                scope: job.scope.as_deref(),
             };
             Some(((*practice_id, *message_id), heard))
         }
@@ -187,13 +193,13 @@ fn receipt(job: &Item) -> Option<((i64, i64), Heard<'_>)> {
 }
 
 /// Records what came of texts; returns the changes of the counts and how long after the hand-over
-/// each first receipt came.
-async fn apply(
+/// each first receipt came, with the request that brought it.
+async fn apply<'a>(
     tx: &Tx<'_>,
     shard: i16,
-    heard: &HeardOf<'_>,
+    heard: &HeardOf<'a>,
     real_now: Timestamp,
-) -> Result<(Vec<TallyDelta>, Vec<Duration>), DbError> {
+) -> Result<(Vec<TallyDelta>, Vec<Latency<'a>>), DbError> {
     if heard.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -229,7 +235,9 @@ async fn apply(
         deltas.extend(fate_of(before).map(|fate| key_of_delta(row, fate, -members)));
         let sent_at: Option<Timestamp> = row.get("sent_at");
         if let (0, Some(sent_at)) = (before, sent_at) {
-            latencies.push(real_now.duration_since(sent_at).try_into().unwrap_or(Duration::ZERO));
+            let took = real_now.duration_since(sent_at).try_into().unwrap_or(Duration::ZERO);
+            let key = (row.get("practice_id"), row.get("message_id"));
+            latencies.push((took, heard.get(&key).and_then(|heard| heard.scope)));
         }
     }
     Ok((deltas, latencies))

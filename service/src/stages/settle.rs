@@ -24,6 +24,7 @@ use super::render::Rewritten;
 use crate::clock::Clock;
 use crate::db::DbError;
 use crate::obs;
+use crate::obs::exemplar::TraceId;
 use crate::obs::flight::Flight;
 use crate::obs::kept::{Landed, Route};
 use crate::obs::request::{BatchScope, Done};
@@ -136,8 +137,8 @@ async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
         drop(in_flight);
         match result {
             Ok(recorded) => {
-                land(&batch, &scope.done(batch.len()));
-                observe(shared, shard, &batch, &recorded, started);
+                let kept = land(&batch, &scope.done(batch.len()));
+                observe(shared, shard, &batch, &recorded, &kept, started);
                 return;
             }
             Err(error) => {
@@ -157,8 +158,12 @@ async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
     }
 }
 
-/// The flights of deliveries end with the commit of their results.
-fn land(batch: &[Completion], done: &Done) {
+/// A flight that was kept, by when its text was due and when its result was known.
+type Kept = (Timestamp, Timestamp, TraceId);
+
+/// The flights of deliveries end with the commit of their results. Returns those that were kept.
+fn land(batch: &[Completion], done: &Done) -> Vec<Kept> {
+    let mut kept = Vec::new();
     let objective = Duration::from_millis(u64::from(Journey::DueToHandedOver.spec().latency_ms));
     for completion in batch {
         let (Some(flight), Ending::Answered(answer)) = (&completion.flight, &completion.ending)
@@ -166,7 +171,7 @@ fn land(batch: &[Completion], done: &Done) {
             continue;
         };
         done.add_to(flight, completion.since);
-        obs::kept::offer(&Landed {
+        let is_kept = obs::kept::offer(&Landed {
             flight,
             route: Route::Message,
             took: flight.began().elapsed(),
@@ -175,7 +180,11 @@ fn land(batch: &[Completion], done: &Done) {
             outcome: answer.outcome.name(),
             status: answer.http_status.and_then(|s| u16::try_from(s).ok()).unwrap_or(0),
         });
+        if is_kept {
+            kept.push((completion.work.due_at, completion.at, flight.trace()));
+        }
     }
+    kept
 }
 
 const fn is_of_the_batch(error: &DbError) -> bool {
@@ -207,6 +216,7 @@ fn observe(
     shard: i16,
     batch: &[Completion],
     recorded: &Recorded,
+    kept: &[Kept],
     started: Instant,
 ) {
     obs::stage::batch(Stage::Settle, batch.len(), started.elapsed());
@@ -221,10 +231,12 @@ fn observe(
     for &(due_at, sent_at) in &recorded.sent {
         let took = sent_at.duration_since(clock.to_real(due_at));
         let took = Duration::try_from(took).unwrap_or(Duration::ZERO);
-        obs::journey::record(Journey::DueToHandedOver, took);
+        // At most a handful in a second are kept.
+        let trace = kept.iter().find(|(due, at, _)| (*due, *at) == (due_at, sent_at));
+        obs::journey::record(Journey::DueToHandedOver, took, trace.map(|(_, _, trace)| *trace));
     }
     for &took in &recorded.overtaken_after {
-        obs::journey::record(Journey::HandedOverToReceipt, took);
+        obs::journey::record(Journey::HandedOverToReceipt, took, None);
     }
     if recorded.ready > 0 {
         shared.app.wake.ready(shard, recorded.ready);

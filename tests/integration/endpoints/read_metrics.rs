@@ -7,8 +7,10 @@ use contract::endpoint::Endpoint;
 use contract::{Family, Fate, Journey, Limit, Pool, Query, QueryOutcome, Stage};
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use tests::practice::FIRST_DUE;
+use tests::provider::{reply, until_accepted};
 use tests::slow::slow_read;
-use tests::{Scrape, TestApp, until};
+use tests::{Scrape, TestApp, appointment, at, until};
 use tokio::task::JoinSet;
 
 use super::common::{Good, is_counted};
@@ -276,6 +278,36 @@ async fn every_example_leads_to_a_request_that_is_kept() {
         let path = format!("/debug/requests/{trace}");
         let answer = app.get(&path).anonymous().send().await;
         assert_eq!(answer.status, 200, "{series} # {trace}");
+    }
+    app.finish().await;
+}
+
+/// The journeys that no request takes: a text's way out is its own flight, its receipt's the request
+/// that brought it.
+#[tokio::test]
+async fn every_journey_has_an_example_that_is_kept() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    one.book(&appointment("b").phone(2)).await;
+    assert_eq!(one.cancel("b").await["in_time"], true);
+    app.hold(at(FIRST_DUE)).await;
+    let sent = until_accepted(&app.simulator, 1).await.remove(0);
+    app.idle().await;
+    reply(&app.client, &sent.to, &one.sender(), "SM1", "YES").await.expect(200);
+    for journey in Journey::ALL {
+        let label = format!("{{journey=\"{}\"", journey.name());
+        let trace = until(&label, async || {
+            let text = openmetrics(&app).await;
+            let mut lines = text.lines().filter(|line| line.contains(&label));
+            lines.find_map(|line| {
+                let (_, example) = line.split_once(" # {trace_id=\"")?;
+                example.get(..32).map(str::to_owned)
+            })
+        })
+        .await;
+        let path = format!("/debug/requests/{trace}");
+        app.get(&path).anonymous().send().await.expect(200);
     }
     app.finish().await;
 }

@@ -10,22 +10,24 @@ use punctual::benching::Scrape;
 
 fn scrape(criterion: &mut Criterion) {
     let scrape = Scrape::new();
-    let text = scrape.text(true);
+    let text = String::from_utf8(scrape.plain(true)).expect("it is text");
     println!(
         "{} lines, {} bytes, {} packed, {} examples",
         text.lines().count(),
         text.len(),
-        scrape.packed(&text).len(),
+        scrape.packed(true).len(),
         text.matches(" # {trace_id=").count()
     );
     let mut group = criterion.benchmark_group("scrape");
     group.throughput(Throughput::Bytes(text.len() as u64));
-    group.bench_function("text", |bencher| bencher.iter(|| black_box(scrape.text(false))));
-    group.bench_function("openmetrics", |bencher| bencher.iter(|| black_box(scrape.text(true))));
-    group.bench_function("gzip", |bencher| bencher.iter(|| black_box(scrape.packed(&text))));
-    group.bench_function("whole", |bencher| {
-        bencher.iter(|| black_box(scrape.packed(&scrape.text(true))));
-    });
+    for (name, is_open_metrics) in [("text", false), ("openmetrics", true)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| black_box(scrape.plain(is_open_metrics)));
+        });
+        group.bench_function(format!("{name}, packed"), |bencher| {
+            bencher.iter(|| black_box(scrape.packed(is_open_metrics)));
+        });
+    }
     group.finish();
 }
 

@@ -117,21 +117,21 @@ impl Scrape {
         Self
     }
 
-    /// The text of a scrape.
+    /// A scrape as it is.
     #[must_use]
-    pub fn text(&self, is_open_metrics: bool) -> String {
-        let format = if is_open_metrics { Format::OpenMetrics } else { Format::Text };
-        crate::obs::render(format)
+    pub fn plain(&self, is_open_metrics: bool) -> Vec<u8> {
+        crate::endpoints::read_metrics::plain(format(is_open_metrics))
     }
 
-    /// A text as it is sent to a scraper that takes it packed.
-    ///
-    /// # Panics
-    /// Never: memory takes all that is written.
+    /// A scrape as it is sent to a scraper that takes it packed.
     #[must_use]
-    pub fn packed(&self, text: &str) -> Vec<u8> {
-        crate::endpoints::read_metrics::pack(text.as_bytes()).expect("memory takes all")
+    pub fn packed(&self, is_open_metrics: bool) -> Vec<u8> {
+        crate::endpoints::read_metrics::packed(format(is_open_metrics))
     }
+}
+
+const fn format(is_open_metrics: bool) -> Format {
+    if is_open_metrics { Format::OpenMetrics } else { Format::Text }
 }
 
 impl Default for Scrape {

@@ -43,5 +43,7 @@ pub(crate) mod stage;
 mod status;
 
 pub(crate) use exposition::Format;
+#[cfg(test)]
+pub(crate) use recorder::rendered;
 pub(crate) use recorder::{install, render, upkeep};
 pub(crate) use registered::Stopwatch;

@@ -3,8 +3,8 @@
 //! at a time. What is out of order is named, kept until it is mended, and shown until then.
 //!
 //! Belongs here: a look at the practices whose turn it is (`visit`), what is remembered of it
-//! (`ledger`), mending on demand (`repair`), the provider's list (`accepted`). Never here: when whose turn is (`stages::reconcile`),
-//! the other laws (`audit`).
+//! (`ledger`), mending on demand (`repair`), the provider's list (`accepted`). Never here: when
+//! whose turn is (`stages::reconcile`), the other laws (`audit`).
 
 pub(crate) mod accepted;
 pub(crate) mod ledger;

@@ -3,6 +3,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -12,6 +13,9 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 use crate::app::App;
 use crate::http::{Problem, Request, Response};
 use crate::obs::{self, Format};
+
+/// More than a scrape grows by from one time to the next, and what a packed one takes.
+const ROOM: usize = 256 * 1024;
 
 /// Writes the scrape.
 pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
@@ -23,12 +27,9 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
 pub(crate) async fn answer(headers: &HeaderMap) -> Result<Response, Problem> {
     let format = Format::negotiate(&all(headers, &ACCEPT));
     let is_packed = takes_gzip(&all(headers, &ACCEPT_ENCODING));
-    let made = tokio::task::spawn_blocking(move || {
-        let text = obs::render(format).into_bytes();
-        if is_packed { pack(&text) } else { Ok(text) }
-    });
+    let made =
+        tokio::task::spawn_blocking(move || if is_packed { packed(format) } else { plain(format) });
     let body = made.await.map_err(|error| Problem::internal(error.to_string()))?;
-    let body = body.map_err(|error| Problem::internal(error.to_string()))?;
     let response =
         Response::of(200, format.media_type(), body).with_header("vary", "accept, accept-encoding");
     Ok(if is_packed { response.with_header("content-encoding", "gzip") } else { response })
@@ -49,11 +50,24 @@ fn takes_gzip(accept_encoding: &str) -> bool {
     })
 }
 
-/// Fast rather than small: the text repeats itself so much that the first pass takes nine tenths.
-pub(crate) fn pack(text: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
-    encoder.write_all(text)?;
-    encoder.finish()
+/// The scrape as it is.
+pub(crate) fn plain(format: Format) -> Vec<u8> {
+    // It hardly grows: room for all of it, so that none of it is copied again.
+    static LENGTH: AtomicUsize = AtomicUsize::new(0);
+    let mut text = Vec::with_capacity(LENGTH.load(Ordering::Relaxed) + ROOM);
+    obs::render(format, |piece| text.extend_from_slice(piece.as_bytes()));
+    LENGTH.store(text.len(), Ordering::Relaxed);
+    text
+}
+
+/// Packed while it is printed. Fast rather than small: the text repeats itself so much that the
+/// first pass takes nine tenths.
+pub(crate) fn packed(format: Format) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(ROOM), Compression::fast());
+    obs::render(format, |piece| {
+        encoder.write_all(piece.as_bytes()).expect("memory takes all that is written");
+    });
+    encoder.finish().expect("memory takes all that is written")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What reports have in common: up to when their data is complete, what reconciliation holds against
-//! it, which days they are of, and how they are answered.
+//! What reports have in common: up to when their data is complete, what reconciliation holds
+//! against it, which days they are of, and how they are answered.
 //!
 //! A report is read in the class of reports, so from a replica where there is one, and says in
 //! `as_of` up to when it is complete and in `residuals` how many promises are out of order (as CSV:

@@ -317,7 +317,7 @@ async fn what_does_not_finish_is_cut() {
 /// The count of aborted requests of an endpoint, as scraped.
 fn aborted(endpoint: Endpoint) -> u64 {
     let named = format!("http_route=\"{}\"", endpoint.name());
-    let text = obs::render(obs::Format::Text);
+    let text = obs::rendered(obs::Format::Text);
     let line = text.lines().find(|line| {
         line.starts_with("http_server_request_duration_seconds_count")
             && line.contains(&named)

@@ -160,7 +160,7 @@ async fn a_reader_that_leaves_ends_it_and_is_no_failure() {
     let _turn = COUNTED.lock().await;
     let before = counted();
     let broken = || {
-        let text = obs::render(obs::Format::Text);
+        let text = obs::rendered(obs::Format::Text);
         let line = text.lines().find(|line| {
             line.starts_with("http_server_broken_connections_total{listener=\"admin\"")
                 && line.contains("peer")

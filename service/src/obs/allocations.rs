@@ -63,7 +63,7 @@ fn what_the_service_records_allocates_nothing() {
     allocates_nothing("who holds a connection", |_| drop(holder::hold(pool, holder)));
     allocates_nothing("a wait for one", |took| pool::waited(pool, lap(took)));
     allocates_nothing("a connection's use", |took| pool::held(pool, lap(took)));
-    allocates_nothing("a journey", |took| journey::record(Journey::ReplyToShown, took));
+    allocates_nothing("a journey", |took| journey::record(Journey::ReplyToShown, took, None));
     allocates_nothing("a batch", |took| stage::batch(Stage::Render, 10, took));
     allocates_nothing("lateness", |took| stage::lateness_of(Stage::Render, took, 10));
     allocates_nothing("what is in flight", |_| drop(stage::in_flight(Stage::Render)));

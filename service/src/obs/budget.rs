@@ -177,7 +177,7 @@ mod tests {
         }
         let counted =
             format!("endpoint_repeated_queries_total{{http_route=\"{}\"}} 1", endpoint.name());
-        assert!(crate::obs::render(crate::obs::Format::Text).contains(&counted));
+        assert!(crate::obs::rendered(crate::obs::Format::Text).contains(&counted));
     }
 
     /// What three requests are told that were a part of a batch which did this.

@@ -50,14 +50,28 @@ impl Format {
     }
 }
 
-/// Prints everything: the exporter's text, which is in format 0.0.4, and the histograms with those
-/// of their examples whose traces are still kept (in order): the others would lead nowhere.
-pub(crate) fn print(exporter: &str, format: Format, kept: &[TraceId]) -> String {
-    // What a full scrape takes; it is rather too much than to be copied again.
-    let mut out = String::with_capacity(exporter.len() + 2_000_000);
-    match format {
-        Format::Text => out.push_str(exporter),
-        Format::OpenMetrics => take_over(exporter, &mut out),
+/// A piece of a scrape is about as long. Whoever takes the pieces finds them in the processor's
+/// cache, and a packed scrape takes no megabytes of fresh memory, whose first touch costs time.
+const PIECE: usize = 64 * 1024;
+
+/// Prints everything, a piece at a time: the exporter's text, which is in format 0.0.4, and the
+/// histograms with those of their examples whose traces are still kept (in order): the others would
+/// lead nowhere.
+pub(crate) fn print(exporter: &str, format: Format, kept: &[TraceId], mut each: impl FnMut(&str)) {
+    let mut out = String::with_capacity(2 * PIECE);
+    let mut taken_over = TakenOver::default();
+    let mut turn = |out: &mut String| {
+        if out.len() >= PIECE {
+            each(out);
+            out.clear();
+        }
+    };
+    for line in exporter.split_inclusive('\n') {
+        match format {
+            Format::Text => out.push_str(line),
+            Format::OpenMetrics => taken_over.line(line, &mut out),
+        }
+        turn(&mut out);
     }
     for row in registry::families() {
         let (family, help) = (row.name(), row.help());
@@ -75,12 +89,13 @@ pub(crate) fn print(exporter: &str, format: Format, kept: &[TraceId]) -> String 
         }
         for series in registry::all(row) {
             histogram(&mut out, family, &series, format, kept);
+            turn(&mut out);
         }
     }
     if format == Format::OpenMetrics {
         out.push_str("# EOF\n");
     }
-    out
+    each(&out);
 }
 
 /// What ends a bucket's labels, by grid, format and cell: `le="0.005"} `. The bounds never change,
@@ -148,21 +163,30 @@ fn push_example(out: &mut String, grid: Grid, example: &Exemplar) {
 /// In a second.
 const NANOS: u64 = 1_000_000_000;
 
-/// OpenMetrics names a counter's family without its `_total`, has no empty lines, and bounds with
-/// a point in them.
-fn take_over(text: &str, out: &mut String) {
-    let mut counter = "";
-    for line in text.lines().filter(|line| !line.is_empty()) {
+/// The exporter's lines as OpenMetrics: that names a counter's family without its `_total`, has no
+/// empty lines, and bounds with a point in them.
+#[derive(Default)]
+struct TakenOver<'a> {
+    /// The family of which the next samples are, if it is a counter.
+    counter: &'a str,
+}
+
+impl<'a> TakenOver<'a> {
+    fn line(&mut self, line: &'a str, out: &mut String) {
+        let line = line.trim_end_matches('\n');
+        if line.is_empty() {
+            return;
+        }
         let Some(comment) = line.strip_prefix("# ") else {
-            sample(line, counter, out);
+            sample(line, self.counter, out);
             out.push('\n');
-            continue;
+            return;
         };
         let mut words = comment.splitn(3, ' ');
         let (what, family) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let rest = words.next().unwrap_or_default();
         let is_counter = rest == "counter" || (what == "HELP" && family.ends_with("_total"));
-        counter = if is_counter { family } else { "" };
+        self.counter = if is_counter { family } else { "" };
         let family = if is_counter { family.trim_end_matches("_total") } else { family };
         _ = writeln!(out, "# {what} {family} {rest}");
     }
@@ -188,6 +212,12 @@ fn sample(line: &str, counter: &str, out: &mut String) {
 mod tests {
     use super::*;
 
+    fn printed(format: Format, kept: &[TraceId]) -> String {
+        let mut text = String::new();
+        print("", format, kept, |piece| text.push_str(piece));
+        text
+    }
+
     #[test]
     fn the_scraper_gets_what_it_likes_best() {
         use Format::{OpenMetrics, Text};
@@ -211,13 +241,12 @@ mod tests {
     #[test]
     fn counters_and_bounds_are_named_anew() {
         let mut out = String::new();
-        take_over(
-            "# HELP a_total Of a.\n# TYPE a_total counter\na_total{x=\"1\"} 3\n\n\
+        let mut taken_over = TakenOver::default();
+        let text = "# HELP a_total Of a.\n# TYPE a_total counter\na_total{x=\"1\"} 3\n\n\
              # TYPE b gauge\nb 1\n\n# HELP c Of c.\n# TYPE c histogram\n\
              c_bucket{le=\"1\"} 0\nc_bucket{le=\"0.5\"} 0\nc_bucket{le=\"+Inf\"} 0\n\
-             c_sum 0\nc_count 0\n# TYPE d counter\nd 7\nd{x=\"1\"} 8\n",
-            &mut out,
-        );
+             c_sum 0\nc_count 0\n# TYPE d counter\nd 7\nd{x=\"1\"} 8\n";
+        text.split_inclusive('\n').for_each(|line| taken_over.line(line, &mut out));
         assert_eq!(
             out,
             "# HELP a Of a.\n# TYPE a counter\na_total{x=\"1\"} 3\n# TYPE b gauge\nb 1\n\
@@ -236,7 +265,7 @@ mod tests {
         histogram.record(1_000_000_000, Some(trace));
         histogram.record(70_000_020_000, Some(trace));
         let lines = |format, kept: &[TraceId]| {
-            let text = print("", format, kept);
+            let text = printed(format, kept);
             let ours = text.lines().filter(|line| line.contains("test_print"));
             ours.map(str::to_owned).collect::<Vec<_>>()
         };
@@ -260,7 +289,7 @@ mod tests {
         // Nobody could show it any more.
         let open = lines(Format::OpenMetrics, &[TraceId::from_random(1)]);
         assert!(has(&open, &bucket), "{open:?}");
-        assert!(print("", Format::OpenMetrics, &[]).ends_with("# EOF\n"));
-        assert!(!print("", Format::Text, &[]).contains("# EOF"));
+        assert!(printed(Format::OpenMetrics, &[]).ends_with("# EOF\n"));
+        assert!(!printed(Format::Text, &[]).contains("# EOF"));
     }
 }

@@ -71,12 +71,22 @@ fn handle() -> Option<&'static PrometheusHandle> {
     HANDLE.get()?.as_ref().ok()
 }
 
-/// Everything, in the format that was asked for. Empty before [`install`].
-pub(crate) fn render(format: Format) -> String {
+/// Everything, in the format that was asked for, a piece at a time. Nothing before [`install`].
+pub(crate) fn render(format: Format, each: impl FnMut(&str)) {
     process::observe();
     readable::publish();
-    let text = handle().map(|handle| handle.render() + &process::more());
-    text.map(|text| exposition::print(&text, format, &kept::traces())).unwrap_or_default()
+    if let Some(handle) = handle() {
+        let text = handle.render() + &process::more();
+        exposition::print(&text, format, &kept::traces(), each);
+    }
+}
+
+/// The same as one text.
+#[cfg(test)]
+pub(crate) fn rendered(format: Format) -> String {
+    let mut text = String::new();
+    render(format, |piece| text.push_str(piece));
+    text
 }
 
 /// Folds what was recorded, for ever.
@@ -108,7 +118,7 @@ mod tests {
         let settings = crate::db::Settings::of_url("postgres://127.0.0.1:1/x".into());
         // Named by the settings, and not yet connected to.
         let _db = crate::db::Db::new(&settings).unwrap();
-        let text = render(Format::Text);
+        let text = rendered(Format::Text);
         let mut missing = Vec::new();
         let mut expect = |family: &str, label: &str, value: &str| {
             let named = format!("{label}=\"{value}\"");
@@ -177,7 +187,7 @@ mod tests {
         super::super::query::record(query, Pool::Reporting, QueryOutcome::Ok, took, 1);
         let labels = r#"pool="reporting",outcome="ok"} 1"#;
         assert!(
-            render(Format::Text)
+            rendered(Format::Text)
                 .lines()
                 .any(|line| line.contains(query.name()) && line.ends_with(labels))
         );

@@ -151,7 +151,7 @@ mod tests {
     fn series_that_are_not_made_are_counted() {
         crate::obs::install().unwrap();
         let dropped = || {
-            let text = crate::obs::render(crate::obs::Format::Text);
+            let text = crate::obs::rendered(crate::obs::Format::Text);
             let name = Family::MetricsSeriesDropped.name();
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
             line.unwrap().parse::<u64>().unwrap()
@@ -163,7 +163,7 @@ mod tests {
             series(family, &[Label::new("pool", n.to_string())]).unwrap().record(1, None);
         }
         assert!(dropped() > 0);
-        let text = crate::obs::render(crate::obs::Format::Text);
+        let text = crate::obs::rendered(crate::obs::Format::Text);
         let of_family = text.lines().filter(|line| line.starts_with(&format!("{family}_count")));
         let lines: Vec<&str> = of_family.collect();
         assert_eq!(lines.len(), SERIES_MAX + 1);

@@ -282,8 +282,8 @@ async fn every_example_leads_to_a_request_that_is_kept() {
     app.finish().await;
 }
 
-/// The journeys that no request takes: a text's way out is its own flight, its receipt's the request
-/// that brought it.
+/// Also the journeys that no request takes: a text's way out is its own flight, its receipt's the
+/// request that brought it.
 #[tokio::test]
 async fn every_journey_has_an_example_that_is_kept() {
     let app = TestApp::start().await;

@@ -10,7 +10,7 @@ use crate::obs::http::{Finished, finished};
 use crate::obs::query::record;
 use crate::obs::registered::Lap;
 use crate::obs::request::Scope;
-use crate::obs::{Format, exemplar, journey, render};
+use crate::obs::{Format, exemplar, journey, rendered};
 
 fn land(route: &OfRoute, id: u128, ms: u64, outcome: RequestOutcome) {
     let flight = Flight::new(TraceId::from_random(id), Instant::now());
@@ -100,7 +100,7 @@ fn ended(endpoint: Endpoint, scope: &Scope, took: Duration) {
 
 /// The examples of this test's requests in a scrape: family and trace.
 fn shown() -> Vec<(String, TraceId)> {
-    let text = render(Format::OpenMetrics);
+    let text = rendered(Format::OpenMetrics);
     let example = |line: &str| {
         let (series, example) = line.split_once(" # {trace_id=\"")?;
         let trace = TraceId::parse(example.get(..32)?)?;

@@ -50,6 +50,8 @@ pub(super) const NEEDED: &[Family] = &[
     Family::StageFailures,
     Family::StageDuration,
     Family::OldestPending,
+    Family::FoldLag,
+    Family::PruneLag,
     Family::ReplicasConnected,
     Family::DatabaseOldestTransaction,
     Family::DatabaseBlockedSessions,

@@ -7,7 +7,7 @@ use contract::tier::Tier;
 use contract::{Family, Fate, Stage};
 
 use super::model::{Alert, Board, Group, Role, Rule, RuleFile, Severity, lines, one_of};
-use crate::obs::backlog;
+use crate::obs::{backlog, prune};
 
 const LAST_RUN: &str = Family::StageLastRun.name();
 const FAILURES: &str = Family::StageFailures.name();
@@ -16,10 +16,14 @@ const OLDEST: &str = Family::OldestPending.name();
 const MESSAGES: &str = Family::Messages.name();
 const DUE: &str = Family::MessagesDue.name();
 const STRANDED: &str = Family::StrandedRows.name();
+const FOLD_LAG: &str = Family::FoldLag.name();
+const PRUNE_LAG: &str = Family::PruneLag.name();
 
 pub(super) fn rules() -> RuleFile {
     let mut rules: Vec<Rule> =
-        [stranded(), messages_missing(), stage_fails()].map(Rule::from).into();
+        [stranded(), messages_missing(), stage_fails(), fold_lags(), prune_lags()]
+            .map(Rule::from)
+            .into();
     rules.extend(super::reconciliation::rules());
     for tier in Tier::ALL {
         rules.extend([oldest(tier), stuck(tier)].into_iter().flatten().map(Rule::from));
@@ -43,6 +47,37 @@ fn stranded() -> Alert {
             "Work stands where no stage looks.",
             "The sweep finds {{ $value | printf \"%.0f\" }} rows below a floor. No stage looks \
              there: these reminders will not leave by themselves.",
+        )
+}
+
+fn fold_lags() -> Alert {
+    Alert::new("PunctualFoldLags", Severity::Warning, Board::Pipeline)
+        .when(format!("max by (job) ({FOLD_LAG}) > 600"))
+        .hold("10m")
+        .why(
+            "A change of a count is folded within a minute. Ten of them: what isn't folded is read \
+             by every report and can't be dropped, but no report is wrong for it.",
+        )
+        .says(
+            "Counts are no longer folded.",
+            "The oldest change of a count has waited for {{ $value | humanizeDuration }} to be \
+             folded. Reports are right, and slower from hour to hour.",
+        )
+}
+
+fn prune_lags() -> Alert {
+    Alert::new("PunctualPruneLags", Severity::Warning, Board::Capacity)
+        .when(format!("max by (job, table) ({PRUNE_LAG}) > 2 * 86400"))
+        .hold("1h")
+        .watching("table", prune::Table::ALL.map(prune::Table::name))
+        .why(
+            "A week goes whole, once all of it is old. Two days beyond that are no matter of an \
+             hour in which somebody read it for long, or in which its counts weren't folded yet.",
+        )
+        .says(
+            "Old data is no longer dropped.",
+            "The oldest week of table {{ $labels.table }} should have gone {{ $value | \
+             humanizeDuration }} ago. The disk fills by what a week takes, each week.",
         )
 }
 

@@ -11,9 +11,12 @@ use super::super::work::{self, oldest_seconds, stage_fails, stuck_seconds};
 use super::{duration, noise, series};
 
 const JOB: Labels = &[("job", "punctual")];
+const INTENT: Labels = &[("job", "punctual"), ("table", "intent")];
+const ATTEMPT: Labels = &[("job", "punctual"), ("table", "attempt")];
 
 pub(super) fn cases() -> Vec<Case> {
-    [laws(), super::reconciliation::cases(), rate(), stages(), turns(), pending()].concat()
+    [laws(), upkeep(), super::reconciliation::cases(), rate(), stages(), turns(), pending()]
+        .concat()
 }
 
 fn laws() -> Vec<Case> {
@@ -26,6 +29,39 @@ fn laws() -> Vec<Case> {
              leave by themselves.",
         ),
         Case::new(rows, "none are found", "5m").series(stranded, "", "0x20"),
+    ]
+}
+
+fn upkeep() -> Vec<Case> {
+    let (fold, folds) = (Family::FoldLag.name(), "PunctualFoldLags");
+    let (prune, prunes) = (Family::PruneLag.name(), "PunctualPruneLags");
+    let weeks = |seconds: u32| format!("{seconds}x200");
+    let told = |after: &str, table: &str| {
+        format!(
+            "The oldest week of table {table} should have gone {after} ago. The disk fills by what \
+             a week takes, each week."
+        )
+    };
+    vec![
+        Case::new(folds, "nobody folds", "40m").series(fold, "", "0+30x100").fires(
+            &[],
+            JOB,
+            "The oldest change of a count has waited for 40m 0s to be folded. Reports are right, \
+             and slower from hour to hour.",
+        ),
+        Case::new(folds, "a minute behind, once ten for a short time", "40m").series(
+            fold,
+            "",
+            "60x40 700x10 60x40",
+        ),
+        Case::new(prunes, "both tables", "70m")
+            .series(prune, "table=\"intent\"", weeks(259_200))
+            .series(prune, "table=\"attempt\"", weeks(345_600))
+            .fires(&[], INTENT, told("3d 0h 0m 0s", "intent"))
+            .fires(&[], ATTEMPT, told("4d 0h 0m 0s", "attempt")),
+        Case::new(prunes, "a week goes a few hours late", "120m")
+            .series(prune, "table=\"intent\"", "0x100 14400x60 0x100")
+            .series(prune, "table=\"attempt\"", weeks(1_800)),
     ]
 }
 

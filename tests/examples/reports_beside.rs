@@ -206,11 +206,11 @@ async fn scan(url: String, mut stop: watch::Receiver<bool>) -> u64 {
                 LATERAL (SELECT * FROM message WHERE n > 0) AS m GROUP BY 1, 2";
     let mut ended = 0;
     while !*stop.borrow() {
-        let (client, connection) =
-            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("the replica is up");
-        tokio::spawn(connection);
-        // Each time from the table, not from a copy of it.
-        client.batch_execute("SET enable_material = off").await.expect("it is a setting");
+        // Replay ends sessions too that are only beginning.
+        let Some(client) = connect(&url).await else {
+            ended += 1;
+            continue;
+        };
         let cancel = client.cancel_token();
         tokio::select! {
             _result = client.query(wide, &[]) => ended += 1,
@@ -220,6 +220,14 @@ async fn scan(url: String, mut stop: watch::Receiver<bool>) -> u64 {
         }
     }
     ended
+}
+
+async fn connect(url: &str) -> Option<tokio_postgres::Client> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.ok()?;
+    tokio::spawn(connection);
+    // Each time from the table, not from a copy of it.
+    client.batch_execute("SET enable_material = off").await.ok()?;
+    Some(client)
 }
 
 async fn over(stop: &mut watch::Receiver<bool>) {

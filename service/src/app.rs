@@ -22,6 +22,7 @@ use crate::practice::{Practices, Senders};
 use crate::provider::Provider;
 use crate::readiness::{Latch, Readiness};
 use crate::receipts::{Receipts, write::Recorder};
+use crate::stages::gate::{Gate, Gates};
 use crate::wake::Wake;
 
 /// How long the first write of a group commit waits for company: a fiftieth of the tightest
@@ -56,6 +57,8 @@ pub(crate) struct App {
     pub(crate) receipts: Receipts,
     /// Tells the stages that a shard has work.
     pub(crate) wake: Arc<Wake>,
+    /// Which stages are held.
+    pub(crate) gates: Gates,
     /// Whether the process can do its work.
     pub(crate) readiness: Arc<Readiness>,
     /// Who sends the texts.
@@ -106,6 +109,7 @@ impl App {
 
         let practices = Arc::new(practices(&config, &db, shard_count));
         let wake = Wake::start(&db, shard_count);
+        let gates = Gates::new(config.stage_gates);
         let recorder = Recorder { db: db.clone(), clock: Arc::clone(&clock) };
         let watchers = vec![
             AbortOnDropHandle::new(tokio::spawn(watch_clock(&config, &clock, &db))),
@@ -113,8 +117,14 @@ impl App {
         ];
         let this = Arc::new(Self {
             senders: Senders::new(db.clone(), config.limit_usize(Limit::SenderCache)),
-            ingest: ingest(&config, &db, &clock, &wake, shard_count),
-            receipts: Receipts::start(recorder, shard_count, bounds(&config, Stage::Receive)),
+            ingest: ingest(&config, &db, &clock, &wake, shard_count, gates.of(Stage::Plan)),
+            receipts: Receipts::start(
+                recorder,
+                shard_count,
+                bounds(&config, Stage::Receive),
+                Arc::clone(gates.of(Stage::Receive)),
+            ),
+            gates,
             config,
             db,
             clock,
@@ -170,9 +180,10 @@ pub(crate) fn ingest(
     clock: &Arc<Clock>,
     wake: &Arc<Wake>,
     shard_count: i16,
+    gate: &Arc<Gate>,
 ) -> Ingest {
     let ingester = Ingester::new(db.clone(), Arc::clone(clock), Arc::clone(wake), config);
-    Ingest::start(ingester, shard_count, bounds(config, Stage::Plan))
+    Ingest::start(ingester, shard_count, bounds(config, Stage::Plan), Arc::clone(gate))
 }
 
 fn bounds(config: &Config, stage: Stage) -> Bounds {

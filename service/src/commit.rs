@@ -15,6 +15,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::stages::gate::Gate;
+
 /// A write that waits to be committed with others.
 pub(crate) trait Job: Send + 'static {
     /// What no two writes of a batch may have in common.
@@ -65,6 +67,7 @@ pub(crate) struct GroupCommit<W: Writer> {
 struct Shared<W: Writer> {
     writer: W,
     bounds: Bounds,
+    gate: Arc<Gate>,
     queues: Mutex<Queues<W::Job>>,
     /// A shard became ready, or a batch was finished.
     changed: Notify,
@@ -87,12 +90,12 @@ struct ShardQueue<J> {
 
 impl<W: Writer> GroupCommit<W> {
     /// Starts the flushers; they end when the queue is dropped and empty.
-    pub(crate) fn start(writer: W, shard_count: i16, bounds: Bounds) -> Self {
+    pub(crate) fn start(writer: W, shard_count: i16, bounds: Bounds, gate: Arc<Gate>) -> Self {
         let shards = (0..shard_count.max(0))
             .map(|_| ShardQueue { jobs: VecDeque::new(), since: Instant::now(), writing: None })
             .collect();
         let queues = Mutex::new(Queues { shards, ready: VecDeque::new(), waiting: 0, flushing: 0 });
-        let shared = Arc::new(Shared { writer, bounds, queues, changed: Notify::new() });
+        let shared = Arc::new(Shared { writer, bounds, gate, queues, changed: Notify::new() });
         for _ in 0..bounds.flushers {
             tokio::spawn(flush(Arc::downgrade(&shared)));
         }
@@ -122,6 +125,24 @@ impl<W: Writer> GroupCommit<W> {
     /// How full the queue is, as a ratio.
     pub(crate) fn used_ratio(&self) -> f64 {
         self.shared.queues().waiting as f64 / self.shared.bounds.queue_max.max(1) as f64
+    }
+
+    /// How many rows wait or are being written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.queues().waiting
+    }
+
+    /// Writes what waits, a full batch at a time, while the flushers are held: until nothing is
+    /// left or so many rows are written. Returns how many batches and rows that was.
+    pub(crate) async fn by_hand(&self, rows_max: usize) -> (usize, usize) {
+        let (mut batches, mut rows) = (0, 0);
+        while rows < rows_max
+            && let Ok((index, jobs)) = self.shared.take(Linger::Over)
+        {
+            batches += 1;
+            rows += write(&self.shared, index, jobs).await;
+        }
+        (batches, rows)
     }
 
     /// When the oldest job was queued that is not committed. They are queued in order.
@@ -154,7 +175,7 @@ impl<W: Writer> Shared<W> {
     }
 
     /// The shard that has waited longest, once its linger is over; else when to look again.
-    fn take(&self) -> Result<(usize, Vec<W::Job>), Option<Instant>> {
+    fn take(&self, linger: Linger) -> Result<(usize, Vec<W::Job>), Option<Instant>> {
         let mut queues = self.queues();
         let Some(&index) = queues.ready.front() else {
             return Err(None);
@@ -162,7 +183,8 @@ impl<W: Writer> Shared<W> {
         let queue = &mut queues.shards[index];
         let due = queue.since + self.bounds.linger;
         let weight: usize = queue.jobs.iter().map(Job::weight).sum();
-        if weight < self.bounds.batch_max && Instant::now() < due {
+        let is_due = matches!(linger, Linger::Over) || Instant::now() >= due;
+        if weight < self.bounds.batch_max && !is_due {
             return Err(Some(due));
         }
         let jobs = batch(&mut queue.jobs, self.bounds.batch_max);
@@ -213,34 +235,59 @@ fn batch<J: Job>(jobs: &mut VecDeque<J>, batch_max: usize) -> Vec<J> {
     taken
 }
 
+/// Whether a batch still waits for company.
+#[derive(Debug, Clone, Copy)]
+enum Linger {
+    /// As long as it is worth it.
+    On,
+    /// No more.
+    Over,
+}
+
+/// How long a flusher waits at most before it looks whether anybody needs it still.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 async fn flush<W: Writer>(shared: std::sync::Weak<Shared<W>>) {
     loop {
         let Some(strong) = shared.upgrade() else {
             return;
         };
-        match strong.take() {
+        let Some(inside) = strong.gate.enter() else {
+            let gate = Arc::clone(&strong.gate);
+            drop(strong);
+            let _either = tokio::time::timeout(LOOK_AGAIN, gate.opened()).await;
+            continue;
+        };
+        match strong.take(Linger::On) {
             Ok((index, jobs)) => {
                 // Several shards may be ready: let another flusher have the next one.
                 strong.changed.notify_one();
-                let weight = jobs.iter().map(Job::weight).sum();
-                let done = Finished { shared: &strong, index, weight };
-                let shard = i16::try_from(index).expect("there are at most 1,024 shards");
-                // A task of its own: a panic in it ends the batch and not the flusher.
-                let writing = Arc::clone(&strong);
-                let task = tokio::spawn(async move { writing.writer.write(shard, jobs).await });
-                if let Err(error) = task.await {
-                    tracing::error!(%error, shard, "a batch of the group commit panicked");
-                }
-                drop(done);
+                write(&strong, index, jobs).await;
+                drop(inside);
             }
             Err(look_again) => {
+                drop(inside);
                 let changed = strong.changed.notified();
-                let until =
-                    look_again.unwrap_or_else(|| Instant::now() + Duration::from_millis(500));
+                let until = look_again.unwrap_or_else(|| Instant::now() + LOOK_AGAIN);
                 let _either = tokio::time::timeout_at(until, changed).await;
             }
         }
     }
+}
+
+/// Writes a batch and returns how many rows it had.
+async fn write<W: Writer>(shared: &Arc<Shared<W>>, index: usize, jobs: Vec<W::Job>) -> usize {
+    let weight = jobs.iter().map(Job::weight).sum();
+    let done = Finished { shared, index, weight };
+    let shard = i16::try_from(index).expect("there are at most 1,024 shards");
+    // A task of its own: a panic in it ends the batch and not the flusher.
+    let writing = Arc::clone(shared);
+    let task = tokio::spawn(async move { writing.writer.write(shard, jobs).await });
+    if let Err(error) = task.await {
+        tracing::error!(%error, shard, "a batch of the group commit panicked");
+    }
+    drop(done);
+    weight
 }
 
 /// Gives the shard free again, also when writing panics: its callers then see their answer's
@@ -258,113 +305,5 @@ impl<W: Writer> Drop for Finished<'_, W> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::sync::oneshot;
-
-    struct Add(u32, Option<oneshot::Sender<usize>>, std::time::Instant);
-
-    fn add(key: u32, answer: Option<oneshot::Sender<usize>>) -> Add {
-        Add(key, answer, std::time::Instant::now())
-    }
-
-    impl Job for Add {
-        type Key = u32;
-        fn weight(&self) -> usize {
-            1
-        }
-        fn queued_at(&self) -> std::time::Instant {
-            self.2
-        }
-        fn keys(&self) -> impl Iterator<Item = u32> {
-            std::iter::once(self.0)
-        }
-    }
-
-    struct Sizes;
-
-    impl Writer for Sizes {
-        type Job = Add;
-        async fn write(&self, _shard: i16, jobs: Vec<Add>) {
-            let size = jobs.len();
-            let keys: HashSet<u32> = jobs.iter().map(|job| job.0).collect();
-            assert_eq!(keys.len(), size, "a key twice in a batch");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            for job in jobs {
-                let _gone = job.1.unwrap().send(size);
-            }
-        }
-    }
-
-    fn bounds() -> Bounds {
-        Bounds { queue_max: 1_000, batch_max: 100, linger: Duration::from_millis(2), flushers: 2 }
-    }
-
-    fn submit(queue: &GroupCommit<Sizes>, key: u32) -> oneshot::Receiver<usize> {
-        let (sender, receiver) = oneshot::channel();
-        queue.submit(0, add(key, Some(sender))).unwrap();
-        receiver
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn company_is_committed_together_and_a_key_once_a_batch() {
-        let queue = GroupCommit::start(Sizes, 2, bounds());
-        let answers: Vec<_> = (0..50).map(|n| submit(&queue, n % 40)).collect();
-        let mut sizes = Vec::new();
-        for answer in answers {
-            sizes.push(answer.await.unwrap());
-        }
-        assert_eq!(sizes[0], 40);
-        assert_eq!(sizes[49], 10);
-        queue.drained().await;
-        assert_eq!(queue.used_ratio(), 0.0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn alone_it_waits_no_longer_than_the_linger() {
-        let queue = GroupCommit::start(Sizes, 1, bounds());
-        let started = Instant::now();
-        assert_eq!(submit(&queue, 1).await.unwrap(), 1);
-        assert!(started.elapsed() < Duration::from_millis(20), "{:?}", started.elapsed());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_queue_refuses_at_once() {
-        let queue = GroupCommit::start(Sizes, 1, Bounds { queue_max: 3, ..bounds() });
-        let kept: Vec<_> = (0..3).map(|n| submit(&queue, n)).collect();
-        let (sender, _receiver) = oneshot::channel();
-        assert_eq!(queue.submit(0, add(9, Some(sender))), Err(Full));
-        for answer in kept {
-            answer.await.unwrap();
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_oldest_is_told_until_it_is_committed() {
-        let queue = GroupCommit::start(Sizes, 2, bounds());
-        assert_eq!(queue.oldest(), None);
-        let before = std::time::Instant::now();
-        let first = submit(&queue, 1);
-        let between = std::time::Instant::now();
-        let clashes = submit(&queue, 1);
-        let oldest = queue.oldest().unwrap();
-        assert!((before..=between).contains(&oldest), "the first one, while it waits");
-        // The linger is over, and the batch is being written.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        assert_eq!(queue.oldest(), Some(oldest));
-        first.await.unwrap();
-        clashes.await.unwrap();
-        queue.drained().await;
-        assert_eq!(queue.oldest(), None);
-    }
-
-    #[test]
-    fn a_later_write_of_a_key_never_overtakes_an_earlier_one() {
-        let mut jobs: VecDeque<Add> = [1, 2, 1, 3, 1].map(|n| add(n, None)).into();
-        let first: Vec<u32> = batch(&mut jobs, 10).iter().map(|job| job.0).collect();
-        assert_eq!(first, [1, 2, 3]);
-        let second: Vec<u32> = batch(&mut jobs, 10).iter().map(|job| job.0).collect();
-        assert_eq!(second, [1]);
-        assert_eq!(jobs.len(), 1);
-    }
-}
+#[path = "commit_tests.rs"]
+mod tests;

@@ -18,7 +18,7 @@ use contract::Limit;
 
 pub(crate) use layers::{Inputs, Loaded, admin_addr, load};
 pub(crate) use settings::{Config, Setting, all as settings};
-pub(crate) use value::{BaseUrl, LogFormat, ProviderKind};
+pub(crate) use value::{BaseUrl, LogFormat, ProviderKind, StageGates};
 
 /// What a limit's setting is called: `limit_` and the row's name.
 pub(crate) const LIMIT_PREFIX: &str = "limit_";

@@ -12,6 +12,7 @@ pub(crate) mod flights;
 pub(crate) mod list_messages;
 pub(crate) mod put_clock;
 pub(crate) mod put_practice;
+pub(crate) mod put_stage;
 pub(crate) mod read_appointment;
 pub(crate) mod read_backlog;
 pub(crate) mod read_clock;
@@ -27,12 +28,14 @@ pub(crate) mod read_practice;
 pub(crate) mod read_queries;
 pub(crate) mod read_readiness;
 pub(crate) mod read_residuals;
+pub(crate) mod read_stages;
 pub(crate) mod read_trend;
 pub(crate) mod receive_reply;
 pub(crate) mod receive_status;
 pub(crate) mod report;
 pub(crate) mod revoke_api_key;
 pub(crate) mod run_audit;
+pub(crate) mod run_stage;
 pub(crate) mod shapes;
 pub(crate) mod stream_live;
 pub(crate) mod upsert_appointments;
@@ -104,6 +107,9 @@ fn handle<'a>(app: &'a Arc<App>, request: Request) -> Answering<'a> {
         Endpoint::ReadBacklog => Box::pin(read_backlog::handle(app, request)),
         Endpoint::ReadFleet => Box::pin(read_fleet::handle(app, request)),
         Endpoint::ReadQueries => Box::pin(read_queries::handle(app, request)),
+        Endpoint::ReadStages => Box::pin(read_stages::handle(app, request)),
+        Endpoint::PutStage => Box::pin(put_stage::handle(app, request)),
+        Endpoint::RunStage => Box::pin(run_stage::handle(app, request)),
         Endpoint::ReadClock => Box::pin(read_clock::handle(app, request)),
         Endpoint::PutClock => Box::pin(put_clock::handle(app, request)),
     }

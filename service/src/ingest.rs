@@ -22,6 +22,8 @@ use crate::db::router::carried::{self, Carried};
 use crate::obs;
 use crate::obs::request::Scope;
 use crate::practice::Revision;
+use crate::stages::gate::Gate;
+use crate::stages::lockstep::Ran;
 
 /// An appointment as a client states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,8 +171,13 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     /// Starts taking in.
-    pub(crate) fn start(writer: write::Ingester, shard_count: i16, bounds: Bounds) -> Self {
-        Self { queue: GroupCommit::start(writer, shard_count, bounds) }
+    pub(crate) fn start(
+        writer: write::Ingester,
+        shard_count: i16,
+        bounds: Bounds,
+        gate: Arc<Gate>,
+    ) -> Self {
+        Self { queue: GroupCommit::start(writer, shard_count, bounds, gate) }
     }
 
     /// Makes changes to one practice's appointments (none of them twice) and returns what became
@@ -200,6 +207,17 @@ impl Ingest {
     /// How full the queue is, as a ratio.
     pub(crate) fn used_ratio(&self) -> f64 {
         self.queue.used_ratio()
+    }
+
+    /// Changes that wait to be committed.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// Commits what waits while the stage is held, at most about so many.
+    pub(crate) async fn by_hand(&self, items_max: usize) -> Ran {
+        let (batches, items) = self.queue.by_hand(items_max).await;
+        Ran { batches, items, is_idle: self.waiting() == 0 }
     }
 
     /// When the oldest change was queued that is not committed.

@@ -20,6 +20,8 @@ use crate::db::router::carried::{self, Carried};
 use crate::ingest::IngestError;
 use crate::obs;
 use crate::obs::request::Scope;
+use crate::stages::gate::Gate;
+use crate::stages::lockstep::Ran;
 
 /// How far a text got, as the carrier says. A higher one wins, whichever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,8 +134,13 @@ pub(crate) struct Receipts {
 
 impl Receipts {
     /// Starts recording.
-    pub(crate) fn start(writer: write::Recorder, shard_count: i16, bounds: Bounds) -> Self {
-        Self { queue: GroupCommit::start(writer, shard_count, bounds) }
+    pub(crate) fn start(
+        writer: write::Recorder,
+        shard_count: i16,
+        bounds: Bounds,
+        gate: Arc<Gate>,
+    ) -> Self {
+        Self { queue: GroupCommit::start(writer, shard_count, bounds, gate) }
     }
 
     /// Records it and returns after the commit.
@@ -158,6 +165,17 @@ impl Receipts {
     /// How full the queue is, as a ratio.
     pub(crate) fn used_ratio(&self) -> f64 {
         self.queue.used_ratio()
+    }
+
+    /// Those that wait to be committed.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
+    /// Commits what waits while the stage is held, at most about so many.
+    pub(crate) async fn by_hand(&self, items_max: usize) -> Ran {
+        let (batches, items) = self.queue.by_hand(items_max).await;
+        Ran { batches, items, is_idle: self.waiting() == 0 }
     }
 
     /// When the oldest of them was queued that is not committed.

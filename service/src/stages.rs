@@ -16,7 +16,9 @@ mod deliver;
 mod extend;
 mod floor;
 mod fold;
+pub(crate) mod gate;
 mod in_hand;
+pub(crate) mod lockstep;
 mod maintainer;
 mod observe;
 mod periodic;
@@ -84,7 +86,7 @@ impl Shared {
         Arc::new(Self {
             texts: Texts::new(app.config.limit_usize(Limit::TemplateCache)),
             deliveries: Deliveries::new(app.config.limit_usize(Limit::DeliveriesInFlight)),
-            settle: Queue::new(shard_count),
+            settle: Queue::new(shard_count, Arc::clone(app.gates.of(Stage::Settle))),
             rhythms: Shards::new(shard_count, release::RHYTHM),
             ambiguous: Shards::new(shard_count, 0),
             depths: Shards::new(shard_count, Depth::default()),
@@ -109,6 +111,7 @@ pub(crate) struct Stages {
 /// Starts the stages. They take on nothing new once `drain` is cancelled.
 pub(crate) fn start(app: Arc<App>, drain: CancellationToken) -> Stages {
     let shared = Shared::of(app);
+    shared.app.gates.attach(&shared);
     let mut takers = JoinSet::new();
     let mut settlers = JoinSet::new();
     for _ in 0..RUNNERS {
@@ -125,6 +128,29 @@ pub(crate) fn start(app: Arc<App>, drain: CancellationToken) -> Stages {
 }
 
 impl Stages {
+    /// What stands before a stage in this process's memory; nothing where it stands in the database.
+    pub(crate) fn in_memory(app: &App, stage: Stage) -> Option<usize> {
+        match stage {
+            Stage::Plan => Some(app.ingest.waiting()),
+            Stage::Receive => Some(app.receipts.waiting()),
+            Stage::Settle => app.gates.shared().map(|shared| shared.settle.waiting()),
+            Stage::Deliver => Some(app.gates.of(stage).read().waiting),
+            Stage::Release
+            | Stage::Render
+            | Stage::Claim
+            | Stage::Recover
+            | Stage::Resolve
+            | Stage::Floor
+            | Stage::Sweep
+            | Stage::Reconcile
+            | Stage::Fold
+            | Stage::Observe
+            | Stage::Extend
+            | Stage::Prune
+            | Stage::Replan => None,
+        }
+    }
+
     /// Ends in order, after the drain was asked for: takes on nothing more, finishes what is being
     /// delivered, records it. No lease is left behind.
     pub(crate) async fn finished(mut self) {

@@ -284,6 +284,27 @@ table! {
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 20, repeats_max: 2, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
+    /// The stages of this process: which is held, what it has in hand, what stands before it.
+    ReadStages = read_stages {
+        method: Method::Get, path: "/admin/stages",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
+        query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
+    }
+    /// Holds a stage of this process, or opens it, for tests and measurements; refused unless `stage_gates` is on. Holding is answered when the stage has come to rest.
+    PutStage = put_stage {
+        method: Method::Put, path: "/admin/stages/{stage}",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 60_000, streams: false,
+    }
+    /// Makes a held stage work, one full batch after the other, until nothing is left or so many messages are done, and says what it did.
+    RunStage = run_stage {
+        method: Method::Post, path: "/admin/stages/{stage}/run",
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        latency_ms: 60_000, latency_objective: 0.9, availability_objective: 0.9,
+        query_budget: 0, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 600_000, streams: false,
+    }
     /// The domain clock: origin and speed.
     ReadClock = read_clock {
         method: Method::Get, path: "/admin/clock",

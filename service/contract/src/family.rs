@@ -127,6 +127,8 @@ table! {
     StageFailures = stage_failures_total { kind: Kind::Counter, labels: &["stage"], }
     /// When a stage last came to the end of a turn, since the epoch.
     StageLastRun = stage_last_run_timestamp_seconds { kind: Kind::Gauge, labels: &["stage"], }
+    /// 1 while a stage is held by an operator, which is only possible outside production.
+    StageHeld = stage_held { kind: Kind::Gauge, labels: &["stage"], }
     /// Reminders by what became of them: the business rate.
     Messages = messages_total { kind: Kind::Counter, labels: &["fate"], }
     /// Reminders whose due time has come, by the plan: what the business rate is held against.

@@ -96,6 +96,15 @@ table! {
     }
 }
 
+impl Stage {
+    /// Whether it can be held by itself: it takes on work of its own. A text is rendered within its
+    /// release or its claim.
+    #[must_use]
+    pub const fn has_gate(self) -> bool {
+        !matches!(self, Self::Render)
+    }
+}
+
 // A silly row does not compile.
 const _: () = {
     let mut i = 0;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::{Pool, shard_of};
+use contract::{Pool, Stage, shard_of};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::ingest::{Appointment, Change, Ingest, write::Ingester};
 use crate::practice::Revision;
 use crate::practice::store::{self, Put};
+use crate::stages::gate::Gate;
 
 /// PostgreSQL publishes what it has written ahead at most once a second.
 const WAL_SETTLES: Duration = Duration::from_millis(1_500);
@@ -100,6 +101,7 @@ pub(super) async fn run(options: &Options, config: &Config) -> Result<Exit, Fail
             linger: Duration::ZERO,
             flushers: connections,
         },
+        Gate::always_open(Stage::Plan),
     ));
     let total = options.requests * options.rounds * 2;
     // One more round of each, whose figures are left out: connections and plans are made in it.

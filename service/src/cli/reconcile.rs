@@ -4,8 +4,7 @@ use std::io::{IsTerminal as _, stderr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::{Limit, Pool};
-use jiff::{SignedDuration, Timestamp};
+use contract::{Pool, Stage};
 
 use super::args::Asking;
 use super::{Exit, unavailable};
@@ -18,6 +17,7 @@ use crate::practice::Senders;
 use crate::provider::{Provider, Span};
 use crate::reconcile::accepted::{self, Sides};
 use crate::reconcile::repair::{self, Bench, Report};
+use crate::stages::gate::Gate;
 use crate::wake::Wake;
 
 /// What the provider took so lately may not be known to either side yet.
@@ -88,7 +88,8 @@ async fn report(
     let mut report = if is_repair {
         let practices = app::practices(config, &db, shard_count);
         let wake = Wake::start(&db, shard_count);
-        let ingest = app::ingest(config, &db, &clock, &wake, shard_count);
+        let gate = Gate::always_open(Stage::Plan);
+        let ingest = app::ingest(config, &db, &clock, &wake, shard_count, &gate);
         repair::repair(&bench, (&practices, &ingest)).await?
     } else {
         repair::look(&bench).await?

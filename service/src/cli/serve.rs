@@ -197,6 +197,9 @@ impl Service {
 
         self.drain.cancel();
         let app = self.site.app.get();
+        if let Some(app) = app {
+            app.gates.leave();
+        }
         let stages = self.stages.take();
         let finish_stages = async {
             match stages {

@@ -56,6 +56,9 @@ impl Site {
             | Endpoint::ReadBacklog
             | Endpoint::ReadFleet
             | Endpoint::ReadQueries
+            | Endpoint::ReadStages
+            | Endpoint::PutStage
+            | Endpoint::RunStage
             | Endpoint::ReadClock
             | Endpoint::PutClock => Err(not_started()),
         }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::Mistake;
 use super::layers::Values;
-use super::value::{BaseUrl, Environment, ProviderKind, Secret, Value};
+use super::value::{BaseUrl, Environment, ProviderKind, Secret, StageGates, Value};
 
 /// Secrets that production must be given and development makes up, with what that means.
 const MADE: [(&str, &str); 2] = [
@@ -58,6 +58,9 @@ pub(super) fn together(values: &Values, mistakes: &mut Vec<Mistake>) {
 }
 
 fn in_production(wrong: &mut Wrong<'_>, provider: Option<&BaseUrl>) {
+    if wrong.read::<StageGates>("stage_gates").is_some_and(|gates| gates != StageGates::Off) {
+        wrong.note("stage_gates", "no stage can be held in production");
+    }
     let is_open = |url: &BaseUrl| !url.is_https() && !url.is_loopback();
     match wrong.read::<Option<BaseUrl>>("public_url") {
         Some(None) => wrong.note("public_url", "is needed in production: providers call it back"),

@@ -124,6 +124,10 @@ fn production_with_all_that_it_needs() {
     ]);
     let Loaded { config, notes, .. } = load(&inputs).unwrap();
     assert!(config.env.is_production() && notes.is_empty());
+    let mut held = inputs.clone();
+    held.environment.push(("PUNCTUAL_STAGE_GATES".into(), "open".into()));
+    expect_test::expect!["PUNCTUAL_STAGE_GATES (environment): no stage can be held in production"]
+        .assert_eq(&said(&held));
     assert_eq!(config.public_url.unwrap().as_str(), "https://reminders.example");
 }
 

@@ -191,6 +191,15 @@ choices! {
         /// A service of one's own that takes signed JSON.
         Webhook = "webhook",
     }
+    /// Whether the stages have gates.
+    StageGates, "off, open or held" {
+        /// No stage can be held.
+        Off = "off",
+        /// Each can be held.
+        Open = "open",
+        /// Each is held from the start on.
+        Held = "held",
+    }
     /// How log lines are written.
     LogFormat, "text or json" {
         /// For people.

@@ -120,6 +120,9 @@ fn shapes(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Shapes {
         | Endpoint::ReadBacklog
         | Endpoint::ReadFleet
         | Endpoint::ReadQueries
+        | Endpoint::ReadStages
+        | Endpoint::PutStage
+        | Endpoint::RunStage
         | Endpoint::ReadClock
         | Endpoint::PutClock => none,
     }
@@ -241,6 +244,9 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::ReadBacklog
         | Endpoint::ReadFleet
         | Endpoint::ReadQueries
+        | Endpoint::ReadStages
+        | Endpoint::PutStage
+        | Endpoint::RunStage
         | Endpoint::ReadClock
         | Endpoint::PutClock => &[],
     };

@@ -98,6 +98,8 @@ pub(super) struct Stage {
     pub(super) per_second: f64,
     pub(super) failures: u64,
     pub(super) in_flight: u64,
+    /// An operator holds it: nothing goes through.
+    pub(super) held: bool,
     /// What stands before it, in all processes; none where that isn't counted.
     pub(super) depth: Option<u64>,
     pub(super) oldest_ms: Option<f64>,

@@ -33,6 +33,9 @@ function findings(is) {
       warn("paths", `${words(path.name)}: within its objective now, but its budget since the start is overspent.`);
     }
   }
+  for (const stage of is.flow.stages.filter((stage) => stage.held)) {
+    bad("flow", `${stage.name}: held by an operator, nothing goes through until it is opened.`);
+  }
   for (const stage of is.flow.stages.filter((stage) => stage.moves || stage.depth > 0)) {
     if (stage.depth > 0 && stage.oldest_ms > stage.lateness_ms) {
       bad("flow", `${stage.name}: ${whole(stage.depth)} wait, the oldest for ${duration(stage.oldest_ms)}; ${duration(stage.lateness_ms)} is on time.`);

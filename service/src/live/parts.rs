@@ -158,6 +158,7 @@ fn stage(history: &History, stage: contract::Stage) -> Stage {
         per_second: ratio(items as f64, history.seconds()).unwrap_or(0.0),
         failures: is.failures,
         in_flight: is.in_flight,
+        held: is.is_held,
         depth: seen.before.map(|(depth, _)| depth),
         oldest_ms: seen.before.and_then(|(_, age)| age).map(|age| ms(age.as_secs_f64())),
         lateness_ms: spec.lateness_ms,

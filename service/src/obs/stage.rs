@@ -22,6 +22,7 @@ struct Handles {
     items: Count,
     in_flight: Level,
     failures: Count,
+    held: Level,
     /// For periodic work.
     last_run: Option<Gauge>,
     slo: Slo,
@@ -44,6 +45,7 @@ impl Handles {
             items: Count::register(Family::StageItems, label),
             in_flight: Level::register(Family::StageInFlight, label),
             failures: Count::register(Family::StageFailures, label),
+            held: Level::register(Family::StageHeld, label),
             last_run: (spec.period_ms > 0).then(|| {
                 let gauge = family::gauge(Family::StageLastRun, label);
                 // A process that has only just started is not late yet.
@@ -105,6 +107,13 @@ pub(crate) fn failed(stage: Stage, n: u64) {
     }
 }
 
+/// States whether it is held.
+pub(crate) fn held(stage: Stage, is_held: bool) {
+    if let Some(handles) = of(stage) {
+        handles.held.set(f64::from(u8::from(is_held)));
+    }
+}
+
 /// Counts completions that came after their lease was lost.
 pub(crate) fn stale(n: u64) {
     super::law::stale(n);
@@ -119,6 +128,8 @@ pub(crate) struct Reading {
     pub(crate) failures: u64,
     /// Batches or deliveries under way.
     pub(crate) in_flight: u64,
+    /// An operator holds it.
+    pub(crate) is_held: bool,
     /// How late its items were started.
     pub(crate) lateness: Snapshot,
     /// How many of them were on time.
@@ -131,6 +142,7 @@ pub(crate) fn read(stage: Stage) -> Reading {
         items: handles.items.get(),
         failures: handles.failures.get(),
         in_flight: handles.in_flight.get() as u64,
+        is_held: handles.held.get() > 0.0,
         lateness: handles.lateness.snapshot(),
         judged: handles.slo.read(),
     })

@@ -22,7 +22,7 @@ pub(crate) fn statuses(endpoint: Endpoint) -> Vec<u16> {
     if spec.body_bytes_max > 0 {
         statuses.extend([408, 409, 413, 415, 422]);
         if spec.access == Access::Open {
-            statuses.push(403); // refused in production
+            statuses.push(403); // refused in production, or where it is not on
         }
     } else {
         statuses.push(413);
@@ -60,6 +60,9 @@ pub(crate) const fn successes(endpoint: Endpoint) -> &'static [u16] {
         | Endpoint::ReadBacklog
         | Endpoint::ReadFleet
         | Endpoint::ReadQueries
+        | Endpoint::ReadStages
+        | Endpoint::PutStage
+        | Endpoint::RunStage
         | Endpoint::ReadClock
         | Endpoint::PutClock => &[200],
     }

@@ -12,9 +12,12 @@ use std::time::Duration;
 
 use contract::{Pool, Query, Stage};
 use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::Inside;
+use super::lockstep::{Batch, Next};
 use super::settle::backoff::Backoff;
 use super::{LOOK_EVERY, Shared};
 use crate::db::DbError;
@@ -35,7 +38,12 @@ pub(super) async fn run(shared: Arc<Shared>, drain: CancellationToken) {
             turn = shared.app.wake.claim().take() => turn,
         };
         let shard = turn.shard;
-        match claim(&shared, turn, &drain).await {
+        let inside = tokio::select! {
+            biased;
+            () = drain.cancelled() => return,
+            inside = shared.app.gates.of(Stage::Claim).pass() => inside,
+        };
+        match claim(&shared, turn, &drain, inside).await {
             Ok(()) => backoff.reset(),
             Err(error) => {
                 obs::stage::failed(Stage::Claim, 1);
@@ -51,6 +59,7 @@ async fn claim(
     shared: &Arc<Shared>,
     turn: Turn<'_>,
     drain: &CancellationToken,
+    inside: Inside,
 ) -> Result<(), DbError> {
     let shard = turn.shard;
     if turn.waiting == 0 {
@@ -67,10 +76,12 @@ async fn claim(
         waiting => waiting,
     };
     let want = want.min(Stage::Claim.spec().batch_max as usize);
-    let permits = tokio::select! {
+    // With all deliveries under way a claim may wait for long: it is not inside meanwhile.
+    drop(inside);
+    let (permits, inside) = tokio::select! {
         biased;
         () = drain.cancelled() => return Ok(()),
-        permits = shared.deliveries.permits(want) => permits,
+        permits = permits(shared, want) => permits,
     };
     let free = permits.num_permits();
     let in_flight = obs::stage::in_flight(Stage::Claim);
@@ -79,6 +90,7 @@ async fn claim(
     let Claimed { jobs, endings, lanes, next_ready } = claimed;
     shared.deliveries.start(shared, jobs, permits);
     shared.settle.push(shard, endings);
+    drop(inside);
     if lanes >= free {
         turn.more(lanes);
     } else {
@@ -86,6 +98,40 @@ async fn claim(
         turn.done(Instant::now() + until(shared, next_ready));
     }
     Ok(())
+}
+
+/// Permits for deliveries, and the right to claim with them.
+async fn permits(shared: &Shared, want: usize) -> (OwnedSemaphorePermit, Inside) {
+    let gate = shared.app.gates.of(Stage::Claim);
+    loop {
+        let permits = shared.deliveries.permits(want).await;
+        if let Some(inside) = gate.enter() {
+            return (permits, inside);
+        }
+        // Whoever holds the stage may want them all.
+        drop(permits);
+        gate.opened().await;
+    }
+}
+
+/// Claims one batch of a shard while the stage is held, if there are deliveries free.
+pub(super) async fn by_hand(
+    shared: &Arc<Shared>,
+    shard: i16,
+    lanes_max: usize,
+) -> Result<Batch, DbError> {
+    let want = lanes_max.min(Stage::Claim.spec().batch_max as usize);
+    let Some(permits) = shared.deliveries.free(want) else {
+        return Ok(Batch { items: 0, next: Next::Stuck });
+    };
+    let free = permits.num_permits();
+    let in_flight = obs::stage::in_flight(Stage::Claim);
+    let claimed = take::claim_batch(shared, shard, free).await?;
+    drop(in_flight);
+    let Claimed { jobs, endings, lanes, next_ready: _ } = claimed;
+    shared.deliveries.start(shared, jobs, permits);
+    shared.settle.push(shard, endings);
+    Ok(Batch { items: lanes, next: if lanes >= free { Next::More } else { Next::Done } })
 }
 
 /// When the shard's next lane is ready.

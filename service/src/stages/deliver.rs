@@ -72,6 +72,15 @@ impl Deliveries {
         permits
     }
 
+    /// Permits that are free now, at most as many as wanted; none when all are in use.
+    pub(super) fn free(&self, want: usize) -> Option<OwnedSemaphorePermit> {
+        let n = u32::try_from(want.min(self.permits.available_permits())).unwrap_or(u32::MAX);
+        if n == 0 {
+            return None;
+        }
+        Arc::clone(&self.permits).try_acquire_many_owned(n).ok()
+    }
+
     async fn acquire(&self, n: usize) -> OwnedSemaphorePermit {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
         let permits = Arc::clone(&self.permits).acquire_many_owned(n).await;
@@ -89,8 +98,11 @@ impl Deliveries {
             let permit = permits.split(1);
             let shared = Arc::clone(shared);
             let held = self.ages.hold(job.claimed_at);
+            let ticket = shared.app.gates.of(Stage::Deliver).line_up();
             self.tasks.spawn(async move {
+                let inside = ticket.pass().await;
                 deliver(&shared, job).await;
+                drop(inside);
                 drop((held, permit));
             });
         }

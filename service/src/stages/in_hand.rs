@@ -17,6 +17,8 @@ use crate::obs::backlog::InHand;
 
 /// How often the ages are told: several times between two scrapes.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// How often it is said which stages are held, in turns of that.
+const REMIND_EVERY: u64 = 60;
 
 /// Since when each of some things has been in hand.
 #[derive(Debug, Default)]
@@ -68,9 +70,12 @@ impl Drop for Held {
 pub(super) async fn watch(shared: Weak<Shared>) {
     let mut timer = interval(TELL_EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    for turn in 1_u64.. {
         timer.tick().await;
         let Some(shared) = shared.upgrade() else { return };
+        if turn.is_multiple_of(REMIND_EVERY) {
+            shared.app.gates.remind();
+        }
         let age = |since: Option<Instant>| since.map(|at| at.elapsed()).unwrap_or_default();
         obs::backlog::in_hand(InHand {
             plan_for: age(shared.app.ingest.oldest()),

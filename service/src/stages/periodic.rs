@@ -11,6 +11,7 @@ use contract::Stage;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::lockstep::{Batch, Next};
 use super::settle::backoff::Backoff;
 use super::{
     Shared, extend, floor, fold, observe, prune, reconcile, recover, replan, resolve, sweep,
@@ -35,6 +36,11 @@ pub(super) async fn run(shared: Arc<Shared>, stage: Stage, drain: CancellationTo
                 () = drain.cancelled() => return,
                 () = sleep_until(due) => {}
             }
+            let inside = tokio::select! {
+                biased;
+                () = drain.cancelled() => return,
+                inside = shared.app.gates.of(stage).pass() => inside,
+            };
             obs::stage::lateness(stage, due.elapsed());
             match turn(&shared, stage, shard).await {
                 Ok(()) => {
@@ -44,6 +50,7 @@ pub(super) async fn run(shared: Arc<Shared>, stage: Stage, drain: CancellationTo
                 Err(error) => {
                     obs::stage::failed(stage, 1);
                     tracing::warn!(%error, shard, stage = stage.name(), "trying again later");
+                    drop(inside);
                     backoff.wait(&drain).await;
                 }
             }
@@ -56,9 +63,31 @@ pub(super) async fn run(shared: Arc<Shared>, stage: Stage, drain: CancellationTo
 /// A shard's turn, again at once while there is a full batch to do.
 async fn turn(shared: &Arc<Shared>, stage: Stage, shard: i16) -> Result<(), DbError> {
     let in_flight = obs::stage::in_flight(stage);
-    while run_shard(shared, stage, shard).await? >= stage.spec().batch_max.max(2) as usize {}
+    while run_shard(shared, stage, shard).await? >= batch_max(stage) {}
     drop(in_flight);
     Ok(())
+}
+
+/// One batch of a shard while the stage is held.
+pub(super) async fn by_hand(
+    shared: &Arc<Shared>,
+    stage: Stage,
+    shard: i16,
+) -> Result<Batch, DbError> {
+    let in_flight = obs::stage::in_flight(stage);
+    let items = run_shard(shared, stage, shard).await?;
+    drop(in_flight);
+    let is_full = items >= batch_max(stage);
+    if !is_full {
+        obs::stage::ran(stage);
+    }
+    Ok(Batch { items, next: if is_full { Next::More } else { Next::Done } })
+}
+
+/// From so many on there may be more to do.
+const fn batch_max(stage: Stage) -> usize {
+    let batch_max = stage.spec().batch_max;
+    if batch_max < 2 { 2 } else { batch_max as usize }
 }
 
 type Turn<'a> = Pin<Box<dyn Future<Output = Result<usize, DbError>> + Send + 'a>>;

@@ -16,9 +16,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::lockstep::{Batch, Next};
 use super::rhythm::Rhythm;
 use super::settle::backoff::Backoff;
 use super::{LOOK_EVERY, Shared};
+use crate::db::DbError;
 use crate::obs;
 use crate::wake::board::Turn;
 use write::Released;
@@ -47,6 +49,11 @@ pub(super) async fn run(shared: Arc<Shared>, drain: CancellationToken) {
             turn = shared.app.wake.release().take() => turn,
         };
         let shard = turn.shard;
+        let inside = tokio::select! {
+            biased;
+            () = drain.cancelled() => return,
+            inside = shared.app.gates.of(Stage::Release).pass() => inside,
+        };
         let in_flight = obs::stage::in_flight(Stage::Release);
         match write::release_batch(&shared, shard, batch_max).await {
             Ok(Some(released)) => {
@@ -57,12 +64,33 @@ pub(super) async fn run(shared: Arc<Shared>, drain: CancellationToken) {
             Err(error) => {
                 obs::stage::failed(Stage::Release, 1);
                 tracing::warn!(%error, shard, "release: trying again");
-                drop(turn);
+                drop((turn, inside));
                 backoff.wait(&drain).await;
+                continue;
             }
         }
-        drop(in_flight);
+        drop((in_flight, inside));
     }
+}
+
+/// Releases one batch of a shard while the stage is held.
+pub(super) async fn by_hand(
+    shared: &Shared,
+    shard: i16,
+    intents_max: usize,
+) -> Result<Batch, DbError> {
+    let batch_max = Stage::Release.spec().batch_max;
+    let batch_max = batch_max.min(u32::try_from(intents_max).unwrap_or(batch_max));
+    let in_flight = obs::stage::in_flight(Stage::Release);
+    let released = write::release_batch(shared, shard, batch_max).await?;
+    drop(in_flight);
+    // Another process has the shard.
+    let Some(released) = released else { return Ok(Batch { items: 0, next: Next::Stuck }) };
+    if released.texts > 0 {
+        shared.app.wake.ready(shard, released.texts);
+    }
+    let next = if released.is_full { Next::More } else { Next::Done };
+    Ok(Batch { items: released.intents, next })
 }
 
 /// Says when the shard's next turn is.

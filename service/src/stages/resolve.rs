@@ -54,8 +54,13 @@ pub(super) async fn run_shard(shared: &Arc<Shared>, shard: i16) -> Result<usize,
         obs::stage::batch(Stage::Resolve, begun, started.elapsed());
     }
     for case in cases {
+        // The stage is at rest when they are answered.
+        let inside = shared.app.gates.of(Stage::Resolve).follow();
         let task = look(Arc::clone(shared), shard, case);
-        shared.deliveries.run(Box::pin(task));
+        shared.deliveries.run(Box::pin(async move {
+            task.await;
+            drop(inside);
+        }));
     }
     Ok(begun)
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::codes::Reason;
+use super::lockstep::Ran;
 use super::render::Rewritten;
 use crate::clock::Clock;
 use crate::db::DbError;
@@ -120,10 +121,25 @@ impl Completion {
 
 /// Records results until the queue is closed and empty.
 pub(super) async fn run(shared: Arc<Shared>) {
-    while let Some((shard, batch)) = shared.settle.take().await {
+    while let Some((shard, batch, inside)) = shared.settle.take().await {
         record(&shared, shard, batch).await;
         shared.settle.done(shard);
+        drop(inside);
     }
+}
+
+/// Records what waits while the stage is held, a full batch at a time in the order of the texts'
+/// keys, so that the same results make the same batches.
+pub(super) async fn by_hand(shared: &Shared, results_max: usize) -> Ran {
+    let mut ran = Ran::default();
+    while let Some((shard, batch)) = shared.settle.take_by_key(results_max - ran.items) {
+        ran.batches += 1;
+        ran.items += batch.len();
+        record(shared, shard, batch).await;
+        shared.settle.done(shard);
+    }
+    ran.is_idle = shared.settle.waiting() == 0;
+    ran
 }
 
 /// Records a batch, again and again until it is committed or nobody waits for it any more.

@@ -19,6 +19,8 @@ fn expected(endpoint: Endpoint) -> (u16, &'static str) {
         | Endpoint::ReadOpenapi => (200, ""),
         // What the process itself has counted is there, with a note on what isn't.
         Endpoint::ReadQueries => (200, ""),
+        // No stage can be held there.
+        Endpoint::PutStage | Endpoint::RunStage => (403, "not_here"),
         Endpoint::ReadReadiness => (503, "not_ready"),
         // Nothing of theirs is the database's: no such trace was kept, and no route is asked for.
         Endpoint::DebugRequest => (404, "not_found"),
@@ -42,6 +44,7 @@ fn expected(endpoint: Endpoint) -> (u16, &'static str) {
         | Endpoint::RunAudit
         | Endpoint::ReadResiduals
         | Endpoint::ReadBacklog
+        | Endpoint::ReadStages
         | Endpoint::ReadClock
         | Endpoint::PutClock => (503, "unavailable"),
     }
@@ -87,6 +90,7 @@ async fn what_needs_the_database_says_that_it_is_away() {
             ("{message_id}", "1"),
             ("{attempt_no}", "1"),
             ("{signature}", "x"),
+            ("{stage}", "claim"),
             ("{trace_id}", "4bf92f3577b34da6a3ce929d0e0e4736"),
         ]
         .into_iter()

@@ -1,7 +1,7 @@
 //! Results that wait to be recorded, by shard. A batch is taken when it is full, or when its first
 //! result has waited as long as company is worth; the fullest first.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::Stage;
@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::Completion;
+use crate::stages::gate::{Gate, Inside};
 use crate::stages::rhythm::Rhythm;
 
 /// A batch worth its transaction, and the least and the most that a result waits for one. The most
@@ -21,6 +22,7 @@ const WAIT_MAX: Duration = Duration::from_millis(80);
 pub(in crate::stages) struct Queue {
     inner: Mutex<Inner>,
     changed: Notify,
+    gate: Arc<Gate>,
 }
 
 struct Inner {
@@ -48,7 +50,7 @@ impl Pile {
 
 impl Queue {
     /// An empty one.
-    pub(in crate::stages) fn new(shard_count: i16) -> Self {
+    pub(in crate::stages) fn new(shard_count: i16, gate: Arc<Gate>) -> Self {
         let pile = || Pile {
             waiting: Vec::new(),
             since: Instant::now(),
@@ -56,7 +58,8 @@ impl Queue {
             rhythm: Rhythm::new(BATCH_WORTH, WAIT_MIN, WAIT_MAX),
         };
         let piles = (0..shard_count).map(|_| pile()).collect();
-        Self { inner: Mutex::new(Inner { piles, is_closed: false }), changed: Notify::new() }
+        let inner = Mutex::new(Inner { piles, is_closed: false });
+        Self { inner, changed: Notify::new(), gate }
     }
 
     /// Adds results of a shard.
@@ -80,22 +83,30 @@ impl Queue {
     }
 
     /// Waits for a batch; `None` once the queue is closed and nothing is left to take.
-    pub(super) async fn take(&self) -> Option<(i16, Vec<Completion>)> {
+    pub(super) async fn take(&self) -> Option<(i16, Vec<Completion>, Inside)> {
         loop {
             let changed = self.changed.notified();
-            match self.pick(Instant::now()) {
-                Ok(batch) => return Some(batch),
-                Err(Next::Never) => {
+            let Some(inside) = self.gate.enter() else {
+                self.gate.opened().await;
+                continue;
+            };
+            let next = match self.pick(Instant::now()) {
+                Ok((shard, batch)) => return Some((shard, batch, inside)),
+                Err(next) => next,
+            };
+            drop(inside);
+            match next {
+                Next::Never => {
                     self.changed.notify_one(); // the others end as well
                     return None;
                 }
-                Err(Next::At(at)) => {
+                Next::At(at) => {
                     tokio::select! {
                         () = sleep_until(at) => {}
                         () = changed => {}
                     }
                 }
-                Err(Next::WhenAsked) => changed.await,
+                Next::WhenAsked => changed.await,
             }
         }
     }
@@ -128,6 +139,29 @@ impl Queue {
             self.changed.notify_one();
         }
         Ok((i16::try_from(index).expect("there are at most 1,024 shards"), batch))
+    }
+
+    /// Takes a batch of the first shard that has results, those of the lowest keys first, whenever
+    /// they came.
+    pub(super) fn take_by_key(&self, results_max: usize) -> Option<(i16, Vec<Completion>)> {
+        let n = results_max.min(batch_max());
+        let mut inner = self.inner();
+        let mut piles = inner.piles.iter_mut().enumerate();
+        let is_free = |pile: &Pile| pile.recording.is_none() && !pile.waiting.is_empty();
+        let (index, pile) = piles.find(|(_, pile)| is_free(pile)).filter(|_| n > 0)?;
+        pile.waiting.sort_by_key(|one| (one.work.practice_id, one.work.message_id));
+        let mut rest = pile.waiting.split_off(n.min(pile.waiting.len()));
+        // As `oldest` expects them.
+        rest.sort_by_key(|one| one.since);
+        let batch = std::mem::replace(&mut pile.waiting, rest);
+        pile.recording = batch.iter().map(|one| one.since).min();
+        drop(inner);
+        Some((i16::try_from(index).expect("there are at most 1,024 shards"), batch))
+    }
+
+    /// How many results wait.
+    pub(in crate::stages) fn waiting(&self) -> usize {
+        self.inner().piles.iter().map(|pile| pile.waiting.len()).sum()
     }
 
     /// A shard's batch is recorded.
@@ -173,7 +207,13 @@ mod tests {
     use jiff::civil::Date;
 
     use super::*;
+    use crate::config::StageGates;
+    use crate::stages::gate::Gates;
     use crate::stages::settle::{Ending, Work};
+
+    fn queue(shard_count: i16) -> Queue {
+        Queue::new(shard_count, Gate::always_open(Stage::Settle))
+    }
 
     fn result(message_id: i64) -> Completion {
         Completion {
@@ -199,11 +239,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_goes_when_full_or_when_it_has_waited() {
-        let queue = Queue::new(2);
+        let queue = queue(2);
         let started = Instant::now();
         queue.push(1, vec![result(1)]);
         queue.push(1, vec![result(2)]);
-        let (shard, batch) = queue.take().await.unwrap();
+        let (shard, batch, _) = queue.take().await.unwrap();
         assert_eq!((shard, batch.len(), started.elapsed()), (1, 2, WAIT_MIN));
 
         // While it is being recorded, more comes together, and it is the oldest.
@@ -211,19 +251,37 @@ mod tests {
         assert_eq!(oldest, batch.iter().map(|one| one.since).min());
         queue.push(1, (0..700).map(result).collect());
         queue.push(0, vec![result(9)]);
-        let (shard, batch) = queue.take().await.unwrap();
+        let (shard, batch, _) = queue.take().await.unwrap();
         assert_eq!((shard, batch.len()), (0, 1));
         assert_eq!(queue.oldest(), oldest);
         queue.done(1);
         assert!(queue.oldest() > oldest);
         let now = Instant::now();
-        let (shard, batch) = queue.take().await.unwrap();
+        let (shard, batch, _) = queue.take().await.unwrap();
         assert_eq!((shard, batch.len(), now.elapsed()), (1, 500, Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]
+    async fn held_it_gives_batches_by_hand_alone_in_the_order_of_keys() {
+        let gates = Gates::new(StageGates::Held);
+        let queue = Queue::new(2, Arc::clone(gates.of(Stage::Settle)));
+        queue.push(1, [3, 1, 2].map(result).into());
+        let by_itself = tokio::time::timeout(Duration::from_secs(60), queue.take());
+        assert!(by_itself.await.is_err());
+        let keys = |batch: &[Completion]| batch.iter().map(|one| one.work.message_id).collect();
+        let (shard, batch) = queue.take_by_key(2).unwrap();
+        let taken: Vec<i64> = keys(&batch);
+        assert_eq!((shard, taken, queue.waiting()), (1, vec![1, 2], 1));
+        assert!(queue.take_by_key(2).is_none(), "the shard's batch is being recorded");
+        queue.done(1);
+        assert_eq!(queue.take_by_key(2).unwrap().1.len(), 1);
+        queue.done(1);
+        assert!(queue.take_by_key(2).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn closed_it_ends_when_nothing_is_left() {
-        let queue = Queue::new(1);
+        let queue = queue(1);
         queue.push(0, vec![result(1)]);
         queue.close();
         assert_eq!(queue.take().await.unwrap().1.len(), 1);

@@ -25,7 +25,7 @@ use crate::interrupt::Interrupt;
 use crate::plan::args::WorkArgs;
 use crate::provider_command::{self, ProviderArgs};
 use crate::replay::{self, Settings, Target};
-use crate::report::files::ReportDir;
+use crate::report::files::{ReportDir, say, unkept};
 use crate::report::{Ended, Report, terminal};
 use crate::run::args::RunArgs;
 use crate::{demo, dev, run as any_run};
@@ -247,14 +247,24 @@ pub(crate) fn settings(args: &ReplayArgs, planned: &Planned, reports: &ReportDir
 
 /// Writes and prints a report; the exit status follows from it.
 pub(crate) fn tell(report: &Report, reports: &ReportDir) -> Result<Exit, Failure> {
-    println!("\n{}", terminal::render(report).trim_end());
-    let page = reports.write(report).map_err(|e| Failure::Unavailable(e.to_string()))?;
-    println!("report: {}", page.display());
-    Ok(match report.ended {
+    // First of all: a disk that is full must not cost the numbers.
+    let said = say(&format!("\n{}\n", terminal::render(report).trim_end()));
+    let exit = match report.ended {
         Ended::Passed => Exit::Passed,
         Ended::Failed => Exit::Failed,
         Ended::Interrupted => Exit::Interrupted,
-    })
+    };
+    match reports.write(report) {
+        Ok(page) if said => {
+            say(&format!("report: {}\n", page.display()));
+            Ok(exit)
+        }
+        Ok(_) => Ok(unkept(exit)),
+        Err(error) => {
+            eprintln!("loadtest: {error}");
+            Ok(unkept(exit))
+        }
+    }
 }
 
 fn profile(args: &ProfileArgs) -> Result<Exit, Failure> {

@@ -3,10 +3,11 @@
 //!
 //! Never here: requests whose latency is judged (`engine`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -34,6 +35,7 @@ pub struct Client {
     connection: Connection,
     authorization: Option<HeaderValue>,
     read_after: Option<HeaderValue>,
+    headers: Option<Arc<HeaderMap>>,
     patience: Duration,
     /// Requests that were sent again.
     pub again: u64,
@@ -86,6 +88,7 @@ impl Client {
             connection: Connection::new(address.to_owned(), PATIENCE),
             authorization: key.map(bearer).transpose()?,
             read_after: None,
+            headers: None,
             patience: PATIENCE,
             again: 0,
         })
@@ -96,6 +99,13 @@ impl Client {
     pub fn within(mut self, deadline: Duration) -> Self {
         self.connection = Connection::new(self.connection.address().to_owned(), deadline);
         self.patience = deadline;
+        self
+    }
+
+    /// Sends these headers with every request.
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = Some(Arc::new(headers));
         self
     }
 
@@ -176,7 +186,8 @@ impl Client {
             authorization: self.authorization.clone(),
             read_after: self.read_after.clone(),
             content_type,
-            headers: None,
+            traceparent: None,
+            headers: self.headers.clone(),
             body,
         };
         let began = Instant::now();

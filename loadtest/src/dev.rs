@@ -115,13 +115,14 @@ async fn days(
     }
 }
 
-fn plan(options: &Options) -> Result<Plan, Failure> {
+/// The plan of a day by the built-in profile.
+pub(crate) fn plan(options: &Options) -> Result<Plan, Failure> {
     let source = Source::from_profile(Profile::builtin(), options.seed);
     Plan::build(options, &source).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// The next working day, of other practices: appointments of days gone by keep their numbers.
-fn following(options: Options, plan: &Plan) -> Options {
+pub(crate) fn following(options: Options, plan: &Plan) -> Options {
     let last = plan.practices().iter().map(|practice| practice.practice_id).max();
     let last = last.and_then(|id| u32::try_from(id).ok()).unwrap_or(options.first_practice_id);
     Options {

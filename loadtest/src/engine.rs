@@ -8,6 +8,7 @@
 
 pub mod alarm;
 pub mod attack;
+pub mod clean;
 pub mod connection;
 pub mod distribution;
 pub mod intervals;
@@ -15,7 +16,9 @@ pub mod ledger;
 pub mod machine;
 pub mod names;
 pub mod pacer;
+pub mod slowest;
 pub mod source;
+pub mod trace;
 pub mod windows;
 pub mod worker;
 
@@ -24,5 +27,7 @@ pub use connection::Connection;
 pub use intervals::Intervals;
 pub use ledger::{Ledger, Row};
 pub use pacer::Pacer;
+pub use slowest::Slow;
 pub use source::{Answer, Label, Outgoing, Source, Verdict};
+pub use trace::{Trace, Traces};
 pub use windows::Window;

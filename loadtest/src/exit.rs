@@ -75,7 +75,8 @@ Exit status:
   0    passed: every law held, with at least the cases that the plan promises
   1    failed: a law was broken, or had too few cases
   2    usage: a wrong flag or file, or something must be installed first (the message says what)
-  3    unavailable: the service or a part of the stack is away or failed
+  3    unavailable: the service or a part of the stack is away or failed, or the report of a run
+       that passed could not be written
   130  interrupted: Ctrl-C; the report covers what was done so far";
 
 /// The text for `--help` of what judges any service.
@@ -84,7 +85,8 @@ Exit status:
   0    PASS: every kind of request met its objective, and the run can tell
   1    FAIL: one did not
   2    usage: a wrong flag or file (the message says which line, and what to do)
-  3    INVALID: the run can't tell, or the target is away (one retry, then a person)
+  3    INVALID: the run can't tell, the target is away, or the report of a run that passed could
+       not be written (one retry, then a person)
   130  interrupted: Ctrl-C; the report covers what was done so far";
 
 #[cfg(test)]
@@ -96,7 +98,9 @@ mod tests {
         for exit in [Exit::Passed, Exit::Failed, Exit::Usage, Exit::Unavailable, Exit::Interrupted]
         {
             let told = format!("\n  {} ", exit.status());
-            assert!(EXIT_HELP.contains(&told) && RUN_EXIT_HELP.contains(&told), "{exit:?}");
+            for help in [EXIT_HELP, RUN_EXIT_HELP] {
+                assert!(help.contains(&told), "{exit:?}");
+            }
         }
     }
 }

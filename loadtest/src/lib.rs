@@ -6,7 +6,8 @@
 //! (`day`), sent by an open-model engine (`engine`), in the order of a replay (`replay`), judged
 //! from outside (`laws`), told as text, page and JSON (`report`); `demo` starts a whole stack
 //! around it, `dev` keeps one up. For any service, `plan` says what is sent, `run` sends it by the
-//! same engine and judges, `hlog` reads what was logged, `freeze` proves what is measured.
+//! same engine and judges, `inside` asks the service meanwhile what it says of itself, `hlog` reads
+//! what was logged, `freeze` proves what is measured.
 
 #![warn(missing_docs)]
 
@@ -19,6 +20,7 @@ pub mod engine;
 pub mod exit;
 pub mod freeze;
 pub mod hlog;
+pub mod inside;
 pub mod interrupt;
 pub mod laws;
 mod open_files;

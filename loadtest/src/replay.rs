@@ -34,6 +34,7 @@ use crate::day::Plan;
 use crate::day::plan::Counts;
 use crate::day::schedule::real_offset;
 use crate::engine::attack::Outcome;
+use crate::engine::machine::{Tolerance, Watch as Machine};
 use crate::engine::{Attack, EngineError};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
@@ -45,7 +46,7 @@ use calibrate::Speed;
 use clock::{ClockSetter, Running};
 use facts::Facts;
 use live::{Keys, Live};
-use watch::{Begin, Watch};
+use watch::{Begin, Seen, Watch};
 
 /// Beyond the last instant of the day, everything that was due in it is done within this time,
 /// or half as long as the day took.
@@ -120,6 +121,32 @@ pub async fn run_unjudged(
     let (keys, speed) = replay.prepare(&mut clock).await?;
     replay.day(&mut clock, &keys, speed).await?;
     Ok(())
+}
+
+/// Replays a plan and measures it, without its laws: for days that follow each other.
+///
+/// # Errors
+/// When the service, the provider or the engine fails, or the replay is interrupted.
+pub async fn run_measured(
+    plan: Arc<Plan>,
+    target: &Target,
+    settings: &Settings,
+    watched: Vec<Watched>,
+    interrupt: &Interrupt,
+) -> Result<Report, Failure> {
+    let mut replay = Replay {
+        facts: Facts::default(),
+        watched: Arc::new(watched),
+        plan: plan.clone(),
+        target,
+        settings,
+        interrupt,
+    };
+    let mut clock = ClockSetter::new(target)?;
+    let (keys, speed) = replay.prepare(&mut clock).await?;
+    replay.day(&mut clock, &keys, speed).await?;
+    // Nothing is judged, as of a run that was interrupted.
+    Ok(replay.facts.report(&plan, target, settings, Ended::Interrupted))
 }
 
 struct Replay<'a> {
@@ -199,6 +226,7 @@ impl Replay<'_> {
         let schedule = real_offset(self.plan.window_ns(), speed);
         let begin = Begin {
             ledger: lined.ledger(),
+            live: live.clone(),
             before: self.facts.before.clone(),
             accepted_before: before.accepted,
             start,
@@ -217,6 +245,9 @@ impl Replay<'_> {
         };
         self.facts.began = Some(jiff::Timestamp::now());
         self.facts.ledger = Some(lined.ledger());
+        self.facts.live = Some(live.clone());
+        let machine = Machine::begin(lined.ledger(), start.into_std(), Tolerance::USUAL);
+        let machine = machine.map_err(|error| Failure::Unavailable(error.to_string()))?;
         let gone = self.go(lined.go(start), clock, running, start + schedule).await;
         over.cancel();
         let (seen, step) = watching.await.map_err(|e| Failure::Unavailable(e.to_string()))?;
@@ -234,7 +265,7 @@ impl Replay<'_> {
             rate(accepted as f64 / day.seconds.max(1e-9))
         );
         step.end(&text);
-        self.facts.seen = seen;
+        self.facts.seen = Seen { seconds: machine.end(), ..seen };
         // What the service and the provider say of the day, even if it was cut short.
         self.facts.after = self.scrape().await.unwrap_or_default();
         if let Ok(after) = provider.get::<State>("/control/state").await {

@@ -3,10 +3,17 @@
 //! Belongs here: the facts and their shape. Never here: how they came about (`replay`, `laws`),
 //! or a judgement that is not in the facts.
 
-pub mod charts;
+pub mod chart;
 pub mod files;
-pub mod html;
+pub mod junit;
 pub(crate) mod lines;
+pub mod markdown;
+pub mod of_day;
+pub mod outside;
+pub mod page;
+pub mod plain;
+pub mod sheet;
+pub mod slow;
 pub mod terminal;
 pub mod units;
 
@@ -14,11 +21,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::engine::Window;
 use crate::engine::ledger::{Counts, Quantiles};
+use crate::engine::machine::Second;
+use crate::inside::Told;
 use crate::laws::Verdict;
+use slow::SlowRow;
 
 /// The JSON's shape; the number rises when a reader of the old one would go wrong.
-pub const SCHEMA: &str = "punctual-loadtest-report/1";
+pub const SCHEMA: &str = "punctual-loadtest-report/2";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -59,6 +70,10 @@ pub struct Report {
     pub processes: Vec<ProcessRow>,
     /// The run second by second.
     pub series: Series,
+    /// What the service said of itself.
+    pub inside: Told,
+    /// The slowest requests of each endpoint.
+    pub slowest: Vec<SlowRow>,
 }
 
 /// What was run.
@@ -214,8 +229,14 @@ impl ProcessRow {
 pub struct Series {
     /// Seconds since the replay's start, and texts accepted until then.
     pub accepted: Vec<(f64, u64)>,
-    /// For each endpoint: seconds since the start, and the p99 of the second before.
-    pub p99: BTreeMap<String, Vec<(f64, f64)>>,
+    /// What the harness measured; rows are in the order of the endpoints.
+    pub windows: Vec<Window>,
+    /// Requests that were to leave in each second.
+    pub offered: Vec<u64>,
+    /// Requests that left in each second.
+    pub sent: Vec<u64>,
+    /// What the harness's machine did in each second.
+    pub seconds: Vec<Second>,
     /// For each process: seconds since the start, and bytes.
     pub memory: BTreeMap<String, Vec<(f64, u64)>>,
 }

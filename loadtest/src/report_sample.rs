@@ -80,14 +80,16 @@ pub(crate) fn report() -> Report {
         }],
         series: Series {
             accepted: vec![(0.0, 0), (20.0, 9_000), (40.0, 20_000)],
-            p99: BTreeMap::from([(
-                "upsert_appointments".to_owned(),
-                vec![(1.0, 0.02), (20.0, 0.4), (40.0, 0.01)],
-            )]),
+            windows: Vec::new(),
+            offered: vec![10, 20],
+            sent: vec![10, 19, 1],
+            seconds: Vec::new(),
             memory: BTreeMap::from([(
                 "service".to_owned(),
                 vec![(0.0, 40_000_000), (40.0, 84_000_000)],
             )]),
         },
+        inside: Told::default(),
+        slowest: Vec::new(),
     }
 }

@@ -4,10 +4,10 @@
 //! Belongs here: parsing the text format (0.0.4) and adding up several processes. Never here:
 //! requests that the harness sends itself; those it measures better.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What is read of a service's metrics: all else, thousands of lines, is skipped unparsed.
-const FAMILIES: [&str; 5] =
+/// What a replay reads of the service's metrics: all else, thousands of lines, is skipped unparsed.
+pub const FAMILIES: [&str; 5] =
     ["journey_", "stage_", "http_server_request_", "messages_total", "limit_reached_total"];
 
 /// One process's or several processes' metrics: values by name and labels.
@@ -30,8 +30,14 @@ impl Metrics {
     /// are skipped: a newer service may say more.
     #[must_use]
     pub fn parse(text: &str) -> Self {
+        Self::parse_some(text, &FAMILIES)
+    }
+
+    /// Reads what begins with one of these names.
+    #[must_use]
+    pub fn parse_some(text: &str, names: &[&str]) -> Self {
         let mut metrics = Self::default();
-        let wanted = |line: &&str| FAMILIES.iter().any(|family| line.starts_with(family));
+        let wanted = |line: &&str| names.iter().any(|name| line.starts_with(name));
         for (name, labels, value) in text.lines().filter(wanted).filter_map(parse_line) {
             if !metrics.samples.contains_key(name) {
                 metrics.samples.insert(name.to_owned(), BTreeMap::new());
@@ -62,17 +68,48 @@ impl Metrics {
     /// A histogram over all series that carry these labels.
     #[must_use]
     pub fn buckets(&self, family: &str, labels: &[(&str, &str)]) -> Buckets {
-        let mut sums: Vec<(f64, f64)> = Vec::new();
+        let mut all = Buckets::default();
         for (labels, value) in self.with(&format!("{family}_bucket"), labels) {
             let bound = labels.iter().find(|(key, _)| key == "le");
             let Some(bound) = bound.and_then(|(_, le)| parse_number(le)) else { continue };
-            match sums.iter_mut().find(|(b, _)| *b == bound) {
-                Some((_, count)) => *count += value,
-                None => sums.push((bound, value)),
-            }
+            all.add(bound, value);
         }
-        sums.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Buckets { cumulative: sums }
+        all
+    }
+
+    /// True when there is a series of this very name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.samples.contains_key(name)
+    }
+
+    /// The names of all that was read.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.samples.keys().map(String::as_str).collect()
+    }
+
+    /// A family's values summed by the values of some labels, which are joined by a space. Only
+    /// series that carry `only` count.
+    #[must_use]
+    pub fn sums_by(&self, name: &str, by: &[&str], only: &[(&str, &str)]) -> BTreeMap<String, f64> {
+        let mut sums = BTreeMap::new();
+        for (labels, value) in self.with(name, only) {
+            *sums.entry(key(labels, by)).or_default() += value;
+        }
+        sums
+    }
+
+    /// Histograms by the values of some labels.
+    #[must_use]
+    pub fn buckets_by(&self, family: &str, by: &[&str]) -> BTreeMap<String, Buckets> {
+        let mut all: BTreeMap<String, Buckets> = BTreeMap::new();
+        for (labels, value) in self.with(&format!("{family}_bucket"), &[]) {
+            let bound = labels.iter().find(|(key, _)| key == "le");
+            let Some(bound) = bound.and_then(|(_, le)| parse_number(le)) else { continue };
+            all.entry(key(labels, by)).or_default().add(bound, value);
+        }
+        all
     }
 
     fn with<'a>(
@@ -89,6 +126,19 @@ impl Metrics {
 }
 
 impl Buckets {
+    /// Adds to what is at or below a bound.
+    fn add(&mut self, bound: f64, count: f64) {
+        match self.cumulative.binary_search_by(|(b, _)| b.total_cmp(&bound)) {
+            Ok(place) => self.cumulative[place].1 += count,
+            Err(place) => self.cumulative.insert(place, (bound, count)),
+        }
+    }
+
+    /// Adds another process's.
+    pub fn merge(&mut self, other: &Self) {
+        other.cumulative.iter().for_each(|(bound, count)| self.add(*bound, *count));
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -134,6 +184,12 @@ impl Buckets {
         let within = self.cumulative.iter().rev().find(|(b, _)| *b <= bound + 1e-9);
         Some(within.map_or(0.0, |(_, count)| *count) / total)
     }
+}
+
+/// The values of some labels, joined by a space; a label that isn't there is left out.
+fn key(labels: &Labels, by: &[&str]) -> String {
+    let of = |name: &&str| labels.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
+    by.iter().filter_map(of).collect::<Vec<_>>().join(" ")
 }
 
 fn parse_line(line: &str) -> Option<(&str, Labels, f64)> {
@@ -233,12 +289,30 @@ elsewhere_total 9
     }
 
     #[test]
+    fn series_are_grouped_by_their_labels() {
+        let metrics = Metrics::parse(TEXT);
+        let sums = metrics.sums_by("messages_total", &["fate"], &[]);
+        assert_eq!(sums, BTreeMap::from([("failed".into(), 1.0), ("sent".into(), 7.0)]));
+        let only = metrics.sums_by("messages_total", &[], &[("fate", "sent")]);
+        assert_eq!(only, BTreeMap::from([(String::new(), 7.0)]));
+        let by = metrics.buckets_by("journey_duration_seconds", &["journey"]);
+        assert_eq!(by["a"], metrics.buckets("journey_duration_seconds", &[("journey", "a")]));
+        assert_eq!(by.len(), 2);
+        assert!(metrics.has("messages_total") && !metrics.has("messages"));
+        let some = Metrics::parse_some(TEXT, &["elsewhere"]);
+        assert_eq!(some.names().into_iter().collect::<Vec<_>>(), ["elsewhere_total"]);
+    }
+
+    #[test]
     fn processes_add_up_and_readings_subtract() {
         let mut both = Metrics::parse(TEXT);
         both.add(Metrics::parse(TEXT));
         assert_eq!(both.sum("messages_total", &[("fate", "sent")]), 14.0);
         let label = [("journey", "a")];
         let after = both.buckets("journey_duration_seconds", &label);
+        let mut merged = Buckets::default();
+        merged.merge(&after);
+        assert_eq!(merged, after);
         let before = Metrics::parse(TEXT).buckets("journey_duration_seconds", &label);
         assert_eq!(after.count(), 200);
         assert_eq!(after.since(&before), before);

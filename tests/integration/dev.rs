@@ -79,7 +79,43 @@ async fn a_day_goes_without_a_prometheus() {
     assert!(said.contains("/nonexistent/prometheus"), "{said}");
     let ended = tokio::time::timeout(DAYS_WITHIN, demo.wait()).await.expect("it ends");
     assert!(ended.success(), "{ended}: {}", demo.output());
+    both_sides(&base.path().join("report"));
     until("nothing is left", async || is_empty(base.path()).then_some(())).await;
+}
+
+/// What was measured from outside and what the service says of itself stand in one report.
+fn both_sides(dir: &Path) {
+    let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
+    let inside = &report["inside"];
+    let families: Vec<&str> =
+        inside["panels"].as_array().unwrap().iter().filter_map(|p| p["family"].as_str()).collect();
+    for family in [
+        "stage_lateness_seconds",
+        "db_client_connections_wait_time_seconds",
+        "db_client_operation_duration_seconds",
+        "pending_messages",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+    ] {
+        assert!(families.contains(&family), "{family}: {families:?}");
+    }
+    assert_eq!(inside["missing"].as_array().unwrap().len(), 0, "{}", inside["missing"]);
+    let slowest = report["slowest"].as_array().unwrap();
+    let has_both = |row: &&serde_json::Value| {
+        row["trace_id"].as_str().is_some_and(|id| id.len() == 32)
+            && row["server_timing"].as_str().is_some_and(|timing| timing.starts_with("total;dur="))
+    };
+    assert!(slowest.iter().any(|row| has_both(&row)), "{slowest:?}");
+    let sum = |of: &str| -> u64 {
+        report["series"][of].as_array().unwrap().iter().filter_map(|n| n.as_u64()).sum()
+    };
+    assert_eq!(sum("offered"), report["run"]["arrivals_planned"].as_u64().unwrap());
+    assert_eq!(sum("sent"), sum("offered"));
+    let xml = read("junit.xml");
+    assert!(xml.contains("law 3: ") && xml.contains("failures=\"0\" errors=\"0\""), "{xml}");
+    assert!(read("report.md").starts_with("### A replayed day: PASSED"), "{}", read("report.md"));
+    assert!(read("report.html").contains("lateness of the stages, p99"));
 }
 
 fn stack_dir() -> tempfile::TempDir {

@@ -3,6 +3,10 @@
 //!
 //! Never here: latencies; on a machine that others use they prove nothing.
 
+mod both_sides;
+mod faults;
+mod toy;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -209,9 +213,13 @@ async fn ctrl_c_reports_what_there_is() {
     let spec = ProcessSpec::new("interrupted", binary::loadtest())
         .arguments(server.flags(dir.path()))
         .arguments(["--rate", "100", "--duration", "10m"]);
+    let dashboard = stack::ports::free_port().unwrap().to_string();
+    let spec = spec.arguments(["--dashboard", dashboard.as_str()]);
     let running = Process::start(spec, pair().await.run_dir()).unwrap();
     let mut answered = server.answered.clone();
     soon("some answers", answered.wait_for(|answered| *answered >= 20)).await.unwrap();
+    let page = first_line(&format!("127.0.0.1:{dashboard}")).await;
+    assert_eq!(page, "HTTP/1.1 200 OK", "goose's dashboard is up meanwhile");
     running.signal(Signal::SIGINT);
     let status = soon("its end", running.wait()).await;
     assert_eq!(status.code(), Some(130), "{}", running.output());
@@ -220,4 +228,19 @@ async fn ctrl_c_reports_what_there_is() {
     assert_eq!(json["verdict"]["value"], "interrupted");
     let counts = &json["run"]["kinds"][0]["counts"];
     assert!((20..60_000).contains(&counts["total"].as_u64().unwrap()), "{counts}");
+    let xml = std::fs::read_to_string(dir.path().join("junit.xml")).unwrap();
+    assert!(xml.contains("<skipped") && xml.contains("failures=\"0\""), "not judged: {xml}");
+    let page = std::fs::read_to_string(dir.path().join("run.html")).unwrap();
+    assert!(page.contains("INTERRUPTED"), "{page}");
+}
+
+/// What a web server answers first.
+async fn first_line(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut bytes = Vec::new();
+    while !bytes.contains(&b'\r') {
+        assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "it answers");
+    }
+    String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned()
 }

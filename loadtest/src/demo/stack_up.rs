@@ -352,6 +352,7 @@ fn ask_readiness() -> Outgoing {
         authorization: None,
         read_after: None,
         content_type: None,
+        traceparent: None,
         headers: None,
         body: bytes::Bytes::new(),
     }

@@ -43,6 +43,7 @@ impl Source for Reads {
             authorization: None,
             read_after: None,
             content_type: None,
+            traceparent: None,
             headers: None,
             body: Bytes::new(),
         }

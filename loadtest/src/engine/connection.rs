@@ -17,9 +17,13 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::source::{Answer, Outgoing};
+use super::trace::TRACEPARENT;
 
 /// Largest answer read: a page of 500 messages is about 300 kB; eight times that is a fault.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Where a service says what its time went on (W3C Server Timing).
+const SERVER_TIMING: &str = "server-timing";
 
 /// Why there is no answer. Each names a row of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
@@ -157,6 +161,7 @@ fn assemble(outgoing: &Outgoing, host: Option<HeaderValue>) -> Request<Full<Byte
         (AUTHORIZATION, outgoing.authorization.clone()),
         (HeaderName::from_static(READ_AFTER), outgoing.read_after.clone()),
         (CONTENT_TYPE, content_type),
+        (HeaderName::from_static(TRACEPARENT), outgoing.traceparent.clone()),
     ] {
         if let Some(value) = value {
             headers.insert(name, value);
@@ -174,6 +179,7 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Broken> {
         status: head.status.as_u16(),
         retry_after_seconds: text(RETRY_AFTER).and_then(|v| v.parse().ok()),
         read_after: head.headers.get(READ_AFTER).cloned(),
+        server_timing: head.headers.get(SERVER_TIMING).cloned(),
         content_type: text(CONTENT_TYPE).map(str::to_owned),
         body,
         ended: Instant::now(),

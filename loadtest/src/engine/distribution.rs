@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Longest latency told apart, in microseconds: ten minutes, beyond any deadline.
@@ -60,7 +61,7 @@ impl Default for Triple {
 }
 
 /// The usual points of a distribution, in seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Quantiles {
     /// Half are below.
     pub p50: f64,

@@ -2,23 +2,26 @@
 //!
 //! A request without an answer counts as a miss at the age that it had at the end.
 //!
-//! Apart from all requests, those of *clean* seconds are kept: whoever watches the machine says of
-//! each second, once it is over, whether it was spoilt, and a request belongs to the second of its
-//! intended start. So whether it is left out has nothing to do with how long it took. Never here:
-//! what spoils a second (`machine`), or a verdict.
+//! Never here: which requests are left out (`clean`), or a verdict.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::Instant;
 
+pub use super::clean::CleanRow;
+use super::clean::{Clean, Entry};
 pub use super::distribution::Quantiles;
-use super::distribution::{Triple, histogram, micros, seconds};
+use super::distribution::{Triple, micros, seconds};
+use super::slowest::Slowest;
 use super::source::Label;
+
+/// A chart of more seconds than a week has would show nothing.
+const SECONDS_MAX: usize = 7 * 86_400;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +83,7 @@ impl Times {
 }
 
 /// Exact counts of one kind of request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     /// All that were due.
     pub total: u64,
@@ -96,21 +99,6 @@ pub struct Counts {
     pub again: u64,
 }
 
-/// What the clean seconds hold of one kind of request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct CleanRow {
-    /// Requests.
-    pub total: u64,
-    /// Answered as they should be and within the objective, from the intended start.
-    pub good: u64,
-    /// Those that miss the objective by the service's time alone, or failed.
-    pub missed_by_service: u64,
-    /// From the intended start to the last byte.
-    pub response: Quantiles,
-    /// The harness's own part of the lag.
-    pub own_lag: Quantiles,
-}
-
 /// What is known of one kind of request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -122,6 +110,8 @@ pub struct Row {
     pub response: Quantiles,
     /// From the first byte sent to the last byte.
     pub service: Quantiles,
+    /// Mean of the service's time, in seconds.
+    pub service_mean: f64,
     /// From the intended start to the first byte sent.
     pub lag: Quantiles,
     /// Failures by reason.
@@ -133,6 +123,7 @@ pub struct Row {
 pub struct Ledger {
     labels: Vec<Label>,
     cells: Vec<Mutex<Cell>>,
+    slowest: Slowest,
     total: AtomicU64,
     sent: AtomicU64,
     /// When the last one was sent, in microseconds since the start.
@@ -147,30 +138,9 @@ struct Cell {
     window: Triple,
     window_good: u64,
     reasons: BTreeMap<&'static str, u64>,
+    sent_by_second: Vec<u32>,
     /// Where somebody says which seconds were spoilt.
     clean: Option<Clean>,
-}
-
-#[derive(Debug)]
-struct Clean {
-    /// Whether each second was spoilt, as far as that is known.
-    spoilt: Vec<bool>,
-    /// Requests of seconds of which it isn't known yet.
-    waiting: Vec<Entry>,
-    total: u64,
-    good: u64,
-    missed_by_service: u64,
-    response: Histogram<u64>,
-    own_lag: Histogram<u64>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    second: u64,
-    response: u64,
-    own_lag: u64,
-    good: bool,
-    missed_by_service: bool,
 }
 
 impl Ledger {
@@ -180,13 +150,34 @@ impl Ledger {
     pub fn new(labels: &[Label], settled: bool) -> Self {
         let cells = labels.iter().map(|_| Mutex::new(Cell::new(settled))).collect();
         let [total, sent, last_sent] = [0; 3].map(AtomicU64::new);
-        Self { labels: labels.to_vec(), cells, total, sent, last_sent }
+        let slowest = Slowest::new(labels.len());
+        Self { labels: labels.to_vec(), cells, slowest, total, sent, last_sent }
     }
 
     /// The kinds of requests.
     #[must_use]
     pub fn labels(&self) -> &[Label] {
         &self.labels
+    }
+
+    /// The slowest requests of each kind.
+    #[must_use]
+    pub fn slowest(&self) -> &Slowest {
+        &self.slowest
+    }
+
+    /// How many requests were sent in each second since the start.
+    #[must_use]
+    pub fn sent_by_second(&self) -> Vec<u64> {
+        let mut all: Vec<u64> = Vec::new();
+        for label in 0..self.cells.len() {
+            let cell = self.cell(label);
+            all.resize(all.len().max(cell.sent_by_second.len()), 0);
+            for (all, sent) in all.iter_mut().zip(&cell.sent_by_second) {
+                *all += u64::from(*sent);
+            }
+        }
+        all
     }
 
     /// Enters one request.
@@ -275,6 +266,7 @@ impl Cell {
             window: Triple::new(),
             window_good: 0,
             reasons: BTreeMap::new(),
+            sent_by_second: Vec::new(),
             clean: settled.then(Clean::new),
         }
     }
@@ -290,6 +282,9 @@ impl Cell {
         }
         self.counts.total += 1;
         self.counts.again += times.again;
+        if times.sent.is_some() {
+            self.sent_in((times.due.offset + times.lag()).as_secs());
+        }
         let mut good = false;
         match ending {
             Ending::Good => good = response <= objective,
@@ -313,12 +308,22 @@ impl Cell {
         });
     }
 
+    fn sent_in(&mut self, second: u64) {
+        let second = second as usize;
+        if second < SECONDS_MAX {
+            let seconds = &mut self.sent_by_second;
+            seconds.resize(seconds.len().max(second + 1), 0);
+            seconds[second] += 1;
+        }
+    }
+
     fn row(&self, label: Label) -> Row {
         Row {
             label,
             counts: self.counts,
             response: Quantiles::of(&self.all.response),
             service: Quantiles::of(&self.all.service),
+            service_mean: self.all.service.mean() / 1e6,
             lag: Quantiles::of(&self.all.lag),
             reasons: self.reasons.clone(),
         }
@@ -327,58 +332,6 @@ impl Cell {
     fn close_window(&mut self, spare: &mut Triple) -> u64 {
         std::mem::swap(&mut self.window, spare);
         std::mem::take(&mut self.window_good)
-    }
-}
-
-impl Clean {
-    fn new() -> Self {
-        Self {
-            spoilt: Vec::new(),
-            waiting: Vec::new(),
-            total: 0,
-            good: 0,
-            missed_by_service: 0,
-            response: histogram(),
-            own_lag: histogram(),
-        }
-    }
-
-    fn record(&mut self, entry: Entry) {
-        match self.spoilt.get(entry.second as usize) {
-            None => self.waiting.push(entry),
-            Some(true) => {}
-            Some(false) => self.enter(entry),
-        }
-    }
-
-    fn settle(&mut self, spoilt: bool) {
-        let second = self.spoilt.len() as u64;
-        self.spoilt.push(spoilt);
-        let waiting = std::mem::take(&mut self.waiting);
-        let (known, unknown): (Vec<_>, _) =
-            waiting.into_iter().partition(|entry| entry.second <= second);
-        self.waiting = unknown;
-        if !spoilt {
-            known.into_iter().for_each(|entry| self.enter(entry));
-        }
-    }
-
-    fn enter(&mut self, entry: Entry) {
-        self.response.saturating_record(entry.response);
-        self.own_lag.saturating_record(entry.own_lag);
-        self.total += 1;
-        self.good += u64::from(entry.good);
-        self.missed_by_service += u64::from(entry.missed_by_service);
-    }
-
-    fn row(&self) -> CleanRow {
-        CleanRow {
-            total: self.total,
-            good: self.good,
-            missed_by_service: self.missed_by_service,
-            response: Quantiles::of(&self.response),
-            own_lag: Quantiles::of(&self.own_lag),
-        }
     }
 }
 

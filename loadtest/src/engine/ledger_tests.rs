@@ -1,5 +1,7 @@
 //! What stands in the books after requests whose times are known exactly.
 
+use hdrhistogram::Histogram;
+
 use super::*;
 
 fn label() -> Label {

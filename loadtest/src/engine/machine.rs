@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ledger::Ledger;
@@ -18,7 +19,7 @@ use super::ledger::Ledger;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What spoils a second.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Tolerance {
     /// Steal of all processors' time, at most, as a ratio.
     pub steal_max: f64,
@@ -29,8 +30,13 @@ pub struct Tolerance {
     pub busy_max: f64,
 }
 
+impl Tolerance {
+    /// What nobody asked otherwise.
+    pub const USUAL: Self = Self { steal_max: 0.2, waiting_max: 0.25, busy_max: 0.9 };
+}
+
 /// Why a second is spoilt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Spoilt {
     /// The hypervisor gave the processors to others.
@@ -40,10 +46,12 @@ pub enum Spoilt {
 }
 
 /// One second.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Second {
     /// Steal as a ratio of all processors' time.
     pub steal_ratio: f64,
+    /// What all programs of the machine together used of it.
+    pub busy_ratio: f64,
     /// Processor seconds of the harness.
     pub used_seconds: f64,
     /// Seconds that its threads waited for a processor, all together.
@@ -56,6 +64,7 @@ pub struct Second {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Reading {
     steal: u64,
+    idle: u64,
     all: u64,
     used_ns: u64,
     waited_ns: u64,
@@ -131,10 +140,10 @@ fn wait_until((over, changed): &(Mutex<bool>, Condvar), at: Instant) -> bool {
 impl Reading {
     fn now() -> io::Result<Self> {
         let stat = fs::read_to_string("/proc/stat")?;
-        let (steal, all) = processors(&stat)
+        let (steal, idle, all) = processors(&stat)
             .ok_or_else(|| io::Error::other("/proc/stat has no line of all processors"))?;
         let processors = thread::available_parallelism()?.get() as f64;
-        let mut reading = Self { steal, all, used_ns: 0, waited_ns: 0, processors };
+        let mut reading = Self { steal, idle, all, used_ns: 0, waited_ns: 0, processors };
         for thread in fs::read_dir("/proc/self/task")?.flatten() {
             // A thread may end meanwhile.
             let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else { continue };
@@ -148,10 +157,11 @@ impl Reading {
     fn since(&self, before: &Self, elapsed: Duration, tolerance: Tolerance) -> Second {
         let ratio = |part: u64, whole: f64| if whole > 0.0 { part as f64 / whole } else { 0.0 };
         let elapsed_ns = elapsed.as_nanos() as f64;
-        let steal_ratio = ratio(
-            self.steal.saturating_sub(before.steal),
-            self.all.saturating_sub(before.all) as f64,
-        );
+        let all = self.all.saturating_sub(before.all);
+        let (steal, idle) =
+            (self.steal.saturating_sub(before.steal), self.idle.saturating_sub(before.idle));
+        let steal_ratio = ratio(steal, all as f64);
+        let busy_ratio = ratio(all.saturating_sub(steal).saturating_sub(idle), all as f64);
         let used_seconds = ratio(self.used_ns.saturating_sub(before.used_ns), elapsed_ns);
         let waited_seconds = ratio(self.waited_ns.saturating_sub(before.waited_ns), elapsed_ns);
         let spoilt = if steal_ratio > tolerance.steal_max {
@@ -163,16 +173,17 @@ impl Reading {
         } else {
             None
         };
-        Second { steal_ratio, used_seconds, waited_seconds, spoilt }
+        Second { steal_ratio, busy_ratio, used_seconds, waited_seconds, spoilt }
     }
 }
 
-/// Steal and all time of all processors, in ticks. Guests' time is part of user time.
-fn processors(stat: &str) -> Option<(u64, u64)> {
+/// Steal, idle time and all time of all processors, in ticks. Guests' time is part of user time,
+/// and waiting for a disk is being idle.
+fn processors(stat: &str) -> Option<(u64, u64, u64)> {
     let numbers = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let ticks: Vec<u64> = numbers.split_whitespace().map_while(|n| n.parse().ok()).collect();
     let all = ticks.iter().take(8).sum();
-    Some((*ticks.get(7)?, all))
+    Some((*ticks.get(7)?, ticks[3] + ticks[4], all))
 }
 
 #[cfg(test)]
@@ -185,7 +196,7 @@ mod tests {
     #[test]
     fn the_line_of_all_processors_is_read() {
         let stat = "cpu  10 1 20 60 4 0 2 3 5 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n";
-        assert_eq!(processors(stat), Some((3, 100)));
+        assert_eq!(processors(stat), Some((3, 64, 100)));
         assert_eq!(processors("cpu0 1 2\n"), None);
         let now = Reading::now().unwrap();
         assert!(now.all > 0 && now.used_ns > 0, "{now:?}");
@@ -201,9 +212,11 @@ mod tests {
             (0, 0, 901, Some(Spoilt::Starved)),
         ] {
             let (used_ns, waited_ns) = (used_ms * 1_000_000, waited_ms * 1_000_000);
-            let reading = Reading { steal, all: 100, used_ns, waited_ns, processors: 1.0 };
+            let reading =
+                Reading { steal, idle: 40, all: 100, used_ns, waited_ns, processors: 1.0 };
             let second = reading.since(&before, SECOND, TOLERANCE);
             assert_eq!(second.spoilt, spoilt, "{second:?}");
+            assert_eq!(second.busy_ratio, (60 - steal) as f64 / 100.0);
         }
     }
 

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
 use super::connection::Broken;
+use super::trace::Trace;
 
 /// A kind of request: one row of every table of the report.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,7 +29,7 @@ pub struct Label {
 }
 
 /// A request ready to leave.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Outgoing {
     /// Its label's position in [`Source::labels`].
     pub label: usize,
@@ -42,6 +43,8 @@ pub struct Outgoing {
     pub read_after: Option<HeaderValue>,
     /// The body's type, where there is a body.
     pub content_type: Option<&'static str>,
+    /// The trace that it begins, as a header.
+    pub traceparent: Option<HeaderValue>,
     /// Any other headers.
     pub headers: Option<Arc<HeaderMap>>,
     /// The body.
@@ -57,6 +60,8 @@ pub struct Answer {
     pub retry_after_seconds: Option<u32>,
     /// The token of what was written, where the service gave it.
     pub read_after: Option<HeaderValue>,
+    /// `Server-Timing`, where the service gave it.
+    pub server_timing: Option<HeaderValue>,
     /// `Content-Type`, where there is one.
     pub content_type: Option<String>,
     /// The whole body.
@@ -92,6 +97,10 @@ pub trait Source: Send + Sync + 'static {
     fn label(&self, index: usize) -> usize;
     /// Builds a request.
     fn request(&self, index: usize) -> Outgoing;
+    /// The trace that a request begins, if it is to begin one.
+    fn trace(&self, _: usize) -> Option<Trace> {
+        None
+    }
     /// Looks at an answer and keeps what the checks after the run need.
     fn answered(&self, index: usize, answer: &Answer) -> Verdict;
     /// Says what to do when there was no answer to the sending of this number, from 1.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use super::intervals::Intervals;
 use super::ledger::Ledger;
 
 /// One kind of request within a window.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct WindowRow {
     /// Requests that ended.
     pub count: u64,
@@ -26,10 +27,18 @@ pub struct WindowRow {
     pub p99_seconds: f64,
     /// Longest response in seconds.
     pub max_seconds: f64,
+    /// Median of the service's time in seconds.
+    pub service_p50_seconds: f64,
+    /// 99th percentile of the service's time in seconds.
+    pub service_p99_seconds: f64,
+    /// Median lag in seconds.
+    pub lag_p50_seconds: f64,
+    /// 99th percentile of the lag in seconds.
+    pub lag_p99_seconds: f64,
 }
 
 /// A window of one second.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Window {
     /// Seconds since the start at which it closed.
     pub at_seconds: f64,
@@ -70,14 +79,19 @@ pub async fn collect(
 }
 
 fn row(triple: &Triple, good: u64) -> WindowRow {
-    let response = &triple.response;
-    let at = |quantile| seconds(response.value_at_quantile(quantile));
+    let Triple { response, service, lag } = triple;
+    let [p50, p99] = [0.5, 0.99]
+        .map(|quantile| [response, service, lag].map(|of| seconds(of.value_at_quantile(quantile))));
     WindowRow {
         count: response.len(),
         good,
-        p50_seconds: at(0.5),
-        p99_seconds: at(0.99),
+        p50_seconds: p50[0],
+        p99_seconds: p99[0],
         max_seconds: seconds(response.max()),
+        service_p50_seconds: p50[1],
+        service_p99_seconds: p99[1],
+        lag_p50_seconds: p50[2],
+        lag_p99_seconds: p99[2],
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::Transport;
 use super::ledger::{Due, Ending, Ledger, Times};
 use super::pacer::Pacer;
+use super::slowest::Seen;
 use super::source::{Outgoing, Source, Verdict};
 
 /// A request is given up this long after its first sending, however often it may be sent again.
@@ -94,14 +95,15 @@ impl<S: Source> Shared<S> {
 
     /// Sends one request until it has its answer, and books it.
     async fn one(&self, index: usize, due: Due, transport: &mut impl Transport) -> Booked {
-        let request = self.source.request(index);
+        let mut request = self.source.request(index);
+        request.traceparent = self.source.trace(index).map(|trace| trace.header());
         let sent = Instant::now();
-        let mut status = None;
+        let mut seen = Seen::default();
         let mut again = 0;
         let ending = loop {
             let verdict = tokio::select! {
                 biased;
-                verdict = self.ask(index, &request, transport, &mut status, again + 1) => verdict,
+                verdict = self.ask(index, &request, transport, &mut seen, again + 1) => verdict,
                 () = self.stop.cancelled() => break Ending::Unanswered,
             };
             match verdict {
@@ -120,6 +122,8 @@ impl<S: Source> Shared<S> {
         let ended = Instant::now();
         let times = Times { due, sent: Some(sent), ended, again };
         self.ledger.record(request.label, &times, ending);
+        let status = seen.status;
+        self.ledger.slowest().offer((index, request.label), &times, ending, || seen);
         let response = ended.saturating_duration_since(due.intended);
         Booked { label: request.label, response, status, ending }
     }
@@ -129,12 +133,13 @@ impl<S: Source> Shared<S> {
         index: usize,
         request: &Outgoing,
         transport: &mut impl Transport,
-        status: &mut Option<u16>,
+        seen: &mut Seen,
         sending: u64,
     ) -> Verdict {
         match transport.exchange(request).await {
             Ok(answer) => {
-                *status = Some(answer.status);
+                seen.status = Some(answer.status);
+                seen.server_timing.clone_from(&answer.server_timing);
                 self.source.answered(index, &answer)
             }
             Err(broken) => self.source.broken(index, broken, sending),
@@ -146,7 +151,9 @@ impl<S: Source> Shared<S> {
         let now = Instant::now();
         if due.intended <= now {
             let times = Times { due, sent: None, ended: now, again: 0 };
-            self.ledger.record(self.source.label(index), &times, Ending::Unsent);
+            let label = self.source.label(index);
+            self.ledger.record(label, &times, Ending::Unsent);
+            self.ledger.slowest().offer((index, label), &times, Ending::Unsent, Seen::default);
         }
     }
 

@@ -52,6 +52,7 @@ impl Source for Even {
             authorization: None,
             read_after: None,
             content_type: None,
+            traceparent: None,
             headers: None,
             body: Bytes::new(),
         }
@@ -88,6 +89,7 @@ impl Transport for Service {
             status,
             retry_after_seconds: None,
             read_after: None,
+            server_timing: None,
             content_type: None,
             body: Bytes::new(),
             ended: Instant::now(),

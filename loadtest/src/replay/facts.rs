@@ -11,14 +11,17 @@ use contract::{Endpoint, Journey, Stage};
 use jiff::Timestamp;
 use stack::provider::State;
 
+use super::Settings;
 use super::calibrate::Speed;
+use super::live::Live;
 use super::target::Target;
 use super::watch::{Seen, journey_of};
-use super::{Settings, watch};
 use crate::day::Plan;
 use crate::engine::attack::Outcome;
-use crate::engine::{Ledger, Row, Window};
+use crate::engine::{Ledger, Row, Source, Window};
 use crate::laws::{Check, verdicts};
+use crate::report::outside::offered;
+use crate::report::slow::SlowRow;
 use crate::report::{
     Day, Ended, EndpointRow, Import, Report, Run, SCHEMA, Series, ServerRow, StageRow,
 };
@@ -32,6 +35,7 @@ pub(super) struct Facts {
     pub(super) day: Day,
     pub(super) began: Option<Timestamp>,
     pub(super) ledger: Option<Arc<Ledger>>,
+    pub(super) live: Option<Arc<Live>>,
     windows: Vec<Window>,
     pub(super) seen: Seen,
     /// Texts that the provider had accepted before the day.
@@ -50,6 +54,7 @@ impl Default for Facts {
             day: Day::default(),
             began: None,
             ledger: None,
+            live: None,
             windows: Vec::new(),
             seen: Seen::default(),
             texts_before: 0,
@@ -111,10 +116,35 @@ impl Facts {
                 Ended::Interrupted => Vec::new(),
             },
             processes: self.seen.processes(),
-            series: series(&self.seen, &rows, &self.windows),
+            series: self.series(),
+            slowest: self.slowest(),
+            inside: self.seen.observed.told,
             endpoints: rows.into_iter().map(endpoint).collect(),
             faults: self.faults,
         }
+    }
+
+    fn series(&self) -> Series {
+        let of_memory = |(name, samples): (&String, &Vec<(f64, u64, f64)>)| {
+            (name.clone(), samples.iter().map(|(at, bytes, _)| (*at, *bytes)).collect())
+        };
+        Series {
+            accepted: every_second(&self.seen.accepted),
+            windows: self.windows.clone(),
+            offered: self.live.as_ref().map(|live| offered(&**live)).unwrap_or_default(),
+            sent: self.ledger.as_ref().map(|ledger| ledger.sent_by_second()).unwrap_or_default(),
+            seconds: self.seen.seconds.clone(),
+            memory: self.seen.usage.iter().map(of_memory).collect(),
+        }
+    }
+
+    fn slowest(&self) -> Vec<SlowRow> {
+        let (Some(ledger), Some(live)) = (&self.ledger, &self.live) else { return Vec::new() };
+        let row = |slow: &crate::engine::Slow| {
+            let label = &live.labels()[slow.label];
+            SlowRow::new(slow, label, live.trace(slow.index), &self.seen.observed.found)
+        };
+        ledger.slowest().all().iter().map(row).collect()
     }
 
     fn run(&self, plan: &Plan, target: &Target, settings: &Settings) -> Run {
@@ -139,7 +169,7 @@ impl Facts {
 }
 
 fn endpoint(row: Row) -> EndpointRow {
-    let Row { label, counts, response, service, lag, reasons } = row;
+    let Row { label, counts, response, service, service_mean: _, lag, reasons } = row;
     let tier = Endpoint::from_name(label.name).map_or("", |e| e.spec().tier.name());
     let good_share = if counts.total == 0 { 1.0 } else { counts.good as f64 / counts.total as f64 };
     EndpointRow {
@@ -206,24 +236,6 @@ fn stages(after: &Metrics, before: &Metrics) -> Vec<StageRow> {
         }
     };
     Stage::ALL.iter().map(of_stage).collect()
-}
-
-fn series(seen: &watch::Seen, rows: &[Row], windows: &[Window]) -> Series {
-    let p99_of = |label: usize| {
-        let answered = windows.iter().filter(|window| window.rows[label].count > 0);
-        answered.map(|window| (window.at_seconds, window.rows[label].p99_seconds)).collect()
-    };
-    Series {
-        accepted: every_second(&seen.accepted),
-        p99: rows.iter().enumerate().map(|(i, r)| (r.label.name.to_owned(), p99_of(i))).collect(),
-        memory: seen
-            .usage
-            .iter()
-            .map(|(name, samples)| {
-                (name.clone(), samples.iter().map(|(at, bytes, _)| (*at, *bytes)).collect())
-            })
-            .collect(),
-    }
 }
 
 /// One point a second: a finer rate is noise.

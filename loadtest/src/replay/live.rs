@@ -17,7 +17,7 @@ use crate::client::{JSON, retry_after};
 use crate::day::schedule::real_offset;
 use crate::day::{Plan, Request};
 use crate::engine::connection::Broken;
-use crate::engine::{Answer, Label, Outgoing, Source, Verdict};
+use crate::engine::{Answer, Label, Outgoing, Source, Trace, Traces, Verdict};
 use crate::laws::cancelled::{Entry, Stopped};
 
 /// The endpoints of the day's requests; the callbacks' are the provider's.
@@ -42,6 +42,7 @@ pub(crate) struct Live {
     keys: Keys,
     speed: f64,
     labels: Vec<Label>,
+    traces: Traces,
     stopped: Mutex<Vec<Stopped>>,
     writes: Writes,
 }
@@ -49,7 +50,8 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(plan: Arc<Plan>, keys: Keys, speed: f64, writes: Writes) -> Self {
         let labels = ENDPOINTS.map(label).to_vec();
-        Self { plan, keys, speed, labels, stopped: Mutex::default(), writes }
+        let traces = Traces::new(plan.hash(), false);
+        Self { plan, keys, speed, labels, traces, stopped: Mutex::default(), writes }
     }
 
     /// The cancellations that were answered, in the order of their answers.
@@ -148,9 +150,14 @@ impl Source for Live {
             authorization: self.keys.get(&request.practice_id()).cloned(),
             read_after: None,
             content_type: body.is_some().then_some(JSON),
+            traceparent: None,
             headers: None,
             body: Bytes::from(body.unwrap_or_default()),
         }
+    }
+
+    fn trace(&self, index: usize) -> Option<Trace> {
+        Some(self.traces.of(index))
     }
 
     fn answered(&self, index: usize, answer: &Answer) -> Verdict {
@@ -235,6 +242,7 @@ mod tests {
             status,
             retry_after_seconds: Some(2),
             read_after: None,
+            server_timing: None,
             content_type: None,
             body: Bytes::from_static(body.as_bytes()),
             ended: Instant::now(),

@@ -14,10 +14,13 @@ use stack::provider::State;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::live::Live;
 use super::target::Target;
 use crate::client::{Client, ClientError};
+use crate::engine::machine::Second;
 use crate::engine::{Ledger, Row};
 use crate::exit::Failure;
+use crate::inside::{Inside, Observed, Place};
 use crate::progress::{Status, Step, time_left};
 use crate::report::ProcessRow;
 use crate::report::units::latency;
@@ -65,12 +68,19 @@ pub(crate) struct Seen {
     pub(crate) accepted: Vec<(f64, u64)>,
     /// For each process: seconds since the start, bytes, and processor seconds.
     pub(crate) usage: BTreeMap<String, Vec<(f64, u64, f64)>>,
+    /// What the service said of itself.
+    pub(crate) observed: Observed,
+    /// What the machine did, second by second.
+    pub(crate) seconds: Vec<Second>,
 }
 
 /// Looks around from the start of a replay to the end of its drain.
 pub(crate) struct Watch {
     provider: Client,
-    admin: Vec<Client>,
+    /// Of the first process, which counts the backlog.
+    admin: Client,
+    inside: Inside,
+    live: Arc<Live>,
     watched: Arc<Vec<Watched>>,
     ledger: Arc<Ledger>,
     /// Metrics before the day, so that what is shown is the day's.
@@ -87,6 +97,7 @@ pub(crate) struct Watch {
 /// What a watch is begun with.
 pub(crate) struct Begin {
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) live: Arc<Live>,
     pub(crate) before: Metrics,
     pub(crate) accepted_before: u64,
     pub(crate) start: Instant,
@@ -100,11 +111,16 @@ impl Watch {
         watched: Arc<Vec<Watched>>,
         begin: Begin,
     ) -> Result<Self, Failure> {
-        let Begin { ledger, before, accepted_before, start, schedule, messages } = begin;
-        let client = |address: &String| Ok(Client::new(address, None)?.within(LOOK_MAX));
+        let Begin { ledger, live, before, accepted_before, start, schedule, messages } = begin;
+        let places = target.admin.iter().map(|address| Place::admin(address)).collect();
+        let client = |address: &str| -> Result<Client, Failure> {
+            Ok(Client::new(address, None)?.within(LOOK_MAX))
+        };
         Ok(Self {
             provider: client(&target.provider)?,
-            admin: target.admin.iter().map(client).collect::<Result<_, Failure>>()?,
+            admin: client(target.admin.first().map_or("", String::as_str))?,
+            inside: Inside::new(places, Vec::new())?,
+            live,
             watched,
             ledger,
             before,
@@ -137,8 +153,7 @@ impl Watch {
                 self.read_metrics().await;
             }
             if count % BACKLOG_EVERY == BACKLOG_EVERY - 1
-                && let Some(admin) = self.admin.first_mut()
-                && let Ok(backlog) = admin.get::<Backlog>("/admin/backlog").await
+                && let Ok(backlog) = self.admin.get::<Backlog>("/admin/backlog").await
             {
                 self.behind = backlog.due + backlog.items;
             }
@@ -146,6 +161,9 @@ impl Watch {
             count = count.wrapping_add(1);
         }
         self.sample();
+        self.read_metrics().await;
+        self.inside.resolve_rest(&self.ledger, &*self.live).await;
+        self.seen.observed = self.inside.observed();
         (self.seen, self.step)
     }
 
@@ -170,7 +188,10 @@ impl Watch {
     }
 
     async fn read_metrics(&mut self) {
-        if let Ok(now) = scrape(&mut self.admin).await {
+        let start = self.start;
+        let now = self.inside.look(|| start.elapsed().as_secs_f64()).await;
+        self.inside.resolve(&self.ledger, &*self.live).await;
+        if let Some(now) = now {
             self.note = note(&self.ledger.rows(), &now, &self.before);
         }
     }

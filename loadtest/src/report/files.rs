@@ -4,11 +4,14 @@
 //! Never here: what the report says.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 
-use super::{Report, html, terminal};
+use super::sheet::Sheet;
+use super::{Report, junit, markdown, of_day, page, terminal};
+use crate::exit::Exit;
 
 /// Below the current directory; the repository's `.gitignore` names it.
 const DEFAULT_PARENT: &str = "reports";
@@ -30,7 +33,10 @@ pub enum ReportError {
     },
     /// The page.
     #[error("report: {0}")]
-    Html(#[from] html::HtmlError),
+    Page(#[from] page::PageError),
+    /// The XML.
+    #[error("report: {0}")]
+    Xml(#[from] quick_junit::SerializeError),
     /// The JSON.
     #[error("report: {0}")]
     Json(#[from] serde_json::Error),
@@ -62,16 +68,64 @@ impl ReportDir {
     /// # Errors
     /// When the disk is full or the like.
     pub fn write(&self, report: &Report) -> Result<PathBuf, ReportError> {
-        self.put("report.json", &serde_json::to_string_pretty(report)?)?;
-        self.put("report.txt", &terminal::render(report))?;
-        self.put("report.html", &html::render(report)?)
+        let json = serde_json::to_string_pretty(report)?;
+        self.write_faces("report", &json, &terminal::render(report), &of_day::sheet(report))
     }
 
-    /// Writes one file and returns its path.
+    /// Writes `STEM.json`, `.txt`, `.html` and `.md`, and `junit.xml`, and returns the page's path.
+    /// What can be written is, also when something else can't.
+    ///
+    /// # Errors
+    /// The first one, such as a full disk.
+    pub fn write_faces(
+        &self,
+        stem: &str,
+        json: &str,
+        text: &str,
+        sheet: &Sheet,
+    ) -> Result<PathBuf, ReportError> {
+        let put = |name: &str, text: &str| self.put(name, text).map(drop);
+        let written = [
+            put(&format!("{stem}.json"), json),
+            put(&format!("{stem}.txt"), text),
+            put(&format!("{stem}.md"), &markdown::render(sheet)),
+            junit::render(sheet).map_err(ReportError::from).and_then(|xml| put("junit.xml", &xml)),
+        ];
+        let page = page::render(sheet)?;
+        let page = self.put(&format!("{stem}.html"), &page);
+        written.into_iter().collect::<Result<(), _>>().and(page)
+    }
+
+    /// Writes one file and returns its path. A file that would be cut short is taken away: whoever
+    /// reads it would take it for the whole.
     pub(crate) fn put(&self, name: &str, text: &str) -> Result<PathBuf, ReportError> {
         let path = self.0.join(name);
-        fs::write(&path, text).map_err(at(&path))?;
+        if let Err(error) = fs::write(&path, text) {
+            let _absent = fs::remove_file(&path);
+            return Err(at(&path)(error));
+        }
         Ok(path)
+    }
+}
+
+/// Prints what a person is to see, whatever becomes of it: where standard output takes nothing (a
+/// full disk behind it, nobody who reads), standard error does. The answer is whether it stands where
+/// it belongs.
+pub(crate) fn say(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = &said {
+        eprint!("loadtest: standard output: {error}\n{text}");
+    }
+    said.is_ok()
+}
+
+/// How a program ends whose report could not be kept: a failure stays one, and what passed but left
+/// nothing to show for it did not go through.
+pub(crate) const fn unkept(exit: Exit) -> Exit {
+    match exit {
+        Exit::Passed => Exit::Unavailable,
+        Exit::Failed | Exit::Usage | Exit::Unavailable | Exit::Invalid | Exit::Interrupted => exit,
     }
 }
 
@@ -98,6 +152,26 @@ mod tests {
         assert_eq!(json["schema"], SCHEMA);
         assert_eq!(json["ended"], "failed");
         assert_eq!(json["laws"].as_array().unwrap().len(), crate::laws::LAWS.len());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_costs_that_file_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = ReportDir::make(Some(parent.path()), &Zoned::default()).unwrap();
+        let json = parent.path().join("report.json");
+        std::os::unix::fs::symlink("/dev/full", &json).unwrap();
+        let error = dir.write(&sample::report()).unwrap_err().to_string();
+        assert!(error.contains("report.json") && error.contains("No space left"), "{error}");
+        assert!(!json.exists(), "nothing that is cut short stays");
+        for name in ["report.txt", "report.md", "report.html", "junit.xml"] {
+            assert!(parent.path().join(name).metadata().unwrap().len() > 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pass_without_a_report_is_none_and_a_failure_stays_one() {
+        let kept = [Exit::Passed, Exit::Failed, Exit::Interrupted].map(unkept);
+        assert_eq!(kept, [Exit::Unavailable, Exit::Failed, Exit::Interrupted]);
     }
 
     #[test]

@@ -11,62 +11,61 @@ use crate::laws::{Check, Verdict};
 #[must_use]
 pub fn render(report: &Report) -> String {
     let mut out = String::new();
-    facts(&mut out, report);
+    for (name, value) in facts(report) {
+        put(&mut out, &format!("{name:<12} {value}"));
+    }
     endpoints(&mut out, &report.endpoints);
     journeys(&mut out, report);
     stages(&mut out, report);
     processes(&mut out, report);
     faults(&mut out, report);
     laws(&mut out, &report.laws);
-    verdict(&mut out, report);
+    out.push('\n');
+    put(&mut out, &format!("{}: {}", word(report.ended), why(report)));
     out
 }
 
-fn facts(out: &mut String, report: &Report) {
+/// What was run, a name and a value each; a value that goes on has no name.
+pub(super) fn facts(report: &Report) -> Vec<(String, String)> {
     let (run, import, day) = (&report.run, &report.import, &report.day);
-    let mut line = |name: &str, value: String| put(out, &format!("{name:<12} {value}"));
-    line("plan", format!("{} (seed {}, {})", run.plan_hash, run.seed, run.source));
-    for left_out in &run.left_out {
-        line("", left_out.clone());
-    }
-    line(
-        "day",
-        format!(
-            "{}: {} texts and {} requests of {} practices over {} connections",
-            run.day,
-            count(run.messages_planned),
-            count(run.arrivals_planned),
-            count(run.practices),
-            run.users
-        ),
+    let plan = format!("{} (seed {}, {})", run.plan_hash, run.seed, run.source);
+    let left_out = run.left_out.iter().map(|left_out| ("", left_out.clone()));
+    let of_day = format!(
+        "{}: {} texts and {} requests of {} practices over {} connections",
+        run.day,
+        count(run.messages_planned),
+        count(run.arrivals_planned),
+        count(run.practices),
+        run.users
     );
-    line(
-        "machine",
-        format!("{} processors, processes of the service: {}", run.processors, run.processes),
+    let machine =
+        format!("{} processors, processes of the service: {}", run.processors, run.processes);
+    let imported = format!(
+        "{} appointments in {} ({}), {} refused, {} requests sent again",
+        count(import.appointments),
+        latency(import.seconds),
+        rate(per_second(import.appointments, import.seconds)),
+        count(import.rejected),
+        count(import.again)
     );
-    line("speed", format!("{:.1} ({})", run.speed, run.speed_reason));
-    line(
-        "import",
-        format!(
-            "{} appointments in {} ({}), {} refused, {} requests sent again",
-            count(import.appointments),
-            latency(import.seconds),
-            rate(per_second(import.appointments, import.seconds)),
-            count(import.rejected),
-            count(import.again)
-        ),
+    let texts = format!(
+        "{} accepted in {} ({}), the last {} of it draining{}",
+        count(day.accepted),
+        latency(day.seconds),
+        rate(report.rate()),
+        latency(day.drain_seconds),
+        if day.undrained { "; NOT DRAINED at the deadline" } else { "" }
     );
-    line(
-        "texts",
-        format!(
-            "{} accepted in {} ({}), the last {} of it draining{}",
-            count(day.accepted),
-            latency(day.seconds),
-            rate(report.rate()),
-            latency(day.drain_seconds),
-            if day.undrained { "; NOT DRAINED at the deadline" } else { "" }
-        ),
-    );
+    let mut lines = vec![("plan", plan)];
+    lines.extend(left_out);
+    lines.extend([
+        ("day", of_day),
+        ("machine", machine),
+        ("speed", format!("{:.1} ({})", run.speed, run.speed_reason)),
+        ("import", imported),
+        ("texts", texts),
+    ]);
+    lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn endpoints(out: &mut String, rows: &[EndpointRow]) {
@@ -106,7 +105,8 @@ fn endpoints(out: &mut String, rows: &[EndpointRow]) {
     }
 }
 
-fn trouble(row: &EndpointRow) -> Option<String> {
+/// What went wrong at an endpoint, if anything did.
+pub(super) fn trouble(row: &EndpointRow) -> Option<String> {
     let counts = &row.counts;
     let mut parts: Vec<String> =
         row.reasons.iter().map(|(reason, n)| format!("{} {reason}", count(*n))).collect();
@@ -248,21 +248,25 @@ fn law_check(out: &mut String, check: &Check) {
     }
 }
 
-fn verdict(out: &mut String, report: &Report) {
-    out.push('\n');
+/// How it ended, as a word.
+pub(super) const fn word(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Passed => "PASSED",
+        Ended::Failed => "FAILED",
+        Ended::Interrupted => "INTERRUPTED",
+    }
+}
+
+/// Why it ended so.
+pub(super) fn why(report: &Report) -> String {
     let broken: Vec<String> =
         report.laws.iter().filter(|v| !v.passed).map(|v| v.law.to_string()).collect();
-    put(
-        out,
-        &match report.ended {
-            Ended::Passed => "PASSED: every law held".to_owned(),
-            Ended::Failed if report.day.undrained => {
-                "FAILED: the day was not done at the deadline".to_owned()
-            }
-            Ended::Failed => format!("FAILED: law {}", broken.join(", ")),
-            Ended::Interrupted => "INTERRUPTED: what was done so far, not judged".to_owned(),
-        },
-    );
+    match report.ended {
+        Ended::Passed => "every law held".to_owned(),
+        Ended::Failed if report.day.undrained => "the day was not done at the deadline".to_owned(),
+        Ended::Failed => format!("law {}", broken.join(", ")),
+        Ended::Interrupted => "what was done so far, not judged".to_owned(),
+    }
 }
 
 fn per_second(n: u64, seconds: f64) -> f64 {

@@ -6,13 +6,15 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::objective::Written;
 use super::verdict::Thresholds;
 use crate::cli::plan_args::users;
 use crate::engine::machine::Tolerance;
+use crate::inside::Place;
+use crate::inside::rules::Rule;
 use crate::plan::args::{WorkArgs, duration};
 
 /// The flags of `loadtest run`.
@@ -23,6 +25,8 @@ pub struct RunArgs {
     pub target: Vec<String>,
     #[command(flatten)]
     pub(super) how: HowArgs,
+    #[command(flatten)]
+    pub(super) inside: InsideArgs,
     #[command(flatten)]
     pub(super) work: WorkArgs,
     #[command(flatten)]
@@ -50,6 +54,38 @@ pub struct HowArgs {
     /// Serves goose's live dashboard on this port of 127.0.0.1 meanwhile.
     #[arg(long, value_name = "PORT")]
     pub dashboard: Option<u16>,
+}
+
+/// What the service says of itself meanwhile.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What the service says of itself")]
+pub struct InsideArgs {
+    /// Its metrics in Prometheus' text format, such as http://127.0.0.1:9090/metrics, asked every
+    /// second; once for each process. The reminder service's are on its admin listener.
+    #[arg(long, value_name = "URL")]
+    pub metrics: Vec<Place>,
+    /// A header that is sent with that question alone, such as 'authorization: Bearer KEY'.
+    #[arg(long, value_name = "NAME: VALUE", value_parser = header, requires = "metrics")]
+    pub metrics_header: Vec<(HeaderName, HeaderValue)>,
+    /// A metric to show besides the usual ones: NAME[@QUANTILE][:LABEL,…], such as queue_depth or
+    /// request_duration_seconds@0.99:handler.
+    #[arg(long, value_name = "METRIC", requires = "metrics")]
+    pub metric: Vec<Rule>,
+    /// The trace that each request begins (W3C traceparent): its id follows from the plan's hash and
+    /// the request's place in it. `sampled` asks the service's tracing to record each of them.
+    #[arg(long, value_name = "HOW", default_value = "unsampled")]
+    pub traceparent: Traceparent,
+}
+
+/// Which traces requests begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Traceparent {
+    /// None.
+    Off,
+    /// Ones that need not be recorded.
+    Unsampled,
+    /// Ones that are to be recorded.
+    Sampled,
 }
 
 /// How it is judged.
@@ -87,7 +123,7 @@ pub struct JudgedArgs {
 }
 
 impl JudgedArgs {
-    pub(super) fn thresholds(&self) -> Thresholds {
+    pub(crate) fn thresholds(&self) -> Thresholds {
         Thresholds {
             achieved_min: self.achieved_min / 100.0,
             lag_max: self.lag_max / 100.0,
@@ -101,6 +137,15 @@ impl JudgedArgs {
     }
 }
 
+impl InsideArgs {
+    /// Where the service is asked.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let headers: HeaderMap = self.metrics_header.iter().cloned().collect();
+        let with_headers = |place: &Place| Place { headers: headers.clone(), ..place.clone() };
+        self.metrics.iter().map(with_headers).collect()
+    }
+}
+
 impl HowArgs {
     pub(super) fn headers(&self) -> HeaderMap {
         self.header.iter().cloned().collect()
@@ -108,7 +153,7 @@ impl HowArgs {
 }
 
 /// `host:port` of a target.
-fn target(text: &str) -> Result<String, String> {
+pub(crate) fn target(text: &str) -> Result<String, String> {
     if text.starts_with("https://") {
         return Err("HTTPS isn't spoken here; name the plain listener behind the proxy".to_owned());
     }
@@ -142,7 +187,7 @@ fn statuses(text: &str) -> Result<RangeInclusive<u16>, String> {
     if range.is_empty() { Err(usage()) } else { Ok(range) }
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+pub(crate) fn percent(text: &str) -> Result<f64, String> {
     up_to(100.0, text)
 }
 

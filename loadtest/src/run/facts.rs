@@ -4,18 +4,21 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::verdict::{Thresholds, Verdict};
 use crate::engine::Window;
 use crate::engine::ledger::{CleanRow, Counts, Quantiles};
 use crate::engine::machine::Second;
+use crate::inside::Told;
+use crate::report::slow::SlowRow;
 
 /// The JSON's shape; the number rises when a reader of the old one would go wrong.
 pub const SCHEMA: &str = "punctual-loadtest-run/1";
 
 /// A run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Facts {
     /// When it began, RFC 3339.
     pub started_at: String,
@@ -49,10 +52,18 @@ pub struct Facts {
     pub seconds: Vec<Second>,
     /// What was measured, second by second; rows are in the order of the kinds.
     pub windows: Vec<Window>,
+    /// Requests that were to leave in each second.
+    pub offered: Vec<u64>,
+    /// Requests that left in each second.
+    pub sent_by_second: Vec<u64>,
+    /// What the service said of itself.
+    pub inside: Told,
+    /// The slowest requests of each kind.
+    pub slowest: Vec<SlowRow>,
 }
 
 /// A kind of request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct KindRow {
     /// Its name.
     pub name: &'static str,
@@ -68,6 +79,8 @@ pub struct KindRow {
     pub service: Quantiles,
     /// From the intended start to the first byte sent.
     pub lag: Quantiles,
+    /// Mean of the service's time, in seconds: with the throughput it gives the requests at work.
+    pub service_mean_seconds: f64,
     /// The requests of seconds that nothing spoilt: what is judged.
     pub clean: CleanRow,
     /// Failures by reason.
@@ -75,7 +88,7 @@ pub struct KindRow {
 }
 
 /// One way to fail.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Failures {
     /// How often.
     pub count: u64,
@@ -84,7 +97,7 @@ pub struct Failures {
 }
 
 /// All that is written as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Document<'a> {
     /// [`SCHEMA`].
     pub schema: &'static str,
@@ -94,6 +107,15 @@ pub struct Document<'a> {
     pub thresholds: &'a Thresholds,
     /// What was measured.
     pub run: &'a Facts,
+}
+
+impl Facts {
+    /// The share of seconds that the machine spoilt.
+    #[must_use]
+    pub fn spoilt_share(&self) -> f64 {
+        let spoilt = self.seconds.iter().filter(|second| second.spoilt.is_some()).count();
+        spoilt as f64 / self.seconds.len().max(1) as f64
+    }
 }
 
 impl KindRow {
@@ -110,5 +132,21 @@ impl KindRow {
     #[must_use]
     pub fn met(&self) -> bool {
         self.good_share() >= self.objective_share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use expect_test::expect_file;
+
+    use super::*;
+
+    /// Whoever reads the JSON reads it by this.
+    #[test]
+    fn the_json_is_as_it_is_written_down() {
+        let schema = schemars::schema_for!(Document<'static>);
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        expect_file!["../../../docs/run.schema.json"].assert_eq(&text);
     }
 }

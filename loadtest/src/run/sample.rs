@@ -7,6 +7,7 @@ use super::verdict::Thresholds;
 use crate::engine::ledger::{CleanRow, Counts, Quantiles};
 use crate::engine::machine::{Second, Spoilt, Tolerance};
 use crate::engine::windows::{Window, WindowRow};
+use crate::inside::Told;
 
 pub(super) const THRESHOLDS: Thresholds = Thresholds {
     achieved_min: 0.995,
@@ -16,7 +17,13 @@ pub(super) const THRESHOLDS: Thresholds = Thresholds {
 };
 
 pub(super) fn facts() -> Facts {
-    let clean = Second { steal_ratio: 0.03, used_seconds: 0.2, waited_seconds: 0.01, spoilt: None };
+    let clean = Second {
+        steal_ratio: 0.03,
+        busy_ratio: 0.5,
+        used_seconds: 0.2,
+        waited_seconds: 0.01,
+        spoilt: None,
+    };
     let stolen = Second { steal_ratio: 0.4, spoilt: Some(Spoilt::Steal), ..clean };
     let window = WindowRow {
         count: 1_000,
@@ -24,6 +31,10 @@ pub(super) fn facts() -> Facts {
         p50_seconds: 0.002,
         p99_seconds: 0.02,
         max_seconds: 0.09,
+        service_p50_seconds: 0.001,
+        service_p99_seconds: 0.01,
+        lag_p50_seconds: 0.0001,
+        lag_p99_seconds: 0.001,
     };
     Facts {
         started_at: "2027-03-09T12:00:00Z".into(),
@@ -42,6 +53,10 @@ pub(super) fn facts() -> Facts {
         kinds: vec![kind("read_user", 0.25), kind("unmatched", 0.5)],
         seconds: [vec![clean; 9], vec![stolen]].concat(),
         windows: vec![Window { at_seconds: 1.0, rows: vec![window, window] }],
+        offered: vec![1_000; 10],
+        sent_by_second: vec![1_000; 10],
+        inside: Told::default(),
+        slowest: Vec::new(),
     }
 }
 
@@ -61,6 +76,7 @@ fn kind(name: &'static str, objective_seconds: f64) -> KindRow {
         response: quantiles(2.0),
         service: quantiles(1.0),
         lag: quantiles(0.9),
+        service_mean_seconds: 0.001,
         clean: CleanRow {
             total: 4_500,
             good: 4_490,

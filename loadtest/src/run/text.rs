@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::facts::{Facts, KindRow};
 use super::verdict::{Thresholds, Verdict};
-use crate::engine::machine::Spoilt;
+use crate::engine::machine::{Second, Spoilt};
+use crate::inside::Told;
 use crate::report::lines::{put, quantiles};
 use crate::report::units::{clock, count, latency, rate, share};
 
@@ -26,28 +27,51 @@ pub fn render(facts: &Facts, verdict: &Verdict, thresholds: &Thresholds) -> Stri
 }
 
 fn head(out: &mut String, facts: &Facts) {
-    let mut line = |name: &str, value: &str| put(out, &format!("{name:<11} {value}"));
-    line("plan", &facts.plan_hash);
-    let seed = facts.seed.map_or(String::new(), |seed| format!(" (seed {seed})"));
-    line("source", &format!("{}{seed}", facts.source));
-    for note in &facts.notes {
-        line("", note);
+    for (name, value) in self::facts(facts) {
+        put(out, &format!("{name:<11} {value}"));
     }
+}
+
+/// What was run, a name and a value each; a value that goes on has no name.
+pub(super) fn facts(facts: &Facts) -> Vec<(String, String)> {
+    let seed = facts.seed.map_or(String::new(), |seed| format!(" (seed {seed})"));
     let connections = count(facts.connections);
-    line("target", &format!("{} over {connections} connections", facts.targets.join(", ")));
-    line("pacer", facts.pacer);
     let offered = facts.planned as f64 / facts.span_seconds.max(1e-9);
-    line(
-        "rate",
-        &format!(
-            "{} requests over {}: {} offered, {} of it achieved; {} sent",
-            count(facts.planned),
-            latency(facts.span_seconds),
-            rate(offered),
-            share(facts.achieved_ratio),
-            count(facts.sent)
-        ),
+    let rate = format!(
+        "{} requests over {}: {} offered, {} of it achieved; {} sent",
+        count(facts.planned),
+        latency(facts.span_seconds),
+        rate(offered),
+        share(facts.achieved_ratio),
+        count(facts.sent)
     );
+    let target = format!("{} over {connections} connections", facts.targets.join(", "));
+    let notes = facts.notes.iter().map(|note| ("", note.clone()));
+    let mut lines = vec![("plan", facts.plan_hash.clone())];
+    lines.push(("source", format!("{}{seed}", facts.source)));
+    lines.extend(notes);
+    lines.extend([("target", target), ("pacer", facts.pacer.to_owned()), ("rate", rate)]);
+    lines.extend(inside(facts).map(|text| ("inside", text)));
+    lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// How the service was asked, where it was.
+fn inside(facts: &Facts) -> Option<String> {
+    let Told { places, looks, failed, first_failure, panels, missing } = &facts.inside;
+    if places.is_empty() {
+        return None;
+    }
+    let failed = match first_failure {
+        Some(first) => format!(", {} times in vain (first {first})", count(*failed)),
+        None => String::new(),
+    };
+    Some(format!(
+        "{} asked {} times{failed}: {} of {} things that are looked for",
+        places.join(", "),
+        count(*looks),
+        panels.len(),
+        panels.len() + missing.len()
+    ))
 }
 
 fn kinds(out: &mut String, rows: &[KindRow]) {
@@ -67,24 +91,27 @@ fn kinds(out: &mut String, rows: &[KindRow]) {
         put(out, &format!("{:<24} {:>9} {}", "  lag", "", quantiles(&row.lag)));
         let own = quantiles(&row.clean.own_lag);
         put(out, &format!("{:<24} {:>9} {own}", "  of it the harness's", ""));
-        put(
-            out,
-            &format!(
-                "  objective {} for {}: {} of {} in clean seconds{}",
-                latency(row.objective_seconds),
-                share(row.objective_share),
-                share(row.good_share()),
-                count(row.clean.total),
-                if row.met() { "" } else { "  MISSED" }
-            ),
-        );
+        let missed = if row.met() { "" } else { "  MISSED" };
+        put(out, &format!("  objective {}{missed}", objective(row)));
         if let Some(trouble) = trouble(row) {
             put(out, &format!("  {trouble}"));
         }
     }
 }
 
-fn trouble(row: &KindRow) -> Option<String> {
+/// What a kind was to keep, and what it kept.
+pub(super) fn objective(row: &KindRow) -> String {
+    format!(
+        "{} for {}: {} of {} in clean seconds",
+        latency(row.objective_seconds),
+        share(row.objective_share),
+        share(row.good_share()),
+        count(row.clean.total)
+    )
+}
+
+/// What went wrong with a kind, if anything did.
+pub(super) fn trouble(row: &KindRow) -> Option<String> {
     let counts = &row.counts;
     let failed = |(reason, failures): (&&str, &super::facts::Failures)| {
         let first = clock(Duration::from_secs_f64(failures.first_seconds));
@@ -104,38 +131,42 @@ fn trouble(row: &KindRow) -> Option<String> {
 }
 
 fn machine(out: &mut String, facts: &Facts, thresholds: &Thresholds) {
-    let seconds = &facts.seconds;
-    if seconds.is_empty() {
+    if facts.seconds.is_empty() {
         return;
     }
-    let n = seconds.len() as f64;
-    let mean = |sum: f64| sum / n;
-    let of = |why| seconds.iter().filter(|second| second.spoilt == Some(why)).count() as u64;
     out.push('\n');
-    let steal: f64 = seconds.iter().map(|s| s.steal_ratio).sum();
+    put(out, &format!("machine     {}", machine_line(facts)));
+    put(out, &format!("seconds     {}", seconds_line(facts, thresholds)));
+}
+
+/// What the machine did.
+pub(super) fn machine_line(facts: &Facts) -> String {
+    let seconds = &facts.seconds;
+    let mean =
+        |of: fn(&Second) -> f64| seconds.iter().map(of).sum::<f64>() / seconds.len().max(1) as f64;
     let most = seconds.iter().map(|s| s.steal_ratio).fold(0.0, f64::max);
-    put(
-        out,
-        &format!(
-            "machine     steal {} in the mean, {} at the most; the harness used {:.2} processors \
-             and waited for one {} a second",
-            share(mean(steal)),
-            share(most),
-            mean(seconds.iter().map(|s| s.used_seconds).sum()),
-            latency(mean(seconds.iter().map(|s| s.waited_seconds).sum()))
-        ),
-    );
-    put(
-        out,
-        &format!(
-            "seconds     {}, of which {} spoilt by steal (over {}) and {} by a harness out of \
-             processor time; they are left out of what is judged",
-            count(seconds.len() as u64),
-            count(of(Spoilt::Steal)),
-            share(thresholds.tolerance.steal_max),
-            count(of(Spoilt::Starved))
-        ),
-    );
+    format!(
+        "steal {} in the mean, {} at the most; the harness used {:.2} processors and waited for \
+         one {} a second",
+        share(mean(|s| s.steal_ratio)),
+        share(most),
+        mean(|s| s.used_seconds),
+        latency(mean(|s| s.waited_seconds))
+    )
+}
+
+/// How many of the seconds it spoilt.
+pub(super) fn seconds_line(facts: &Facts, thresholds: &Thresholds) -> String {
+    let seconds = &facts.seconds;
+    let of = |why| seconds.iter().filter(|second| second.spoilt == Some(why)).count() as u64;
+    format!(
+        "{}, of which {} spoilt by steal (over {}) and {} by a harness out of processor time; they \
+         are left out of what is judged",
+        count(seconds.len() as u64),
+        count(of(Spoilt::Steal)),
+        share(thresholds.tolerance.steal_max),
+        count(of(Spoilt::Starved))
+    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! the service: where its own time alone, in seconds that nothing spoilt, misses the objective, the
 //! run fails whatever the harness did besides. Never here: measuring, or exit statuses.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::facts::{Facts, KindRow};
@@ -12,7 +13,7 @@ use crate::engine::machine::{Spoilt, Tolerance};
 use crate::report::units::{count, latency, share};
 
 /// What a run is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
     /// Every kind of request met its objective, and the run can tell.
@@ -39,7 +40,7 @@ impl Value {
 }
 
 /// When a run can't tell. All are ratios but those of [`Tolerance`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Thresholds {
     /// Achieved rate over offered rate, at least.
     pub achieved_min: f64,
@@ -52,7 +53,7 @@ pub struct Thresholds {
 }
 
 /// What a run is worth, and why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Verdict {
     /// The value.
     pub value: Value,
@@ -87,7 +88,8 @@ pub fn judge(facts: &Facts, thresholds: &Thresholds) -> Verdict {
     Verdict { value: Value::Pass, reasons: vec!["every objective was met".to_owned()] }
 }
 
-fn spoilt(facts: &Facts, thresholds: &Thresholds) -> Option<String> {
+/// Why the machine spoilt a run, if it did.
+pub(crate) fn spoilt(facts: &Facts, thresholds: &Thresholds) -> Option<String> {
     let all = facts.seconds.len();
     let of = |why| facts.seconds.iter().filter(|second| second.spoilt == Some(why)).count();
     let (steal, starved) = (of(Spoilt::Steal), of(Spoilt::Starved));
@@ -114,8 +116,14 @@ fn achieved(facts: &Facts, thresholds: &Thresholds) -> Option<String> {
     })
 }
 
-fn lagged(kind: &KindRow, thresholds: &Thresholds) -> Option<String> {
-    let limit = kind.objective_seconds * thresholds.lag_max;
+/// How late the harness itself may send a kind, in seconds.
+pub(crate) fn lag_limit(kind: &KindRow, thresholds: &Thresholds) -> f64 {
+    kind.objective_seconds * thresholds.lag_max
+}
+
+/// Why the harness itself was too late for a kind, if it was.
+pub(crate) fn lagged(kind: &KindRow, thresholds: &Thresholds) -> Option<String> {
+    let limit = lag_limit(kind, thresholds);
     (kind.clean.own_lag.p99 > limit).then(|| {
         format!(
             "{}: the harness itself sent {} late at p99, {} at most ({} of the objective)",

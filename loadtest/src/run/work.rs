@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method};
 
+use super::args::Traceparent;
 use super::objective::Objectives;
 use crate::engine::connection::Broken;
 use crate::engine::names::name;
-use crate::engine::{Answer, Label, Outgoing, Source, Verdict};
+use crate::engine::trace::TRACEPARENT;
+use crate::engine::{Answer, Label, Outgoing, Source, Trace, Traces, Verdict};
 use crate::plan::Plan;
 
 /// A plan, ready to be sent.
@@ -24,6 +26,7 @@ pub(super) struct Work {
     /// Headers of each request, the run's own among them.
     headers: Vec<Option<Arc<HeaderMap>>>,
     ok: RangeInclusive<u16>,
+    traces: Option<Traces>,
     /// When each way to fail was first seen, by the intended start.
     first: Mutex<BTreeMap<&'static str, Duration>>,
 }
@@ -34,6 +37,7 @@ impl Work {
         objectives: &Objectives,
         own: &HeaderMap,
         ok: RangeInclusive<u16>,
+        traceparent: Traceparent,
     ) -> Self {
         let labels = plan.kinds().iter().map(|kind| {
             let objective = objectives.of(&kind.name);
@@ -54,7 +58,12 @@ impl Work {
             Some(Arc::new(all))
         });
         let (labels, headers) = (labels.collect(), headers.collect());
-        Self { plan, labels, headers, ok, first: Mutex::default() }
+        let traces = match traceparent {
+            Traceparent::Off => None,
+            Traceparent::Unsampled => Some(Traces::new(plan.hash(), false)),
+            Traceparent::Sampled => Some(Traces::new(plan.hash(), true)),
+        };
+        Self { plan, labels, headers, ok, traces, first: Mutex::default() }
     }
 
     /// When each way to fail was first seen, by the intended start.
@@ -108,9 +117,17 @@ impl Source for Work {
             authorization: None,
             read_after: None,
             content_type: None,
+            traceparent: None,
             headers: self.headers[position].clone(),
             body: request.body.clone(),
         }
+    }
+
+    /// A request that carries a trace of its own goes on with that.
+    fn trace(&self, index: usize) -> Option<Trace> {
+        let headers = self.headers[self.position(index)].as_ref();
+        let has_own = headers.is_some_and(|headers| headers.contains_key(TRACEPARENT));
+        self.traces.as_ref().filter(|_| !has_own).map(|traces| traces.of(index))
     }
 
     /// A full service's 503 is an answer like any other: a load generator that came back later

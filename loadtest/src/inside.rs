@@ -1,0 +1,363 @@
+//! The inside of a run: what the service says of itself, second by second, on the run's own clock,
+//! and what it kept of the slowest requests. Any service with an endpoint in Prometheus' text format
+//! can be looked at; what it doesn't say is told by name.
+//!
+//! Belongs here: asking, and keeping what was answered. Never here: which figures are worth a panel
+//! (`rules`), what is measured from outside (`engine`), or a judgement.
+
+pub mod flights;
+pub mod place;
+pub mod rules;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::engine::{Ledger, Source};
+use crate::exit::Failure;
+use crate::report::chart::most_telling;
+use crate::report::sheet::{Line, Unit};
+use crate::scrape::{Buckets, FAMILIES, Metrics};
+use flights::{Flights, Found};
+pub use place::Place;
+use rules::{Across, How, Rule};
+
+/// A look that takes longer is given up: a busy service must not hold up the next one.
+const LOOK_MAX: Duration = Duration::from_secs(2);
+/// After a run, what was kept of its last slow requests is asked for this long.
+const REST_WITHIN: Duration = Duration::from_secs(5);
+
+/// Looks at all processes of a service.
+#[derive(Debug)]
+pub struct Inside {
+    looked: Vec<Looked>,
+    rules: Vec<Rule>,
+    /// For each rule: its lines' points by name, and whether the service has it at all.
+    lines: Vec<BTreeMap<String, Vec<(f64, f64)>>>,
+    there: Vec<bool>,
+    flights: Flights,
+    tally: Tally,
+}
+
+/// A process and what it said last.
+#[derive(Debug)]
+struct Looked {
+    place: Place,
+    client: Client,
+    last: Option<(f64, Metrics)>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    looks: u64,
+    failed: u64,
+    first_failure: Option<String>,
+}
+
+/// What the service said of itself during a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Told {
+    /// Where it was asked.
+    pub places: Vec<String>,
+    /// How often.
+    pub looks: u64,
+    /// How often there was no answer that could be read.
+    pub failed: u64,
+    /// When that was first so, and why.
+    pub first_failure: Option<String>,
+    /// What it said over time.
+    pub panels: Vec<Panel>,
+    /// What it says nothing of.
+    pub missing: Vec<String>,
+}
+
+/// One thing over time.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Panel {
+    /// What it is.
+    pub title: String,
+    /// The metric's name.
+    pub family: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// By label, or by process: seconds since the start, and the value.
+    pub lines: BTreeMap<String, Vec<(f64, f64)>>,
+    /// Lines that are not shown, as others peak higher.
+    pub left_out: u64,
+}
+
+/// All that came of looking.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// What the service said over time.
+    pub told: Told,
+    /// What it kept, by trace.
+    pub found: BTreeMap<String, Found>,
+}
+
+impl Inside {
+    /// Of these processes, by the usual rules and some of one's own.
+    ///
+    /// # Errors
+    /// When a header can't be sent.
+    pub fn new(places: Vec<Place>, own: Vec<Rule>) -> Result<Self, Failure> {
+        let rules: Vec<Rule> = own.into_iter().chain(rules::usual()).collect();
+        let flights = Flights::new(&places)?;
+        let looked = places
+            .into_iter()
+            .map(|place| {
+                let client = place.client()?.within(LOOK_MAX);
+                Ok(Looked { place, client, last: None })
+            })
+            .collect::<Result<_, Failure>>()?;
+        let (lines, there) = (vec![BTreeMap::new(); rules.len()], vec![false; rules.len()]);
+        Ok(Self { looked, rules, lines, there, flights, tally: Tally::default() })
+    }
+
+    /// Asks each process once, so that a wrong address is found before the run and not after it.
+    ///
+    /// # Errors
+    /// When one doesn't answer, or with something else than metrics.
+    pub async fn reach(&mut self) -> Result<(), Failure> {
+        for looked in &mut self.looked {
+            let Looked { place, client, .. } = looked;
+            let text = client.text(&place.path).await?;
+            if Metrics::parse_some(&text, &[""]).names().is_empty() {
+                return Err(Failure::Usage(format!(
+                    "{place}: what it answers is not Prometheus' text format; is --metrics right?"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks once, at this time of the run, and answers with the metrics of all processes, added
+    /// up, unless none could be asked.
+    pub async fn look(&mut self, at_seconds: impl Fn() -> f64) -> Option<Metrics> {
+        let names: Vec<&str> = FAMILIES
+            .into_iter()
+            .chain(self.rules.iter().map(|rule| rule.family.as_str()))
+            .collect();
+        let mut read = Vec::new();
+        for (process, looked) in self.looked.iter_mut().enumerate() {
+            self.tally.looks += 1;
+            match looked.client.text(&looked.place.path).await {
+                Ok(text) => read.push((process, at_seconds(), Metrics::parse_some(&text, &names))),
+                Err(error) => {
+                    self.tally.failed += 1;
+                    self.tally.first_failure.get_or_insert_with(|| {
+                        format!("{:.0} s from the start: {error}", at_seconds().max(0.0))
+                    });
+                }
+            }
+        }
+        let mut all: Option<Metrics> = None;
+        for (_, _, metrics) in &read {
+            all.get_or_insert_default().add(metrics.clone());
+        }
+        self.enter(&read);
+        for (process, at, metrics) in read {
+            self.looked[process].last = Some((at, metrics));
+        }
+        all
+    }
+
+    /// Asks what was kept of the requests that are the slowest so far, of some at a time; the answer
+    /// is of how many.
+    pub async fn resolve<S: Source>(&mut self, ledger: &Ledger, source: &S) -> usize {
+        let slow = ledger.slowest().all();
+        let traces = slow.iter().filter_map(|slow| source.trace(slow.index));
+        self.flights.resolve(traces.map(|trace| trace.to_string())).await
+    }
+
+    /// True when there is anybody to ask.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        !self.looked.is_empty()
+    }
+
+    /// Asks until nothing is left to be asked, for a while.
+    pub async fn resolve_rest<S: Source>(&mut self, ledger: &Ledger, source: &S) {
+        let began = Instant::now();
+        while began.elapsed() < REST_WITHIN && self.resolve(ledger, source).await > 0 {}
+    }
+
+    /// All that was said, and what was kept of traces.
+    #[must_use]
+    pub fn observed(self) -> Observed {
+        let Self { looked, rules, lines, there, flights, tally } = self;
+        let Tally { looks, failed, first_failure } = tally;
+        let mut told = Told {
+            places: looked.iter().map(|looked| looked.place.to_string()).collect(),
+            looks,
+            failed,
+            first_failure,
+            ..Told::default()
+        };
+        for ((rule, lines), there) in rules.into_iter().zip(lines).zip(there) {
+            if !there {
+                told.missing.push(rule.title);
+                continue;
+            }
+            let lines = lines.into_iter().map(|(name, points)| Line::new(name, points));
+            let (lines, left_out) = most_telling(lines.collect());
+            told.panels.push(Panel {
+                title: rule.title,
+                family: rule.family,
+                unit: rule.unit,
+                lines: lines.into_iter().map(|line| (line.name, line.points)).collect(),
+                left_out: left_out as u64,
+            });
+        }
+        Observed { told, found: flights.found() }
+    }
+
+    /// One point for each line of each rule.
+    fn enter(&mut self, read: &[(usize, f64, Metrics)]) {
+        let Some(at) = read.iter().map(|(_, at, _)| *at).reduce(f64::max) else { return };
+        for (i, rule) in self.rules.iter().enumerate() {
+            self.there[i] |= read.iter().any(|(_, _, metrics)| rule.is_in(metrics));
+            let now = read.iter().map(|(process, at, metrics)| {
+                let looked = &self.looked[*process];
+                let name = (self.looked.len() > 1).then(|| looked.place.address.as_str());
+                Reading { name, at: *at, now: metrics, before: looked.last.as_ref() }
+            });
+            for (name, value) in points(rule, now) {
+                self.lines[i].entry(name).or_default().push((at, value));
+            }
+        }
+    }
+}
+
+/// What one process says now, and said before.
+struct Reading<'a> {
+    /// How it is called where each has a line of its own.
+    name: Option<&'a str>,
+    at: f64,
+    now: &'a Metrics,
+    before: Option<&'a (f64, Metrics)>,
+}
+
+/// A rule's values by line.
+fn points<'a>(rule: &Rule, readings: impl Iterator<Item = Reading<'a>>) -> BTreeMap<String, f64> {
+    let mut values: BTreeMap<String, f64> = BTreeMap::new();
+    let mut histograms: BTreeMap<String, Buckets> = BTreeMap::new();
+    let by: Vec<&str> = rule.by.iter().map(String::as_str).collect();
+    for Reading { name, at, now, before } in readings {
+        let line = |key: String| match (rule.across, name) {
+            (Across::Each, Some(name)) if key.is_empty() => name.to_owned(),
+            (Across::Each, Some(name)) => format!("{name} {key}"),
+            (Across::Each | Across::Sum | Across::Max, _) => key,
+        };
+        let mut enter = |key: String, value: f64| {
+            let sum = values.entry(line(key)).or_insert(0.0);
+            *sum = match rule.across {
+                Across::Max => sum.max(value),
+                Across::Each | Across::Sum => *sum + value,
+            };
+        };
+        match (rule.how, before) {
+            (How::Value, _) => {
+                for (key, value) in now.sums_by(&rule.family, &by, &rule.only()) {
+                    enter(key, value);
+                }
+            }
+            (How::Rate, Some((since, before))) if at > *since => {
+                let before = before.sums_by(&rule.family, &by, &rule.only());
+                for (key, value) in now.sums_by(&rule.family, &by, &rule.only()) {
+                    let risen = value - before.get(&key).copied().unwrap_or(0.0);
+                    // A process that was started anew counts from zero again.
+                    enter(key, risen.max(0.0) / (at - since));
+                }
+            }
+            (How::Quantile(_), Some((_, before))) => {
+                let before = before.buckets_by(&rule.family, &by);
+                for (key, buckets) in now.buckets_by(&rule.family, &by) {
+                    let since = before.get(&key).map_or(buckets.clone(), |b| buckets.since(b));
+                    histograms.entry(line(key)).or_default().merge(&since);
+                }
+            }
+            // From the first look there is no second to speak of.
+            (How::Rate | How::Quantile(_), _) => {}
+        }
+    }
+    if let How::Quantile(quantile) = rule.how {
+        let of = |(name, buckets): (String, Buckets)| Some((name, buckets.quantile(quantile)?));
+        values.extend(histograms.into_iter().filter_map(of));
+    }
+    values.retain(|name, _| !rule.except.iter().any(|except| except == name));
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn inside(own: &[&str]) -> Inside {
+        let places = ["127.0.0.1:1", "127.0.0.1:2"].map(|text| text.parse().unwrap());
+        let own = own.iter().map(|text| text.parse().unwrap()).collect();
+        Inside::new(places.to_vec(), own).unwrap()
+    }
+
+    /// Enters what both processes say at a time.
+    fn says(inside: &mut Inside, at: f64, texts: [&str; 2]) {
+        let read: Vec<_> = texts
+            .iter()
+            .enumerate()
+            .map(|(process, text)| (process, at, Metrics::parse_some(text, &[""])))
+            .collect();
+        inside.enter(&read);
+        for (process, at, metrics) in read {
+            inside.looked[process].last = Some((at, metrics));
+        }
+    }
+
+    fn panel(told: &Told, family: &str) -> Panel {
+        told.panels.iter().find(|panel| panel.family == family).unwrap().clone()
+    }
+
+    #[test]
+    fn counters_become_rates_gauges_stay_and_what_is_missing_is_told() {
+        let mut inside = inside(&["things_total"]);
+        says(
+            &mut inside,
+            0.0,
+            ["process_cpu_seconds_total 5\nthings_total 10\n", "things_total 1\n"],
+        );
+        let second = "process_cpu_seconds_total 6\nthings_total 30\n";
+        says(&mut inside, 2.0, [second, "things_total 0\n"]);
+        let Observed { told, found } = inside.observed();
+        let cpu = panel(&told, "process_cpu_seconds_total");
+        assert_eq!(cpu.lines["127.0.0.1:1"], [(2.0, 0.5)]);
+        assert_eq!(panel(&told, "things_total").lines[""], [(2.0, 10.0)], "one began anew");
+        assert!(told.missing.iter().any(|title| title.contains("lateness of the stages")));
+        assert!(!told.missing.iter().any(|title| title.contains("things")) && found.is_empty());
+    }
+
+    #[test]
+    fn histograms_of_a_second_are_added_up_over_processes() {
+        let text = |low: u32, all: u32| {
+            let name = "stage_lateness_seconds_bucket{stage=\"claim\"";
+            format!("{name},le=\"0.1\"}} {low}\n{name},le=\"+Inf\"}} {all}\n")
+        };
+        let mut inside = inside(&[]);
+        says(&mut inside, 0.0, [&text(0, 5), &text(0, 5)]);
+        says(&mut inside, 1.0, [&text(100, 105), &text(100, 105)]);
+        says(&mut inside, 2.0, [&text(100, 105), &text(100, 105)]);
+        let lines = panel(&inside.observed().told, "stage_lateness_seconds").lines;
+        assert_eq!(lines["claim"], [(1.0, 0.099)], "a second without any has no point");
+    }
+
+    #[test]
+    fn of_gauges_that_each_process_finds_by_itself_the_highest_counts() {
+        let mut inside = inside(&[]);
+        let text = |n: u32| format!("pending_messages{{stage=\"claim\"}} {n}\n");
+        says(&mut inside, 0.0, [&text(7), &text(9)]);
+        assert_eq!(panel(&inside.observed().told, "pending_messages").lines["claim"], [(0.0, 9.0)]);
+    }
+}

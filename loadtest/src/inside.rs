@@ -1,6 +1,6 @@
 //! The inside of a run: what the service says of itself, second by second, on the run's own clock,
-//! and what it kept of the slowest requests. Any service with an endpoint in Prometheus' text format
-//! can be looked at; what it doesn't say is told by name.
+//! and what it kept of the slowest requests. Any service with an endpoint in Prometheus' text
+//! format can be looked at; what it doesn't say is told by name.
 //!
 //! Belongs here: asking, and keeping what was answered. Never here: which figures are worth a panel
 //! (`rules`), what is measured from outside (`engine`), or a judgement.
@@ -166,8 +166,8 @@ impl Inside {
         all
     }
 
-    /// Asks what was kept of the requests that are the slowest so far, of some at a time; the answer
-    /// is of how many.
+    /// Asks what was kept of the requests that are the slowest so far, of some at a time; the
+    /// answer is of how many.
     pub async fn resolve<S: Source>(&mut self, ledger: &Ledger, source: &S) -> usize {
         let slow = ledger.slowest().all();
         let traces = slow.iter().filter_map(|slow| source.trace(slow.index));
@@ -223,7 +223,7 @@ impl Inside {
             self.there[i] |= read.iter().any(|(_, _, metrics)| rule.is_in(metrics));
             let now = read.iter().map(|(process, at, metrics)| {
                 let looked = &self.looked[*process];
-                let name = (self.looked.len() > 1).then(|| looked.place.address.as_str());
+                let name = (self.looked.len() > 1).then_some(looked.place.address.as_str());
                 Reading { name, at: *at, now: metrics, before: looked.last.as_ref() }
             });
             for (name, value) in points(rule, now) {

@@ -237,7 +237,10 @@ async fn ctrl_c_reports_what_there_is() {
 /// What a web server answers first.
 async fn first_line(address: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    stream
+        .write_all(format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
     let mut bytes = Vec::new();
     while !bytes.contains(&b'\r') {
         assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "it answers");

@@ -1,6 +1,6 @@
-//! The requests of *clean* seconds, kept apart from all requests: whoever watches the machine says of
-//! each second, once it is over, whether it was spoilt, and a request belongs to the second of its
-//! intended start. So whether it is left out has nothing to do with how long it took.
+//! The requests of *clean* seconds, kept apart from all requests: whoever watches the machine says
+//! of each second, once it is over, whether it was spoilt, and a request belongs to the second of
+//! its intended start. So whether it is left out has nothing to do with how long it took.
 //!
 //! Never here: what spoils a second (`machine`).
 

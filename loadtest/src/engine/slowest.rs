@@ -1,5 +1,5 @@
-//! The slowest requests of each kind, from the intended start, with what is needed to say what their
-//! time went on.
+//! The slowest requests of each kind, from the intended start, with what is needed to say what
+//! their time went on.
 //!
 //! Never here: what the service says of them (`inside`).
 

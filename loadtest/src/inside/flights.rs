@@ -1,6 +1,6 @@
-//! What the service kept of a trace: asked for while the run goes on, as it keeps the newest bad ones
-//! only. Spoken is the reminder service's `/debug/requests/{trace_id}`; a service that has nothing of
-//! the kind is asked once and then left alone.
+//! What the service kept of a trace: asked for while the run goes on, as it keeps the newest bad
+//! ones only. Spoken is the reminder service's `/debug/requests/{trace_id}`; a service that has
+//! nothing of the kind is asked once and then left alone.
 //!
 //! Never here: which traces are worth asking for (the slowest, `engine::slowest`).
 

@@ -58,78 +58,69 @@ pub const HELD: &str = "db_client_connections_use_time_seconds_sum";
 /// What is looked for in any service.
 #[must_use]
 pub fn usual() -> Vec<Rule> {
-    let rule = |title: &str, family: &str, unit, how, by: &[&str], across| Rule {
-        title: title.to_owned(),
-        family: family.to_owned(),
-        unit,
-        how,
-        by: by.iter().map(|&label| label.to_owned()).collect(),
-        across,
-        only: None,
-        except: Vec::new(),
-    };
-    let late = |title, family, by| {
-        rule(title, family, Unit::Seconds, How::Quantile(0.99), &[by], Across::Sum)
-    };
-    let level = |title, family, unit, by| rule(title, family, unit, How::Value, &[by], Across::Max);
-    let (rate, each) = (How::Rate, Across::Each);
     let answered = "http_server_request_duration_seconds_count";
-    let (in_use, modes) = (
-        level("database connections in use", "db_client_connections", Unit::Number, "pool"),
-        rule(
-            "processors of the service's machine, by what they do",
-            "host_cpu_seconds_total",
-            Unit::Number,
-            rate,
-            &["mode"],
-            Across::Max,
-        ),
-    );
-    vec![
-        rule("requests answered", answered, Unit::PerSecond, rate, &["http_route"], Across::Sum),
-        late("lateness of the stages, p99", "stage_lateness_seconds", "stage"),
-        late(
-            "wait for a database connection, p99",
-            "db_client_connections_wait_time_seconds",
-            "pool",
-        ),
-        late(
-            "time for which a connection is held, p99",
-            "db_client_connections_use_time_seconds",
-            "pool",
-        ),
-        rule(
-            "database connections held in the mean",
-            HELD,
-            Unit::Number,
-            rate,
-            &["pool"],
-            Across::Sum,
-        ),
-        Rule { only: Some(("state", "used")), across: Across::Sum, ..in_use },
-        rule(
-            "database connections, at most",
-            "db_client_connections_max",
-            Unit::Number,
-            How::Value,
-            &["pool"],
-            Across::Sum,
-        ),
-        late("time of statements, p99", "db_client_operation_duration_seconds", "db_query_name"),
+    let (mean, most) = ("database connections held in the mean", "db_client_connections_max");
+    let mut all = vec![rate("requests answered", answered, Unit::PerSecond, "http_route")];
+    all.push(p99("lateness of the stages", "stage_lateness_seconds", "stage"));
+    all.extend([
+        p99("wait for a database connection", "db_client_connections_wait_time_seconds", "pool"),
+        p99("time of holding a connection", "db_client_connections_use_time_seconds", "pool"),
+        rate(mean, HELD, Unit::Number, "pool"),
+        Rule {
+            only: Some(("state", "used")),
+            across: Across::Sum,
+            ..level("database connections in use", "db_client_connections", Unit::Number, "pool")
+        },
+        Rule {
+            across: Across::Sum,
+            ..level("database connections, at most", most, Unit::Number, "pool")
+        },
+        p99("time of statements", "db_client_operation_duration_seconds", "db_query_name"),
         level("work that stands before the stages", "pending_messages", Unit::Number, "stage"),
         level("age of the oldest work", "oldest_pending_seconds", Unit::Seconds, "stage"),
         level("bounds, by how much of them is used", "limit_used_ratio", Unit::Ratio, "limit"),
-        rule("processors used", "process_cpu_seconds_total", Unit::Number, rate, &[], each),
-        rule(
-            "resident memory",
-            "process_resident_memory_bytes",
-            Unit::Bytes,
-            How::Value,
-            &[],
-            each,
-        ),
-        Rule { except: vec!["idle"], ..modes },
+    ]);
+    all.extend(machine());
+    all
+}
+
+/// The processes and their machine.
+fn machine() -> [Rule; 3] {
+    let cpu = rate("processors used", "process_cpu_seconds_total", Unit::Number, "");
+    let memory = level("resident memory", "process_resident_memory_bytes", Unit::Bytes, "");
+    let host = "processors of the service's machine, by what they do";
+    let host = rate(host, "host_cpu_seconds_total", Unit::Number, "mode");
+    [
+        Rule { across: Across::Each, ..cpu },
+        Rule { across: Across::Each, ..memory },
+        Rule { across: Across::Max, except: vec!["idle"], ..host },
     ]
+}
+
+/// A rise a second, over all processes.
+fn rate(title: &str, family: &str, unit: Unit, by: &str) -> Rule {
+    let by = Some(by).filter(|by| !by.is_empty());
+    Rule {
+        title: title.to_owned(),
+        family: family.to_owned(),
+        unit,
+        how: How::Rate,
+        by: by.into_iter().map(str::to_owned).collect(),
+        across: Across::Sum,
+        only: None,
+        except: Vec::new(),
+    }
+}
+
+/// A level that each process looks at for itself.
+fn level(title: &str, family: &str, unit: Unit, by: &str) -> Rule {
+    Rule { how: How::Value, across: Across::Max, ..rate(title, family, unit, by) }
+}
+
+/// The 99th percentile of a time, over all processes.
+fn p99(title: &str, family: &str, by: &str) -> Rule {
+    let title = format!("{title}, p99");
+    Rule { how: How::Quantile(0.99), ..rate(&title, family, Unit::Seconds, by) }
 }
 
 impl Rule {
@@ -147,8 +138,8 @@ impl Rule {
     }
 }
 
-/// As it is asked for: `NAME[@QUANTILE][:LABEL,…]`. The name says what it is: `_total`, `_count` and
-/// `_sum` rise, and are shown as rates; with a quantile it is a histogram; all else is a level.
+/// As it is asked for: `NAME[@QUANTILE][:LABEL,…]`. The name says what it is: `_total`, `_count`
+/// and `_sum` rise, and are shown as rates; with a quantile it is a histogram; all else is a level.
 impl FromStr for Rule {
     type Err = String;
 

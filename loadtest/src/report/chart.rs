@@ -1,5 +1,5 @@
-//! A chart of a sheet as an SVG to stand in the page. Its colours are the page's, which has them for
-//! light and for dark.
+//! A chart of a sheet as an SVG to stand in the page. Its colours are the page's, which has them
+//! for light and for dark.
 //!
 //! Never here: numbers that decide something; a chart is to look at.
 
@@ -46,7 +46,7 @@ pub fn most_telling(mut lines: Vec<Line>) -> (Vec<Line>, usize) {
     (lines, left_out)
 }
 
-/// Draws it.
+/// Draws it, without a legend: the page has it below, where it hides no line.
 ///
 /// # Errors
 /// When the drawing library refuses, which it has no reason to.
@@ -134,18 +134,7 @@ fn draw_on(area: &DrawingArea<SVGBackend<'_>, Shift>, chart: &Chart) -> Result<(
             }
             Stroke::Dots => context.draw_series(points.map(|p| Circle::new(p, 3, colour.filled()))),
         };
-        drawn.map_err(text)?.label(line.name.as_str()).legend(move |(x, y)| {
-            PathElement::new(vec![(x, y), (x + 14, y)], colour.stroke_width(2))
-        });
-    }
-    if lines.len() > 1 {
-        context
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(PAPER.mix(0.85))
-            .label_font(label)
-            .draw()
-            .map_err(text)?;
+        drawn.map_err(text)?;
     }
     area.present().map_err(text)
 }

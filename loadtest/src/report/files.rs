@@ -109,8 +109,8 @@ impl ReportDir {
 }
 
 /// Prints what a person is to see, whatever becomes of it: where standard output takes nothing (a
-/// full disk behind it, nobody who reads), standard error does. The answer is whether it stands where
-/// it belongs.
+/// full disk behind it, nobody who reads), standard error does. The answer is whether it stands
+/// where it belongs.
 pub(crate) fn say(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
     let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -10,9 +10,9 @@ use super::{Ended, EndpointRow, Report, Series, slow, terminal};
 use crate::engine::ledger::Quantiles;
 use crate::laws;
 
-const ENDPOINTS_NOTE: &str = "Response counts from the intended start to the last byte, service from \
-                              the send, lag lies between. What was late, unsent or unanswered counts \
-                              at its age.";
+const ENDPOINTS_NOTE: &str = "\
+Response counts from the intended start to the last byte, service from the send, lag lies between. \
+What was late, unsent or unanswered counts at its age.";
 
 /// The whole sheet.
 #[must_use]

@@ -8,7 +8,7 @@ use minijinja::{AutoEscape, Environment, Error};
 use serde::Serialize;
 
 use super::chart::{self, ChartError};
-use super::sheet::{Bar, Block, Check, Outcome, Section, Sheet, Side, Table, Waterfall};
+use super::sheet::{Bar, Block, Check, Line, Outcome, Section, Sheet, Side, Table, Waterfall};
 use super::units::latency;
 
 const TEMPLATE: &str = include_str!("page.html.j2");
@@ -60,8 +60,14 @@ struct ShownSection<'a> {
 enum ShownBlock<'a> {
     Text { text: &'a str },
     Table { table: &'a Table },
-    Chart { svg: String },
+    Chart { svg: String, legend: Vec<ShownLine<'a>> },
     Waterfall { title: &'a str, note: &'a str, bars: Vec<ShownBar<'a>> },
+}
+
+#[derive(Serialize)]
+struct ShownLine<'a> {
+    name: &'a str,
+    colour: usize,
 }
 
 #[derive(Serialize)]
@@ -114,12 +120,20 @@ fn block(block: &Block) -> Result<ShownBlock<'_>, ChartError> {
     Ok(match block {
         Block::Text(text) => ShownBlock::Text { text },
         Block::Table(table) => ShownBlock::Table { table },
-        Block::Chart(chart) => ShownBlock::Chart { svg: chart::render(chart)? },
+        Block::Chart(chart) => {
+            ShownBlock::Chart { svg: chart::render(chart)?, legend: legend(&chart.lines) }
+        }
         Block::Waterfall(waterfall) => {
             let Waterfall { title, note, bars: _ } = waterfall;
             ShownBlock::Waterfall { title, note, bars: bars(waterfall) }
         }
     })
+}
+
+/// The lines' names; one line alone is named by the chart's title.
+fn legend(lines: &[Line]) -> Vec<ShownLine<'_>> {
+    let all = lines.iter().enumerate().filter(|_| lines.len() > 1);
+    all.map(|(i, line)| ShownLine { name: &line.name, colour: i % chart::COLOURS }).collect()
 }
 
 /// The stretches with their places in the picture.

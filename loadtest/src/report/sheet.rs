@@ -1,5 +1,5 @@
-//! A report as one neutral value: a title, a verdict with its reasons, facts, checks, and sections of
-//! tables, charts and waterfalls. Every command that reports fills one; every face (`page`,
+//! A report as one neutral value: a title, a verdict with its reasons, facts, checks, and sections
+//! of tables, charts and waterfalls. Every command that reports fills one; every face (`page`,
 //! `markdown`, `junit`, `plain`) shows one, and knows nothing of the command.
 //!
 //! Numbers come as people read them (`units`), but for those of charts. Never here: what a number

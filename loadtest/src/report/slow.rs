@@ -17,8 +17,9 @@ use crate::inside::flights::{Flight, Found};
 
 /// A page with more pictures is not read to its end.
 const PICTURES_MAX: usize = 24;
-const NOTE: &str = "The slowest of each kind from their intended start. What the service kept of them \
-                    is drawn from the send on: how long the way there took is not known.";
+const NOTE: &str = "\
+The slowest of each kind from their intended start. What the service kept of them is drawn from \
+the send on: how long the way there took is not known.";
 
 /// One of the slowest requests.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -155,6 +156,12 @@ fn picture(row: &SlowRow) -> Waterfall {
             bars.push(bar(name.to_owned(), Side::Client, start, took));
         }
     }
+    if row.flights.is_empty() {
+        // How long each part took, not when: all are drawn from the send on.
+        let parts = row.server_timing.as_deref().map(server_timing).unwrap_or_default();
+        let part = |(name, seconds)| bar(format!("· {name}"), Side::Service, left, seconds);
+        bars.extend(parts.into_iter().map(part));
+    }
     for flight in &row.flights {
         let name = format!("{}: {}", flight.route, flight.outcome);
         bars.push(bar(name, Side::Service, left, flight.took_ms / 1e3));
@@ -176,6 +183,17 @@ fn picture(row: &SlowRow) -> Waterfall {
         note: notes.join("; "),
         bars,
     }
+}
+
+/// The parts of a `Server-Timing` that took time, in seconds: `db;dur=40, cache;dur=0.2;desc="…"`.
+fn server_timing(text: &str) -> Vec<(String, f64)> {
+    let part = |part: &str| {
+        let mut words = part.split(';').map(str::trim);
+        let name = words.next()?.to_owned();
+        let millis: f64 = words.find_map(|word| word.strip_prefix("dur="))?.parse().ok()?;
+        (millis > 0.0).then_some((name, millis / 1e3))
+    };
+    text.split(',').filter_map(part).collect()
 }
 
 #[cfg(test)]
@@ -255,6 +273,18 @@ mod tests {
         assert_eq!(names[3..], ["read_user: ok", "· query user_read (1 rows)"]);
         assert!((waterfall.bars[4].start_seconds - 0.042).abs() < 1e-9);
         assert!(waterfall.note.contains("status 200; trace ") && waterfall.note.contains("db;dur"));
+    }
+
+    #[test]
+    fn without_flights_the_parts_that_the_service_names_are_drawn() {
+        let waterfall = picture(&row(&BTreeMap::new()));
+        let last = waterfall.bars.last().unwrap();
+        assert_eq!(
+            (last.name.as_str(), last.start_seconds, last.took_seconds),
+            ("· db", 0.032, 0.04)
+        );
+        let parts = server_timing("a;dur=1.5;desc=\"x\", b, c;desc=\"y\";dur=2, d;dur=0");
+        assert_eq!(parts, [("a".to_owned(), 0.0015), ("c".to_owned(), 0.002)]);
     }
 
     #[test]

@@ -71,8 +71,8 @@ pub struct InsideArgs {
     /// request_duration_seconds@0.99:handler.
     #[arg(long, value_name = "METRIC", requires = "metrics")]
     pub metric: Vec<Rule>,
-    /// The trace that each request begins (W3C traceparent): its id follows from the plan's hash and
-    /// the request's place in it. `sampled` asks the service's tracing to record each of them.
+    /// The trace that each request begins (W3C traceparent): its id follows from the plan's hash
+    /// and the request's place in it. `sampled` asks the service's tracing to record each of them.
     #[arg(long, value_name = "HOW", default_value = "unsampled")]
     pub traceparent: Traceparent,
 }

@@ -1,5 +1,5 @@
-//! One plan, sent and measured: the users line up, the watchers begin, the plan is sent, and what all
-//! of them saw becomes the facts.
+//! One plan, sent and measured: the users line up, the watchers begin, the plan is sent, and what
+//! all of them saw becomes the facts.
 //!
 //! Never here: what the facts are worth (`verdict`), or printing them.
 

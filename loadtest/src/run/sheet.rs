@@ -11,9 +11,9 @@ use crate::report::sheet::{Block, Check, Mark, Outcome, Section, Sheet, Table};
 use crate::report::slow;
 use crate::report::units::{count, latency, share};
 
-const KINDS_NOTE: &str = "Response counts from the intended start to the last byte, service from the \
-                          send, lag lies between. What was late, unsent or unanswered counts at its \
-                          age.";
+const KINDS_NOTE: &str = "\
+Response counts from the intended start to the last byte, service from the send, lag lies between. \
+What was late, unsent or unanswered counts at its age.";
 
 /// The whole sheet.
 #[must_use]

@@ -16,8 +16,9 @@ use contract::Limit;
 use jiff::Zoned;
 use tracing_subscriber::EnvFilter;
 
+use crate::capacity::{self, args::CapacityArgs};
 use crate::day::{appointments, fit};
-use crate::exit::{EXIT_HELP, Exit, Failure, RUN_EXIT_HELP};
+use crate::exit::{CAPACITY_EXIT_HELP, EXIT_HELP, Exit, Failure, RUN_EXIT_HELP};
 use crate::freeze::{self, FreezeArgs, ServerArgs};
 use crate::hlog::compare::{self, CompareArgs};
 use crate::hlog::merge::{self, MergeArgs};
@@ -58,6 +59,10 @@ enum Command {
     /// from its instant, and judges: PASS, FAIL or INVALID.
     #[command(after_help = RUN_EXIT_HELP)]
     Run(Box<RunArgs>),
+    /// Finds the highest rate at which a service still meets its objectives, and what gives out
+    /// first.
+    #[command(after_help = CAPACITY_EXIT_HELP)]
+    Capacity(Box<CapacityArgs>),
     /// Prints what a run would send: its hash, its counts, its rate over time.
     #[command(after_help = RUN_EXIT_HELP)]
     Plan(Box<WorkArgs>),
@@ -180,6 +185,14 @@ async fn run(command: Command) -> Result<Exit, Failure> {
             let abandoned = interrupt.abandon.clone();
             tokio::select! {
                 result = any_run::run(*args, &interrupt) => result,
+                () = abandoned.cancelled() => Err(Failure::Interrupted),
+            }
+        }
+        Command::Capacity(args) => {
+            let interrupt = Interrupt::install(REPORTS);
+            let abandoned = interrupt.abandon.clone();
+            tokio::select! {
+                result = capacity::run(*args, &interrupt) => result,
                 () = abandoned.cancelled() => Err(Failure::Interrupted),
             }
         }

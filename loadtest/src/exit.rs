@@ -89,6 +89,15 @@ Exit status:
        not be written (one retry, then a person)
   130  interrupted: Ctrl-C; the report covers what was done so far";
 
+/// The text for `--help` of a search for the capacity.
+pub const CAPACITY_EXIT_HELP: &str = "\
+Exit status:
+  0    PASS: the capacity is known, and is enough where that was asked
+  1    FAIL: no rate passes, or not the one asked for
+  2    usage: a wrong flag or file (the message says which line, and what to do)
+  3    INVALID: the machine or the harness gives out first, or the target is away
+  130  interrupted: Ctrl-C; the report covers what was done so far";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,7 +107,7 @@ mod tests {
         for exit in [Exit::Passed, Exit::Failed, Exit::Usage, Exit::Unavailable, Exit::Interrupted]
         {
             let told = format!("\n  {} ", exit.status());
-            for help in [EXIT_HELP, RUN_EXIT_HELP] {
+            for help in [EXIT_HELP, RUN_EXIT_HELP, CAPACITY_EXIT_HELP] {
                 assert!(help.contains(&told), "{exit:?}");
             }
         }

@@ -11,6 +11,7 @@
 
 #![warn(missing_docs)]
 
+pub mod capacity;
 pub mod cli;
 pub mod client;
 pub mod day;

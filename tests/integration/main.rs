@@ -12,6 +12,7 @@ mod alerts;
 mod audit_finds;
 mod bad_http;
 mod cancel_races;
+mod capacity;
 mod compose;
 mod dashboards;
 mod database_away;

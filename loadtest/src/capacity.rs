@@ -1,0 +1,132 @@
+//! `loadtest capacity`: the highest rate at which a service still meets its objectives, as a
+//! bracket with repeats, and what that means for whoever plans.
+//!
+//! Belongs here: the order of the steps. Never here: which rate comes next (`search`), what passing
+//! means (`step`), sending (`run::measure`), or one rate judged by itself (`run`).
+
+pub mod args;
+
+mod answer;
+mod any_service;
+mod binomial;
+mod load;
+mod own_stack;
+mod planner;
+mod report;
+mod resources;
+mod search;
+mod step;
+mod trend;
+mod usl;
+
+use std::time::Duration;
+
+use jiff::{Timestamp, Zoned};
+
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::open_files;
+use crate::report::files::{ReportDir, say, unkept};
+use crate::report::plain;
+use crate::report::units::rate;
+use answer::{Answer, Verdict};
+use args::CapacityArgs;
+use load::{Load, search_and_scale};
+use report::{Document, SCHEMA};
+use search::{Search, Tried};
+use step::{Ended, Step};
+
+/// A step that told nothing is tried once more; more would only take time.
+const TRIES: u32 = 2;
+/// Between two steps: connections close, queues run empty.
+const REST: Duration = Duration::from_secs(1);
+
+/// Searches.
+///
+/// # Errors
+/// When a flag or a file can't be used, the target is away, or the engine fails.
+pub async fn run(args: CapacityArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    open_files::raise();
+    let reports = ReportDir::make(args.how.report_dir.as_deref(), &Zoned::now())
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let (search, scale) = search_and_scale(&args)?;
+    let mut load = Load::new(&args, reports.path(), interrupt).await?;
+    let began = Timestamp::now();
+    let steps = steps(&args, &search, &mut load, interrupt).await;
+    load.stop().await;
+    let steps = steps?;
+    let answer = Answer::new(&steps, &args, &scale, interrupt.stopped());
+    tell(&Document::new(SCHEMA, began, &args, &steps, &answer), &args, &reports)
+}
+
+/// Tries rates until all is known that is to be known, or until told to stop.
+async fn steps(
+    args: &CapacityArgs,
+    search: &Search,
+    load: &mut Load<'_>,
+    interrupt: &Interrupt,
+) -> Result<Vec<Step>, Failure> {
+    let limits = args.search.limits(&args.judged);
+    let mut steps: Vec<Step> = Vec::new();
+    let mut tried: Vec<Tried> = Vec::new();
+    while let Some((at, phase)) = search.next(&tried) {
+        for again in 1..=TRIES {
+            let measured = load.measure(steps.len(), at, interrupt).await;
+            if interrupt.stopped() {
+                // What fails because it is being stopped is no failure of its own.
+                return Ok(steps);
+            }
+            let measured = measured?;
+            let step = Step::judge(at, phase, measured, &limits);
+            eprintln!("{:<8} {}: {}", "step", rate(at), said(&step));
+            let ended = step.ended;
+            steps.push(step);
+            let rested = tokio::time::timeout(REST, interrupt.stop.cancelled()).await;
+            if rested.is_ok() {
+                return Ok(steps);
+            }
+            if ended != Ended::Untold || again == TRIES {
+                tried.push(Tried { rate: at, phase, passed: ended == Ended::Passed });
+                break;
+            }
+        }
+    }
+    Ok(steps)
+}
+
+fn said(step: &Step) -> String {
+    match step.ended {
+        Ended::Passed => "passed".to_owned(),
+        Ended::Failed => format!("failed: {}", step.reasons.join("; ")),
+        Ended::Untold => format!("can't tell: {}", step.reasons.join("; ")),
+    }
+}
+
+/// Prints and writes the report; the exit status follows from the answer.
+fn tell(
+    document: &Document<'_>,
+    args: &CapacityArgs,
+    reports: &ReportDir,
+) -> Result<Exit, Failure> {
+    let sheet = report::sheet(document, args);
+    let text = plain::render(&sheet);
+    let said = say(&format!("\n{}\n", text.trim_end()));
+    let exit = match document.answer.verdict {
+        Verdict::Pass => Exit::Passed,
+        Verdict::Fail => Exit::Failed,
+        Verdict::Invalid => Exit::Invalid,
+        Verdict::Interrupted => Exit::Interrupted,
+    };
+    let json = serde_json::to_string_pretty(document).expect("numbers and strings only");
+    match reports.write_faces("capacity", &json, &text, &sheet) {
+        Ok(page) if said => {
+            say(&format!("report: {}\n", page.display()));
+            Ok(exit)
+        }
+        Ok(_) => Ok(unkept(exit)),
+        Err(error) => {
+            eprintln!("loadtest: {error}");
+            Ok(unkept(exit))
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! What all steps together say: the bracket, the law, and the planner's sentences.
+//!
+//! Never here: one step (`step`), or how it looks (`report`).
+
+use serde::Serialize;
+
+use super::args::{CapacityArgs, PlannerArgs};
+use super::load::Scale;
+use super::planner::{DAY_MESSAGES, pool_size};
+use super::resources::first_to_give_out;
+use super::search::{Bracket, Tally, Tried, bracket};
+use super::step::{Ended, Step, Written};
+use super::usl::{self, Fitted};
+use crate::report::units::{count, rate};
+
+/// What a search is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    /// The capacity is known, and is enough where that was asked.
+    Pass,
+    /// Nothing passed, or less than was asked for.
+    Fail,
+    /// It can't be told.
+    Invalid,
+    /// It was stopped before its end.
+    Interrupted,
+}
+
+/// What a pool needs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct PoolSize {
+    pub(crate) pool: String,
+    /// Connections held in the mean, by Little's law.
+    pub(crate) held: f64,
+    /// Connections of which at most a hundredth of checkouts finds none free.
+    pub(crate) size: u32,
+}
+
+/// Checkouts that may find no connection free.
+const WAIT_SHARE: f64 = 0.01;
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Answer {
+    pub(crate) verdict: Verdict,
+    pub(crate) reasons: Vec<String>,
+    pub(crate) bracket: Bracket,
+    /// What gives out first, in words.
+    pub(crate) gives_out: String,
+    /// The fitted law, where the steps carry it.
+    pub(crate) law: Option<Fitted>,
+    /// Pools of connections at the highest rate that passes.
+    pub(crate) pools: Vec<PoolSize>,
+    /// For the planner, a sentence each.
+    pub(crate) sentences: Vec<String>,
+}
+
+impl Answer {
+    pub(super) fn new(
+        steps: &[Step],
+        args: &CapacityArgs,
+        scale: &Scale,
+        interrupted: bool,
+    ) -> Self {
+        let told = |step: &Step| Tried {
+            rate: step.rate,
+            phase: step.phase,
+            passed: step.ended == Ended::Passed,
+        };
+        // What told nothing counts as tried where nothing else is known of its rate.
+        let known = |step: &&Step| {
+            step.ended != Ended::Untold
+                || !steps.iter().any(|s| s.rate == step.rate && s.ended != Ended::Untold)
+        };
+        let tried: Vec<Tried> = steps.iter().filter(known).map(told).collect();
+        let bracket = bracket(&tried);
+        let (verdict, reasons) = verdict(&bracket, steps, args.search.at_least, interrupted);
+        let failed: Vec<_> = steps
+            .iter()
+            .filter(|step| step.ended == Ended::Failed)
+            .map(|step| step.measured.used.as_slice())
+            .collect();
+        let points: Vec<_> = steps.iter().filter_map(|step| step.measured.point).collect();
+        Self {
+            verdict,
+            reasons,
+            gives_out: first_to_give_out(&failed),
+            law: usl::fit(&points, args.work.seed),
+            pools: pools(steps, bracket.passes.as_ref()),
+            sentences: sentences(&bracket, &args.planner, scale, &written(steps)),
+            bracket,
+        }
+    }
+}
+
+fn verdict(
+    bracket: &Bracket,
+    steps: &[Step],
+    at_least: Option<f64>,
+    interrupted: bool,
+) -> (Verdict, Vec<String>) {
+    let tally = |t: &Tally| format!("{} ({} of {} times)", rate(t.rate), t.passed, t.tried);
+    let untold = |t: &Tally| {
+        steps.iter().filter(|step| step.rate == t.rate).all(|step| step.ended == Ended::Untold)
+    };
+    let mut reasons = Vec::new();
+    let verdict = match (&bracket.passes, &bracket.fails) {
+        _ if interrupted => {
+            reasons.push("stopped before its end; what is known so far is not judged".to_owned());
+            Verdict::Interrupted
+        }
+        (None, Some(fails)) if untold(fails) => Verdict::Invalid,
+        (None, _) => {
+            reasons.push("no rate passes".to_owned());
+            Verdict::Fail
+        }
+        (Some(passes), Some(fails)) if untold(fails) => {
+            reasons.push(format!("up to {} passes", tally(passes)));
+            Verdict::Invalid
+        }
+        (Some(passes), fails) => {
+            reasons.push(match fails {
+                Some(fails) => format!("{} passes, {} does not", tally(passes), tally(fails)),
+                None => format!("{} passes, and nothing above was tried", tally(passes)),
+            });
+            Verdict::Pass
+        }
+    };
+    if let (Verdict::Invalid, Some(fails)) = (verdict, &bracket.fails) {
+        let why = steps.iter().rev().find(|s| s.rate == fails.rate).map(|s| s.reasons.join("; "));
+        let why = why.unwrap_or_default();
+        reasons.push(format!("at {} nothing can be told: {why}", rate(fails.rate)));
+    }
+    match (verdict, at_least, &bracket.passes) {
+        (Verdict::Pass, Some(wanted), Some(passes)) if passes.rate < wanted => {
+            reasons.push(format!("{} was asked for", rate(wanted)));
+            (Verdict::Fail, reasons)
+        }
+        _ => (verdict, reasons),
+    }
+}
+
+/// The pools' needs at a rate, each the most of its steps.
+fn pools(steps: &[Step], at: Option<&Tally>) -> Vec<PoolSize> {
+    let mut all: Vec<PoolSize> = Vec::new();
+    let of_rate = steps.iter().filter(|step| at.is_some_and(|at| at.rate == step.rate));
+    for (pool, held) in of_rate.flat_map(|step| &step.measured.held) {
+        let (pool, held, size) = (pool.clone(), *held, pool_size(*held, WAIT_SHARE));
+        match all.iter_mut().find(|other| other.pool == pool) {
+            Some(other) if other.held < held => *other = PoolSize { pool, held, size },
+            Some(_) => {}
+            None => all.push(PoolSize { pool, held, size }),
+        }
+    }
+    all
+}
+
+/// What a message left on the disks, in the mean of the steps that passed.
+fn written(steps: &[Step]) -> Written {
+    let passed = || steps.iter().filter(|step| step.ended == Ended::Passed);
+    let mean = |of: fn(&Written) -> Option<f64>| {
+        let all: Vec<f64> = passed().filter_map(|step| of(&step.measured.written)).collect();
+        (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+    };
+    Written { log_bytes: mean(|w| w.log_bytes), disk_bytes: mean(|w| w.disk_bytes) }
+}
+
+fn sentences(
+    bracket: &Bracket,
+    args: &PlannerArgs,
+    scale: &Scale,
+    written: &Written,
+) -> Vec<String> {
+    let Some(passes) = &bracket.passes else { return Vec::new() };
+    let carried = passes.rate * scale.messages_a_day;
+    let mut all = vec![format!(
+        "This carries {:.2} × half a million messages a day at its peak hour: {} messages a day \
+         ({}).",
+        carried / DAY_MESSAGES,
+        count(carried as u64),
+        scale.why
+    )];
+    let day = args.messages.map_or(carried, |messages| messages as f64);
+    all.extend(args.messages.map(|messages| what_if(messages, carried)));
+    let of_day = format!("a day of {} messages", count(day as u64));
+    if let Written { log_bytes: Some(log), disk_bytes: Some(disk) } = written {
+        let days = args.retention_days;
+        all.push(format!(
+            "In {of_day} statements write {} of log, and the database grows by {}: {} in {days} \
+             days.",
+            gigabytes(day * log),
+            gigabytes(day * disk),
+            gigabytes(day * disk * f64::from(days))
+        ));
+    }
+    if let Some(price) = args.price {
+        all.push(format!("At {price} a message {of_day} costs {:.2}.", day * price));
+    }
+    if let Some(per_second) = args.provider_rate {
+        let window = usize::from(args.sending_window);
+        let missed = scale.hours.missed(day, per_second, window);
+        all.push(format!(
+            "With a provider that takes {} and a window of {window} h, {} of {of_day} would miss \
+             theirs.",
+            rate(per_second),
+            count(missed.round() as u64),
+        ));
+    }
+    all
+}
+
+fn what_if(messages: u64, carried: f64) -> String {
+    let of_day = format!("A day of {} messages", count(messages));
+    let times = messages as f64 / carried;
+    if times <= 1.0 {
+        return format!("{of_day} is carried, with {:.0} % to spare.", (1.0 - times) * 100.0);
+    }
+    format!("{of_day} is {times:.2} times what is carried.")
+}
+
+fn gigabytes(bytes: f64) -> String {
+    format!("{:.2} GB", bytes / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::planner::Hours;
+    use super::super::search::Phase;
+    use super::super::step::sample;
+    use super::*;
+
+    fn step(rate: f64, ended: Ended) -> Step {
+        let reasons = vec!["because".to_owned()];
+        Step { rate, phase: Phase::Sweep, ended, reasons, measured: sample(10_000) }
+    }
+
+    fn check(steps: &[Step], at_least: Option<f64>, expected: Verdict, says: &str) {
+        let tried: Vec<Tried> = steps
+            .iter()
+            .map(|s| Tried { rate: s.rate, phase: s.phase, passed: s.ended == Ended::Passed })
+            .collect();
+        let (verdict, reasons) = verdict(&bracket(&tried), steps, at_least, false);
+        assert_eq!(verdict, expected, "{reasons:?}");
+        assert!(reasons.join("; ").contains(says), "{reasons:?}");
+    }
+
+    #[test]
+    fn the_verdict_follows_from_the_bracket() {
+        let (pass, fail) = (step(100.0, Ended::Passed), step(110.0, Ended::Failed));
+        let edge = [pass.clone(), fail.clone()];
+        let says = "100/s (1 of 1 times) passes, 110/s (0 of 1 times) does not";
+        check(&edge, None, Verdict::Pass, says);
+        check(&edge, Some(100.0), Verdict::Pass, "passes");
+        check(&edge, Some(101.0), Verdict::Fail, "101/s was asked for");
+        check(&[fail], None, Verdict::Fail, "no rate passes");
+        check(std::slice::from_ref(&pass), None, Verdict::Pass, "nothing above was tried");
+        let untold = step(110.0, Ended::Untold);
+        check(&[pass, untold.clone()], None, Verdict::Invalid, "at 110/s nothing can be told");
+        check(&[untold], None, Verdict::Invalid, "because");
+    }
+
+    #[test]
+    fn pools_are_sized_by_the_most_that_was_held_at_the_rate_that_passes() {
+        let with = |rate, held: f64| {
+            let mut step = step(rate, Ended::Passed);
+            step.measured.held = vec![("interactive".to_owned(), held)];
+            step
+        };
+        let steps = [with(100.0, 3.0), with(100.0, 4.0), with(200.0, 9.0)];
+        let at = Tally { rate: 100.0, passed: 2, tried: 2 };
+        let pools = pools(&steps, Some(&at));
+        assert_eq!((pools.len(), pools[0].held), (1, 4.0));
+        assert_eq!(pools[0].size, pool_size(4.0, 0.01));
+    }
+
+    #[test]
+    fn the_planner_is_told_in_days_disks_and_money() {
+        let passes = Tally { rate: 100.0, passed: 3, tried: 3 };
+        let passes = Bracket { passes: Some(passes), fails: None };
+        let args = PlannerArgs {
+            requests_per_message: 1.0,
+            messages: Some(5_000_000),
+            retention_days: 100,
+            price: Some(0.01),
+            provider_rate: Some(10.0),
+            sending_window: 2,
+        };
+        let scale = Scale {
+            messages_a_day: 10_000.0,
+            why: "because".to_owned(),
+            hours: Hours::new(&[1.0; 24]).expect("hours"),
+        };
+        let written = Written { log_bytes: Some(2_000.0), disk_bytes: Some(1_000.0) };
+        let all = sentences(&passes, &args, &scale, &written);
+        assert_eq!(
+            all,
+            [
+                "This carries 2.00 × half a million messages a day at its peak hour: 1,000,000 \
+                 messages a day (because).",
+                "A day of 5,000,000 messages is 5.00 times what is carried.",
+                "In a day of 5,000,000 messages statements write 10.00 GB of log, and the database \
+                 grows by 5.00 GB: 500.00 GB in 100 days.",
+                "At 0.01 a message a day of 5,000,000 messages costs 50000.00.",
+                "With a provider that takes 10/s and a window of 2 h, 4,100,000 of a day of \
+                 5,000,000 messages would miss theirs.",
+            ]
+        );
+        let nothing = Bracket { passes: None, fails: None };
+        assert!(sentences(&nothing, &args, &scale, &written).is_empty());
+        assert_eq!(
+            what_if(250_000, 1e6),
+            "A day of 250,000 messages is carried, with 75 % to spare."
+        );
+    }
+}

@@ -1,0 +1,210 @@
+//! The reminder service on a stack of one's own: a rate of texts is a day of so many, replayed in
+//! so short a time, with all that belongs to a text (its booking, changes, look-ups, receipts,
+//! replies). Day follows day on one database, so later steps find it fuller than earlier ones, as
+//! in life.
+//!
+//! Harness, simulator, service and PostgreSQL share the machine, which gives out as a whole; so a
+//! harness that waits for a processor spoils nothing here, steal does. Never here: the replay.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::Query;
+use serde::Deserialize;
+
+use super::any_service::backlog;
+use super::args::CapacityArgs;
+use super::resources::{self, Outside};
+use super::step::{Kind, Measured, Written};
+use crate::client::Client;
+use crate::day::Options;
+use crate::demo::program;
+use crate::demo::stack_up::StackUp;
+use crate::dev;
+use crate::engine::machine::Spoilt;
+use crate::exit::Failure;
+use crate::interrupt::Interrupt;
+use crate::replay::{self, Settings};
+use crate::report::units::{count, share};
+use crate::report::{EndpointRow, Report, ServerRow};
+use crate::scrape::Metrics;
+
+/// A day that is replayed in less finds the service's own timers, which don't run faster.
+const DAY_MIN: Duration = Duration::from_secs(60);
+/// A day of more texts than a plan takes can't be made.
+pub(super) const RATE_MAX: f64 = 10_000.0;
+/// Texts of the smallest day: of fewer, nothing can be told.
+const TEXTS_MIN: u64 = 1_000;
+const SIZE: &str = "database_size_bytes";
+
+/// A running stack.
+pub(super) struct OwnStack<'a> {
+    args: &'a CapacityArgs,
+    dir: &'a Path,
+    stack: StackUp,
+    next: Options,
+}
+
+/// What the service's statements wrote so far, and how large its database is.
+#[derive(Debug, Clone, Copy)]
+struct Disk {
+    log_bytes: f64,
+    size_bytes: f64,
+}
+
+#[derive(Deserialize)]
+struct Queries {
+    statements: Vec<Statement>,
+}
+
+#[derive(Deserialize)]
+struct Statement {
+    server: Option<Served>,
+}
+
+#[derive(Deserialize)]
+struct Served {
+    wal_bytes: f64,
+}
+
+/// Seconds of a day in which texts are due.
+pub(super) fn window_seconds() -> f64 {
+    let Options { window_from, window_until, .. } = Options::default();
+    window_from.duration_until(window_until).as_secs_f64()
+}
+
+impl<'a> OwnStack<'a> {
+    pub(super) async fn start(
+        args: &'a CapacityArgs,
+        dir: &'a Path,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
+        let program = program(args.stack.punctual.as_deref())?;
+        let seed = args.work.seed;
+        let stack = tokio::select! {
+            stack = StackUp::start(&args.stack, &program, seed) => stack?,
+            () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+        };
+        println!("{}", stack.first_lines());
+        let next = Options { seed, book: Some(0), ..Options::default() };
+        Ok(Self { args, dir, stack, next })
+    }
+
+    pub(super) async fn stop(self) {
+        if self.args.stack.keep {
+            self.stack.keep_logs(&self.dir.join("logs"));
+        }
+        self.stack.stop().await;
+    }
+
+    /// Replays a day of this rate.
+    pub(super) async fn measure(
+        &mut self,
+        number: usize,
+        rate: f64,
+        interrupt: &Interrupt,
+    ) -> Result<Measured, Failure> {
+        let length = self.args.search.step.max(DAY_MIN).as_secs_f64();
+        let messages = ((rate * length) as u64).max(TEXTS_MIN);
+        let options = Options { messages, ..self.next.clone() };
+        let asked = options.clone();
+        let plan = tokio::task::spawn_blocking(move || dev::plan(&asked)).await;
+        let plan = Arc::new(plan.map_err(|error| Failure::Unavailable(error.to_string()))??);
+        self.next = dev::following(options, &plan);
+        let settings = Settings {
+            users: self.args.how.connections,
+            speed: Some(window_seconds() * rate / messages as f64),
+            goose_dir: self.dir.join("steps").join(format!("{:02}-{rate}", number + 1)),
+            dashboard_port: self.args.how.dashboard,
+            source: String::new(),
+            left_out: Vec::new(),
+        };
+        let target = self.stack.target();
+        let before = self.disk().await?;
+        let report =
+            replay::run_measured(plan, &target, &settings, self.stack.watched(), interrupt).await?;
+        let after = self.disk().await?;
+        Ok(self.measured(&report, before, after))
+    }
+
+    /// By the operators' pages: the harness knows no SQL.
+    async fn disk(&self) -> Result<Disk, Failure> {
+        let target = self.stack.target();
+        let admin = target.admin.first().map_or("", String::as_str);
+        let mut client = Client::new(admin, None)?;
+        let path = format!("/debug/queries?limit={}", Query::COUNT);
+        let queries: Queries = client.get(&path).await?;
+        let log = queries.statements.iter().filter_map(|s| s.server.as_ref()).map(|s| s.wal_bytes);
+        let metrics = Metrics::parse_some(&client.text("/metrics").await?, &[SIZE]);
+        Ok(Disk { log_bytes: log.sum(), size_bytes: metrics.sum(SIZE, &[]) })
+    }
+
+    fn measured(&self, report: &Report, before: Disk, after: Disk) -> Measured {
+        let seconds = &report.series.seconds;
+        let steal = seconds.iter().filter(|s| s.spoilt == Some(Spoilt::Steal)).count();
+        let stolen = steal as f64 / seconds.len().max(1) as f64;
+        let most = self.args.judged.spoilt_max / 100.0;
+        let span = report.day.seconds - report.day.drain_seconds;
+        let texts = report.day.accepted.max(1) as f64;
+        let backlog = backlog("pending_messages", &report.inside, span);
+        // What stands before the stages in the mean is what is at work.
+        let at_work = backlog.iter().map(|p| p.1).sum::<f64>() / backlog.len().max(1) as f64;
+        let outside =
+            Outside { seconds, concurrency: 0.0, connections: self.args.how.connections as u64 };
+        let offered: u64 = report.series.offered.iter().sum();
+        let sent: u64 = report.series.sent.iter().sum();
+        Measured {
+            kinds: report
+                .endpoints
+                .iter()
+                .filter(|row| row.tier == "critical")
+                .map(endpoint)
+                .chain(report.journeys.iter().filter_map(journey))
+                .collect(),
+            achieved_ratio: sent as f64 / offered.max(1) as f64,
+            backlog,
+            written: Written {
+                log_bytes: Some((after.log_bytes - before.log_bytes).max(0.0) / texts),
+                disk_bytes: Some((after.size_bytes - before.size_bytes).max(0.0) / texts),
+            },
+            undone: report.day.undrained.then(|| "the day was not done at the deadline".to_owned()),
+            spoilt: (stolen > most).then(|| {
+                let all = count(seconds.len() as u64);
+                format!("{steal} of {all} seconds were spoilt by steal, {} at most", share(most))
+            }),
+            point: (at_work > 0.0).then_some((at_work, texts / span.max(1e-9))),
+            used: resources::used(&outside, &report.inside),
+            held: resources::held(&report.inside),
+        }
+    }
+}
+
+fn endpoint(row: &EndpointRow) -> Kind {
+    let counts = &row.counts;
+    Kind {
+        name: row.name.to_owned(),
+        total: counts.total,
+        good: counts.good,
+        all: counts.total,
+        failed: counts.failed + counts.unanswered + counts.unsent,
+        objective_seconds: row.objective_seconds,
+        objective_share: row.objective_share,
+        p99_seconds: row.response.p99,
+    }
+}
+
+/// A critical path as the service measured it; what failed there is counted by the endpoints.
+fn journey(row: &ServerRow) -> Option<Kind> {
+    let good = row.good_share? * row.count as f64;
+    Some(Kind {
+        name: row.name.to_owned(),
+        total: row.count,
+        good: good.round() as u64,
+        all: row.count,
+        failed: 0,
+        objective_seconds: row.objective_seconds,
+        objective_share: row.objective_share,
+        p99_seconds: row.p99_seconds.unwrap_or(0.0),
+    })
+}

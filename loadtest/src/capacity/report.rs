@@ -1,0 +1,231 @@
+//! A search as a sheet and as JSON.
+//!
+//! Never here: a number that isn't in the document.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::answer::{Answer, PoolSize, Verdict};
+use super::args::CapacityArgs;
+use super::step::{Ended, Limits, Step};
+use super::usl::Fitted;
+use crate::report::sheet::{
+    Across, Block, Chart, Check, Line, Mark, Outcome, Section, Sheet, Stroke, Table, Unit,
+};
+use crate::report::units::{count, latency, rate, share};
+
+/// The JSON's shape; the number rises when a reader of the old one would go wrong.
+pub(super) const SCHEMA: &str = "punctual-loadtest-capacity/1";
+/// A curve is drawn with so many points.
+const CURVE_POINTS: u32 = 100;
+
+/// All that is written as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Document<'a> {
+    pub(super) schema: &'static str,
+    /// When it began, RFC 3339.
+    pub(super) started_at: String,
+    pub(super) targets: &'a [String],
+    pub(super) limits: Limits,
+    pub(super) answer: &'a Answer,
+    pub(super) steps: &'a [Step],
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(
+        schema: &'static str,
+        began: Timestamp,
+        args: &'a CapacityArgs,
+        steps: &'a [Step],
+        answer: &'a Answer,
+    ) -> Self {
+        let limits = args.search.limits(&args.judged);
+        let started_at = began.to_string();
+        Self { schema, started_at, targets: &args.target, limits, answer, steps }
+    }
+}
+
+/// The whole sheet.
+pub(super) fn sheet(document: &Document<'_>, args: &CapacityArgs) -> Sheet {
+    let Document { answer, steps, limits, .. } = document;
+    let mut planner: Vec<Block> = answer.sentences.iter().cloned().map(Block::Text).collect();
+    planner.extend(pools(answer));
+    planner.push(Block::Text(format!("The first to give out: {}.", answer.gives_out)));
+    let (verdict, outcome) = match answer.verdict {
+        Verdict::Pass => ("PASS", Outcome::Passed),
+        Verdict::Fail => ("FAIL", Outcome::Failed),
+        Verdict::Invalid => ("INVALID", Outcome::Invalid),
+        Verdict::Interrupted => ("INTERRUPTED", Outcome::Skipped),
+    };
+    let target = match &args.target[..] {
+        [] => "the reminder service, on a stack of its own; rates are texts a second".to_owned(),
+        targets => targets.join(", "),
+    };
+    let facts = [
+        ("target", format!("{target}, over {} connections", args.how.connections)),
+        (
+            "a step",
+            format!(
+                "passes when every kind is shown to meet its objective with {} confidence, at most \
+                 {} fail, {} of the offered rate is achieved and no backlog grows",
+                share(limits.confidence),
+                share(limits.errors_max),
+                share(limits.achieved_min)
+            ),
+        ),
+        ("steps", count(steps.len() as u64)),
+        ("began", document.started_at.clone()),
+    ];
+    Sheet {
+        title: "loadtest capacity".to_owned(),
+        verdict: verdict.to_owned(),
+        outcome,
+        reasons: answer.reasons.clone(),
+        facts: facts.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        checks: steps.iter().enumerate().map(check).collect(),
+        sections: vec![
+            Section::new("For the planner", "", planner),
+            Section::new("The steps", "", vec![Block::Table(table(steps)), edge(steps)]),
+            scalability(steps, answer.law.as_ref()),
+        ],
+        foot: format!(
+            "{SCHEMA}. The same numbers for machines: capacity.json; each step's interval logs and \
+             goose's report: steps/."
+        ),
+    }
+}
+
+fn pools(answer: &Answer) -> Option<Block> {
+    if answer.pools.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(&[
+        "pool of connections",
+        "held in the mean",
+        "size for 1 % of checkouts to wait",
+    ]);
+    for PoolSize { pool, held, size } in &answer.pools {
+        table.push(Mark::None, vec![pool.clone(), format!("{held:.2}"), size.to_string()]);
+    }
+    Some(Block::Table(table))
+}
+
+/// A step is what was asked, not what must hold: none of them fails by not passing.
+fn check((number, step): (usize, &Step)) -> Check {
+    let outcome = match step.ended {
+        Ended::Passed | Ended::Failed => Outcome::Passed,
+        Ended::Untold => Outcome::Invalid,
+    };
+    let word = match step.ended {
+        Ended::Passed => "passes",
+        Ended::Failed => "does not pass",
+        Ended::Untold => "can't be told",
+    };
+    Check {
+        group: "steps".to_owned(),
+        name: format!("{}: {}", number + 1, rate(step.rate)),
+        outcome,
+        detail: word.to_owned(),
+        examples: step.reasons.clone(),
+    }
+}
+
+fn table(steps: &[Step]) -> Table {
+    let mut table =
+        Table::new(&["rate", "why", "ended", "worst p99", "achieved", "at work", "most used"]);
+    for step in steps {
+        let measured = &step.measured;
+        let worst = measured.kinds.iter().map(|kind| kind.p99_seconds).fold(0.0, f64::max);
+        let used = measured.used.first();
+        let mark = match step.ended {
+            Ended::Passed => Mark::None,
+            Ended::Failed | Ended::Untold => Mark::Bad,
+        };
+        let cells = vec![
+            rate(step.rate),
+            format!("{:?}", step.phase).to_lowercase(),
+            format!("{:?}", step.ended).to_lowercase(),
+            latency(worst),
+            share(measured.achieved_ratio),
+            measured.point.map_or("–".to_owned(), |(n, _)| format!("{n:.1}")),
+            used.map_or("–".to_owned(), |u| format!("{} {}", u.name, share(u.ratio.min(1.0)))),
+        ];
+        table.push(mark, cells);
+    }
+    table
+}
+
+/// The worst p99 over the rate: steps that passed and steps that did not.
+fn edge(steps: &[Step]) -> Block {
+    let dots = |name: &str, of: fn(&Ended) -> bool| {
+        let points = steps.iter().filter(|step| of(&step.ended)).map(|step| {
+            let p99s = step.measured.kinds.iter().map(|kind| kind.p99_seconds);
+            (step.rate, p99s.fold(0.0, f64::max))
+        });
+        Line { stroke: Stroke::Dots, ..Line::new(name, points.collect()) }
+    };
+    Block::Chart(Chart {
+        title: "worst p99 of the response, by the rate".to_owned(),
+        across: Across::Number("requests a second".to_owned()),
+        unit: Unit::Seconds,
+        lines: vec![
+            dots("passed", |ended| *ended == Ended::Passed),
+            dots("did not", |ended| *ended != Ended::Passed),
+        ],
+        shaded: Vec::new(),
+    })
+}
+
+fn scalability(steps: &[Step], law: Option<&Fitted>) -> Section {
+    let points: Vec<(f64, f64)> = steps.iter().filter_map(|step| step.measured.point).collect();
+    let dots = Line { stroke: Stroke::Dots, ..Line::new("measured", points) };
+    let mut lines = vec![dots];
+    let said = match law {
+        None => "The steps are too few or too much alike to fit the law.".to_owned(),
+        Some(fitted) => {
+            lines.push(curve(fitted));
+            say(fitted)
+        }
+    };
+    let chart = Chart {
+        title: "throughput by requests at work in the service".to_owned(),
+        across: Across::Number("requests at work (throughput × mean service time)".to_owned()),
+        unit: Unit::PerSecond,
+        lines,
+        shaded: Vec::new(),
+    };
+    let title = "The Universal Scalability Law";
+    Section::new(title, "", vec![Block::Text(said), Block::Chart(chart)])
+}
+
+/// Never drawn beyond what was measured, unless the peak is known.
+fn curve(fitted: &Fitted) -> Line {
+    let to = fitted.peak.map_or(fitted.measured_to, |(n, _)| n.max(fitted.measured_to));
+    let at = |i: u32| {
+        let n = to * f64::from(i) / f64::from(CURVE_POINTS);
+        (n, fitted.law.throughput(n))
+    };
+    let points = (1..=CURVE_POINTS).map(at).filter(|p| p.1.is_finite() && p.1 > 0.0);
+    Line { stroke: Stroke::Dashed, ..Line::new("fitted", points.collect()) }
+}
+
+fn say(fitted: &Fitted) -> String {
+    let Fitted { law, sigma_between, kappa_between, measured_to, peak } = fitted;
+    let between = |(low, high): &(f64, f64)| format!("{low:.5} to {high:.5}");
+    let end = match peak {
+        Some((n, x)) => format!("throughput peaks at {n:.0} at work with {}", rate(*x)),
+        None => format!(
+            "nothing is said beyond the {measured_to:.1} at work that were measured: kappa may as \
+             well be zero, or the peak lies far beyond"
+        ),
+    };
+    format!(
+        "λ {:.1}/s, σ {:.5} ({}), κ {:.6} ({}), 95 % of resampled steps within the brackets; \
+         {end}.",
+        law.lambda,
+        law.sigma,
+        between(sigma_between),
+        law.kappa,
+        between(kappa_between)
+    )
+}

@@ -1,0 +1,109 @@
+//! `loadtest capacity` against a service whose ceiling is known: it works on one request at a time,
+//! ten milliseconds each, so it carries 100 a second and no more, on any machine that keeps time.
+//!
+//! Never here: the search's own arithmetic (unit tests of `capacity`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::binary::{self, Output};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+const WORK: Duration = Duration::from_millis(10);
+const CEILING: f64 = 100.0;
+/// Ten steps of a second or two each, on a loaded machine.
+const WITHIN: Duration = Duration::from_secs(180);
+
+/// The one that works: it is free again at this instant. A request that comes late, as the machine
+/// was busy, is not charged for it: the ceiling stays what it is.
+type Worker = Arc<Mutex<Instant>>;
+
+async fn one_at_a_time() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let worker: Worker = Arc::new(Mutex::new(Instant::now()));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream, worker.clone()));
+        }
+    });
+    address
+}
+
+async fn serve(mut stream: TcpStream, worker: Worker) {
+    let mut bytes = Vec::new();
+    while let Ok(1..) = stream.read_buf(&mut bytes).await {
+        while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            bytes.drain(..end + 4);
+            let done = {
+                let mut free = worker.lock().await;
+                *free = (*free).max(Instant::now()) + WORK;
+                *free
+            };
+            tokio::time::sleep_until(done).await;
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            if stream.write_all(answer).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Searches from 20 a second on, quickly, judging by the answers whatever the machine does.
+async fn search(address: &str, dir: &std::path::Path, flags: &[&str]) -> Output {
+    let own = ["capacity", "--target", address, "--report-dir", dir.to_str().unwrap()];
+    let rates = ["--start", "20", "--step", "1s", "--within", "50", "--repeats", "1", "--even"];
+    let judged = ["--objective", "400ms@80", "--lag-max", "100", "--spoilt-max", "100"];
+    let loose = ["--steal-max", "100", "--waiting-max", "100000", "--busy-max", "100"];
+    let how = ["--connections", "32", "--timeout", "2s"];
+    let arguments = [&own[..], &rates, &judged, &loose, &how, flags].concat();
+    let program = binary::loadtest();
+    binary::tool(program.to_str().unwrap(), &arguments, WITHIN).await
+}
+
+#[tokio::test]
+async fn the_ceiling_of_a_service_is_found_between_two_rates() {
+    let address = one_at_a_time().await;
+    let dir = tempfile::tempdir().unwrap();
+    let output = search(&address, dir.path(), &["--messages", "5_000_000"]).await;
+    assert_eq!(output.status, Some(0), "{output:?}");
+    let text = std::fs::read_to_string(dir.path().join("capacity.json")).unwrap();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["schema"], "punctual-loadtest-capacity/1");
+    let bracket = &json["answer"]["bracket"];
+    let rate = |end: &str| bracket[end]["rate"].as_f64().unwrap();
+    // What is above the ceiling by little passes as long as its queue is short; what is below may
+    // fail on a machine that stands still. Twice the ceiling and half of it can do neither.
+    assert!(rate("passes") >= CEILING / 2.0 * 0.8, "{bracket}");
+    assert!(rate("fails") <= CEILING * 2.0, "{bracket}");
+    assert!(rate("passes") < rate("fails"), "{bracket}");
+    for says in ["half a million messages a day at its peak hour", "A day of 5,000,000 messages"] {
+        assert!(output.stdout.contains(says), "{output:?}");
+    }
+    let page = std::fs::read_to_string(dir.path().join("capacity.html")).unwrap();
+    assert!(page.contains("Universal Scalability Law") && page.contains("<svg"), "{page}");
+    assert!(dir.path().join("steps/01-20/response.hlog").exists());
+    assert!(dir.path().join("junit.xml").exists() && dir.path().join("capacity.md").exists());
+}
+
+#[tokio::test]
+async fn less_than_was_asked_for_is_a_failure() {
+    let address = one_at_a_time().await;
+    let dir = tempfile::tempdir().unwrap();
+    let output = search(&address, dir.path(), &["--at-least", "1000", "--most", "20"]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    assert!(output.stdout.contains("1,000/s was asked for"), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_target_that_is_away_is_one_clear_line() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let output = search(&gone, dir.path(), &[]).await;
+    assert_eq!(output.status, Some(3), "{output:?}");
+    assert!(output.stderr.contains("is the service up, and is --target right?"), "{output:?}");
+}

@@ -135,13 +135,10 @@ impl Inside {
         Ok(())
     }
 
-    /// Looks once, at this time of the run, and answers with the metrics of all processes, added
-    /// up, unless none could be asked.
-    pub async fn look(&mut self, at_seconds: impl Fn() -> f64) -> Option<Metrics> {
-        let names: Vec<&str> = FAMILIES
-            .into_iter()
-            .chain(self.rules.iter().map(|rule| rule.family.as_str()))
-            .collect();
+    /// Looks once, at this time of the run.
+    pub async fn look(&mut self, at_seconds: impl Fn() -> f64) {
+        let rules = self.rules.iter().map(|rule| rule.family.as_str());
+        let names: Vec<&str> = FAMILIES.into_iter().chain(rules).collect();
         let mut read = Vec::new();
         for (process, looked) in self.looked.iter_mut().enumerate() {
             self.tally.looks += 1;
@@ -155,15 +152,20 @@ impl Inside {
                 }
             }
         }
-        let mut all: Option<Metrics> = None;
-        for (_, _, metrics) in &read {
-            all.get_or_insert_default().add(metrics.clone());
-        }
         self.enter(&read);
         for (process, at, metrics) in read {
             self.looked[process].last = Some((at, metrics));
         }
-        all
+    }
+
+    /// What all processes said last, added up; none before each has said something.
+    #[must_use]
+    pub fn latest(&self) -> Option<Metrics> {
+        let mut all = Metrics::default();
+        for looked in &self.looked {
+            all.add(looked.last.as_ref()?.1.clone());
+        }
+        Some(all)
     }
 
     /// Asks what was kept of the requests that are the slowest so far, of some at a time; the

@@ -6,8 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
+use stack::{Process, ProcessSpec};
 use tests::binary::{self, Output};
+use tests::database::pair;
+use tests::wait::soon;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
@@ -97,6 +101,27 @@ async fn less_than_was_asked_for_is_a_failure() {
     let output = search(&address, dir.path(), &["--at-least", "1000", "--most", "20"]).await;
     assert_eq!(output.status, Some(1), "{output:?}");
     assert!(output.stdout.contains("1,000/s was asked for"), "{output:?}");
+}
+
+#[tokio::test]
+async fn ctrl_c_reports_what_is_known_so_far() {
+    let address = one_at_a_time().await;
+    let dir = tempfile::tempdir().unwrap();
+    let reports = ["--report-dir", dir.path().to_str().unwrap()];
+    let spec = ProcessSpec::new("interrupted", binary::loadtest())
+        .arguments(["capacity", "--target", &address, "--step", "1s", "--start", "1", "--even"])
+        .arguments(["--objective", "20s@10", "--connections", "4"])
+        .arguments(reports);
+    let running = Process::start(spec, pair().await.run_dir()).unwrap();
+    running.ready_line("step     1.0/s: ", WITHIN).await.unwrap();
+    running.signal(Signal::SIGINT);
+    let status = soon("its end", running.wait()).await;
+    assert_eq!(status.code(), Some(130), "{}", running.output());
+    assert!(running.output().contains("INTERRUPTED stopped before"), "{}", running.output());
+    let text = std::fs::read_to_string(dir.path().join("capacity.json")).unwrap();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["answer"]["verdict"], "interrupted");
+    assert!(!json["steps"].as_array().unwrap().is_empty(), "{text}");
 }
 
 #[tokio::test]

@@ -88,7 +88,12 @@ impl Answer {
             gives_out: first_to_give_out(&failed),
             law: usl::fit(&points, args.work.seed),
             pools: pools(steps, bracket.passes.as_ref()),
-            sentences: sentences(&bracket, &args.planner, scale, &written(steps)),
+            sentences: sentences(
+                &bracket,
+                &args.planner,
+                scale,
+                &written(steps, bracket.passes.as_ref()),
+            ),
             bracket,
         }
     }
@@ -156,9 +161,10 @@ fn pools(steps: &[Step], at: Option<&Tally>) -> Vec<PoolSize> {
     all
 }
 
-/// What a message left on the disks, in the mean of the steps that passed.
-fn written(steps: &[Step]) -> Written {
-    let passed = || steps.iter().filter(|step| step.ended == Ended::Passed);
+/// What a message left on the disks, in the mean of the steps at a rate: the fuller a step was, the
+/// less of it is what an empty table takes.
+fn written(steps: &[Step], at: Option<&Tally>) -> Written {
+    let passed = || steps.iter().filter(|step| at.is_some_and(|at| at.rate == step.rate));
     let mean = |of: fn(&Written) -> Option<f64>| {
         let all: Vec<f64> = passed().filter_map(|step| of(&step.measured.written)).collect();
         (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)

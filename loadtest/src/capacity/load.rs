@@ -79,7 +79,7 @@ pub(super) fn search_and_scale(args: &CapacityArgs) -> Result<(Search, Scale), F
     let search = args.search.search(args.work.seed);
     if args.target.is_empty() {
         let search = Search { most: args.search.most.min(super::own_stack::RATE_MAX), ..search };
-        let why = "as days were replayed whose busiest hours were as much busier than their mean";
+        let why = "each step is such a day in a minute, its busiest hour and all";
         let messages_a_day = super::own_stack::window_seconds();
         return Ok((search, Scale { messages_a_day, why: why.to_owned(), hours }));
     }

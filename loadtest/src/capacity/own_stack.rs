@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::any_service::backlog;
 use super::args::CapacityArgs;
-use super::resources::{self, Outside};
+use super::resources::{self, Outside, Used};
 use super::step::{Kind, Measured, Written};
 use crate::client::Client;
 use crate::day::Options;
@@ -27,7 +27,7 @@ use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::replay::{self, Settings};
 use crate::report::units::{count, share};
-use crate::report::{EndpointRow, Report, ServerRow};
+use crate::report::{EndpointRow, ProcessRow, Report, ServerRow};
 use crate::scrape::Metrics;
 
 /// A day that is replayed in less finds the service's own timers, which don't run faster.
@@ -152,6 +152,8 @@ impl<'a> OwnStack<'a> {
         let at_work = backlog.iter().map(|p| p.1).sum::<f64>() / backlog.len().max(1) as f64;
         let outside =
             Outside { seconds, concurrency: 0.0, connections: self.args.how.connections as u64 };
+        let mut used = resources::used(&outside, &report.inside);
+        used.extend(report.processes.iter().map(|row| by_process(row, report)));
         let offered: u64 = report.series.offered.iter().sum();
         let sent: u64 = report.series.sent.iter().sum();
         Measured {
@@ -174,7 +176,7 @@ impl<'a> OwnStack<'a> {
                 format!("{steal} of {all} seconds were spoilt by steal, {} at most", share(most))
             }),
             point: (at_work > 0.0).then_some((at_work, texts / span.max(1e-9))),
-            used: resources::used(&outside, &report.inside),
+            used,
             held: resources::held(&report.inside),
         }
     }
@@ -192,6 +194,13 @@ fn endpoint(row: &EndpointRow) -> Kind {
         objective_share: row.objective_share,
         p99_seconds: row.response.p99,
     }
+}
+
+/// A process's part of the machine's processors.
+fn by_process(row: &ProcessRow, report: &Report) -> Used {
+    let whole = report.day.seconds * report.run.processors as f64;
+    let ratio = if whole > 0.0 { row.cpu_seconds / whole } else { 0.0 };
+    Used { name: format!("the processors, by {}", row.name), ratio }
 }
 
 /// A critical path as the service measured it; what failed there is counted by the endpoints.

@@ -99,7 +99,7 @@ pub(crate) fn first_to_give_out(failed: &[&[Used]]) -> String {
              the network and what the service calls",
             share(ratio)
         ),
-        None => "not known: nothing was looked at".to_owned(),
+        None => "not known, as no step failed".to_owned(),
     }
 }
 
@@ -155,6 +155,6 @@ mod tests {
         let used = |ratio| Used { name: "the pool".into(), ratio };
         assert_eq!(first_to_give_out(&[&[used(0.9)], &[used(1.0)]]), "the pool (95.00 % used)");
         assert!(first_to_give_out(&[&[used(0.5)]]).contains("(the most: the pool, 50.00 %)"));
-        assert!(first_to_give_out(&[]).contains("not known"));
+        assert_eq!(first_to_give_out(&[]), "not known, as no step failed");
     }
 }

@@ -189,9 +189,9 @@ impl Watch {
 
     async fn read_metrics(&mut self) {
         let start = self.start;
-        let now = self.inside.look(|| start.elapsed().as_secs_f64()).await;
+        self.inside.look(|| start.elapsed().as_secs_f64()).await;
         self.inside.resolve(&self.ledger, &*self.live).await;
-        if let Some(now) = now {
+        if let Some(now) = self.inside.latest() {
             self.note = note(&self.ledger.rows(), &now, &self.before);
         }
     }

@@ -87,8 +87,9 @@ fn draw_on(area: &DrawingArea<SVGBackend<'_>, Shift>, chart: &Chart) -> Result<(
     let Chart { title, across, unit, lines, shaded } = chart;
     let all = || lines.iter().flat_map(|line| line.points.iter());
     let text = |e: DrawingAreaErrorKind<_>| e.to_string();
+    let least = if *across == Across::Time { 1.0 } else { 1e-9 };
     let (right, top) = (
-        all().map(|p| p.0).fold(1.0, f64::max),
+        all().map(|p| p.0).fold(least, f64::max),
         // Nothing but zeros is a line at the bottom, whatever the unit.
         Some(all().map(|p| p.1).fold(0.0, f64::max) * 1.05).filter(|top| *top > 0.0).unwrap_or(1.0),
     );

@@ -50,11 +50,9 @@ pub async fn run(args: CapacityArgs, interrupt: &Interrupt) -> Result<Exit, Fail
     let reports = ReportDir::make(args.how.report_dir.as_deref(), &Zoned::now())
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let (search, scale) = search_and_scale(&args)?;
-    let mut load = Load::new(&args, reports.path(), interrupt).await?;
+    let load = Load::new(&args, reports.path()).await?;
     let began = Timestamp::now();
-    let steps = steps(&args, &search, &mut load, interrupt).await;
-    load.stop().await;
-    let steps = steps?;
+    let steps = steps(&args, &search, &load, interrupt).await?;
     let answer = Answer::new(&steps, &args, &scale, interrupt.stopped());
     tell(&Document::new(SCHEMA, began, &args, &steps, &answer), &args, &reports)
 }
@@ -63,7 +61,7 @@ pub async fn run(args: CapacityArgs, interrupt: &Interrupt) -> Result<Exit, Fail
 async fn steps(
     args: &CapacityArgs,
     search: &Search,
-    load: &mut Load<'_>,
+    load: &Load<'_>,
     interrupt: &Interrupt,
 ) -> Result<Vec<Step>, Failure> {
     let limits = args.search.limits(&args.judged);

@@ -122,7 +122,7 @@ pub(crate) fn plan(options: &Options) -> Result<Plan, Failure> {
 }
 
 /// The next working day, of other practices: appointments of days gone by keep their numbers.
-pub(crate) fn following(options: Options, plan: &Plan) -> Options {
+fn following(options: Options, plan: &Plan) -> Options {
     let last = plan.practices().iter().map(|practice| practice.practice_id).max();
     let last = last.and_then(|id| u32::try_from(id).ok()).unwrap_or(options.first_practice_id);
     Options {

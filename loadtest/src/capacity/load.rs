@@ -20,7 +20,7 @@ pub(super) enum Load<'a> {
     /// Requests to any service.
     Any(Box<AnyService<'a>>),
     /// Days of texts.
-    Own(Box<OwnStack<'a>>),
+    Own(OwnStack<'a>),
 }
 
 /// What a rate is in messages.
@@ -36,13 +36,9 @@ pub(super) struct Scale {
 
 impl<'a> Load<'a> {
     /// Gets ready.
-    pub(super) async fn new(
-        args: &'a CapacityArgs,
-        dir: &'a Path,
-        interrupt: &Interrupt,
-    ) -> Result<Self, Failure> {
+    pub(super) async fn new(args: &'a CapacityArgs, dir: &'a Path) -> Result<Self, Failure> {
         if args.target.is_empty() {
-            return Ok(Self::Own(Box::new(OwnStack::start(args, dir, interrupt).await?)));
+            return Ok(Self::Own(OwnStack::new(args, dir)?));
         }
         let any = AnyService::new(args, dir)?;
         any.reach().await?;
@@ -51,7 +47,7 @@ impl<'a> Load<'a> {
 
     /// Sends a rate.
     pub(super) async fn measure(
-        &mut self,
+        &self,
         number: usize,
         rate: f64,
         interrupt: &Interrupt,
@@ -59,14 +55,6 @@ impl<'a> Load<'a> {
         match self {
             Self::Any(any) => any.measure(number, rate, interrupt).await,
             Self::Own(own) => own.measure(number, rate, interrupt).await,
-        }
-    }
-
-    /// Stops what was started.
-    pub(super) async fn stop(self) {
-        match self {
-            Self::Any(_) => {}
-            Self::Own(own) => own.stop().await,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The reminder service on a stack of one's own: a rate of texts is a day of so many, replayed in
 //! so short a time, with all that belongs to a text (its booking, changes, look-ups, receipts,
-//! replies). Day follows day on one database, so later steps find it fuller than earlier ones, as
-//! in life.
+//! replies). Each step has a fresh stack: what an earlier day left to be done would be on top of
+//! this one's rate.
 //!
 //! Harness, simulator, service and PostgreSQL share the machine, which gives out as a whole; so a
 //! harness that waits for a processor spoils nothing here, steal does. Never here: the replay.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use super::args::CapacityArgs;
 use super::resources::{self, Outside, Used};
 use super::step::{Kind, Measured, Written};
 use crate::client::Client;
-use crate::day::Options;
+use crate::day::{Options, Plan};
 use crate::demo::program;
 use crate::demo::stack_up::StackUp;
 use crate::dev;
 use crate::engine::machine::Spoilt;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
-use crate::replay::{self, Settings};
+use crate::replay::{self, Settings, Target};
 use crate::report::units::{count, share};
 use crate::report::{EndpointRow, ProcessRow, Report, ServerRow};
 use crate::scrape::Metrics;
@@ -38,12 +38,11 @@ pub(super) const RATE_MAX: f64 = 10_000.0;
 const TEXTS_MIN: u64 = 1_000;
 const SIZE: &str = "database_size_bytes";
 
-/// A running stack.
+/// The reminder service.
 pub(super) struct OwnStack<'a> {
     args: &'a CapacityArgs,
     dir: &'a Path,
-    stack: StackUp,
-    next: Options,
+    program: PathBuf,
 }
 
 /// What the service's statements wrote so far, and how large its database is.
@@ -75,69 +74,60 @@ pub(super) fn window_seconds() -> f64 {
 }
 
 impl<'a> OwnStack<'a> {
-    pub(super) async fn start(
-        args: &'a CapacityArgs,
-        dir: &'a Path,
-        interrupt: &Interrupt,
-    ) -> Result<Self, Failure> {
+    /// Finds what is needed.
+    pub(super) fn new(args: &'a CapacityArgs, dir: &'a Path) -> Result<Self, Failure> {
         let program = program(args.stack.punctual.as_deref())?;
-        let seed = args.work.seed;
-        let stack = tokio::select! {
-            stack = StackUp::start(&args.stack, &program, seed) => stack?,
-            () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
-        };
-        println!("{}", stack.first_lines());
-        let next = Options { seed, book: Some(0), ..Options::default() };
-        Ok(Self { args, dir, stack, next })
+        Ok(Self { args, dir, program })
     }
 
-    pub(super) async fn stop(self) {
-        if self.args.stack.keep {
-            self.stack.keep_logs(&self.dir.join("logs"));
-        }
-        self.stack.stop().await;
-    }
-
-    /// Replays a day of this rate.
+    /// Replays a day of this rate on a stack that is started for it.
     pub(super) async fn measure(
-        &mut self,
+        &self,
         number: usize,
         rate: f64,
         interrupt: &Interrupt,
     ) -> Result<Measured, Failure> {
         let length = self.args.search.step.max(DAY_MIN).as_secs_f64();
         let messages = ((rate * length) as u64).max(TEXTS_MIN);
-        let options = Options { messages, ..self.next.clone() };
-        let asked = options.clone();
-        let plan = tokio::task::spawn_blocking(move || dev::plan(&asked)).await;
+        let seed = self.args.work.seed;
+        let options = Options { seed, messages, book: Some(0), ..Options::default() };
+        let plan = tokio::task::spawn_blocking(move || dev::plan(&options)).await;
         let plan = Arc::new(plan.map_err(|error| Failure::Unavailable(error.to_string()))??);
-        self.next = dev::following(options, &plan);
+        let dir = self.dir.join("steps").join(format!("{:02}-{rate}", number + 1));
+        let stack = tokio::select! {
+            stack = StackUp::start(&self.args.stack, &self.program, seed) => stack?,
+            () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+        };
+        println!("{}", stack.first_lines());
         let settings = Settings {
             users: self.args.how.connections,
             speed: Some(window_seconds() * rate / messages as f64),
-            goose_dir: self.dir.join("steps").join(format!("{:02}-{rate}", number + 1)),
+            goose_dir: dir.join("goose"),
             dashboard_port: self.args.how.dashboard,
             source: String::new(),
             left_out: Vec::new(),
         };
-        let target = self.stack.target();
-        let before = self.disk().await?;
-        let report =
-            replay::run_measured(plan, &target, &settings, self.stack.watched(), interrupt).await?;
-        let after = self.disk().await?;
-        Ok(self.measured(&report, before, after))
+        let measured = self.replay(plan, &stack, &settings, interrupt).await;
+        if self.args.stack.keep || measured.is_err() {
+            stack.keep_logs(&dir.join("logs"));
+        }
+        stack.stop().await;
+        measured
     }
 
-    /// By the operators' pages: the harness knows no SQL.
-    async fn disk(&self) -> Result<Disk, Failure> {
-        let target = self.stack.target();
-        let admin = target.admin.first().map_or("", String::as_str);
-        let mut client = Client::new(admin, None)?;
-        let path = format!("/debug/queries?limit={}", Query::COUNT);
-        let queries: Queries = client.get(&path).await?;
-        let log = queries.statements.iter().filter_map(|s| s.server.as_ref()).map(|s| s.wal_bytes);
-        let metrics = Metrics::parse_some(&client.text("/metrics").await?, &[SIZE]);
-        Ok(Disk { log_bytes: log.sum(), size_bytes: metrics.sum(SIZE, &[]) })
+    async fn replay(
+        &self,
+        plan: Arc<Plan>,
+        stack: &StackUp,
+        settings: &Settings,
+        interrupt: &Interrupt,
+    ) -> Result<Measured, Failure> {
+        let target = stack.target();
+        let before = disk(&target).await?;
+        let watched = stack.watched();
+        let report = replay::run_measured(plan, &target, settings, watched, interrupt).await?;
+        let after = disk(&target).await?;
+        Ok(self.measured(&report, before, after))
     }
 
     fn measured(&self, report: &Report, before: Disk, after: Disk) -> Measured {
@@ -194,6 +184,17 @@ fn endpoint(row: &EndpointRow) -> Kind {
         objective_share: row.objective_share,
         p99_seconds: row.response.p99,
     }
+}
+
+/// By the operators' pages: the harness knows no SQL.
+async fn disk(target: &Target) -> Result<Disk, Failure> {
+    let admin = target.admin.first().map_or("", String::as_str);
+    let mut client = Client::new(admin, None)?;
+    let path = format!("/debug/queries?limit={}", Query::COUNT);
+    let queries: Queries = client.get(&path).await?;
+    let log = queries.statements.iter().filter_map(|s| s.server.as_ref()).map(|s| s.wal_bytes);
+    let metrics = Metrics::parse_some(&client.text("/metrics").await?, &[SIZE]);
+    Ok(Disk { log_bytes: log.sum(), size_bytes: metrics.sum(SIZE, &[]) })
 }
 
 /// A process's part of the machine's processors.

@@ -87,7 +87,11 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
     if command == args::Command::Health {
         return health::run(loaded.config.admin_addr);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let built = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_park(obs::process::note_requested)
+        .build();
+    let runtime = match built {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("punctual: no threads to run on: {error}");

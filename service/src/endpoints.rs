@@ -4,6 +4,8 @@
 //! Belongs here: the interface's JSON and what it means. Never here: sockets and limits (`http`),
 //! transactions (`ingest`, `receipts`, `practice`).
 
+#[cfg(debug_assertions)]
+mod bug;
 pub(crate) mod cancel_appointment;
 pub(crate) mod create_api_key;
 pub(crate) mod debug_request;
@@ -57,6 +59,8 @@ type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Se
 /// a write is answered with what to show next time.
 pub(crate) async fn dispatch(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
     let carried = Carried::new(read_after(app, &request)?);
+    #[cfg(debug_assertions)]
+    bug::spoil(app, request.endpoint).await;
     let answer = carried::within(Arc::clone(&carried), handle(app, request)).await;
     let Some(token) = carried.written().map(|token| token.to_string()) else { return answer };
     // What went wrong after a commit doesn't take it back.

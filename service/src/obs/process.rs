@@ -3,14 +3,17 @@
 //!
 //! A machine's other figures are node_exporter's; these few let one read the process's without it.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::Family;
-use metrics::Gauge;
+use metrics::{Counter, Gauge};
+use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp};
 
 use super::family;
-use super::registered::Registered;
+use super::registered::{IS_MEASURED, Registered};
 
 /// Which build runs.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -20,6 +23,7 @@ pub(crate) const PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "rel
 struct Handles {
     resident: Gauge,
     allocated: Gauge,
+    requested: Counter,
     held: Gauge,
     open_files: Gauge,
     max_files: Gauge,
@@ -28,6 +32,29 @@ struct Handles {
 }
 
 static HANDLES: Registered<Handles> = Registered::new();
+
+/// Bytes that all threads together asked for, as far as they have said.
+static REQUESTED: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// jemalloc's count of what this thread asked for, and how much of it has been said.
+    static ASKED_FOR: (Option<ThreadLocal<u64>>, Cell<u64>) = (allocatedp::read().ok(), Cell::new(0));
+}
+
+/// Adds up what this thread has asked for since it last did. Called by each of the runtime's threads
+/// when it has nothing to do: what a request takes is in it as soon as nobody works.
+pub(crate) fn note_requested() {
+    if !IS_MEASURED {
+        return;
+    }
+    // A thread that is ending has nothing to say any more.
+    let _ending = ASKED_FOR.try_with(|(count, said)| {
+        if let Some(count) = count {
+            let bytes = count.get();
+            REQUESTED.fetch_add(bytes - said.replace(bytes), Ordering::Relaxed);
+        }
+    });
+}
 
 pub(super) fn register() {
     let build = [("version", VERSION), ("profile", PROFILE)];
@@ -38,6 +65,7 @@ pub(super) fn register() {
     HANDLES.register(|| Handles {
         resident: gauge(Family::ProcessResidentMemory),
         allocated: gauge(Family::JemallocAllocated),
+        requested: family::counter(Family::JemallocRequested, family::NONE),
         held: gauge(Family::JemallocResident),
         open_files: gauge(Family::ProcessOpenFds),
         max_files: gauge(Family::ProcessMaxFds),
@@ -62,6 +90,8 @@ pub(super) fn observe() {
     if let Some(bytes) = resident_bytes() {
         handles.resident.set(bytes as f64);
     }
+    note_requested();
+    handles.requested.absolute(REQUESTED.load(Ordering::Relaxed));
     // jemalloc's figures are as of its last epoch.
     if tikv_jemalloc_ctl::epoch::advance().is_ok() {
         handles.allocated.set(tikv_jemalloc_ctl::stats::allocated::read().unwrap_or(0) as f64);
@@ -140,6 +170,18 @@ fn parse_cpu(stat: &str, hertz: f64) -> Vec<(&'static str, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_thread_asked_for_is_said_once() {
+        let said = || REQUESTED.load(Ordering::Relaxed);
+        note_requested();
+        let before = said();
+        drop(std::hint::black_box(vec![0_u8; 1 << 20]));
+        note_requested();
+        let after = said();
+        // Other tests' threads have nothing to do now and then, too.
+        assert!(after - before >= 1 << 20, "{before} {after}");
+    }
 
     #[test]
     fn ticks_are_told_by_mode() {

@@ -71,7 +71,9 @@ pub(crate) struct Turn {
     pub(crate) kind: Kind,
     /// How often it was run.
     pub(crate) calls: u64,
-    /// The same by request or batch; none where there are no turns.
+    /// Rows that it returned or touched.
+    pub(crate) rows: u64,
+    /// Calls by request or batch; none where there are no turns.
     pub(crate) calls_per_turn: Option<f64>,
 }
 
@@ -154,6 +156,7 @@ fn turn(name: &str, row: &matrix::Row, cell: &matrix::Cell) -> Turn {
         name: name.to_owned(),
         kind: kind(row.holder),
         calls: cell.calls,
+        rows: cell.rows,
         calls_per_turn: (row.turns > 0).then(|| cell.calls as f64 / row.turns as f64),
     }
 }

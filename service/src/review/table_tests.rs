@@ -18,7 +18,7 @@ fn served(calls: i64) -> Served {
 }
 
 fn turn(name: &str, kind: Kind, calls: u64, calls_per_turn: Option<f64>) -> Turn {
-    Turn { name: name.into(), kind, calls, calls_per_turn }
+    Turn { name: name.into(), kind, calls, rows: 0, calls_per_turn }
 }
 
 fn found(subject: &str, severity: Severity, value: f64, unit: &str, says: &str) -> Finding {

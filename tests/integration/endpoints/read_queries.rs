@@ -52,7 +52,8 @@ async fn tells_who_ran_what_and_what_it_cost() {
     assert_eq!(named(&caller["statements"], "practice_upsert")["calls"], 1);
     let plan = named(&report["callers"], "plan");
     assert_eq!(plan["kind"], "stage");
-    assert_eq!(named(&plan["statements"], "appointment_upsert")["calls_per_turn"], 1.0);
+    let upsert = named(&plan["statements"], "appointment_upsert");
+    assert_eq!((&upsert["calls_per_turn"], &upsert["rows"]), (&1.0.into(), &1.into()));
 
     let totals: Vec<f64> = report["statements"]
         .as_array()

@@ -1,5 +1,7 @@
 //! The stack of a demo: what runs, where, and how each is started and stopped.
 
+mod shape;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use contract::Limit;
 use serde::Deserialize;
 use stack::ports::free_port;
-use stack::postgres::{Database, Options, PostgresPair, Profile};
+use stack::postgres::{Database, PostgresPair};
 use stack::provider::Options as ProviderOptions;
 use stack::{Process, ProcessSpec, RunDir, StackError};
 use tokio::time::{Instant, sleep};
@@ -20,6 +22,7 @@ use crate::engine::source::Outgoing;
 use crate::exit::Failure;
 use crate::progress::Step;
 use crate::replay::{Target, Watched};
+pub(crate) use shape::Shape;
 
 /// From its start to its address file, and from there to ready; migrations take a second.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -71,17 +74,30 @@ impl StackUp {
         program: &Path,
         seed: u64,
     ) -> Result<Self, Failure> {
+        Self::start_as(&Shape::demo(args), args, program, seed).await
+    }
+
+    /// The same with another shape.
+    pub(crate) async fn start_as(
+        shape: &Shape,
+        args: &StackArgs,
+        program: &Path,
+        seed: u64,
+    ) -> Result<Self, Failure> {
         let step = Step::begin("stack", "parts", 1);
         let began = Instant::now();
-        let pair = PostgresPair::start(Options::new(Profile::Demo)).await.map_err(failure)?;
+        let pair = PostgresPair::start(shape.postgres.clone()).await.map_err(failure)?;
         let run = pair.run_dir().clone();
         let database = migrated(&pair, program, &run).await?;
+        if !shape.replica {
+            pair.replica().stop_immediately().await;
+        }
         // Known before the service starts, as the simulator must know where replies go.
         let ports: Vec<u16> =
             (0..args.processes).map(|_| free_port()).collect::<Result<_, _>>().map_err(failure)?;
         let provider_log = run.log("messages").with_extension("jsonl");
         let reply_port = ports.first().copied().unwrap_or_default();
-        let provider = provider(args, &run, &provider_log, reply_port, seed)?;
+        let provider = provider(shape, &run, &provider_log, reply_port, seed)?;
         let address: ProviderAddress = provider
             .ready_file(&run.path().join("provider.json"), READY_WITHIN)
             .await
@@ -91,10 +107,11 @@ impl StackUp {
         for (number, port) in ports.into_iter().enumerate() {
             let settings = ServiceSettings {
                 database: database.url(),
-                replica: database.replica_url(),
+                replica: shape.replica.then(|| database.replica_url()),
                 provider: &address.base_url,
                 keys: &keys,
                 shards: args.shards,
+                others: &shape.service,
             };
             services.push(settings.start(program, &run, number, port).await?);
         }
@@ -105,7 +122,8 @@ impl StackUp {
         pair.primary().forget_statements().await.map_err(failure)?;
         let watcher = Watcher::start(args, &services, &run).await;
         step.end(&format!(
-            "PostgreSQL with a replica, provider and {} started in {:.1} s",
+            "PostgreSQL{}, provider and {} started in {:.1} s",
+            if shape.replica { " with a replica" } else { "" },
             if services.len() == 1 {
                 "service".into()
             } else {
@@ -139,6 +157,17 @@ impl StackUp {
             self.database.name(),
             self.watcher
         )
+    }
+
+    /// Writes all of the database's changes to its files: what is logged after it doesn't depend on
+    /// what was logged before.
+    pub(crate) async fn checkpoint(&self) -> Result<(), Failure> {
+        self.pair.primary().checkpoint().await.map_err(failure)
+    }
+
+    /// The servers' major version.
+    pub(crate) fn postgres_major(&self) -> u32 {
+        self.pair.binaries().version().0
     }
 
     /// Where files go that end with the stack.
@@ -233,7 +262,7 @@ async fn migrated(pair: &PostgresPair, program: &Path, run: &RunDir) -> Result<D
 }
 
 fn provider(
-    args: &StackArgs,
+    shape: &Shape,
     run: &RunDir,
     log: &Path,
     reply_port: u16,
@@ -242,7 +271,7 @@ fn provider(
     let own = std::env::current_exe()
         .map_err(|error| Failure::Unavailable(format!("this program's own path: {error}")))?;
     let inbound = format!("http://127.0.0.1:{reply_port}/v1/callbacks/twilio/reply");
-    let mut spec = ProcessSpec::new("provider", own)
+    let spec = ProcessSpec::new("provider", own)
         .argument("provider")
         .argument("--address-file")
         .argument(run.path().join("provider.json"))
@@ -250,18 +279,7 @@ fn provider(
         .argument(log)
         .arguments(["--inbound-url", inbound.as_str()])
         .arguments(["--seed", seed.to_string().as_str()])
-        .arguments(["--profile", "day"]);
-    if args.no_faults {
-        for fault in [
-            "--server-errors",
-            "--too-many-requests",
-            "--accept-then-drop",
-            "--duplicate-callbacks",
-            "--out-of-order-callbacks",
-        ] {
-            spec = spec.arguments([fault, "0"]);
-        }
-    }
+        .arguments(&shape.provider);
     Process::start(spec, run).map_err(failure)
 }
 
@@ -272,10 +290,12 @@ struct Keys {
 
 struct ServiceSettings<'a> {
     database: String,
-    replica: String,
+    replica: Option<String>,
     provider: &'a str,
     keys: &'a Keys,
     shards: u16,
+    /// Beyond those that every shape has; the later of two counts.
+    others: &'a [(String, String)],
 }
 
 impl ServiceSettings<'_> {
@@ -295,7 +315,7 @@ impl ServiceSettings<'_> {
             .argument("serve")
             .env("PUNCTUAL_ENV", "development")
             .env("PUNCTUAL_DATABASE_URL", &self.database)
-            .env("PUNCTUAL_DATABASE_REPLICA_URLS", &self.replica)
+            .env("PUNCTUAL_DATABASE_REPLICA_URLS", self.replica.as_deref().unwrap_or_default())
             .env("PUNCTUAL_ADMIN_KEY", &self.keys.admin)
             .env("PUNCTUAL_SIGNING_KEY", &self.keys.signing)
             .env("PUNCTUAL_PUBLIC_ADDR", format!("127.0.0.1:{port}"))
@@ -309,6 +329,8 @@ impl ServiceSettings<'_> {
             .env("PUNCTUAL_TWILIO_AUTH_TOKEN", ProviderOptions::AUTH_TOKEN)
             .env(format!("PUNCTUAL_LIMIT_{head_ms}"), REQUEST_HEAD_MS.to_string())
             .env("RUST_LOG", log);
+        let others = self.others.iter();
+        let spec = others.fold(spec, |spec, (name, value)| spec.env(name, value));
         let process = Process::start(spec, run).map_err(failure)?;
         let told: ServiceAddresses =
             process.ready_file(&addresses, READY_WITHIN).await.map_err(failure)?;

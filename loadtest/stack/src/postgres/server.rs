@@ -101,6 +101,13 @@ impl Server {
             .map_err(StackError::postgres("resetting pg_stat_statements"))
     }
 
+    /// Writes all changes to the data's files at once: no page that changes next has been written
+    /// to the log since, whatever happened before.
+    pub async fn checkpoint(&self) -> Result<(), StackError> {
+        let client = self.connect("postgres").await?;
+        client.batch_execute("CHECKPOINT").await.map_err(StackError::postgres("a checkpoint"))
+    }
+
     /// Starts it and waits until it takes connections. Does nothing if it runs.
     pub async fn start(&self) -> Result<(), StackError> {
         if self.current().is_some() {

@@ -11,11 +11,14 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 MESSAGES ?= 500000
 # Further flags for the demo or dev, as in `make demo FLAGS='--seed 7'`.
 FLAGS ?=
+# What the gate compares.
+BASE ?= main
+HEAD ?= HEAD
 
 DEBUG := $(CARGO_TARGET_DIR)/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo dev test ci bench fmt lint docs clean
+.PHONY: help setup setup-tests demo dev test ci bench counts gate fmt lint docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +50,14 @@ ci: ## All that must hold before a change lands: format, lints, licences, docs, 
 bench: setup ## Measure the SQL alone, stage by stage, on a PostgreSQL of its own
 	@cargo build --locked --workspace --bins --examples
 	@$(DEBUG)/examples/with_postgres $(DEBUG)/punctual bench sql $(FLAGS)
+
+counts: setup ## Count what the service does for a plan, against the baseline (FLAGS=--update rewrites it)
+	@cargo build --locked --workspace --bins
+	@$(DEBUG)/loadtest counts $(FLAGS)
+
+gate: setup ## Compare two revisions by what requests take: BASE=main and HEAD=HEAD (docs/gate.md)
+	@cargo build --locked --workspace --bins
+	@$(DEBUG)/loadtest gate --base $(BASE) --head $(HEAD) $(FLAGS)
 
 fmt: ## Format the code
 	@cargo fmt --all

@@ -16,10 +16,12 @@ use contract::Limit;
 use jiff::Zoned;
 use tracing_subscriber::EnvFilter;
 
-use crate::capacity::{self, args::CapacityArgs};
+use crate::counts::{self, COUNTS_EXIT_HELP, CountsArgs};
 use crate::day::{appointments, fit};
 use crate::exit::{CAPACITY_EXIT_HELP, EXIT_HELP, Exit, Failure, RUN_EXIT_HELP};
 use crate::freeze::{self, FreezeArgs, ServerArgs};
+use crate::gate::args::GateArgs;
+use crate::gate::{self, GATE_EXIT_HELP};
 use crate::hlog::compare::{self, CompareArgs};
 use crate::hlog::merge::{self, MergeArgs};
 use crate::interrupt::Interrupt;
@@ -59,10 +61,14 @@ enum Command {
     /// from its instant, and judges: PASS, FAIL or INVALID.
     #[command(after_help = RUN_EXIT_HELP)]
     Run(Box<RunArgs>),
-    /// Finds the highest rate at which a service still meets its objectives, and what gives out
-    /// first.
-    #[command(after_help = CAPACITY_EXIT_HELP)]
-    Capacity(Box<CapacityArgs>),
+    /// Compares two builds of a service at the same time, the same requests to both: is the newer
+    /// one slower? PASS, FAIL or INVALID.
+    #[command(after_help = GATE_EXIT_HELP)]
+    Gate(Box<GateArgs>),
+    /// Counts what the reminder service does for a plan (statements, rows, bytes, buffers, log,
+    /// memory) and compares it with a baseline.
+    #[command(after_help = COUNTS_EXIT_HELP)]
+    Counts(CountsArgs),
     /// Prints what a run would send: its hash, its counts, its rate over time.
     #[command(after_help = RUN_EXIT_HELP)]
     Plan(Box<WorkArgs>),
@@ -188,11 +194,19 @@ async fn run(command: Command) -> Result<Exit, Failure> {
                 () = abandoned.cancelled() => Err(Failure::Interrupted),
             }
         }
-        Command::Capacity(args) => {
-            let interrupt = Interrupt::install(REPORTS);
+        Command::Gate(args) => {
+            let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");
             let abandoned = interrupt.abandon.clone();
             tokio::select! {
-                result = capacity::run(*args, &interrupt) => result,
+                result = gate::run(*args, &interrupt) => result,
+                () = abandoned.cancelled() => Err(Failure::Interrupted),
+            }
+        }
+        Command::Counts(args) => {
+            let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");
+            let abandoned = interrupt.abandon.clone();
+            tokio::select! {
+                result = counts::run(args, &interrupt) => result,
                 () = abandoned.cancelled() => Err(Failure::Interrupted),
             }
         }

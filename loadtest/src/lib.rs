@@ -7,19 +7,23 @@
 //! from outside (`laws`), told as text, page and JSON (`report`); `demo` starts a whole stack
 //! around it, `dev` keeps one up. For any service, `plan` says what is sent, `run` sends it by the
 //! same engine and judges, `inside` asks the service meanwhile what it says of itself, `hlog` reads
-//! what was logged, `freeze` proves what is measured.
+//! what was logged, `freeze` proves what is measured. `gate` compares two builds by what they take,
+//! `counts` one with a baseline by what it does.
 
 #![warn(missing_docs)]
 
 pub mod capacity;
 pub mod cli;
 pub mod client;
+pub mod counts;
 pub mod day;
 pub mod demo;
 pub mod dev;
 pub mod engine;
 pub mod exit;
 pub mod freeze;
+pub mod gate;
+pub mod history;
 pub mod hlog;
 pub mod inside;
 pub mod interrupt;

@@ -6,14 +6,14 @@
 
 mod calibrate;
 mod cancellations;
-mod causal;
-mod clock;
+pub(crate) mod causal;
+pub(crate) mod clock;
 mod drain;
 mod facts;
 mod jobs;
 mod judge;
-mod live;
-mod prepare;
+pub(crate) mod live;
+pub(crate) mod prepare;
 mod probe;
 pub mod target;
 mod watch;

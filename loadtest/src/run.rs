@@ -12,7 +12,7 @@ pub mod sheet;
 pub mod text;
 pub mod verdict;
 
-mod work;
+pub(crate) mod work;
 
 #[cfg(test)]
 mod sample;

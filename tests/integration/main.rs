@@ -20,6 +20,7 @@ mod depth;
 mod dev;
 mod folding;
 mod full;
+mod gate;
 mod group_commit;
 mod in_hand;
 mod leaving;

@@ -170,7 +170,7 @@ pub(crate) fn target(text: &str) -> Result<String, String> {
     parsed.map(|_| with_port).map_err(|_| "write http://HOST:PORT".to_owned())
 }
 
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+pub(crate) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let usage = || "write NAME: VALUE, such as 'accept: text/html'".to_owned();
     let (name, value) = text.split_once(':').ok_or_else(usage)?;
     let name = name.trim().parse().map_err(|_| usage())?;

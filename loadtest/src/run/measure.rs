@@ -29,7 +29,7 @@ use crate::report::slow::SlowRow;
 use crate::report::units::{clock, count, rate};
 
 /// From the users' line-up to the first intended start: the watchers begin meanwhile.
-const HEAD_START: Duration = Duration::from_millis(200);
+pub(crate) const HEAD_START: Duration = Duration::from_millis(200);
 /// Between two looks at the books for the progress line.
 const LOOK: Duration = Duration::from_millis(250);
 /// Between two looks at the service.
@@ -141,7 +141,8 @@ async fn look_inside(
     inside.observed()
 }
 
-async fn show(
+/// Shows how far a run is until it is over.
+pub(crate) async fn show(
     ledger: Arc<Ledger>,
     mut step: Step,
     start: Instant,

@@ -20,7 +20,7 @@ use crate::plan::Plan;
 
 /// A plan, ready to be sent.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(crate) struct Work {
     plan: Arc<Plan>,
     labels: Vec<Label>,
     /// Headers of each request, the run's own among them.
@@ -32,7 +32,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn new(
+    pub(crate) fn new(
         plan: Arc<Plan>,
         objectives: &Objectives,
         own: &HeaderMap,

@@ -1,0 +1,196 @@
+//! `loadtest counts`: what the reminder service does for a plan, counted and not timed: statements
+//! and rows by endpoint and stage, bytes sent, buffers and log by statement, memory asked for. The
+//! same plan gives the same counts on any machine, however busy, so they are compared with a file
+//! that is reviewed like code, most of them exactly.
+//!
+//! Belongs here: the order of it. Never here: times (`gate`), SQL: the service counts, and says so
+//! over HTTP.
+
+mod asked;
+mod callbacks;
+mod compare;
+mod document;
+mod lockstep;
+mod table;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use stack::postgres::{self, Options as Servers};
+
+use crate::day::{Options, Plan, Profile, Source};
+use crate::demo::program;
+use crate::demo::stack_up::{Shape, StackUp};
+use crate::exit::{Exit, Failure};
+use crate::gate::{git, stack_args, variable};
+use crate::history;
+use crate::interrupt::Interrupt;
+use crate::open_files;
+use compare::Difference;
+use document::Document;
+use lockstep::{Lockstep, PUBLIC_URL};
+
+/// The text for `--help`.
+pub const COUNTS_EXIT_HELP: &str = "\
+Exit status:
+  0    the same as in the baseline, or the baseline was rewritten
+  1    not the same: review the difference, and rewrite the baseline with --update if it is meant
+  2    usage: a wrong flag or file, or a baseline of another plan
+  3    unavailable: the service or a part of the stack is away or failed
+  130  interrupted: Ctrl-C";
+
+/// The flags of `loadtest counts`.
+#[derive(Debug, Args)]
+pub struct CountsArgs {
+    /// The service's binary; the one beside this program if not given.
+    #[arg(long, value_name = "PATH")]
+    punctual: Option<PathBuf>,
+    /// What is compared with.
+    #[arg(long, value_name = "FILE", default_value = "loadtest/baselines/counts.json")]
+    baseline: PathBuf,
+    /// Rewrites the baseline instead of comparing with it; to be reviewed like code.
+    #[arg(long)]
+    update: bool,
+    /// Instead of comparing: counts so many times, and prints how far apart the counts are.
+    #[arg(long, value_name = "N", conflicts_with = "update",
+        value_parser = clap::value_parser!(u32).range(2..=1_000))]
+    repeat: Option<u32>,
+    /// Texts of the day that is counted.
+    #[arg(long, value_name = "N", default_value_t = 150,
+        value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    messages: u64,
+    /// Decides all that is left to chance in the day.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// In the service's environment.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    environment: Vec<(String, String)>,
+    /// Appends the counts to this file, for change-point detection.
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When a flag or a file can't be used, or a part of the stack fails.
+pub async fn run(args: CountsArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    open_files::raise();
+    let program = program(args.punctual.as_deref())?;
+    let (messages, seed) = (args.messages, args.seed);
+    let plan = tokio::task::spawn_blocking(move || plan(messages, seed)).await;
+    let plan = Arc::new(plan.map_err(|e| Failure::Unavailable(e.to_string()))??);
+    if let Some(times) = args.repeat {
+        return repeat(&args, &program, &plan, times, interrupt).await;
+    }
+    // Read first: one that can't be used is said before anything is counted.
+    let baseline = if args.update { None } else { Some(Document::read(&args.baseline)?) };
+    if let Some(baseline) = &baseline {
+        baseline.check_plan(plan.hash(), &args.baseline)?;
+    }
+    let counted = count(&args, &program, &plan, interrupt).await?;
+    remember(&args, &counted);
+    let Some(baseline) = baseline else {
+        counted.write(&args.baseline)?;
+        println!("{}: {}", args.baseline.display(), counted.summary());
+        return Ok(Exit::Passed);
+    };
+    let differences = compare::compare(&baseline, &counted);
+    print!("{}", compare::left_out(&baseline, &counted));
+    print!("{}", table::differences(&differences));
+    if differences.is_empty() {
+        println!("PASS: {}, the same as in {}", counted.summary(), args.baseline.display());
+        return Ok(Exit::Passed);
+    }
+    println!(
+        "FAIL: {} not as in {}; if it is meant, rewrite that with --update and have it reviewed",
+        Difference::words(differences.len()),
+        args.baseline.display()
+    );
+    Ok(Exit::Failed)
+}
+
+fn plan(messages: u64, seed: u64) -> Result<Plan, Failure> {
+    let source = Source::from_profile(Profile::builtin(), seed);
+    let options = Options { messages, seed, book: Some(messages / 2), ..Options::default() };
+    Plan::build(&options, &source).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Counts once, on a stack of its own.
+async fn count(
+    args: &CountsArgs,
+    program: &Path,
+    plan: &Arc<Plan>,
+    interrupt: &Interrupt,
+) -> Result<Document, Failure> {
+    let (shape, stack_args) = (shape(args), stack_args(program.to_owned()));
+    let stack = tokio::select! {
+        stack = StackUp::start_as(&shape, &stack_args, program, plan.seed()) => stack?,
+        () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+    };
+    let counted = tokio::select! {
+        counted = Lockstep::run(plan, &stack) => counted,
+        () = interrupt.stop.cancelled() => Err(Failure::Interrupted),
+    };
+    stack.stop().await;
+    counted
+}
+
+/// A stack in which nothing happens by itself.
+fn shape(args: &CountsArgs) -> Shape {
+    // Vacuum, checkpoints and the writer in the background would be among what is counted.
+    let postgres = Servers::new(postgres::Profile::Test)
+        .setting("autovacuum", "off")
+        .setting("bgwriter_lru_maxpages", "0")
+        .setting("full_page_writes", "off");
+    let mut service: Vec<(String, String)> = [
+        ("PUNCTUAL_STAGE_GATES", "held"),
+        // One for each pool.
+        ("PUNCTUAL_DATABASE_CONNECTIONS", "4"),
+        ("PUNCTUAL_PUBLIC_URL", PUBLIC_URL),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    service.extend(args.environment.iter().cloned());
+    // The harness calls back, so the simulator is not to: not before a minute is over, and then to
+    // where nobody listens.
+    let provider = ["--sent-delay", "constant:60000", "--callback-tries-max", "1"];
+    let provider = provider.map(str::to_owned).to_vec();
+    Shape { postgres, replica: false, service, provider }
+}
+
+/// Counts the same several times and prints how far apart the results are.
+async fn repeat(
+    args: &CountsArgs,
+    program: &Path,
+    plan: &Arc<Plan>,
+    times: u32,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failure> {
+    let mut all = Vec::new();
+    for n in 1..=times {
+        all.push(count(args, program, plan, interrupt).await?);
+        eprintln!("{:<8} {n} of {times}", "counts");
+    }
+    let spread = compare::spread(&all);
+    print!("{}", table::spread(&spread, times));
+    let is_exact = spread.iter().all(compare::Spread::is_within);
+    Ok(if is_exact { Exit::Passed } else { Exit::Failed })
+}
+
+/// Appends the sums to the history. What is counted stands whatever becomes of that.
+fn remember(args: &CountsArgs, counted: &Document) {
+    let Some(file) = &args.history else { return };
+    let commit = git(&["rev-parse", "HEAD"]).unwrap_or_else(|_| "unknown".to_owned());
+    let figures: BTreeMap<String, f64> = counted.sums();
+    match history::append(file, Timestamp::now(), &commit, &figures) {
+        Ok(left_out) if left_out.is_empty() => {}
+        Ok(left_out) => {
+            eprintln!("history {}: no column for {}", file.display(), left_out.join(", "));
+        }
+        Err(error) => eprintln!("loadtest: {error}"),
+    }
+}

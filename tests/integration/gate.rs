@@ -1,0 +1,210 @@
+//! The gates against builds with a planted defect: counts go red on one statement more, a duet on
+//! an endpoint that is slower, and neither on the same build.
+//!
+//! The defects are far larger than what the gates see, as the machine that this runs on may have
+//! other things to do; how small they may be is measured by hand (`docs/gate.md`). Never here: a
+//! time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::binary::{Output, loadtest, punctual, tool};
+
+/// Two duets with two stacks each, on a machine that builds meanwhile.
+const WITHIN: Duration = Duration::from_secs(400);
+
+/// Judges whatever the machine does meanwhile.
+const LENIENT: [&str; 14] = [
+    "--achieved-min",
+    "0",
+    "--lag-max",
+    "100",
+    "--spoilt-max",
+    "100",
+    "--steal-max",
+    "100",
+    "--waiting-max",
+    "100000",
+    "--busy-max",
+    "100",
+    "--budget",
+    "6m",
+];
+
+/// The simulator's account and its token, which are no secrets.
+const KEY: &str = concat!(
+    "authorization: Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDk5OT",
+    "pzaW11bGF0ZWQtYXV0aC10b2tlbg=="
+);
+
+async fn run(arguments: &[&str]) -> Output {
+    tool(loadtest().to_str().unwrap(), arguments, WITHIN).await
+}
+
+fn baseline() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../loadtest/baselines/counts.json")
+}
+
+async fn counts(flags: &[&str]) -> Output {
+    let (baseline, punctual) = (baseline(), punctual());
+    let (baseline, punctual) = (baseline.to_str().unwrap(), punctual.to_str().unwrap());
+    run(&[&["counts", "--punctual", punctual, "--baseline", baseline][..], flags].concat()).await
+}
+
+#[tokio::test]
+async fn this_build_does_what_the_baseline_says() {
+    let output = counts(&[]).await;
+    assert_eq!(output.status, Some(0), "{}\n{}", output.stdout, output.stderr);
+    assert!(output.stdout.starts_with("PASS: "), "{output:?}");
+}
+
+#[tokio::test]
+async fn one_statement_more_in_one_endpoint_is_told_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = dir.path().join("counts.csv");
+    let history = history.to_str().unwrap();
+    let bug = "TEST_ENDPOINT_BUG=read_appointment,0,1";
+    let output = counts(&["--env", bug, "--history", history]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let line = |of: &str| output.stdout.lines().find(|line| line.contains(of)).unwrap_or("");
+    let planted = line("day: read_appointment calls of readiness_probe");
+    assert!(planted.contains("| +1.00 |"), "one a request: {}", output.stdout);
+    let others = output.stdout.lines().filter(|line| line.contains(" calls of "));
+    assert_eq!(others.count(), 1, "nothing else runs more or less often: {}", output.stdout);
+    let history = std::fs::read_to_string(history).unwrap();
+    assert!(history.starts_with("time,commit,day.buffers,"), "{history}");
+    assert_eq!(history.lines().count(), 2, "{history}");
+}
+
+#[tokio::test]
+async fn a_baseline_of_other_work_or_of_nothing_is_one_clear_line() {
+    for (flags, says) in [
+        (["--messages", "10"], "--update writes a new one"),
+        (["--baseline", "/nonexistent/counts.json"], "/nonexistent/counts.json: "),
+    ] {
+        let output = if flags[0] == "--baseline" {
+            run(&["counts", "--punctual", punctual().to_str().unwrap(), flags[0], flags[1]]).await
+        } else {
+            counts(&flags).await
+        };
+        assert_eq!((output.status, output.stderr.lines().count()), (Some(2), 1), "{output:?}");
+        assert!(output.stderr.contains(says), "{output:?}");
+    }
+}
+
+/// A duet of the reminder service with itself, head with a defect.
+async fn own(dir: &Path, defect: &[&str]) -> Output {
+    let punctual = punctual();
+    let punctual = punctual.to_str().unwrap();
+    let dir = dir.to_str().unwrap();
+    let sides = ["gate", "--base", punctual, "--head", punctual, "--report-dir", dir];
+    let duet = ["--length", "16s", "--pairs", "40"];
+    run(&[&sides[..], &duet, &LENIENT, defect].concat()).await
+}
+
+fn json(dir: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(dir.join("gate.json")).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_slower_endpoint_fails_twice_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = dir.path().join("gate.csv");
+    let bug = "TEST_ENDPOINT_BUG=upsert_appointments,250000,0";
+    let flags = ["--head-env", bug, "--history", history.to_str().unwrap()];
+    let output = own(dir.path(), &flags).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let outcome = json(dir.path());
+    assert_eq!(outcome["schema"], "punctual-loadtest-gate/1");
+    assert_eq!(outcome["verdict"]["value"], "fail");
+    let reasons = outcome["verdict"]["reasons"].to_string();
+    assert!(reasons.contains("upsert_appointments: p50 is +"), "{reasons}");
+    let duets = outcome["duets"].as_array().unwrap();
+    let first: Vec<&Value> = duets.iter().map(|duet| &duet["started_first"]).collect();
+    assert_eq!(first, ["base", "head"]);
+    assert_ne!(duets[0]["plan_hash"], duets[1]["plan_hash"], "independent of each other");
+    for name in ["gate.txt", "gate.md", "gate.html", "junit.xml"] {
+        assert!(dir.path().join(name).exists(), "{name}");
+    }
+    let history = std::fs::read_to_string(history).unwrap();
+    assert!(history.starts_with("time,commit,all_critical.p50,"), "{history}");
+}
+
+#[tokio::test]
+async fn a_build_is_not_slower_than_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = own(dir.path(), &[]).await;
+    assert_ne!(output.status, Some(1), "{output:?}");
+    let duet = &json(dir.path())["duets"][0];
+    assert!(duet["pairs_answered"].as_u64().unwrap() > 300, "{output:?}");
+    let seen = duet["figures"].as_array().unwrap().iter().filter(|f| !f["ratio"].is_null());
+    assert!(seen.count() > 0, "{duet:#}");
+}
+
+/// A duet of any service: here the simulator, by its answer's time.
+async fn other(dir: &Path, head_ms: u32) -> Output {
+    let program = loadtest();
+    let start = |side: &str, ms: u32| {
+        format!(
+            "exec {} provider --listen 127.0.0.1:{{port}} --log {}/{side}.jsonl --latency \
+             constant:{ms}",
+            program.display(),
+            dir.display()
+        )
+    };
+    let reset = |side: &str| format!("touch {}/{side}-was-reset", dir.display());
+    let account = "AC00000000000000000000000000000999";
+    let path = format!("/2010-04-01/Accounts/{account}/Messages.json");
+    let (base, head) = (start("base", 5), start("head", head_ms));
+    let (base_reset, head_reset) = (reset("base"), reset("head"));
+    let sides =
+        ["gate", "--base-start", &base, "--head-start", &head, "--health", "/control/state"];
+    let resets = ["--base-reset", &base_reset, "--head-reset", &head_reset];
+    let work = ["--rate", "100", "--duration", "14s", "--path", &path];
+    let body = ["--body", "To=%2B99912345678&From=%2B99900000001&Body=hello", "--header", KEY];
+    let form = ["--header", "content-type: application/x-www-form-urlencoded"];
+    let told = ["--report-dir", dir.to_str().unwrap()];
+    run(&[&sides[..], &resets, &work, &body, &form, &told, &LENIENT].concat()).await
+}
+
+#[tokio::test]
+async fn any_service_is_compared_by_its_commands() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = other(dir.path(), 150).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    assert!(
+        dir.path().join("base-was-reset").exists() && dir.path().join("head-was-reset").exists()
+    );
+    let outcome = json(dir.path());
+    assert_eq!(outcome["duets"][0]["failures"], Value::Array(Vec::new()), "{output:?}");
+    let dir = tempfile::tempdir().unwrap();
+    let output = other(dir.path(), 5).await;
+    assert_ne!(output.status, Some(1), "{output:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_compared_is_one_clear_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let report = dir.path().to_str().unwrap();
+    let program = punctual();
+    let program = program.to_str().unwrap();
+    for (flags, status, says) in [
+        (
+            &["--base", program, "--head", "no-such-revision"][..],
+            2,
+            "neither a file nor a revision",
+        ),
+        (&["--base", program, "--head", program, "--length", "1h"], 2, "a budget of 10:00"),
+        (&["--base-start", "true", "--head-start", "true"], 2, "give one of --rate"),
+        (
+            &["--base-start", "exit 3", "--head-start", "true", "--rate", "9", "--duration", "9s"],
+            3,
+            "base ended with exit status: 3 before it was ready",
+        ),
+    ] {
+        let output = run(&[&["gate", "--report-dir", report], flags].concat()).await;
+        assert_eq!(output.status, Some(status), "{output:?}");
+        assert!(output.stderr.contains(says), "{output:?}");
+    }
+}

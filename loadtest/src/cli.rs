@@ -25,6 +25,7 @@ use crate::gate::{self, GATE_EXIT_HELP};
 use crate::hlog::compare::{self, CompareArgs};
 use crate::hlog::merge::{self, MergeArgs};
 use crate::interrupt::Interrupt;
+use crate::isolate::{self, IsolateArgs};
 use crate::plan::args::WorkArgs;
 use crate::provider_command::{self, ProviderArgs};
 use crate::replay::{self, Settings, Target};
@@ -78,6 +79,10 @@ enum Command {
     /// Shows two runs side by side.
     #[command(after_help = RUN_EXIT_HELP)]
     Compare(CompareArgs),
+    /// Lets one stage of the service's work run at a time over a backlog, and names the one whose
+    /// cost grows with it.
+    #[command(after_help = isolate::EXIT_HELP)]
+    Isolate(IsolateArgs),
     /// Proves what is measured: freezes a server for a second under this harness and under what
     /// other load generators are installed, and prints a table.
     #[command(after_help = RUN_EXIT_HELP)]
@@ -211,6 +216,9 @@ async fn run(command: Command) -> Result<Exit, Failure> {
             }
         }
         Command::Plan(args) => any_run::plan(&args),
+        Command::Isolate(args) => {
+            interruptible(async |interrupt: &Interrupt| isolate::run(args, interrupt).await).await
+        }
         Command::Freeze(args) => {
             let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");
             let abandoned = interrupt.abandon.clone();
@@ -227,6 +235,19 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Merge(args) => merge::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Profile(args) => profile(&args),
+    }
+}
+
+/// Runs what ends with a report at the first Ctrl-C, and at the second without one.
+async fn interruptible(
+    run: impl AsyncFnOnce(&Interrupt) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let interrupt = Interrupt::install(REPORTS);
+    let abandoned = interrupt.abandon.clone();
+    tokio::select! {
+        result = run(&interrupt) => result,
+        // What was started is stopped as it is dropped.
+        () = abandoned.cancelled() => Err(Failure::Interrupted),
     }
 }
 

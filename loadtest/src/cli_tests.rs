@@ -52,6 +52,16 @@ fn dev_has_defaults_for_everything() {
 }
 
 #[test]
+fn isolate_has_defaults_for_everything() {
+    let cli = Cli::try_parse_from(["loadtest", "isolate"]).unwrap();
+    let Command::Isolate(args) = cli.command else { panic!("asked for isolate") };
+    assert_eq!((args.depth, args.sample), (vec![10_000, 100_000, 1_000_000], None));
+    let cli = Cli::try_parse_from(["loadtest", "isolate", "--depth", "8_000,500"]).unwrap();
+    let Command::Isolate(args) = cli.command else { panic!("asked for isolate") };
+    assert_eq!(args.depth, [8_000, 500]);
+}
+
+#[test]
 fn wrong_flags_say_what_to_write() {
     for (arguments, says) in [
         (&["demo", "--speed", "0"][..], "0.01 to 10000"),
@@ -60,6 +70,8 @@ fn wrong_flags_say_what_to_write() {
         (&["demo", "--day", "yesterday"], "--day"),
         (&["demo", "--messages", "-5"], "-5"),
         (&["day"], "--service"),
+        (&["isolate", "--depth", "deep"], "whole numbers from 1"),
+        (&["isolate", "--growth-max", "0.5"], "from 1 to 1000"),
         (&["dance"], "dance"),
     ] {
         let text = refused(arguments);

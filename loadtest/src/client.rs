@@ -231,6 +231,12 @@ impl Client {
         })
     }
 
+    /// An answer of 2xx that says something else than it should.
+    pub(crate) fn wrong(&self, method: Method, path: &str, text: String) -> ClientError {
+        let address = self.connection.address().to_owned();
+        ClientError::Refused { method, address, path: path.to_owned(), status: 200, text }
+    }
+
     fn refused(&self, method: Method, path: &str, answer: &Answer) -> ClientError {
         ClientError::Refused {
             method,

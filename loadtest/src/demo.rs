@@ -5,7 +5,7 @@
 //! Belongs here: what is started, with which settings, and stopping it. Never here: the replay.
 
 pub(crate) mod stack_up;
-mod watcher;
+pub(crate) mod watcher;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,9 +6,8 @@
 //! (`day`), sent by an open-model engine (`engine`), in the order of a replay (`replay`), judged
 //! from outside (`laws`), told as text, page and JSON (`report`); `demo` starts a whole stack
 //! around it, `dev` keeps one up. For any service, `plan` says what is sent, `run` sends it by the
-//! same engine and judges, `inside` asks the service meanwhile what it says of itself, `hlog` reads
-//! what was logged, `freeze` proves what is measured. `gate` compares two builds by what they take,
-//! `counts` one with a baseline by what it does.
+//! same engine and judges, `hlog` reads what was logged, `freeze` proves what is measured.
+//! `isolate` lets one stage of the service run at a time.
 
 #![warn(missing_docs)]
 
@@ -27,8 +26,10 @@ pub mod history;
 pub mod hlog;
 pub mod inside;
 pub mod interrupt;
+pub mod isolate;
 pub mod laws;
 mod open_files;
+mod piled;
 pub mod plan;
 pub mod progress;
 pub mod provider_command;

@@ -6,11 +6,11 @@
 
 mod calibrate;
 mod cancellations;
-pub(crate) mod causal;
-pub(crate) mod clock;
-mod drain;
+mod causal;
+mod clock;
+pub(crate) mod drain;
 mod facts;
-mod jobs;
+pub(crate) mod jobs;
 mod judge;
 pub(crate) mod live;
 pub(crate) mod prepare;

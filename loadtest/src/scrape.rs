@@ -30,14 +30,14 @@ impl Metrics {
     /// are skipped: a newer service may say more.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        Self::parse_some(text, &FAMILIES)
+        Self::parse_of(text, &FAMILIES)
     }
 
-    /// Reads what begins with one of these names.
+    /// The same of families whose names begin so.
     #[must_use]
-    pub fn parse_some(text: &str, names: &[&str]) -> Self {
+    pub fn parse_of(text: &str, families: &[&str]) -> Self {
         let mut metrics = Self::default();
-        let wanted = |line: &&str| names.iter().any(|name| line.starts_with(name));
+        let wanted = |line: &&str| families.iter().any(|family| line.starts_with(family));
         for (name, labels, value) in text.lines().filter(wanted).filter_map(parse_line) {
             if !metrics.samples.contains_key(name) {
                 metrics.samples.insert(name.to_owned(), BTreeMap::new());
@@ -63,6 +63,12 @@ impl Metrics {
     #[must_use]
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.with(name, labels).map(|(_, value)| value).sum()
+    }
+
+    /// The largest of a family's values over all series that carry these labels; zero without any.
+    #[must_use]
+    pub fn max(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.with(name, labels).map(|(_, value)| value).fold(0.0, f64::max)
     }
 
     /// A histogram over all series that carry these labels.

@@ -128,7 +128,8 @@ pub(crate) fn start(app: Arc<App>, drain: CancellationToken) -> Stages {
 }
 
 impl Stages {
-    /// What stands before a stage in this process's memory; nothing where it stands in the database.
+    /// What stands before a stage in this process's memory; nothing where it stands in the
+    /// database.
     pub(crate) fn in_memory(app: &App, stage: Stage) -> Option<usize> {
         match stage {
             Stage::Plan => Some(app.ingest.waiting()),

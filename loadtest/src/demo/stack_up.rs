@@ -175,6 +175,11 @@ impl StackUp {
         self.pair.run_dir().path()
     }
 
+    /// Its database, for trouble that is made on purpose.
+    pub(crate) const fn database(&self) -> &Database {
+        &self.database
+    }
+
     pub(crate) fn target(&self) -> Target {
         Target {
             public: self.services.iter().map(|service| service.public.clone()).collect(),

@@ -17,7 +17,7 @@ use super::stack_up::Service;
 /// As in production: a scrape costs the service some milliseconds.
 const SCRAPE_EVERY: Duration = Duration::from_secs(5);
 /// Where the project keeps its alerts, from its root on.
-const ALERTS: &str = "alerts";
+pub(crate) const ALERTS: &str = "alerts";
 
 /// Who watches the stack.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl fmt::Display for Watcher {
 }
 
 /// Files of rules, with their whole paths: Prometheus has another directory.
-fn rule_files(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn rule_files(dir: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = files
         .map(|file| file.path())

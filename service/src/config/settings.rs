@@ -156,8 +156,9 @@ settings! {
     /// quarter of an hour that is in the hour before it is due, in the quarter of an hour before,
     /// when it is, and when it can't leave any more.
     reconcile_round_ms: Duration = "900000", "milliseconds", within 1_000 to 86_400_000;
-    /// Whether operators can hold the stages of this process one by one, for tests and measurements:
-    /// `open` until somebody holds one, or `held` from the start on. Not in production.
+    /// Whether operators can hold the stages of this process one by one, for tests and
+    /// measurements: `open` until somebody holds one, or `held` from the start on. Not in
+    /// production.
     stage_gates: StageGates = "off", "";
     /// Outside production, the only numbers that are texted, separated by commas.
     allow_list: Vec<Phone> = "", "";

@@ -86,7 +86,7 @@ impl Conn {
     /// statements would carry all their states in one future of hundreds of kilobytes.
     pub(crate) async fn rows(&self, query: Query, params: Params<'_>) -> Result<Vec<Row>, DbError> {
         let client = self.client();
-        let prepare = client.prepare_cached(statement::text(query));
+        let prepare = client.prepare_cached(statement::sent(query));
         let answer = Box::pin(self.in_order(query.name(), prepare, |statement| async move {
             client.query(&statement, params).await
         }));
@@ -105,7 +105,7 @@ impl Conn {
     /// Runs a statement and returns how many rows it touched.
     pub(crate) async fn execute(&self, query: Query, params: Params<'_>) -> Result<u64, DbError> {
         let client = self.client();
-        let prepare = client.prepare_cached(statement::text(query));
+        let prepare = client.prepare_cached(statement::sent(query));
         let answer = Box::pin(self.in_order(query.name(), prepare, |statement| async move {
             client.execute(&statement, params).await
         }));

@@ -84,7 +84,7 @@ impl Single {
 
     #[expect(clippy::disallowed_methods, reason = "the second and last place that sends, by name")]
     async fn prepare(&self, query: Query) -> Result<Statement, tokio_postgres::Error> {
-        let statement = self.client.prepare(statement::text(query)).await?;
+        let statement = self.client.prepare(statement::sent(query)).await?;
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         prepared.insert(query, statement.clone());
         Ok(statement)

@@ -38,7 +38,8 @@ async fn a_message_goes_as_far_as_the_stages_are_made_to_work() {
     app.hold(at(FIRST_DUE)).await;
 
     let some = json!({ "messages_max": 2 });
-    assert_eq!(run(&app, "release", &some).await, did("release", 1, 2, false));
+    // The last of a batch that is cut is left to the next one: its family may be larger.
+    assert_eq!(run(&app, "release", &some).await, did("release", 2, 2, false));
     assert_eq!(run(&app, "release", &all).await, did("release", 1, 3, true));
     assert_eq!(run(&app, "deliver", &all).await, did("deliver", 0, 0, true));
     // Only as many as may be under way.

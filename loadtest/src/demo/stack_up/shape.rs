@@ -1,5 +1,5 @@
-//! What a stack is like beyond the flags of a demo: for comparisons, which need less of it and all of
-//! it the same, and for tests of one thing.
+//! What a stack is like beyond the flags of a demo: for comparisons, which need less of it and all
+//! of it the same, and for tests of one thing.
 //!
 //! Never here: starting it (`stack_up`).
 

@@ -1,0 +1,146 @@
+//! `loadtest isolate`: one stage of the work at a time. A private stack holds every stage, a
+//! backlog of the asked depth is built before each, and then that stage alone is let run. What a
+//! text costs in it (statements, buffers, log, processor) must not depend on how much stands behind
+//! it: the stage whose cost grows with the depth is named, with its statement.
+//!
+//! Belongs here: the flags, and which depth comes next. Never here: what is done at a depth
+//! (`depth`), how it is measured (`rig`), what it means (`facts`), how it is told (`text`, `page`).
+
+mod depth;
+mod facts;
+mod page;
+mod rig;
+mod text;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Zoned;
+
+use crate::demo::{StackArgs, program};
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::open_files;
+use crate::report::files::ReportDir;
+use facts::{Ended, Facts};
+
+/// What a text may cost more at the largest depth than at the smallest: law 8.
+const GROWTH_MAX: f64 = 1.5;
+/// More lanes than that nobody's telephone numbers are made up for.
+const DEPTH_MAX: u64 = 20_000_000;
+
+/// The flags of `loadtest isolate`.
+#[derive(Debug, Args)]
+pub struct IsolateArgs {
+    /// How much stands before each stage, one after the other.
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = depth_of,
+        default_values_t = [10_000, 100_000, 1_000_000])]
+    pub(crate) depth: Vec<u64>,
+    /// Texts that each stage works on at each depth while all of it stands there; the smallest
+    /// depth if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) sample: Option<u64>,
+    /// A stage is guilty when a text costs this many times as many buffers at the largest depth as
+    /// at the smallest.
+    #[arg(long, value_name = "X", default_value_t = GROWTH_MAX, value_parser = factor)]
+    pub(crate) growth_max: f64,
+    /// Where the report is written; a folder named by the time in reports/ if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: StackArgs,
+}
+
+/// The text for `--help`.
+pub const EXIT_HELP: &str = "\
+Exit status:
+  0    passed: what a text costs in each stage doesn't depend on how much waits
+  1    failed: a stage is guilty (it is named, with its statement), or a law was broken
+  2    usage: a wrong flag, or something must be installed first (the message says what)
+  3    invalid: a stage did not do what it was given; also when a part of the stack is away
+  130  interrupted: Ctrl-C; the report covers what was done so far";
+
+/// Measures each stage at each depth and tells which is guilty.
+///
+/// # Errors
+/// When something is missing, or doesn't start, or fails.
+pub async fn run(args: IsolateArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    open_files::raise();
+    let program = program(args.stack.punctual.as_deref())?;
+    let reports = ReportDir::make(args.report_dir.as_deref(), &Zoned::now())
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut depths = args.depth.clone();
+    depths.sort_unstable();
+    depths.dedup();
+    let smallest = depths.first().copied().unwrap_or(1);
+    let sample = args.sample.unwrap_or(smallest);
+    if sample > smallest {
+        return Err(Failure::Usage(format!(
+            "--sample {sample}: no more than the smallest depth, which is {smallest}"
+        )));
+    }
+    let logs = reports.path().join("logs");
+    let mut facts = Facts::new(depths.clone(), sample, args.growth_max);
+    for depth in depths {
+        let stack = (&args.stack, program.as_path(), logs.as_path());
+        match depth::measure(stack, depth, &mut facts, interrupt).await {
+            Ok(()) => {}
+            Err(Failure::Interrupted) => {
+                facts.interrupted = true;
+                break;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    tell(&facts, &reports)
+}
+
+/// Writes and prints what was found; the exit status follows from it.
+fn tell(facts: &Facts, reports: &ReportDir) -> Result<Exit, Failure> {
+    // First to the terminal: a full disk must not lose the figures.
+    println!("\n{}", text::render(facts).trim_end());
+    let put = |name: &str, text: &str| reports.put(name, text).map_err(unwritten);
+    let json = serde_json::to_string_pretty(&facts.told()).expect("facts are JSON");
+    put("isolate.json", &json)?;
+    put("isolate.md", &text::markdown(facts))?;
+    let page = page::render(facts).map_err(|error| Failure::Unavailable(error.to_string()))?;
+    let page = put("isolate.html", &page)?;
+    println!("report: {}", page.display());
+    Ok(match facts.verdict().ended {
+        Ended::Passed => Exit::Passed,
+        Ended::Failed => Exit::Failed,
+        Ended::Invalid => Exit::Invalid,
+        Ended::Interrupted => Exit::Interrupted,
+    })
+}
+
+fn unwritten(error: impl std::fmt::Display) -> Failure {
+    Failure::Unavailable(error.to_string())
+}
+
+fn depth_of(text: &str) -> Result<u64, String> {
+    match text.trim().replace('_', "").parse() {
+        Ok(depth) if (1..=DEPTH_MAX).contains(&depth) => Ok(depth),
+        Ok(_) | Err(_) => Err(format!("write whole numbers from 1 to {DEPTH_MAX}")),
+    }
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(factor) if (1.0..=1_000.0).contains(&factor) => Ok(factor),
+        Ok(_) | Err(_) => Err("write a number from 1 to 1000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depths_are_written_as_people_do() {
+        assert_eq!(depth_of("1_000_000"), Ok(1_000_000));
+        assert_eq!(depth_of(" 500"), Ok(500));
+        assert!(depth_of("0").is_err() && depth_of("many").is_err() && depth_of("-1").is_err());
+        assert!(factor("0.5").is_err() && factor("NaN").is_err() && factor("1.5").is_ok());
+    }
+}

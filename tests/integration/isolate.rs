@@ -1,0 +1,96 @@
+//! `loadtest isolate`: nobody is guilty of a backlog with the claim as it is, and with a claim that
+//! sorts all that waits exactly that stage and statement are named.
+//!
+//! A count of buffers, no time. Never here: the large depths, which are measured by hand.
+
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use stack::{Process, ProcessSpec};
+use tests::binary;
+use tests::database::pair;
+
+/// Two depths on a stack each, on a machine that is busy with other tests.
+const WITHIN: Duration = Duration::from_secs(240);
+/// The smallest depth: what is measured at each.
+const SMALL: u64 = 500;
+const LARGE: u64 = 8_000;
+
+struct Isolated {
+    status: Option<i32>,
+    told: Value,
+    output: String,
+}
+
+/// Runs it with something in its environment; the service's build checks its assertions, so that a
+/// fault can be planted there.
+async fn isolate(name: &str, dir: &Path, environment: &[(&str, &str)]) -> Isolated {
+    let spec = ProcessSpec::new(name, binary::loadtest())
+        .arguments(["isolate", "--depth", &format!("{LARGE},{SMALL}")])
+        .argument(format!("--report-dir={}", dir.display()))
+        .ending(Signal::SIGTERM);
+    let spec = environment.iter().fold(spec, |spec, (name, value)| spec.env(name, value));
+    let process = Process::start(spec, pair().await.run_dir()).unwrap();
+    let ended = tokio::time::timeout(WITHIN, process.wait()).await;
+    let ended = ended.unwrap_or_else(|_| panic!("it takes too long: {}", process.output()));
+    let output = process.output();
+    let json = std::fs::read_to_string(dir.join("isolate.json"));
+    let json = json.unwrap_or_else(|error| panic!("{error}: {output}"));
+    for file in ["isolate.md", "isolate.html"] {
+        assert!(dir.join(file).is_file(), "{file}");
+    }
+    Isolated { status: ended.code(), told: serde_json::from_str(&json).unwrap(), output }
+}
+
+#[tokio::test]
+async fn a_backlog_makes_nothing_more_expensive() {
+    let dir = tempfile::tempdir().unwrap();
+    let Isolated { status, told, output } = isolate("isolate-good", dir.path(), &[]).await;
+    assert_eq!(status, Some(0), "{output}");
+    assert_eq!(told["schema"], "punctual-loadtest-isolate/1");
+    assert_eq!(told["verdict"]["ended"], "passed", "{output}");
+    let costs = told["costs"].as_array().unwrap();
+    for depth in [SMALL, LARGE] {
+        for stage in ["plan", "release", "claim", "deliver", "settle"] {
+            let found = costs.iter().find(|cost| cost["stage"] == stage && cost["depth"] == depth);
+            let cost = found.unwrap_or_else(|| panic!("{stage} at {depth}: {output}"));
+            assert_eq!(cost["items"], SMALL, "{stage} at {depth}: {output}");
+            let ran = cost["statements"].as_object().unwrap();
+            // A delivery holds no connection.
+            assert_eq!(ran.is_empty(), stage == "deliver", "{stage}: {ran:?}");
+        }
+        let receipts = costs.iter().find(|c| c["stage"] == "receive" && c["depth"] == depth);
+        assert!(receipts.unwrap()["items"].as_u64() >= Some(SMALL), "{output}");
+    }
+    let audits = told["audits"].as_array().unwrap();
+    assert_eq!(audits.len(), 2, "{output}");
+    for audit in audits {
+        assert!(audit["cases"].as_u64() > Some(SMALL) && audit["broken"] == serde_json::json!([]));
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_sorts_all_that_waits_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let planted = [("TEST_CLAIM_BUG", "distinct_on")];
+    let Isolated { status, told, output } = isolate("isolate-bad", dir.path(), &planted).await;
+    assert_eq!(status, Some(1), "{output}");
+    let guilty = told["verdict"]["guilty"].as_array().unwrap();
+    assert_eq!(guilty.len(), 1, "{output}");
+    assert_eq!(
+        (&guilty[0]["stage"], &guilty[0]["statement"]),
+        (&Value::from("claim"), &Value::from("claim_lanes"),)
+    );
+    assert!(guilty[0]["growth"].as_f64() > Some(1.5), "{output}");
+    assert!(output.contains("FAIL: claim is guilty"), "{output}");
+}
+
+#[tokio::test]
+async fn a_sample_that_is_deeper_than_the_smallest_depth_is_refused() {
+    let arguments = ["isolate", "--depth", "100,1000", "--sample", "200"];
+    let output = binary::run_program(&binary::loadtest(), &arguments, &[]).await;
+    assert_eq!(output.status, Some(2), "{output:?}");
+    assert!(output.stderr.contains("--sample 200: no more than"), "{output:?}");
+}

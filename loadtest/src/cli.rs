@@ -24,6 +24,7 @@ use crate::gate::args::GateArgs;
 use crate::gate::{self, GATE_EXIT_HELP};
 use crate::hlog::compare::{self, CompareArgs};
 use crate::hlog::merge::{self, MergeArgs};
+use crate::incidents::{self, IncidentsArgs};
 use crate::interrupt::Interrupt;
 use crate::isolate::{self, IsolateArgs};
 use crate::plan::args::WorkArgs;
@@ -83,6 +84,9 @@ enum Command {
     /// cost grows with it.
     #[command(after_help = isolate::EXIT_HELP)]
     Isolate(IsolateArgs),
+    /// Makes what went wrong elsewhere happen on purpose: each incident must end well, and be seen.
+    #[command(after_help = incidents::EXIT_HELP)]
+    Incidents(IncidentsArgs),
     /// Proves what is measured: freezes a server for a second under this harness and under what
     /// other load generators are installed, and prints a table.
     #[command(after_help = RUN_EXIT_HELP)]
@@ -218,6 +222,9 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         Command::Plan(args) => any_run::plan(&args),
         Command::Isolate(args) => {
             interruptible(async |interrupt: &Interrupt| isolate::run(args, interrupt).await).await
+        }
+        Command::Incidents(args) => {
+            interruptible(async |interrupt: &Interrupt| incidents::run(args, interrupt).await).await
         }
         Command::Freeze(args) => {
             let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");

@@ -52,13 +52,15 @@ fn dev_has_defaults_for_everything() {
 }
 
 #[test]
-fn isolate_has_defaults_for_everything() {
+fn isolate_and_incidents_have_defaults_for_everything() {
     let cli = Cli::try_parse_from(["loadtest", "isolate"]).unwrap();
     let Command::Isolate(args) = cli.command else { panic!("asked for isolate") };
     assert_eq!((args.depth, args.sample), (vec![10_000, 100_000, 1_000_000], None));
     let cli = Cli::try_parse_from(["loadtest", "isolate", "--depth", "8_000,500"]).unwrap();
     let Command::Isolate(args) = cli.command else { panic!("asked for isolate") };
     assert_eq!(args.depth, [8_000, 500]);
+    assert!(Cli::try_parse_from(["loadtest", "incidents"]).is_ok());
+    assert!(Cli::try_parse_from(["loadtest", "incidents", "id_space", "due_at_once"]).is_ok());
 }
 
 #[test]
@@ -72,6 +74,7 @@ fn wrong_flags_say_what_to_write() {
         (&["day"], "--service"),
         (&["isolate", "--depth", "deep"], "whole numbers from 1"),
         (&["isolate", "--growth-max", "0.5"], "from 1 to 1000"),
+        (&["incidents", "everything"], "due_at_once"),
         (&["dance"], "dance"),
     ] {
         let text = refused(arguments);

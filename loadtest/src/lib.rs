@@ -7,7 +7,8 @@
 //! from outside (`laws`), told as text, page and JSON (`report`); `demo` starts a whole stack
 //! around it, `dev` keeps one up. For any service, `plan` says what is sent, `run` sends it by the
 //! same engine and judges, `hlog` reads what was logged, `freeze` proves what is measured.
-//! `isolate` lets one stage of the service run at a time.
+//! `isolate` lets one stage of the service run at a time, `incidents` makes trouble that must end
+//! well.
 
 #![warn(missing_docs)]
 
@@ -24,7 +25,7 @@ pub mod freeze;
 pub mod gate;
 pub mod history;
 pub mod hlog;
-pub mod inside;
+pub mod incidents;
 pub mod interrupt;
 pub mod isolate;
 pub mod laws;

@@ -23,6 +23,7 @@ mod full;
 mod gate;
 mod group_commit;
 mod in_hand;
+mod incidents;
 mod isolate;
 mod leaving;
 mod live;

@@ -15,6 +15,7 @@ mod server;
 mod settings;
 mod shared;
 mod template;
+mod trouble;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, chown};
@@ -30,6 +31,7 @@ pub use server::{Paused, Server};
 pub use settings::{Options, Profile};
 pub use shared::shared;
 pub use template::{Database, Template};
+pub use trouble::Locked;
 
 /// initdb and pg_basebackup take a second; a machine under load may take many.
 const TOOL_WITHIN: Duration = Duration::from_secs(120);

@@ -1,0 +1,187 @@
+//! What became of the incidents: whether each ended well, and what was seen of it. Pure.
+
+use serde::Serialize;
+
+use super::watch::merge;
+
+/// The shape of `incidents.json`.
+pub(super) const SCHEMA: &str = "punctual-loadtest-incidents/1";
+
+/// All of it.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) size: u64,
+    /// Who evaluated the alerts, in words.
+    pub(super) watched_by: String,
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) interrupted: bool,
+}
+
+/// What became of one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Outcome {
+    pub(super) name: &'static str,
+    pub(super) story: &'static str,
+    pub(super) seconds: f64,
+    #[serde(flatten)]
+    pub(super) found: Found,
+}
+
+/// What was found in one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct Found {
+    /// All of them hold, or it did not end well.
+    pub(super) checks: Vec<Check>,
+    /// What an operator could see in the metrics.
+    pub(super) seen: Vec<Seen>,
+    /// The alerts that were raised meanwhile.
+    pub(super) alerts: Vec<Alert>,
+}
+
+/// Something that must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Check {
+    pub(super) what: String,
+    pub(super) holds: bool,
+    /// What was found.
+    pub(super) found: String,
+}
+
+/// A series that says that something is wrong.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Seen {
+    /// As Prometheus would be asked.
+    pub(super) signal: String,
+    /// From here on it says so.
+    pub(super) from: f64,
+    /// The highest value.
+    pub(super) highest: f64,
+    /// When it first said so, from the beginning of the scenario; none when it never did.
+    pub(super) after_seconds: Option<f64>,
+}
+
+/// An alert.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Alert {
+    pub(super) name: String,
+    /// Firing, or pending until it has held for as long as its rule says.
+    pub(super) state: String,
+    /// What it is about: its labels but for its name and severity.
+    pub(super) about: String,
+    pub(super) after_seconds: f64,
+}
+
+/// How all of it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ended {
+    /// Each ended well and was seen.
+    Passed,
+    /// One didn't, or wasn't.
+    Failed,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+/// As it stands in `incidents.json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Told<'a> {
+    schema: &'static str,
+    size: u64,
+    ended: Ended,
+    watched_by: &'a str,
+    incidents: &'a [Outcome],
+}
+
+impl Found {
+    /// Notes alerts; of the same one, the first.
+    pub(super) fn raise(&mut self, alerts: &mut Vec<Alert>) {
+        merge(&mut self.alerts, std::mem::take(alerts));
+    }
+
+    /// Notes whether something holds.
+    pub(super) fn check(&mut self, what: &str, holds: bool, found: impl Into<String>) {
+        self.checks.push(Check { what: what.to_owned(), holds, found: found.into() });
+    }
+}
+
+impl Outcome {
+    /// Whether it ended well and each of its signals said so.
+    pub(super) fn is_well(&self) -> bool {
+        let Found { checks, seen, alerts: _ } = &self.found;
+        checks.iter().all(|check| check.holds)
+            && seen.iter().all(|seen| seen.after_seconds.is_some())
+    }
+}
+
+impl Facts {
+    pub(super) const fn new(size: u64, watched_by: String) -> Self {
+        Self { size, watched_by, outcomes: Vec::new(), interrupted: false }
+    }
+
+    /// How all of it ended.
+    pub(super) fn ended(&self) -> Ended {
+        if !self.outcomes.iter().all(Outcome::is_well) {
+            Ended::Failed
+        } else if self.interrupted {
+            Ended::Interrupted
+        } else {
+            Ended::Passed
+        }
+    }
+
+    /// As it stands in the JSON.
+    pub(super) fn told(&self) -> Told<'_> {
+        Told {
+            schema: SCHEMA,
+            size: self.size,
+            ended: self.ended(),
+            watched_by: &self.watched_by,
+            incidents: &self.outcomes,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::incidents) fn sample() -> Facts {
+        let mut found = Found::default();
+        found.check("all texts arrive", true, "2,000 of 2,000");
+        found.seen.push(Seen {
+            signal: "oldest_pending_seconds{stage=\"claim\"}".to_owned(),
+            from: 2.5,
+            highest: 7.25,
+            after_seconds: Some(5.1),
+        });
+        found.alerts.push(Alert {
+            name: "PunctualOldestPending".to_owned(),
+            state: "pending".to_owned(),
+            about: "stage=claim".to_owned(),
+            after_seconds: 6.0,
+        });
+        let mut other = Found::default();
+        other.check("all texts arrive", false, "150 of 400");
+        let outcome = |name, found| Outcome { name, story: "It was slow.", seconds: 12.34, found };
+        let mut facts = Facts::new(2_000, "Prometheus, each second".to_owned());
+        facts.outcomes = vec![outcome("provider_slows", found), outcome("above_pool", other)];
+        facts
+    }
+
+    #[test]
+    fn it_ends_well_when_all_holds_and_all_was_seen() {
+        let mut facts = sample();
+        assert_eq!(facts.ended(), Ended::Failed);
+        facts.outcomes.truncate(1);
+        assert_eq!(facts.ended(), Ended::Passed);
+        facts.interrupted = true;
+        assert_eq!(facts.ended(), Ended::Interrupted);
+        // What nobody could see is no good end, whatever became of the texts.
+        facts.outcomes[0].found.seen[0].after_seconds = None;
+        assert_eq!(facts.ended(), Ended::Failed);
+        let told = serde_json::to_value(facts.told()).expect("facts are JSON");
+        assert_eq!((&told["schema"], &told["ended"]), (&SCHEMA.into(), &"failed".into()));
+        assert_eq!(told["incidents"][0]["seen"][0]["highest"], 7.25);
+    }
+}

@@ -16,6 +16,7 @@ use contract::Limit;
 use jiff::Zoned;
 use tracing_subscriber::EnvFilter;
 
+use crate::capacity::{self, args::CapacityArgs};
 use crate::counts::{self, COUNTS_EXIT_HELP, CountsArgs};
 use crate::day::{appointments, fit};
 use crate::exit::{CAPACITY_EXIT_HELP, EXIT_HELP, Exit, Failure, RUN_EXIT_HELP};
@@ -71,6 +72,10 @@ enum Command {
     /// memory) and compares it with a baseline.
     #[command(after_help = COUNTS_EXIT_HELP)]
     Counts(CountsArgs),
+    /// Finds the highest rate at which a service still meets its objectives, and what gives out
+    /// first.
+    #[command(after_help = CAPACITY_EXIT_HELP)]
+    Capacity(Box<CapacityArgs>),
     /// Prints what a run would send: its hash, its counts, its rate over time.
     #[command(after_help = RUN_EXIT_HELP)]
     Plan(Box<WorkArgs>),
@@ -167,72 +172,42 @@ fn log_to_stderr() {
 /// Said at the first Ctrl-C of a run that ends with a report.
 const REPORTS: &str = "stopping: the report covers what was done so far (Ctrl-C again: no report)";
 
+/// Said at the first Ctrl-C of what has nothing to tell before its end.
+const AT_ONCE: &str = "stopping (Ctrl-C again: at once)";
+
 async fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Demo(args) => {
-            let interrupt = Interrupt::install(REPORTS);
-            let abandoned = interrupt.abandon.clone();
-            tokio::select! {
-                result = demo::run(args, &interrupt) => result,
-                // What was started is stopped as it is dropped.
-                () = abandoned.cancelled() => Err(Failure::Interrupted),
-            }
+            interruptible(REPORTS, async |i: &Interrupt| demo::run(args, i).await).await
         }
         Command::Day(args) => {
-            let interrupt = Interrupt::install(REPORTS);
-            let abandoned = interrupt.abandon.clone();
-            tokio::select! {
-                result = day(args, &interrupt) => result,
-                () = abandoned.cancelled() => Err(Failure::Interrupted),
-            }
+            interruptible(REPORTS, async |i: &Interrupt| day(args, i).await).await
         }
         Command::Dev(args) => {
-            let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");
-            let abandoned = interrupt.abandon.clone();
-            tokio::select! {
-                result = dev::run(args, &interrupt) => result,
-                () = abandoned.cancelled() => Err(Failure::Interrupted),
-            }
+            interruptible(AT_ONCE, async |i: &Interrupt| dev::run(args, i).await).await
         }
         Command::Provider(args) => provider_command::run(*args).await,
         Command::Run(args) => {
-            let interrupt = Interrupt::install(REPORTS);
-            let abandoned = interrupt.abandon.clone();
-            tokio::select! {
-                result = any_run::run(*args, &interrupt) => result,
-                () = abandoned.cancelled() => Err(Failure::Interrupted),
-            }
+            interruptible(REPORTS, async |i: &Interrupt| any_run::run(*args, i).await).await
         }
         Command::Gate(args) => {
-            let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");
-            let abandoned = interrupt.abandon.clone();
-            tokio::select! {
-                result = gate::run(*args, &interrupt) => result,
-                () = abandoned.cancelled() => Err(Failure::Interrupted),
-            }
+            interruptible(AT_ONCE, async |i: &Interrupt| gate::run(*args, i).await).await
         }
         Command::Counts(args) => {
-            let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");
-            let abandoned = interrupt.abandon.clone();
-            tokio::select! {
-                result = counts::run(args, &interrupt) => result,
-                () = abandoned.cancelled() => Err(Failure::Interrupted),
-            }
+            interruptible(AT_ONCE, async |i: &Interrupt| counts::run(args, i).await).await
+        }
+        Command::Capacity(args) => {
+            interruptible(REPORTS, async |i: &Interrupt| capacity::run(*args, i).await).await
         }
         Command::Plan(args) => any_run::plan(&args),
         Command::Isolate(args) => {
-            interruptible(async |interrupt: &Interrupt| isolate::run(args, interrupt).await).await
+            interruptible(REPORTS, async |i: &Interrupt| isolate::run(args, i).await).await
         }
         Command::Incidents(args) => {
-            interruptible(async |interrupt: &Interrupt| incidents::run(args, interrupt).await).await
+            interruptible(REPORTS, async |i: &Interrupt| incidents::run(args, i).await).await
         }
         Command::Freeze(args) => {
-            let interrupt = Interrupt::install("stopping (Ctrl-C again: at once)");
-            let abandoned = interrupt.abandon.clone();
-            tokio::select! {
-                result = freeze::run(args, &interrupt) => result,
-                () = abandoned.cancelled() => Err(Failure::Interrupted),
-            }
+            interruptible(AT_ONCE, async |i: &Interrupt| freeze::run(args, i).await).await
         }
         // It has a runtime of its own, with one thread.
         Command::FreezeServer(args) => {
@@ -245,11 +220,12 @@ async fn run(command: Command) -> Result<Exit, Failure> {
     }
 }
 
-/// Runs what ends with a report at the first Ctrl-C, and at the second without one.
+/// Runs what ends in order at the first Ctrl-C, with something said, and at once at the second.
 async fn interruptible(
+    said: &'static str,
     run: impl AsyncFnOnce(&Interrupt) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
-    let interrupt = Interrupt::install(REPORTS);
+    let interrupt = Interrupt::install(said);
     let abandoned = interrupt.abandon.clone();
     tokio::select! {
         result = run(&interrupt) => result,

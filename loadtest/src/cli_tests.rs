@@ -36,6 +36,19 @@ fn help_tells_what_the_verdicts_are() {
 }
 
 #[test]
+fn the_gates_tell_how_they_end() {
+    let mut command = Cli::command();
+    for (name, says) in [
+        ("gate", "  3    INVALID: the duets can't tell"),
+        ("counts", "  1    not the same: review the difference"),
+    ] {
+        let help = command.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+        assert!(help.contains(says), "{name}: {help}");
+        assert!(help.contains("  130  interrupted"), "{name}: {help}");
+    }
+}
+
+#[test]
 fn a_demo_has_defaults_for_everything() {
     let cli = Cli::try_parse_from(["loadtest", "demo"]).unwrap();
     let Command::Demo(args) = cli.command else { panic!("asked for the demo") };

@@ -28,7 +28,7 @@ pub enum HistoryError {
         source: io::Error,
     },
     /// It isn't a history.
-    #[error("history {file}: begins with neither nothing nor time,commit,…", file = file.display())]
+    #[error("history {file}: is no history: it begins without time,commit", file = file.display())]
     Foreign {
         /// Which.
         file: PathBuf,

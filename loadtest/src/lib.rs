@@ -6,9 +6,10 @@
 //! (`day`), sent by an open-model engine (`engine`), in the order of a replay (`replay`), judged
 //! from outside (`laws`), told as text, page and JSON (`report`); `demo` starts a whole stack
 //! around it, `dev` keeps one up. For any service, `plan` says what is sent, `run` sends it by the
-//! same engine and judges, `hlog` reads what was logged, `freeze` proves what is measured.
-//! `isolate` lets one stage of the service run at a time, `incidents` makes trouble that must end
-//! well.
+//! same engine and judges, `inside` asks the service meanwhile what it says of itself, `hlog` reads
+//! what was logged, `freeze` proves what is measured. `gate` compares two builds by what they take,
+//! `counts` one with a baseline by what it does. `isolate` lets one stage of the service run at a
+//! time, `incidents` makes trouble that must end well.
 
 #![warn(missing_docs)]
 
@@ -26,6 +27,7 @@ pub mod gate;
 pub mod history;
 pub mod hlog;
 pub mod incidents;
+pub mod inside;
 pub mod interrupt;
 pub mod isolate;
 pub mod laws;

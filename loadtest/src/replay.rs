@@ -6,8 +6,8 @@
 
 mod calibrate;
 mod cancellations;
-mod causal;
-mod clock;
+pub(crate) mod causal;
+pub(crate) mod clock;
 pub(crate) mod drain;
 mod facts;
 pub(crate) mod jobs;

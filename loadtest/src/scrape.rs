@@ -30,14 +30,14 @@ impl Metrics {
     /// are skipped: a newer service may say more.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        Self::parse_of(text, &FAMILIES)
+        Self::parse_some(text, &FAMILIES)
     }
 
-    /// The same of families whose names begin so.
+    /// Reads what begins with one of these names.
     #[must_use]
-    pub fn parse_of(text: &str, families: &[&str]) -> Self {
+    pub fn parse_some(text: &str, names: &[&str]) -> Self {
         let mut metrics = Self::default();
-        let wanted = |line: &&str| families.iter().any(|family| line.starts_with(family));
+        let wanted = |line: &&str| names.iter().any(|name| line.starts_with(name));
         for (name, labels, value) in text.lines().filter(wanted).filter_map(parse_line) {
             if !metrics.samples.contains_key(name) {
                 metrics.samples.insert(name.to_owned(), BTreeMap::new());

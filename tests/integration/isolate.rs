@@ -88,6 +88,24 @@ async fn a_claim_that_sorts_all_that_waits_is_named() {
 }
 
 #[tokio::test]
+async fn what_was_measured_until_ctrl_c_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = ProcessSpec::new("isolate-stopped", binary::loadtest())
+        .arguments(["isolate", "--depth", "100,200"])
+        .argument(format!("--report-dir={}", dir.path().display()))
+        .ending(Signal::SIGTERM);
+    let process = Process::start(spec, pair().await.run_dir()).unwrap();
+    process.ready_line("every stage alone, with 100 before it", WITHIN).await.unwrap();
+    process.signal(Signal::SIGINT);
+    let ended = tokio::time::timeout(WITHIN, process.wait()).await.expect("it ends");
+    assert_eq!(ended.code(), Some(130), "{}", process.output());
+    let json = std::fs::read_to_string(dir.path().join("isolate.json")).unwrap();
+    let told: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(told["verdict"]["ended"], "interrupted", "{}", process.output());
+    assert!(told["costs"].as_array().unwrap().iter().any(|cost| cost["stage"] == "claim"));
+}
+
+#[tokio::test]
 async fn a_sample_that_is_deeper_than_the_smallest_depth_is_refused() {
     let arguments = ["isolate", "--depth", "100,1000", "--sample", "200"];
     let output = binary::run_program(&binary::loadtest(), &arguments, &[]).await;

@@ -1,6 +1,7 @@
-//! A day in lockstep: every stage is held, requests leave one after the other on one connection, the
-//! clock stands, and then each stage works until it is idle, over and over until nothing is due. So
-//! batches are cut by what there is and never by time, and the same plan makes the same statements.
+//! A day in lockstep: every stage is held, requests leave one after the other on one connection,
+//! the clock stands, and then each stage works until it is idle, over and over until nothing is
+//! due. So batches are cut by what there is and never by time, and the same plan makes the same
+//! statements.
 //!
 //! The day goes by in slots: the clock is put to a slot's start for its requests and to its end for
 //! what has fallen due. Never here: what is made of the counts (`document`).

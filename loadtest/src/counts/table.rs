@@ -92,7 +92,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::expect;
+    use expect_test::expect_file;
 
     use super::super::compare::tests::changed;
     use super::super::compare::{compare, spread as apart};
@@ -102,11 +102,13 @@ mod tests {
     #[test]
     fn differences_read_like_this() {
         assert_eq!(differences(&[]), "");
-        expect![[r#""#]].assert_eq(&differences(&compare(&document(), &changed())));
+        expect_file!["../../testdata/counts.txt"]
+            .assert_eq(&differences(&compare(&document(), &changed())));
     }
 
     #[test]
     fn a_spread_reads_like_this() {
-        expect![[r#""#]].assert_eq(&spread(&apart(&[document(), changed()]), 2));
+        expect_file!["../../testdata/counts-spread.txt"]
+            .assert_eq(&spread(&apart(&[document(), changed()]), 2));
     }
 }

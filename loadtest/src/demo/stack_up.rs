@@ -1,5 +1,6 @@
 //! The stack of a demo: what runs, where, and how each is started and stopped.
 
+mod servers;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -159,25 +160,9 @@ impl StackUp {
         )
     }
 
-    /// Writes all of the database's changes to its files: what is logged after it doesn't depend on
-    /// what was logged before.
-    pub(crate) async fn checkpoint(&self) -> Result<(), Failure> {
-        self.pair.primary().checkpoint().await.map_err(failure)
-    }
-
-    /// The servers' major version.
-    pub(crate) fn postgres_major(&self) -> u32 {
-        self.pair.binaries().version().0
-    }
-
     /// Where files go that end with the stack.
     pub(crate) fn directory(&self) -> &Path {
         self.pair.run_dir().path()
-    }
-
-    /// Its database, for trouble that is made on purpose.
-    pub(crate) const fn database(&self) -> &Database {
-        &self.database
     }
 
     pub(crate) fn target(&self) -> Target {

@@ -184,7 +184,8 @@ fn an_objective_is_missed_by_the_exact_interval_and_by_head_alone() {
 #[test]
 fn what_cannot_tell_is_invalid_whatever_it_says() {
     let stolen = Second { spoilt: Some(Spoilt::Steal), ..CLEAN };
-    let cases: [(fn(&mut Played), &str); 4] = [
+    type Spoil = fn(&mut Played);
+    let cases: [(Spoil, &str); 4] = [
         (|played| played.achieved_ratio = 0.98, "98.00 % of the offered rate"),
         (|played| played.clean[1][1].own_lag.p99 = 0.03, "read of head: the harness itself sent"),
         (|played| played.rows[0][0].counts.failed = 70, "70 of 6,000 requests to base itself"),

@@ -93,7 +93,7 @@ struct Raised {
 
 /// Reads the metrics of a process.
 pub(super) async fn metrics(admin: &mut Client) -> Result<Metrics, Failure> {
-    Ok(Metrics::parse_of(&admin.text("/metrics").await?, &FAMILIES))
+    Ok(Metrics::parse_some(&admin.text("/metrics").await?, &FAMILIES))
 }
 
 impl Watch {
@@ -123,9 +123,10 @@ impl Watch {
     pub(super) async fn until_seen(&self, within: Duration) -> bool {
         let until = Instant::now() + within;
         loop {
-            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_all = seen.iter().all(|seen| seen.after_seconds.is_some());
-            drop(seen);
+            let is_all = {
+                let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.iter().all(|seen| seen.after_seconds.is_some())
+            };
             if is_all || Instant::now() >= until {
                 return is_all;
             }
@@ -139,9 +140,10 @@ impl Watch {
         let alerts = self.alerts.as_ref()?;
         let until = Instant::now() + within;
         loop {
-            let raised = alerts.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_told = raised.iter().any(|alert| alert.name == name);
-            drop(raised);
+            let is_told = {
+                let raised = alerts.lock().unwrap_or_else(PoisonError::into_inner);
+                raised.iter().any(|alert| alert.name == name)
+            };
             if is_told || Instant::now() >= until {
                 return Some(is_told);
             }
@@ -222,9 +224,7 @@ impl Data {
         for raised in self.alerts.into_iter().filter(|raised| raised.active_at >= began) {
             let mut labels = raised.labels;
             let name = labels.remove("alertname").unwrap_or_default();
-            for other in
-                ["burn", "instance", "job", "objective", "role", "severity", "slo", "slo_tier"]
-            {
+            for other in OTHERS {
                 labels.remove(other);
             }
             let pairs = labels.into_iter().map(|(name, value)| format!("{name}={value}"));
@@ -291,7 +291,7 @@ mod tests {
     fn metrics(all: u32, good: u32) -> Metrics {
         let line = |family: &str, n: u32| format!("{family}{{stage=\"release\"}} {n}\n");
         let text = line("slo_stage_items_total", all) + &line("slo_good_stage_items_total", good);
-        Metrics::parse_of(&text, &FAMILIES)
+        Metrics::parse_some(&text, &FAMILIES)
     }
 
     #[test]

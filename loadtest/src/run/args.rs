@@ -67,8 +67,8 @@ pub struct InsideArgs {
     /// A header that is sent with that question alone, such as 'authorization: Bearer KEY'.
     #[arg(long, value_name = "NAME: VALUE", value_parser = header, requires = "metrics")]
     pub metrics_header: Vec<(HeaderName, HeaderValue)>,
-    /// A metric to show besides the usual ones: NAME[@QUANTILE][:LABEL,…], such as queue_depth or
-    /// request_duration_seconds@0.99:handler.
+    /// A metric to show besides the usual ones: `NAME[@QUANTILE][:LABEL,…]`, such as queue_depth
+    /// or request_duration_seconds@0.99:handler.
     #[arg(long, value_name = "METRIC", requires = "metrics")]
     pub metric: Vec<Rule>,
     /// The trace that each request begins (W3C traceparent): its id follows from the plan's hash

@@ -277,7 +277,7 @@ table! {
     ProcessMaxFds = process_max_fds { kind: Kind::Gauge, labels: &[], }
     /// Memory that the program asked for.
     JemallocAllocated = jemalloc_allocated_bytes { kind: Kind::Gauge, labels: &[], }
-    /// Memory that the runtime's threads ever asked for, as of when each of them last had nothing to do.
+    /// Memory that the runtime's threads ever asked for, until each last had nothing to do.
     JemallocRequested = jemalloc_requested_bytes_total { kind: Kind::Counter, labels: &[], }
     /// Memory that jemalloc holds in physical pages.
     JemallocResident = jemalloc_resident_bytes { kind: Kind::Gauge, labels: &[], }

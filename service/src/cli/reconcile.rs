@@ -4,7 +4,8 @@ use std::io::{IsTerminal as _, stderr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::{Pool, Stage};
+use contract::{Limit, Pool, Stage};
+use jiff::{SignedDuration, Timestamp};
 
 use super::args::Asking;
 use super::{Exit, unavailable};

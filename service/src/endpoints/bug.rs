@@ -1,8 +1,8 @@
-//! An endpoint that got slower, or runs one statement more, for the tests of the gates that must find
-//! it. It is in no release: only builds that check their assertions have it.
+//! An endpoint that got slower, or runs one statement more, for the tests of the gates that must
+//! find it. It is in no release: only builds that check their assertions have it.
 //!
-//! `TEST_ENDPOINT_BUG=NAME,MICROSECONDS,STATEMENTS`: what each request of the endpoint takes longer,
-//! and how many statements it runs more.
+//! `TEST_ENDPOINT_BUG=NAME,MICROSECONDS,STATEMENTS`: what each request of the endpoint takes
+//! longer, and how many statements it runs more.
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};

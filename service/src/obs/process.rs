@@ -38,11 +38,12 @@ static REQUESTED: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// jemalloc's count of what this thread asked for, and how much of it has been said.
-    static ASKED_FOR: (Option<ThreadLocal<u64>>, Cell<u64>) = (allocatedp::read().ok(), Cell::new(0));
+    static ASKED_FOR: (Option<ThreadLocal<u64>>, Cell<u64>) =
+        (allocatedp::read().ok(), Cell::new(0));
 }
 
-/// Adds up what this thread has asked for since it last did. Called by each of the runtime's threads
-/// when it has nothing to do: what a request takes is in it as soon as nobody works.
+/// Adds up what this thread has asked for since it last did. Called by each of the runtime's
+/// threads when it has nothing to do: what a request takes is in it as soon as nobody works.
 pub(crate) fn note_requested() {
     if !IS_MEASURED {
         return;

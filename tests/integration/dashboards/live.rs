@@ -25,6 +25,9 @@ const RATE_INTERVAL: &str = "15s";
 /// More lines in one panel can't be told apart.
 const LINES_MAX: usize = 30;
 
+/// More entries in one list aren't chosen from any more; Grafana's lists can be searched.
+const CHOICES_MAX: usize = 60;
+
 /// Texts, each to a phone of its own.
 const TEXTS: u32 = 20;
 
@@ -116,7 +119,7 @@ fn of_the_page(board: &Dashboard) -> Vec<Asked> {
         place: format!("{} / {}", board.uid, text(&what["name"])),
         expr: board.substituted(&expr, RATE_INTERVAL),
         labels: Vec::new(),
-        lines_max: LINES_MAX,
+        lines_max: CHOICES_MAX,
     };
     let queries = board.variables().iter().filter(|one| one["type"] == "query");
     let values = queries.map(|one| {

@@ -15,10 +15,14 @@ use crate::alerts::OF_NODE_EXPORTER;
 const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
 
 /// Families that no panel and no rule needs, with the reason.
-const UNUSED: &[(&str, &str)] = &[(
-    "http_server_time_to_first_byte_seconds",
-    "answers that are streamed go to operators' pages: nobody waits for one's end",
-)];
+const UNUSED: &[(&str, &str)] = &[
+    (
+        "http_server_time_to_first_byte_seconds",
+        "answers that are streamed go to operators' pages: nobody waits for one's end",
+    ),
+    ("stage_held", "no production has it: the live page and the log say it where it can be"),
+    ("jemalloc_requested_bytes_total", "what is asked for is compared by builds, not by time"),
+];
 
 /// The name of a family: a histogram's series have one of three endings.
 fn family(series: &str) -> &str {

@@ -55,7 +55,8 @@ pub struct Figure {
     pub interval: Option<Interval>,
     /// The least change that matters, as a ratio.
     pub effect_min: f64,
-    /// The smallest change that would have been seen, as a ratio: by both duets, four times in five.
+    /// The smallest change that would have been seen, as a ratio: by both duets, four times in
+    /// five.
     pub could_have_seen: Option<f64>,
     /// What it says.
     pub said: Said,

@@ -1,4 +1,4 @@
-//! The reminder service: each side on a PostgreSQL of its own, with a simulator and a key ring of its
+//! The reminder service: each side on a PostgreSQL of its own, with a simulator and keys of its
 //! own; a day compressed to the duet's length goes to both, and both send its texts meanwhile.
 //!
 //! Never here: the day (`crate::day`), preparing one (`replay::prepare`).

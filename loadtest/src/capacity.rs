@@ -26,7 +26,7 @@ use jiff::{Timestamp, Zoned};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::open_files;
-use crate::report::files::{ReportDir, say, unkept};
+use crate::report::files::{ReportDir, kept, say};
 use crate::report::plain;
 use crate::report::units::rate;
 use answer::{Answer, Verdict};
@@ -54,7 +54,7 @@ pub async fn run(args: CapacityArgs, interrupt: &Interrupt) -> Result<Exit, Fail
     let began = Timestamp::now();
     let steps = steps(&args, &search, &load, interrupt).await?;
     let answer = Answer::new(&steps, &args, &scale, interrupt.stopped());
-    tell(&Document::new(SCHEMA, began, &args, &steps, &answer), &args, &reports)
+    Ok(tell(&Document::new(SCHEMA, began, &args, &steps, &answer), &args, &reports))
 }
 
 /// Tries rates until all is known that is to be known, or until told to stop.
@@ -101,11 +101,7 @@ fn said(step: &Step) -> String {
 }
 
 /// Prints and writes the report; the exit status follows from the answer.
-fn tell(
-    document: &Document<'_>,
-    args: &CapacityArgs,
-    reports: &ReportDir,
-) -> Result<Exit, Failure> {
+fn tell(document: &Document<'_>, args: &CapacityArgs, reports: &ReportDir) -> Exit {
     let sheet = report::sheet(document, args);
     let text = plain::render(&sheet);
     let said = say(&format!("\n{}\n", text.trim_end()));
@@ -116,15 +112,5 @@ fn tell(
         Verdict::Interrupted => Exit::Interrupted,
     };
     let json = serde_json::to_string_pretty(document).expect("numbers and strings only");
-    match reports.write_faces("capacity", &json, &text, &sheet) {
-        Ok(page) if said => {
-            say(&format!("report: {}\n", page.display()));
-            Ok(exit)
-        }
-        Ok(_) => Ok(unkept(exit)),
-        Err(error) => {
-            eprintln!("loadtest: {error}");
-            Ok(unkept(exit))
-        }
-    }
+    kept(reports.write_faces("capacity", &json, &text, &sheet), said, exit)
 }

@@ -31,7 +31,7 @@ use crate::isolate::{self, IsolateArgs};
 use crate::plan::args::WorkArgs;
 use crate::provider_command::{self, ProviderArgs};
 use crate::replay::{self, Settings, Target};
-use crate::report::files::{ReportDir, say, unkept};
+use crate::report::files::{ReportDir, kept, say};
 use crate::report::{Ended, Report, terminal};
 use crate::run::args::RunArgs;
 use crate::{demo, dev, run as any_run};
@@ -255,7 +255,7 @@ async fn day(args: DayArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
     let settings = settings(&args.replay, &planned, &reports);
     let plan = Arc::new(planned.plan);
     let report = replay::run(plan, &target, &settings, Vec::new(), interrupt).await?;
-    tell(&report, &reports)
+    Ok(tell(&report, &reports))
 }
 
 /// The directory of a run's report, made before the run.
@@ -277,7 +277,7 @@ pub(crate) fn settings(args: &ReplayArgs, planned: &Planned, reports: &ReportDir
 }
 
 /// Writes and prints a report; the exit status follows from it.
-pub(crate) fn tell(report: &Report, reports: &ReportDir) -> Result<Exit, Failure> {
+pub(crate) fn tell(report: &Report, reports: &ReportDir) -> Exit {
     // First of all: a disk that is full must not cost the numbers.
     let said = say(&format!("\n{}\n", terminal::render(report).trim_end()));
     let exit = match report.ended {
@@ -285,17 +285,7 @@ pub(crate) fn tell(report: &Report, reports: &ReportDir) -> Result<Exit, Failure
         Ended::Failed => Exit::Failed,
         Ended::Interrupted => Exit::Interrupted,
     };
-    match reports.write(report) {
-        Ok(page) if said => {
-            say(&format!("report: {}\n", page.display()));
-            Ok(exit)
-        }
-        Ok(_) => Ok(unkept(exit)),
-        Err(error) => {
-            eprintln!("loadtest: {error}");
-            Ok(unkept(exit))
-        }
-    }
+    kept(reports.write(report), said, exit)
 }
 
 fn profile(args: &ProfileArgs) -> Result<Exit, Failure> {

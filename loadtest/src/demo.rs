@@ -88,7 +88,7 @@ pub async fn run(args: DemoArgs, interrupt: &Interrupt) -> Result<Exit, Failure>
         stack.keep_logs(kept);
     }
     stack.stop().await;
-    let exit = result.and_then(|report| tell(&report, &reports));
+    let exit = result.map(|report| tell(&report, &reports));
     if let Some(kept) = kept {
         println!("logs: {}", kept.display());
     }

@@ -103,7 +103,7 @@ async fn days(
             left_out: Vec::new(),
         };
         let day = plan.day();
-        replay::run_unjudged(plan, &target, &settings, interrupt).await?;
+        replay::run_unjudged(plan, &target, &settings, Vec::new(), interrupt).await?;
         // goose's report of a day that nobody asked one of.
         _ = fs::remove_dir_all(&settings.goose_dir);
         let admin = target.admin.first().map_or("", String::as_str);

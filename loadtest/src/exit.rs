@@ -4,6 +4,8 @@
 
 use std::process::ExitCode;
 
+use stack::StackError;
+
 /// An exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -55,6 +57,19 @@ pub enum Failure {
     /// Nothing: it was asked for.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// What is missing has to be installed; all else is for whoever looks at the stack.
+impl From<StackError> for Failure {
+    fn from(error: StackError) -> Self {
+        match error {
+            StackError::Missing { .. } => Self::Usage(error.to_string()),
+            StackError::Failed { .. }
+            | StackError::TimedOut { .. }
+            | StackError::File { .. }
+            | StackError::Postgres { .. } => Self::Unavailable(error.to_string()),
+        }
+    }
 }
 
 impl Failure {

@@ -28,7 +28,7 @@ use crate::exit::{Exit, Failure};
 use crate::history;
 use crate::interrupt::Interrupt;
 use crate::open_files;
-use crate::report::files::{ReportDir, say, unkept};
+use crate::report::files::{ReportDir, kept, say};
 use crate::report::plain;
 use crate::report::units::clock;
 use crate::run::verdict::{Value, Verdict};
@@ -191,17 +191,7 @@ fn tell(outcome: &Outcome, reports: &ReportDir) -> Exit {
     // First of all: a disk that is full must not cost the numbers.
     let said = say(&format!("\n{}\n", text.trim_end()));
     let json = serde_json::to_string_pretty(outcome).expect("numbers and strings only");
-    match reports.write_faces("gate", &json, &text, &sheet) {
-        Ok(page) if said => {
-            say(&format!("report: {}\n", page.display()));
-            exit
-        }
-        Ok(_) => unkept(exit),
-        Err(error) => {
-            eprintln!("loadtest: {error}");
-            unkept(exit)
-        }
-    }
+    kept(reports.write_faces("gate", &json, &text, &sheet), said, exit)
 }
 
 /// Appends the first duet's ratios to the history: the second is played only after a red one.

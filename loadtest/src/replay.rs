@@ -99,35 +99,11 @@ pub async fn run(
 }
 
 /// Replays a plan and judges nothing: for days that follow each other, of which no single one can
-/// be told from the provider's log.
+/// be told from the provider's log. The report is of what was measured.
 ///
 /// # Errors
 /// When the service, the provider or the engine fails, or the replay is interrupted.
 pub async fn run_unjudged(
-    plan: Arc<Plan>,
-    target: &Target,
-    settings: &Settings,
-    interrupt: &Interrupt,
-) -> Result<(), Failure> {
-    let mut replay = Replay {
-        facts: Facts::default(),
-        watched: Arc::default(),
-        plan,
-        target,
-        settings,
-        interrupt,
-    };
-    let mut clock = ClockSetter::new(target)?;
-    let (keys, speed) = replay.prepare(&mut clock).await?;
-    replay.day(&mut clock, &keys, speed).await?;
-    Ok(())
-}
-
-/// Replays a plan and measures it, without its laws: for days that follow each other.
-///
-/// # Errors
-/// When the service, the provider or the engine fails, or the replay is interrupted.
-pub async fn run_measured(
     plan: Arc<Plan>,
     target: &Target,
     settings: &Settings,

@@ -29,7 +29,7 @@ use crate::inside::Inside;
 use crate::interrupt::Interrupt;
 use crate::open_files;
 use crate::plan::summary;
-use crate::report::files::{ReportDir, say, unkept};
+use crate::report::files::{ReportDir, kept, say};
 use args::RunArgs;
 use facts::{Document, Facts, SCHEMA};
 use measure::Setup;
@@ -45,17 +45,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// When a flag or a file can't be used, the target is away, or the engine fails.
 pub async fn run(args: RunArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
     open_files::raise();
-    let work = args.work.clone();
-    // Reading a long trace takes some seconds of one core.
-    let plan = tokio::task::spawn_blocking(move || work.plan()).await;
-    let plan = plan.map_err(|e| Failure::Unavailable(e.to_string()))?;
-    let plan = Arc::new(plan.map_err(|error| Failure::Usage(error.to_string()))?);
-    let objectives = Objectives::new(&args.judged.objective);
-    let kinds: Vec<&str> = plan.kinds().iter().map(|kind| kind.name.as_str()).collect();
-    if let Some(unknown) = objectives.unknown(&kinds) {
-        let kinds = kinds.join(", ");
-        return Err(Failure::Usage(format!("--objective {unknown}: the plan has {kinds}")));
-    }
+    let plan = Arc::new(args.work.plan_apart().await?);
+    let objectives = Objectives::for_plan(&args.judged.objective, &plan)?;
     for target in &args.target {
         reach(target).await?;
     }
@@ -73,7 +64,7 @@ pub async fn run(args: RunArgs, interrupt: &Interrupt) -> Result<Exit, Failure> 
         progress: "run",
     };
     let facts = setup.measure(plan, inside, interrupt).await?;
-    tell(&facts, &args, &reports)
+    Ok(tell(&facts, &args, &reports))
 }
 
 /// Says at once that nobody is there, rather than after a run of failures.
@@ -91,7 +82,7 @@ pub(crate) async fn reach(target: &str) -> Result<(), Failure> {
 }
 
 /// Prints and writes the report; the exit status follows from the verdict.
-fn tell(facts: &Facts, args: &RunArgs, reports: &ReportDir) -> Result<Exit, Failure> {
+fn tell(facts: &Facts, args: &RunArgs, reports: &ReportDir) -> Exit {
     let thresholds = args.judged.thresholds();
     let verdict = verdict::judge(facts, &thresholds);
     let text = text::render(facts, &verdict, &thresholds);
@@ -107,17 +98,7 @@ fn tell(facts: &Facts, args: &RunArgs, reports: &ReportDir) -> Result<Exit, Fail
         Value::Invalid => Exit::Invalid,
         Value::Interrupted => Exit::Interrupted,
     };
-    match reports.write_faces("run", &json, &text, &sheet) {
-        Ok(page) if said => {
-            say(&format!("report: {}\n", page.display()));
-            Ok(exit)
-        }
-        Ok(_) => Ok(unkept(exit)),
-        Err(error) => {
-            eprintln!("loadtest: {error}");
-            Ok(unkept(exit))
-        }
-    }
+    kept(reports.write_faces("run", &json, &text, &sheet), said, exit)
 }
 
 /// Prints what a run would send.

@@ -43,14 +43,8 @@ impl<'a> AnyService<'a> {
         let backlog: Rule = args.search.backlog.parse().map_err(Failure::Usage)?;
         let load = Self { args, dir, objectives, backlog };
         let plan = load.plan(args.search.start, Duration::from_secs(1))?;
-        let kinds: Vec<&str> = plan.kinds().iter().map(|kind| kind.name.as_str()).collect();
-        match load.objectives.unknown(&kinds) {
-            None => Ok(load),
-            Some(unknown) => {
-                let kinds = kinds.join(", ");
-                Err(Failure::Usage(format!("--objective {unknown}: the plan has {kinds}")))
-            }
-        }
+        let objectives = Objectives::for_plan(&args.judged.objective, &plan)?;
+        Ok(Self { objectives, ..load })
     }
 
     /// Says at once that nobody is there.

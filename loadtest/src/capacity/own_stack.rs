@@ -125,7 +125,7 @@ impl<'a> OwnStack<'a> {
         let target = stack.target();
         let before = disk(&target).await?;
         let watched = stack.watched();
-        let report = replay::run_measured(plan, &target, settings, watched, interrupt).await?;
+        let report = replay::run_unjudged(plan, &target, settings, watched, interrupt).await?;
         let after = disk(&target).await?;
         Ok(self.measured(&report, before, after))
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use stack::ports::free_port;
 use stack::postgres::{Database, PostgresPair};
 use stack::provider::Options as ProviderOptions;
-use stack::{Process, ProcessSpec, RunDir, StackError};
+use stack::{Process, ProcessSpec, RunDir};
 use tokio::time::{Instant, sleep};
 
 use super::watcher::Watcher;
@@ -87,22 +87,19 @@ impl StackUp {
     ) -> Result<Self, Failure> {
         let step = Step::begin("stack", "parts", 1);
         let began = Instant::now();
-        let pair = PostgresPair::start(shape.postgres.clone()).await.map_err(failure)?;
+        let pair = PostgresPair::start(shape.postgres.clone()).await?;
         let run = pair.run_dir().clone();
         let database = migrated(&pair, program, &run).await?;
         if !shape.replica {
             pair.replica().stop_immediately().await;
         }
         // Known before the service starts, as the simulator must know where replies go.
-        let ports: Vec<u16> =
-            (0..args.processes).map(|_| free_port()).collect::<Result<_, _>>().map_err(failure)?;
+        let ports: Vec<u16> = (0..args.processes).map(|_| free_port()).collect::<Result<_, _>>()?;
         let provider_log = run.log("messages").with_extension("jsonl");
         let reply_port = ports.first().copied().unwrap_or_default();
         let provider = provider(shape, &run, &provider_log, reply_port, seed)?;
-        let address: ProviderAddress = provider
-            .ready_file(&run.path().join("provider.json"), READY_WITHIN)
-            .await
-            .map_err(failure)?;
+        let address: ProviderAddress =
+            provider.ready_file(&run.path().join("provider.json"), READY_WITHIN).await?;
         let keys = Keys { admin: random_key(), signing: random_key() };
         let mut services = Vec::new();
         for (number, port) in ports.into_iter().enumerate() {
@@ -120,7 +117,7 @@ impl StackUp {
             service.ready().await?;
         }
         // From here on every statement of the service's database is the service's own.
-        pair.primary().forget_statements().await.map_err(failure)?;
+        pair.primary().forget_statements().await?;
         let watcher = Watcher::start(args, &services, &run).await;
         step.end(&format!(
             "PostgreSQL{}, provider and {} started in {:.1} s",
@@ -247,8 +244,8 @@ async fn migrated(pair: &PostgresPair, program: &Path, run: &RunDir) -> Result<D
             .env("PUNCTUAL_DATABASE_URL", url);
         Process::run(spec, run, MIGRATED_WITHIN).await
     };
-    let template = pair.template("punctual", migrate).await.map_err(failure)?;
-    template.database().await.map_err(failure)
+    let template = pair.template("punctual", migrate).await?;
+    template.database().await.map_err(Failure::from)
 }
 
 fn provider(
@@ -270,7 +267,7 @@ fn provider(
         .arguments(["--inbound-url", inbound.as_str()])
         .arguments(["--seed", seed.to_string().as_str()])
         .arguments(&shape.provider);
-    Process::start(spec, run).map_err(failure)
+    Process::start(spec, run).map_err(Failure::from)
 }
 
 struct Keys {
@@ -321,9 +318,8 @@ impl ServiceSettings<'_> {
             .env("RUST_LOG", log);
         let others = self.others.iter();
         let spec = others.fold(spec, |spec, (name, value)| spec.env(name, value));
-        let process = Process::start(spec, run).map_err(failure)?;
-        let told: ServiceAddresses =
-            process.ready_file(&addresses, READY_WITHIN).await.map_err(failure)?;
+        let process = Process::start(spec, run)?;
+        let told: ServiceAddresses = process.ready_file(&addresses, READY_WITHIN).await?;
         let ServiceAddresses { public, admin } = told;
         Ok(Service { process: Arc::new(process), public, admin })
     }
@@ -377,14 +373,4 @@ fn service_name(number: usize) -> String {
 /// A key for this run alone.
 fn random_key() -> String {
     (0..4).map(|_| format!("{:016x}", rand::random::<u64>())).collect()
-}
-
-fn failure(error: StackError) -> Failure {
-    match error {
-        StackError::Missing { .. } => Failure::Usage(error.to_string()),
-        StackError::Failed { .. }
-        | StackError::TimedOut { .. }
-        | StackError::File { .. }
-        | StackError::Postgres { .. } => Failure::Unavailable(error.to_string()),
-    }
 }

@@ -10,8 +10,6 @@ mod own;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stack::StackError;
-
 use super::args::GateArgs;
 use super::play::{How, Played};
 use crate::exit::Failure;
@@ -61,17 +59,8 @@ impl Contest {
             let what = "give --base and --head, or --base-start and --head-start";
             return Err(Failure::Usage(what.to_owned()));
         };
-        let work = args.work.clone();
-        // Reading a long trace takes some seconds of one core.
-        let plan = tokio::task::spawn_blocking(move || work.plan()).await;
-        let plan = plan.map_err(|e| Failure::Unavailable(e.to_string()))?;
-        let plan = Arc::new(plan.map_err(|error| Failure::Usage(error.to_string()))?);
-        let objectives = Objectives::new(&args.judged.objective);
-        let kinds: Vec<&str> = plan.kinds().iter().map(|kind| kind.name.as_str()).collect();
-        if let Some(unknown) = objectives.unknown(&kinds) {
-            let kinds = kinds.join(", ");
-            return Err(Failure::Usage(format!("--objective {unknown}: the plan has {kinds}")));
-        }
+        let plan = Arc::new(args.work.plan_apart().await?);
+        let objectives = Objectives::for_plan(&args.judged.objective, &plan)?;
         let other = other::Other {
             commands,
             plan,
@@ -136,15 +125,5 @@ impl Contest {
             Self::Own(own) => own.play(round, how, interrupt).await,
             Self::Other(other) => other.play(round, how, interrupt).await,
         }
-    }
-}
-
-fn failure(error: StackError) -> Failure {
-    match error {
-        StackError::Missing { .. } => Failure::Usage(error.to_string()),
-        StackError::Failed { .. }
-        | StackError::TimedOut { .. }
-        | StackError::File { .. }
-        | StackError::Postgres { .. } => Failure::Unavailable(error.to_string()),
     }
 }

@@ -14,6 +14,7 @@ use super::day::Day;
 use super::requests::Mix;
 use super::routes::Routes;
 use super::{About, Plan, PlanError, access_log, arrivals, at, trace};
+use crate::exit::Failure;
 use crate::report::units::count;
 
 /// One of them is given.
@@ -104,6 +105,17 @@ impl WorkArgs {
                 "give one of --rate, --trace, --access-log and --day".to_owned(),
             )),
         }
+    }
+
+    /// The same on a thread of its own: reading a long trace takes some seconds of one core.
+    ///
+    /// # Errors
+    /// When a file or a flag can't be used; each is one line.
+    pub async fn plan_apart(&self) -> Result<Plan, Failure> {
+        let work = self.clone();
+        let plan = tokio::task::spawn_blocking(move || work.plan()).await;
+        let plan = plan.map_err(|error| Failure::Unavailable(error.to_string()))?;
+        plan.map_err(|error| Failure::Usage(error.to_string()))
     }
 
     fn of_rate(&self, rate: &str, mut builder: Builder) -> Result<Plan, PlanError> {

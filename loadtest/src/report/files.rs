@@ -120,9 +120,25 @@ pub(crate) fn say(text: &str) -> bool {
     said.is_ok()
 }
 
+/// Says where the page of a report is, or why there is none, and how the program ends then; `said`
+/// is whether the figures were printed.
+pub(crate) fn kept(written: Result<PathBuf, ReportError>, said: bool, exit: Exit) -> Exit {
+    match written {
+        Ok(page) if said => {
+            say(&format!("report: {}\n", page.display()));
+            exit
+        }
+        Ok(_) => unkept(exit),
+        Err(error) => {
+            eprintln!("loadtest: {error}");
+            unkept(exit)
+        }
+    }
+}
+
 /// How a program ends whose report could not be kept: a failure stays one, and what passed but left
 /// nothing to show for it did not go through.
-pub(crate) const fn unkept(exit: Exit) -> Exit {
+const fn unkept(exit: Exit) -> Exit {
     match exit {
         Exit::Passed => Exit::Unavailable,
         Exit::Failed | Exit::Usage | Exit::Unavailable | Exit::Invalid | Exit::Interrupted => exit,

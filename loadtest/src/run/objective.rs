@@ -6,6 +6,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::exit::Failure;
+use crate::plan::Plan;
 use crate::plan::args::duration;
 
 /// A share of requests within a latency.
@@ -80,9 +82,20 @@ impl Objectives {
         named.map_or(self.others, |(_, objective)| *objective)
     }
 
+    /// Those that were given, for the kinds of a plan.
+    ///
+    /// # Errors
+    /// One is for a name that no kind of request has.
+    pub fn for_plan(written: &[Written], plan: &Plan) -> Result<Self, Failure> {
+        let all = Self::new(written);
+        let kinds: Vec<&str> = plan.kinds().iter().map(|kind| kind.name.as_str()).collect();
+        let Some(unknown) = all.unknown(&kinds) else { return Ok(all) };
+        let kinds = kinds.join(", ");
+        Err(Failure::Usage(format!("--objective {unknown}: the plan has {kinds}")))
+    }
+
     /// A name that no kind of request has.
-    #[must_use]
-    pub fn unknown<'a>(&'a self, kinds: &[&str]) -> Option<&'a str> {
+    fn unknown<'a>(&'a self, kinds: &[&str]) -> Option<&'a str> {
         let unknown = |(name, _): &&(String, Objective)| !kinds.contains(&name.as_str());
         self.named.iter().find(unknown).map(|(name, _)| name.as_str())
     }

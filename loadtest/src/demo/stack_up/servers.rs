@@ -4,7 +4,7 @@
 
 use stack::postgres::Database;
 
-use super::{StackUp, failure};
+use super::StackUp;
 use crate::exit::Failure;
 
 impl StackUp {
@@ -16,7 +16,7 @@ impl StackUp {
     /// Writes all of the database's changes to its files: what is logged after it doesn't depend on
     /// what was logged before.
     pub(crate) async fn checkpoint(&self) -> Result<(), Failure> {
-        self.pair.primary().checkpoint().await.map_err(failure)
+        self.pair.primary().checkpoint().await.map_err(Failure::from)
     }
 
     /// The servers' major version.

@@ -12,7 +12,7 @@ use stack::ports::free_port;
 use stack::{Process, ProcessSpec, RunDir};
 use tokio::time::{Instant, sleep};
 
-use super::{Round, failure};
+use super::Round;
 use crate::engine::connection::{Connection, Transport};
 use crate::engine::source::Outgoing;
 use crate::exit::Failure;
@@ -79,7 +79,7 @@ impl Commands {
     }
 
     async fn start(&self, side: usize, build: usize, run: &RunDir) -> Result<Running, Failure> {
-        let port = free_port().map_err(failure)?;
+        let port = free_port()?;
         let name = SIDES[side];
         let shell = |name: String, command: &str| {
             let spec = ProcessSpec::new(name, "sh")
@@ -90,10 +90,10 @@ impl Commands {
         };
         if let Some(reset) = &self.reset[build] {
             let spec = shell(format!("{name}-reset"), reset);
-            Process::run(spec, run, RESET_WITHIN).await.map_err(failure)?;
+            Process::run(spec, run, RESET_WITHIN).await?;
         }
         let spec = shell(name.to_owned(), &self.start[build]);
-        let process = Process::start(spec, run).map_err(failure)?;
+        let process = Process::start(spec, run)?;
         let running = Running { process, address: format!("127.0.0.1:{port}") };
         self.ready(name, &running).await?;
         Ok(running)
@@ -133,7 +133,7 @@ impl Other {
         interrupt: &Interrupt,
     ) -> Result<(Played, String), Failure> {
         let step = Step::begin("sides", "sides", 2);
-        let run = RunDir::create(None).map_err(failure)?;
+        let run = RunDir::create(None)?;
         let mut running: [Option<Running>; 2] = [None, None];
         for side in round.order() {
             let starting = self.commands.start(side, round.build(side), &run);

@@ -183,7 +183,7 @@ macro_rules! for_each_query {
 
             // Audits and counts for operators.
             "How much work stands before each stage of a shard."
-            BacklogRead = backlog_read: BoundedStaleness(30), One, true, "service/src/endpoints/read_backlog.rs", "handle";
+            BacklogRead = backlog_read: BoundedStaleness(30), One, true, "service/src/endpoints/read_backlog.rs", "read";
             "Promises derived from appointments and rules against the intents that are there."
             AuditExpected = audit_expected: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
             "Every promise has exactly one fate, and every text that it became is there."

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::db::DbError;
 use crate::http::{Problem, Request, Response};
 
 /// How much work stands before each stage, over all shards.
@@ -17,17 +18,17 @@ pub(crate) struct BacklogAnswer {
     #[schemars(with = "String")]
     domain_now: Option<Timestamp>,
     /// Intents that are due and not released.
-    due: i64,
+    pub(super) due: i64,
     /// Lanes that wait for a claim, now or for a retry.
-    ready: i64,
+    pub(super) ready: i64,
     /// Lanes that are leased.
     leased: i64,
     /// Lanes whose head's delivery is being looked up.
-    unresolved: i64,
+    pub(super) unresolved: i64,
     /// Texts in all lanes.
     items: i64,
     /// Changes of the counts that are not folded yet.
-    unfolded: i64,
+    pub(super) unfolded: i64,
     /// When the next intent is due, in domain time.
     #[schemars(with = "Option<String>")]
     next_due_at: Option<Timestamp>,
@@ -35,6 +36,11 @@ pub(crate) struct BacklogAnswer {
 
 /// Counts the backlog.
 pub(crate) async fn handle(app: &Arc<App>, _request: Request) -> Result<Response, Problem> {
+    Ok(Response::json(200, &read(app).await?))
+}
+
+/// The backlog as it is now.
+pub(super) async fn read(app: &App) -> Result<BacklogAnswer, DbError> {
     let domain_now = app.clock.domain_now();
     let mut answer = BacklogAnswer { domain_now: Some(domain_now), ..BacklogAnswer::default() };
     let conn = app.db.get(Pool::Reporting).await?;
@@ -50,5 +56,5 @@ pub(crate) async fn handle(app: &Arc<App>, _request: Request) -> Result<Response
         let next: Option<Timestamp> = row.get("next_due_at");
         answer.next_due_at = [answer.next_due_at, next].into_iter().flatten().min();
     }
-    Ok(Response::json(200, &answer))
+    Ok(answer)
 }

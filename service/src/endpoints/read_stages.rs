@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use contract::{Pool, Query, Stage};
+use contract::Stage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::read_backlog::{self, BacklogAnswer};
 use crate::app::App;
 use crate::http::{Code, Problem, Request, Response};
 use crate::stages::Stages;
 use crate::stages::gate::Refused;
 
-/// Whether a stage works by itself.
+/// Whether a stage works by itbacklog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum GateIs {
@@ -59,64 +60,39 @@ impl StageAnswer {
     }
 }
 
-/// What stands before the stages in the database.
-#[derive(Debug, Default)]
-struct Standing {
-    due: i64,
-    ready: i64,
-    unresolved: i64,
-    unfolded: i64,
-}
-
-impl Standing {
-    const fn before(&self, stage: Stage) -> Option<i64> {
-        match stage {
-            Stage::Release => Some(self.due),
-            Stage::Claim => Some(self.ready),
-            Stage::Resolve => Some(self.unresolved),
-            Stage::Fold => Some(self.unfolded),
-            Stage::Plan
-            | Stage::Receive
-            | Stage::Render
-            | Stage::Deliver
-            | Stage::Settle
-            | Stage::Recover
-            | Stage::Floor
-            | Stage::Sweep
-            | Stage::Reconcile
-            | Stage::Observe
-            | Stage::Extend
-            | Stage::Prune
-            | Stage::Replan => None,
-        }
+/// What stands before a stage in the database; none where nothing does, or that isn't counted.
+const fn before(stage: Stage, backlog: &BacklogAnswer) -> Option<i64> {
+    match stage {
+        Stage::Release => Some(backlog.due),
+        Stage::Claim => Some(backlog.ready),
+        Stage::Resolve => Some(backlog.unresolved),
+        Stage::Fold => Some(backlog.unfolded),
+        Stage::Plan
+        | Stage::Receive
+        | Stage::Render
+        | Stage::Deliver
+        | Stage::Settle
+        | Stage::Recover
+        | Stage::Floor
+        | Stage::Sweep
+        | Stage::Reconcile
+        | Stage::Observe
+        | Stage::Extend
+        | Stage::Prune
+        | Stage::Replan => None,
     }
 }
 
 /// Says of each stage whether it is held, what it has in hand and what stands before it.
 pub(crate) async fn handle(app: &Arc<App>, _request: Request) -> Result<Response, Problem> {
-    let standing = standing(app).await?;
+    let backlog = read_backlog::read(app).await?;
     let with_gates = Stage::ALL.iter().filter(|stage| stage.has_gate());
     let stages = with_gates.map(|&stage| {
         let is = StageAnswer::of(app, stage);
-        StageAnswer { depth: is.depth.or(standing.before(stage)), ..is }
+        StageAnswer { depth: is.depth.or(before(stage, &backlog)), ..is }
     });
     let answer = StagesAnswer { enabled: app.gates.is_on(), stages: stages.collect() };
     Ok(Response::json(200, &answer))
-}
-
-async fn standing(app: &App) -> Result<Standing, Problem> {
-    let domain_now = app.clock.domain_now();
-    let conn = app.db.get(Pool::Reporting).await?;
-    let mut all = Standing::default();
-    for shard in 0..app.practices.shard_count() {
-        let row = conn.row_opt(Query::BacklogRead, &[&shard, &domain_now]).await?;
-        let Some(row) = row else { continue };
-        all.due += row.get::<_, i64>("due");
-        all.ready += row.get::<_, i64>("ready");
-        all.unresolved += row.get::<_, i64>("unresolved");
-        all.unfolded += row.get::<_, i64>("unfolded");
-    }
-    Ok(all)
 }
 
 /// The stage that a path names, where stages can be held.

@@ -345,7 +345,7 @@ WHERE a.status = 'b'
 -- the others. What became a text of an older version stays and is not promised again.
 CREATE VIEW planned AS
 SELECT i.shard, i.practice_id, i.appointment_id, i.rule_id, i.starts_at, i.due_day, i.plan_version,
-       i.state, i.due_at,
+       i.state, i.due_at, i.message_id,
        row_number() OVER (PARTITION BY i.shard, i.practice_id, i.appointment_id, i.rule_id, i.state,
                                        i.starts_at, i.due_day
                           ORDER BY i.plan_version) AS nth
@@ -358,7 +358,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (hashint8(practice_id)::bigint & 2147483647) % slots;
 
 -- What reconciliation found: promises that are missing, there for nothing, or unfinished, by name.
--- A row stays when the promise is in order again, with the instant at which that was seen.
+-- A row stays when the promise is in order again, with the instant at which that was seen, or when
+-- it is too late for that, with the instant at which whoever ran a repair was told.
 CREATE TABLE residual (
     shard          smallint    NOT NULL,
     practice_id    bigint      NOT NULL,
@@ -368,18 +369,20 @@ CREATE TABLE residual (
     plan_version   bigint      NOT NULL,       -- of the surplus or unfinished one; 0 for a missing one
     kind           "char"      NOT NULL CHECK (kind IN ('m', 's', 'u')),
         -- missing, surplus, unfinished (its appointment has begun)
-    reason         "char"      NOT NULL CHECK (reason IN ('?', 'r', 'x', 'c', 't', 'n', 'p', 'q')),
+    reason         "char"      NOT NULL CHECK (reason IN ('?', 'r', 'x', 'c', 't', 'n', 'p', 'q', 'l')),
         -- unknown; missing: being planned again, suppressed; surplus: cancelled, there twice, no
-        -- rule gives it; unfinished: planned, queued
+        -- rule gives it; unfinished: planned, queued, its text lost
     starts_at      timestamptz NOT NULL,       -- domain time
     due_at         timestamptz NOT NULL,       -- domain time: when it was or is to leave at the earliest
     closes_at      timestamptz NOT NULL,       -- domain time: when it can't leave any more
     found_at       timestamptz NOT NULL,       -- real time
     mended_at      timestamptz,                -- real time
+    told_at        timestamptz,                -- real time: told as too late to mend
     late_seconds   integer,                    -- how late its repair planned it, in domain time
     PRIMARY KEY (shard, practice_id, appointment_id, rule_id, due_day, plan_version, kind)
 );
-CREATE INDEX residual_open ON residual (shard, practice_id) WHERE mended_at IS NULL;
+CREATE INDEX residual_open ON residual (shard, practice_id)
+    WHERE mended_at IS NULL AND told_at IS NULL;
 
 -- Attaches the missing weekly partitions of a table that cover the days from one up to, not
 -- including, another. A week begins on Monday and names its partition.

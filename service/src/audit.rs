@@ -3,13 +3,15 @@
 //! and name what is wrong. Law 1 is conservation, 2 no unknown duplicates, 3 order, 4 what was
 //! cancelled in time never left, 7 one text a group, 12 nothing unnamed.
 //!
-//! Never here: a fix. The wire's side is the load harness's.
+//! They run on the primary: what was acknowledged up to this instant is in them. Never here: a fix.
+//! The wire's side is the load harness's.
 
 use contract::{Pool, Query};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::db::router::Monitors;
 use crate::db::{Conn, Db, DbError};
 use crate::obs;
 
@@ -142,6 +144,8 @@ pub(crate) async fn run_once(
     real_now: Timestamp,
 ) -> Result<Report, DbError> {
     let db = Db::new(settings).map_err(DbError::Unavailable)?;
+    // They find the server that leads. One that is named alone may be a replica.
+    let _monitors = if settings.servers() > 1 { Some(Monitors::start(&db).await) } else { None };
     let conn = db.get(Pool::Reporting).await?;
     let row = conn.row_opt(Query::DeploymentRead, &[]).await?;
     drop(conn);

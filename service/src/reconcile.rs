@@ -1,6 +1,7 @@
 //! Reconciliation: what appointments and rules promise against what is planned and waits, derived
 //! by SQL that shares nothing with the planner, all the time, on a replica, a part of the practices
-//! at a time. What is out of order is named, kept until it is mended, and shown until then.
+//! at a time. What is out of order is named, and shown until it is mended or whoever runs a repair
+//! is told that it is too late.
 //!
 //! Belongs here: a look at the practices whose turn it is (`visit`), what is remembered of it
 //! (`ledger`), mending on demand (`repair`), the provider's list (`accepted`). Never here: when
@@ -87,6 +88,11 @@ impl Residual {
         key(self) == key(other) && self.appointment_id == other.appointment_id
     }
 
+    /// Whether it is too late for what would have mended it.
+    pub(crate) fn is_too_late(&self, domain_now: Timestamp) -> bool {
+        self.kind == ResidualKind::Missing && !self.is_mendable(domain_now)
+    }
+
     /// Whether planning the appointment again can still mend it.
     pub(crate) fn is_mendable(&self, domain_now: Timestamp) -> bool {
         match self.kind {
@@ -131,6 +137,7 @@ fn reason_of(code: &str) -> &'static str {
         "n" => "no rule gives it",
         "p" => "it was never released",
         "q" => "its text still waits in its lane",
+        "l" => "its text is gone, or waits in no lane",
         _ => "no reason is known",
     }
 }

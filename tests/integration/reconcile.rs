@@ -166,15 +166,31 @@ async fn what_is_late_is_sent_late_and_what_is_too_late_is_told() {
     app.hold(at(FIRST_DUE)).await;
     one.book(&appointment("b").phone(2)).await;
     app.hold(at("2026-05-05T20:30")).await;
-    let (output, report) = reconcile(&app, &["--repair"]).await;
-    assert_eq!(output.status, Some(1), "{output:?}");
-    let left = named(&report["residuals"]);
-    assert_eq!(left, BTreeSet::from([("b".into(), 1, "2026-05-05".into(), "missing".into())]));
-    assert_eq!(report["repaired"].as_array().unwrap().len(), 1, "the second rule's: {report:#}");
     let url = app.database.url();
-    let told = run(&["reconcile"], &[("PUNCTUAL_DATABASE_URL", &url)]).await;
-    assert!(told.stdout.ends_with("1 OUT OF ORDER\n"), "{told:?}");
-    assert!(told.stdout.starts_with("missing: practice 1 appointment b rule 1"), "{told:?}");
+    let told = async |flags: &[&str]| {
+        let arguments = [&["reconcile"], flags].concat();
+        run(&arguments, &[("PUNCTUAL_DATABASE_URL", &url)]).await
+    };
+    let looked = told(&[]).await;
+    assert!(looked.stdout.ends_with("2 OUT OF ORDER\n"), "{looked:?}");
+    assert!(looked.stdout.starts_with("missing: practice 1 appointment b rule 1"), "{looked:?}");
+    // Nobody looks at that day any more three days on: it is out of order all the same.
+    app.hold(at("2026-05-08T20:30")).await;
+    one.until_fate("a", 2, "expired").await;
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let days = [(1, "2026-05-05"), (2, "2026-05-06")];
+    let both = days.map(|(rule, day)| ("b".to_owned(), rule, day.into(), "missing".into()));
+    assert_eq!(named(&report["residuals"]), BTreeSet::from(both), "{report:#}");
+    let listed = app.get("/admin/residuals").send().await.json(200);
+    assert_eq!(named(&listed["residuals"]), named(&report["residuals"]));
+    // Whoever repairs is told, once.
+    let repaired = told(&["--repair"]).await;
+    assert_eq!(repaired.status, Some(1), "{repaired:?}");
+    assert!(repaired.stdout.contains("too late to repair: missing: practice 1 appointment b"));
+    assert!(repaired.stdout.ends_with("nothing else out of order\n"), "{repaired:?}");
+    let looked = told(&[]).await;
+    assert!(looked.stdout.ends_with("all in order\n"), "{looked:?}");
     app.finish_as(Ending { is_broken: true, ..FOUND }).await;
 }
 
@@ -197,6 +213,56 @@ async fn what_still_waits_when_its_appointment_has_begun_is_unfinished() {
     let (output, report) = reconcile(&app, &[]).await;
     assert_eq!(output.status, Some(0), "{report:#}");
     app.finish_as(FOUND).await;
+}
+
+#[tokio::test]
+async fn what_was_sent_for_nothing_stays_until_somebody_is_told() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    // Behind the service's back: the same once more, as of the day before.
+    let sql = Sql::connect(&app.database.url()).await;
+    let copy = "INSERT INTO intent (due_day, shard, practice_id, appointment_id, rule_id, \
+                                    plan_version, state, group_slot, revision, phone, due_at, \
+                                    starts_at) \
+                SELECT due_day - 1, shard, practice_id, appointment_id, rule_id, plan_version, \
+                       state, group_slot, revision, phone, due_at - interval '1 hour', starts_at \
+                FROM intent WHERE rule_id = 1";
+    sql.run(copy, &[]).await;
+    let copied = ("a".to_owned(), 1, "2026-05-04".to_owned(), "surplus".to_owned());
+    let copied = BTreeSet::from([copied]);
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!((output.status, named(&report["residuals"])), (Some(1), copied.clone()));
+    app.hold(at(FIRST_DUE)).await;
+    app.idle().await;
+    assert_eq!(app.simulator.state().accepted, 2);
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!((output.status, named(&report["residuals"])), (Some(1), copied.clone()));
+    let (output, report) = reconcile(&app, &["--repair"]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    assert_eq!(named(&report["too_late"]), copied, "{report:#}");
+    assert_eq!((&report["residuals"], &report["repaired"]), (&json!([]), &json!([])));
+    let (output, _) = reconcile(&app, &[]).await;
+    assert_eq!(output.status, Some(0), "{output:?}");
+    app.finish_as(Ending { is_broken: true, ..FOUND }).await;
+}
+
+#[tokio::test]
+async fn a_text_that_is_lost_is_unfinished() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.send(&[appointment("a"), appointment("b").phone(2)]).await;
+    app.hold(at(FIRST_DUE)).await;
+    app.idle().await;
+    let sql = Sql::connect(&app.database.url()).await;
+    sql.run("UPDATE message SET state = 'q' WHERE appointment_ids = '{a}'", &[]).await;
+    sql.run("DELETE FROM message WHERE appointment_ids = '{b}'", &[]).await;
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let lost = ["a", "b"].map(|id| (id.into(), 1, "2026-05-05".into(), "unfinished".into()));
+    assert_eq!(named(&report["residuals"]), BTreeSet::from(lost));
+    assert_eq!(report["residuals"][0]["reason"], "its text is gone, or waits in no lane");
+    app.finish_as(Ending { is_broken: true, ..FOUND }).await;
 }
 
 /// What the provider lists from an hour ago to an hour ahead, compared.

@@ -176,34 +176,38 @@ macro_rules! for_each_query {
             ResidualMend = residual_mend: Strong, Many, true, "service/src/reconcile/ledger.rs", "record";
             "Promises that were found out of order."
             ResidualInsert = residual_insert: Strong, Page, true, "service/src/reconcile/ledger.rs", "record";
+            "Promises out of order that nothing mends any more."
+            ResidualPassed = residual_passed: Strong, Page, true, "service/src/reconcile/ledger.rs", "passed";
+            "Promises out of order that somebody was told of as too late to mend."
+            ResidualTell = residual_tell: Strong, Page, true, "service/src/reconcile/ledger.rs", "tell";
             "How late the repair of a promise came."
             ResidualLate = residual_late: Strong, Page, true, "service/src/reconcile/ledger.rs", "late";
             "Promises that are out of order, by name."
             ResidualPage = residual_page: BoundedStaleness(30), Page, true, "service/src/endpoints/read_residuals.rs", "handle";
 
-            // Audits and counts for operators.
+            // Audits and counts for operators, on the primary: up to this instant.
             "How much work stands before each stage of a shard."
-            BacklogRead = backlog_read: BoundedStaleness(30), One, true, "service/src/endpoints/read_backlog.rs", "read";
+            BacklogRead = backlog_read: Strong, One, true, "service/src/endpoints/read_backlog.rs", "read";
             "Promises derived from appointments and rules against the intents that are there."
-            AuditExpected = audit_expected: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
+            AuditExpected = audit_expected: Strong, One, true, "service/src/audit.rs", "run";
             "Every promise has exactly one fate, and every text that it became is there."
-            AuditConservation = audit_conservation: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
+            AuditConservation = audit_conservation: Strong, One, true, "service/src/audit.rs", "run";
             "The counts against a recount."
-            AuditTally = audit_tally: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
+            AuditTally = audit_tally: Strong, One, true, "service/src/audit.rs", "run";
             "The members of every text against the promises that became it."
-            AuditMembers = audit_members: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
+            AuditMembers = audit_members: Strong, One, true, "service/src/audit.rs", "run";
             "Every text that left has its attempt, and at most one was accepted."
-            AuditAttempts = audit_attempts: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
+            AuditAttempts = audit_attempts: Strong, One, true, "service/src/audit.rs", "run";
             "Per recipient, a text's first attempt comes after the one before is settled."
-            AuditOrder = audit_order: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
+            AuditOrder = audit_order: Strong, One, true, "service/src/audit.rs", "run";
             "What was stopped in time is in no text that left."
-            AuditCancelled = audit_cancelled: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
+            AuditCancelled = audit_cancelled: Strong, One, true, "service/src/audit.rs", "run";
             "No appointment is told twice under one rule for one start."
-            AuditGroups = audit_groups: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
+            AuditGroups = audit_groups: Strong, One, true, "service/src/audit.rs", "run";
             "Texts that tell of several appointments tell of them in one group."
-            AuditFamilies = audit_families: BoundedStaleness(30), One, true, "service/src/audit.rs", "run";
+            AuditFamilies = audit_families: Strong, One, true, "service/src/audit.rs", "run";
             "Statements that PostgreSQL remembers of us, and those without a name."
-            AuditStatements = audit_statements: BoundedStaleness(30), One, false, "service/src/audit.rs", "statements";
+            AuditStatements = audit_statements: Strong, One, false, "service/src/audit.rs", "statements";
 
             // The review of the database, for operators.
             "What the service's role may see of its server."

@@ -1,7 +1,8 @@
 -- name: reconcile_promises
 -- What appointments and rules promise from day $3 on, for some practices, against the intents that
--- are there: what is missing, what is there for nothing or twice, and what still waits though its
--- appointment began by domain time $4. By name, up to $5, the most urgent first.
+-- are there: what is missing, what is there for nothing or twice, what still waits though its
+-- appointment began by domain time $4, and what became a text that is gone or waits in no lane. By
+-- name, up to $5, the most urgent first; as it stood at as_of (report_as_of).
 WITH derived AS (
     SELECT d.practice_id, d.appointment_id, d.rule_id, d.starts_at, d.local_day, d.opens_at,
            d.closes_at
@@ -11,7 +12,19 @@ WITH derived AS (
       AND d.local_day >= $3
 ), present AS (
     SELECT p.practice_id, p.appointment_id, p.rule_id, p.starts_at, p.due_day, p.plan_version,
-           p.state, p.due_at, p.nth
+           p.state, p.due_at, p.nth,
+           p.state = 'r' AND coalesce((
+               SELECT m.state = 'q' AND NOT EXISTS (
+                   SELECT
+                   FROM lane_item t
+                   WHERE t.shard = $1
+                     AND t.practice_id = m.practice_id
+                     AND t.phone = m.phone
+                     AND t.message_id = m.message_id)
+               FROM message m
+               WHERE m.shard = $1
+                 AND m.practice_id = p.practice_id
+                 AND m.message_id = p.message_id), true) AS is_lost
     FROM planned p
     WHERE p.shard = $1
       AND p.practice_id = ANY ($2)
@@ -28,8 +41,10 @@ WITH derived AS (
            CASE WHEN p.practice_id IS NULL THEN 'm'
                 WHEN p.state = 'p' AND (d.practice_id IS NULL OR p.nth > 1) THEN 's'
                 WHEN p.state = 'p' AND p.starts_at <= $4 THEN 'u'
+                WHEN p.is_lost THEN 'u'
            END AS kind,
            CASE WHEN p.practice_id IS NULL THEN '?'
+                WHEN p.is_lost THEN 'l'
                 WHEN p.nth > 1 THEN 't'
                 WHEN d.practice_id IS NULL THEN 'n'
                 ELSE 'p'
@@ -102,6 +117,9 @@ WITH derived AS (
 )
 SELECT (SELECT count(*) FROM compared) AS cases,
        (SELECT count(*) FROM wrong) AS violations,
+       CASE WHEN pg_is_in_recovery() THEN (SELECT h.beaten_at FROM heartbeat h)
+            ELSE statement_timestamp()
+       END AS as_of,
        e.practice_id, e.appointment_id, e.rule_id, e.due_day, e.plan_version, e.kind, e.reason,
        e.starts_at, e.due_at, e.closes_at
 FROM (SELECT 1 AS always) AS o

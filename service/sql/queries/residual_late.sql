@@ -13,3 +13,4 @@ WHERE r.shard = $1
   AND r.plan_version = 0
   AND r.kind = 'm'
   AND r.mended_at IS NULL
+  AND r.told_at IS NULL

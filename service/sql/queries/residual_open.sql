@@ -4,6 +4,7 @@ SELECT r.kind::text AS kind, count(*) AS n
 FROM residual r
 WHERE r.shard = $1
   AND r.mended_at IS NULL
+  AND r.told_at IS NULL
   AND ($2::bigint IS NULL OR r.practice_id = $2)
 GROUP BY r.kind
 ORDER BY r.kind

@@ -6,6 +6,7 @@ SELECT r.practice_id, r.appointment_id, r.rule_id, r.due_day, r.plan_version, r.
 FROM residual r
 WHERE r.shard = $1
   AND r.mended_at IS NULL
+  AND r.told_at IS NULL
   AND ($2::bigint IS NULL OR r.practice_id = $2)
 ORDER BY r.closes_at, r.practice_id, r.appointment_id, r.rule_id, r.due_day, r.plan_version
 LIMIT $3

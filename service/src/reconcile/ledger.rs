@@ -4,9 +4,10 @@
 use contract::{Query, ResidualKind};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use tokio_postgres::Row;
 
 use super::visit::Seen;
-use super::{Residual, code_of};
+use super::{NAMED_MAX, Residual, code_of};
 use crate::db::{Conn, DbError, Params};
 
 /// How many promises are out of order, by kind.
@@ -22,6 +23,20 @@ pub(crate) async fn counts(conn: &Conn, shard: i16) -> Result<Counts, DbError> {
         }
     }
     Ok(counts)
+}
+
+/// What tells one row from another.
+pub(crate) type Name = (i64, String, i16, Date, i64, String);
+
+fn name(row: &Row) -> Name {
+    (
+        row.get("practice_id"),
+        row.get("appointment_id"),
+        row.get("rule_id"),
+        row.get("due_day"),
+        row.get("plan_version"),
+        row.get("kind"),
+    )
 }
 
 /// The columns of promises, for statements over arrays.
@@ -47,11 +62,12 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Notes what a look found, and what is in order again.
+/// Notes what a look found, and what is in order again. What somebody was told of already as too
+/// late to mend is no longer among what was seen.
 pub(crate) async fn record(
     conn: &mut Conn,
     shard: i16,
-    seen: &Seen,
+    seen: &mut Seen,
     real_now: Timestamp,
 ) -> Result<(), DbError> {
     let columns = Columns::of(&seen.named);
@@ -69,34 +85,62 @@ pub(crate) async fn record(
             days,
             versions,
             kinds,
+            &seen.since,
+            &seen.as_of,
         ];
         tx.execute(Query::ResidualMend, params).await?;
     }
+    let mut told = Vec::new();
     if !seen.named.is_empty() {
         let reasons: Vec<&str> = seen.named.iter().map(|r| r.reason_code.as_str()).collect();
         let starts: Vec<Timestamp> = seen.named.iter().map(|r| r.starts_at).collect();
         let dues: Vec<Timestamp> = seen.named.iter().map(|r| r.due_at).collect();
         let closes: Vec<Timestamp> = seen.named.iter().map(|r| r.closes_at).collect();
-        tx.execute(
-            Query::ResidualInsert,
-            &[
-                &shard,
-                &real_now,
-                practices,
-                appointments,
-                rules,
-                days,
-                versions,
-                kinds,
-                &reasons,
-                &starts,
-                &dues,
-                &closes,
-            ],
-        )
-        .await?;
+        let params: Params<'_> = &[
+            &shard,
+            &real_now,
+            practices,
+            appointments,
+            rules,
+            days,
+            versions,
+            kinds,
+            &reasons,
+            &starts,
+            &dues,
+            &closes,
+            &seen.as_of,
+        ];
+        told = tx.rows(Query::ResidualInsert, params).await?;
     }
     tx.commit().await?;
+    seen.forget(&told.iter().map(name).collect());
+    Ok(())
+}
+
+/// What is open of a shard and nothing mends any more: how many, and by name, at most
+/// [`NAMED_MAX`].
+pub(crate) async fn passed(
+    conn: &Conn,
+    shard: i16,
+    since: Date,
+) -> Result<(u64, Vec<Residual>), DbError> {
+    let rows = conn.rows(Query::ResidualPassed, &[&shard, &since, &NAMED_MAX]).await?;
+    let count = rows.first().map_or(0, |row| row.get::<_, i64>("violations"));
+    Ok((u64::try_from(count).unwrap_or(0), rows.iter().filter_map(Residual::of_row).collect()))
+}
+
+/// Notes that somebody was told of these as too late to mend.
+pub(crate) async fn tell(
+    conn: &Conn,
+    shard: i16,
+    late: &[Residual],
+    real_now: Timestamp,
+) -> Result<(), DbError> {
+    let Columns { practices, appointments, rules, days, versions, kinds } = &Columns::of(late);
+    let params: Params<'_> =
+        &[&shard, &real_now, practices, appointments, rules, days, versions, kinds];
+    conn.execute(Query::ResidualTell, params).await?;
     Ok(())
 }
 

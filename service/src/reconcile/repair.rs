@@ -31,7 +31,8 @@ pub(crate) struct Report {
     /// When it ended.
     #[schemars(with = "String")]
     pub(crate) as_of: Timestamp,
-    /// True when nothing is out of order, or nothing is left so after mending.
+    /// True when nothing is out of order, or nothing is left so after mending and nothing was too
+    /// late.
     pub(crate) holds: bool,
     /// Practices looked at.
     pub(crate) practices: u64,
@@ -44,6 +45,8 @@ pub(crate) struct Report {
     pub(crate) residuals: Vec<Residual>,
     /// What was mended.
     pub(crate) repaired: Vec<Repaired>,
+    /// What it was too late to mend. It is told of once, here, and out of order no more.
+    pub(crate) too_late: Vec<Residual>,
     /// What the provider lists against what is known here as sent, where that was asked for.
     pub(crate) provider: Option<Comparison>,
 }
@@ -64,8 +67,23 @@ pub(crate) struct Bench {
     pub(crate) shard_count: i16,
 }
 
-/// Looks at all promises and notes what is out of order.
+/// Looks at all promises and notes what is out of order. What was found before and nothing mends
+/// any more is among it.
 pub(crate) async fn look(bench: &Bench) -> Result<Report, DbError> {
+    let found = find(bench, None).await?;
+    Ok(found.report)
+}
+
+/// What a look found.
+struct Found {
+    report: Report,
+    /// Of these nobody has been told, and nothing mends them any more.
+    passed: Vec<Residual>,
+}
+
+/// A look that has seen what was noted before an instant.
+async fn find(bench: &Bench, has_seen: Option<Timestamp>) -> Result<Found, DbError> {
+    let mut passed = Vec::new();
     let mut report = Report {
         as_of: bench.clock.real_now(),
         holds: false,
@@ -74,6 +92,7 @@ pub(crate) async fn look(bench: &Bench) -> Result<Report, DbError> {
         residual: 0,
         residuals: Vec::new(),
         repaired: Vec::new(),
+        too_late: Vec::new(),
         provider: None,
     };
     for shard in 0..bench.shard_count {
@@ -83,12 +102,19 @@ pub(crate) async fn look(bench: &Bench) -> Result<Report, DbError> {
             report.residual += seen.violations;
             report.residuals.extend(seen.named);
         };
-        visit::look(&bench.db, &bench.clock, shard, Turn::ALL, each).await?;
+        let turn = (shard, Turn::ALL);
+        visit::look(&bench.db, &bench.clock, turn, has_seen, each).await?;
+        let conn = bench.db.get(Pool::Upkeep).await?;
+        let since = visit::first_day(bench.clock.domain_now());
+        let (count, named) = ledger::passed(&conn, shard, since).await?;
+        report.residual += count;
+        report.residuals.extend(named.iter().cloned());
+        passed.extend(named);
     }
     report.residuals.sort_by_key(|residual| residual.closes_at);
     report.holds = report.residual == 0;
     report.as_of = bench.clock.real_now();
-    Ok(report)
+    Ok(Found { report, passed })
 }
 
 /// Looks, mends what can be mended, and looks again: what the report names then is left.
@@ -96,18 +122,21 @@ pub(crate) async fn repair(bench: &Bench, ways: (&Practices, &Ingest)) -> Result
     // Later looks see what was mended, whichever server answers.
     let carried = Carried::new(After::Nothing);
     let work = async {
-        let mut report = look(bench).await?;
+        let mut found = find(bench, None).await?;
         let mut repaired = Vec::new();
         for _round in 0..ROUNDS_MAX {
             let domain_now = bench.clock.domain_now();
-            let mendable = report.residuals.iter().filter(|r| r.is_mendable(domain_now));
-            let mendable: Vec<Residual> = mendable.cloned().collect();
+            let is_over = |r: &Residual| found.passed.iter().any(|passed| passed.is_same(r));
+            let residuals = found.report.residuals.iter();
+            let mendable: Vec<Residual> =
+                residuals.filter(|r| r.is_mendable(domain_now) && !is_over(r)).cloned().collect();
             if mendable.is_empty() {
                 break;
             }
+            let noted = bench.clock.real_now();
             mend(bench, ways, &mendable, domain_now).await?;
-            report = look(bench).await?;
-            let left = &report.residuals;
+            found = find(bench, Some(noted)).await?;
+            let left = &found.report.residuals;
             let mended: Vec<Residual> =
                 mendable.into_iter().filter(|was| !left.iter().any(|is| is.is_same(was))).collect();
             if mended.is_empty() {
@@ -118,9 +147,31 @@ pub(crate) async fn repair(bench: &Bench, ways: (&Practices, &Ingest)) -> Result
                 Repaired { promise, late_seconds }
             }));
         }
+        let report = tell(bench, ways.0, found).await?;
         Ok(Report { repaired, ..report })
     };
     carried::within(carried, work).await
+}
+
+/// Takes what is too late out of what is out of order: whoever reads the report is told.
+async fn tell(bench: &Bench, practices: &Practices, found: Found) -> Result<Report, DbError> {
+    let Found { mut report, passed } = found;
+    let domain_now = bench.clock.domain_now();
+    let is_over = |r: &Residual| passed.iter().any(|passed| passed.is_same(r));
+    let (too_late, left): (Vec<Residual>, Vec<Residual>) =
+        report.residuals.into_iter().partition(|r| r.is_too_late(domain_now) || is_over(r));
+    let mut of_shard: BTreeMap<i16, Vec<Residual>> = BTreeMap::new();
+    for residual in &too_late {
+        let shard = practices.shard(residual.practice_id);
+        of_shard.entry(shard).or_default().push(residual.clone());
+    }
+    for (shard, late) in of_shard {
+        let conn = bench.db.get(Pool::Upkeep).await?;
+        ledger::tell(&conn, shard, &late, bench.clock.real_now()).await?;
+    }
+    report.residual -= too_late.len() as u64;
+    report.holds = report.residual == 0 && too_late.is_empty();
+    Ok(Report { residuals: left, too_late, ..report })
 }
 
 async fn mend(
@@ -160,13 +211,21 @@ impl Report {
             };
             text += &format!("repaired, {late}: {promise}\n");
         }
+        for promise in &self.too_late {
+            text += &format!("too late to repair: {promise}\n");
+        }
         let Self { promises, practices, residual, .. } = self;
         text += &format!("{promises} promises of {practices} practices looked at, ");
-        text += &match (residual, self.repaired.len()) {
-            (0, 0) => "all in order\n".to_owned(),
-            (0, repaired) => format!("{repaired} repaired, all in order\n"),
-            (left, 0) => format!("{left} OUT OF ORDER\n"),
-            (left, repaired) => format!("{repaired} repaired, {left} OUT OF ORDER\n"),
+        if !self.repaired.is_empty() {
+            text += &format!("{} repaired, ", self.repaired.len());
+        }
+        if !self.too_late.is_empty() {
+            text += &format!("{} TOO LATE, told here for the last time, ", self.too_late.len());
+        }
+        text += &match residual {
+            0 if self.too_late.is_empty() => "all in order\n".to_owned(),
+            0 => "nothing else out of order\n".to_owned(),
+            left => format!("{left} OUT OF ORDER\n"),
         };
         if let Some(provider) = &self.provider {
             text += &provider.text();

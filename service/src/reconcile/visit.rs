@@ -1,13 +1,16 @@
 //! A look at practices: one statement for a few of them, on a replica where there is one, so that
 //! what it compares is of one instant; what it finds is noted before the next few.
 
+use std::collections::HashSet;
+
 use contract::{Pool, Read, Stage};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use tokio_postgres::types::ToSql;
 
-use super::{ENDED_AFTER, NAMED_MAX, Residual, ledger};
+use super::ledger::{self, Name};
+use super::{ENDED_AFTER, NAMED_MAX, Residual, code_of};
 use crate::clock::Clock;
 use crate::db::router::Class;
 use crate::db::{Db, DbError};
@@ -29,8 +32,12 @@ impl Turn {
 }
 
 /// What was seen of some practices.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    /// Days were looked at from this one on.
+    pub(crate) since: Date,
+    /// They were seen as they stood then: a replica may be a little behind.
+    pub(crate) as_of: Timestamp,
     /// Which.
     pub(crate) practices: Vec<i64>,
     /// Promises compared.
@@ -41,13 +48,26 @@ pub(crate) struct Seen {
     pub(crate) named: Vec<Residual>,
 }
 
+impl Seen {
+    /// Leaves out those of these names.
+    pub(super) fn forget(&mut self, told: &HashSet<Name>) {
+        let before = self.named.len();
+        self.named.retain(|r| {
+            let (id, kind) = (r.appointment_id.clone(), code_of(r.kind).to_owned());
+            !told.contains(&(r.practice_id, id, r.rule_id, r.day, r.plan_version, kind))
+        });
+        self.violations -= (before - self.named.len()) as u64;
+    }
+}
+
 /// Looks at the practices of a shard whose turn it is, a few at a time, notes what is found, and
-/// hands it to `each`.
+/// hands it to `each`. What was noted before `has_seen` is seen for certain, as the task carries a
+/// token of then.
 pub(crate) async fn look(
     db: &Db,
     clock: &Clock,
-    shard: i16,
-    turn: Turn,
+    (shard, turn): (i16, Turn),
+    has_seen: Option<Timestamp>,
     mut each: impl FnMut(Seen),
 ) -> Result<(), DbError> {
     let mut after = 0;
@@ -55,9 +75,10 @@ pub(crate) async fn look(
         let page = practices(db, shard, turn, after).await?;
         let Some(&last) = page.last() else { return Ok(()) };
         // No connection to the primary is held while a replica compares.
-        let seen = visit(db, shard, page, clock.domain_now()).await?;
+        let mut seen = visit(db, shard, page, clock.domain_now()).await?;
+        seen.as_of = has_seen.map_or(seen.as_of, |at| seen.as_of.max(at));
         let mut conn = db.get_for(Stage::Reconcile, Pool::Upkeep).await?;
-        ledger::record(&mut conn, shard, &seen, clock.real_now()).await?;
+        ledger::record(&mut conn, shard, &mut seen, clock.real_now()).await?;
         drop(conn);
         each(seen);
         after = last;
@@ -82,9 +103,13 @@ async fn visit(
     let (since, ended) = (first_day(domain_now), domain_now - ENDED_AFTER);
     let params: [&(dyn ToSql + Sync); 5] = [&shard, &practices, &since, &ended, &NAMED_MAX];
     let rows = db.reader(Class::Report).rows(Read::ReconcilePromises, &params).await?;
-    let Some(totals) = rows.first() else { return Ok(Seen::default()) };
-    let total = |name| u64::try_from(totals.get::<_, i64>(name)).unwrap_or(0);
+    let totals = rows.first();
+    let total = |name| totals.map_or(0, |row| u64::try_from(row.get::<_, i64>(name)).unwrap_or(0));
+    // One that can't say when that was neither closes nor opens anything again.
+    let as_of = totals.and_then(|row| row.get("as_of")).unwrap_or(Timestamp::UNIX_EPOCH);
     Ok(Seen {
+        since,
+        as_of,
         promises: total("cases"),
         violations: total("violations"),
         named: rows.iter().filter_map(Residual::of_row).collect(),
@@ -94,7 +119,7 @@ async fn visit(
 
 /// Promises of earlier days have ended: the day before yesterday in UTC is over everywhere, and its
 /// night, in which a practice's day may end.
-fn first_day(domain_now: Timestamp) -> Date {
+pub(super) fn first_day(domain_now: Timestamp) -> Date {
     let today = domain_now.to_zoned(TimeZone::UTC).date();
     today.saturating_sub(2.days())
 }

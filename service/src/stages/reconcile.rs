@@ -32,7 +32,7 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
             tell(shard, &seen);
             promises += usize::try_from(seen.promises).unwrap_or(usize::MAX);
         };
-        visit::look(&app.db, &app.clock, shard, part.turn, each).await?;
+        visit::look(&app.db, &app.clock, (shard, part.turn), None, each).await?;
         until = part.until;
     }
     let mut conn = app.db.get_for(Stage::Reconcile, Pool::Upkeep).await?;

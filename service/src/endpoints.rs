@@ -49,6 +49,7 @@ use std::sync::Arc;
 use contract::{Endpoint, READ_AFTER};
 
 use crate::app::App;
+use crate::db::DbError;
 use crate::db::router::After;
 use crate::db::router::carried::{self, Carried};
 use crate::http::{Code, Problem, Request, Response};
@@ -58,7 +59,12 @@ type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Se
 /// Answers a request by its endpoint's handler. Reads see what the request shows that it has seen;
 /// a write is answered with what to show next time.
 pub(crate) async fn dispatch(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
-    let carried = Carried::new(read_after(app, &request)?);
+    let after = read_after(app, &request)?;
+    if app.db.is_overtaken_by(after) {
+        let why = "another server was promoted, which this process hasn't found yet";
+        return Err(DbError::Unavailable(why.into()).into());
+    }
+    let carried = Carried::new(after);
     #[cfg(debug_assertions)]
     bug::spoil(app, request.endpoint).await;
     let answer = carried::within(Arc::clone(&carried), handle(app, request)).await;

@@ -5,6 +5,7 @@
 //! among servers by itself, which has unit tests.
 
 mod failures;
+mod hung;
 mod promotion;
 mod promotion_midway;
 mod several;

@@ -225,8 +225,12 @@ table! {
     ServerLeads = db_server_leads { kind: Kind::Gauge, labels: &["server"], }
     /// 1 for a replica that is read, else 0.
     ServerReadable = db_server_readable { kind: Kind::Gauge, labels: &["server"], }
-    /// How old what a replica answers is at most, by the primary's heartbeat; none for the primary.
+    /// How old what a replica answers would be at most, by the primary's heartbeat, also where it
+    /// can't be read; none for the primary.
     ServerStaleness = db_server_staleness_seconds { kind: Kind::Gauge, labels: &["server"], }
+    /// Bytes of log that a replica was behind the primary at the last look at it, also where it
+    /// can't be read; none for the primary.
+    ServerLagBytes = db_server_lag_bytes { kind: Kind::Gauge, labels: &["server"], }
     /// Time since a server last said how it is.
     ServerLookAge = db_server_look_age_seconds { kind: Kind::Gauge, labels: &["server"], }
     /// 1 for a replica that is left alone after failures in a row, 0.5 once the next read may try

@@ -41,7 +41,7 @@ use view::{NoLeader, View};
 
 /// A token may be this far ahead of what was last seen of the primary: more log than a server
 /// writes between looks. What is further ahead was never given out.
-const AHEAD_MAX: u64 = 1 << 32;
+const AHEAD_MAX: u64 = 1 << 28;
 
 /// How reads find their server.
 #[derive(Debug, Clone, Copy)]
@@ -138,6 +138,10 @@ impl Db {
         debug_assert!(pool.spec().side == Side::Primary, "replicas are read through a Reader");
         loop {
             let server = self.leader()?;
+            if self.view().is_hung(Instant::now()) {
+                let why = "the primary has not answered for five seconds";
+                return Err(DbError::Unavailable(why.into()));
+            }
             let mut conn = self.0.servers[server].pools.get(holder, pool).await?;
             let leading = Leading { db: self.clone(), server, system: self.system_of(server) };
             let still_leads = leading.still_leads();
@@ -209,6 +213,13 @@ impl Db {
             || newest.is_none_or(|newest| token.lsn <= newest.saturating_add(AHEAD_MAX))
     }
 
+    /// Whether what is shown is of after a promotion that hasn't been seen here yet: then whoever
+    /// leads here was replaced, and must neither be read nor written to for it.
+    pub(crate) fn is_overtaken_by(&self, after: After) -> bool {
+        let After::At(token) = after else { return false };
+        self.view().history().is_some_and(|known| known.is_before(token.history))
+    }
+
     /// A look at a server, which may have come to nothing.
     pub(crate) fn saw(&self, server: usize, found: Option<Look>) {
         let now = Instant::now();
@@ -247,16 +258,17 @@ impl Db {
     fn observe_server(&self, server: usize, now: Instant) {
         let (view, this) = (self.view(), &self.0.servers[server]);
         let standing = view.standing(server, now);
+        let behind = view.behind(server, now);
         let position = this.breaker.position(now);
         // One that is away is not written to, whatever it was.
         let leads = view.leader() == Ok(server) && view.has_primary(now);
         this.series.stands(obs::route::Server {
             leads,
             is_readable: !leads && standing.is_ok() && position == Position::Closed,
-            staleness: standing
-                .ok()
-                .map(|standing| standing.staleness)
+            staleness: behind
+                .map(|behind| behind.staleness)
                 .filter(|staleness| *staleness < Duration::MAX),
+            lag_bytes: behind.and_then(|behind| behind.bytes),
             look_age: view.servers()[server].look.map(|look| now.duration_since(look.at)),
             breaker_open: match position {
                 Position::Closed => 0.0,

@@ -36,6 +36,7 @@ struct Levels {
     leads: Level,
     readable: Level,
     staleness: Level,
+    lag_bytes: Level,
     look_age: Level,
     breaker_open: Level,
     conflicts: [Counter; CONFLICTS.len()],
@@ -54,6 +55,8 @@ pub(crate) struct Server {
     pub(crate) is_readable: bool,
     /// How old what it answers is at most; none for a primary, or where it isn't known.
     pub(crate) staleness: Option<Duration>,
+    /// Bytes of log that it is behind; none for a primary, or where it isn't known.
+    pub(crate) lag_bytes: Option<u64>,
     /// Time since it last said how it is; none if it never did.
     pub(crate) look_age: Option<Duration>,
     /// 1 while it is left alone, 0.5 once the next read may try it.
@@ -154,6 +157,7 @@ impl OfServer {
         of.leads.set(f64::from(u8::from(now.leads)));
         of.readable.set(f64::from(u8::from(now.is_readable)));
         of.staleness.set(or_none(now.staleness));
+        of.lag_bytes.set(now.lag_bytes.map_or(f64::NAN, |bytes| bytes as f64));
         of.look_age.set(or_none(now.look_age));
         of.breaker_open.set(now.breaker_open);
         *of.last() = now;
@@ -176,6 +180,7 @@ impl Levels {
             leads: level(Family::ServerLeads),
             readable: level(Family::ServerReadable),
             staleness: level(Family::ServerStaleness),
+            lag_bytes: level(Family::ServerLagBytes),
             look_age: level(Family::ServerLookAge),
             breaker_open: level(Family::ServerBreakerOpen),
             conflicts: CONFLICTS.map(|kind| {

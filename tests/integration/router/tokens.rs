@@ -130,8 +130,13 @@ async fn a_token_that_was_never_given_out_is_refused() {
     let parts: Vec<&str> = token.split('.').collect();
     let of_another = format!("1.1.1.{}", parts[3]);
     app.get(path).header(TOKEN, &of_another).send().await.expect(200);
+    // Nothing is read from it then, and nothing written to it either.
     let later = format!("1.{}.7.{}", parts[1], parts[3]);
     app.get(path).header(TOKEN, &later).send().await.problem(503, "unavailable");
+    app.get("/v1/practices/1").header(TOKEN, &later).send().await.problem(503, "unavailable");
+    let booked = app.post("/v1/practices/1/appointments", appointment("b").json());
+    booked.header(TOKEN, &later).send().await.problem(503, "unavailable");
+    app.get("/v1/practices/1/appointments/b").send().await.problem(404, "not_found");
     assert!(decided(&app.scrape().await, "other_history") >= 2.0);
     app.finish().await;
     pair.stop().await;

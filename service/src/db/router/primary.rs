@@ -75,6 +75,11 @@ impl OnPrimary {
             if here.history.is_before(token.history) {
                 return Err(replaced());
             }
+            // It was told before it was safe, and the server has crashed since.
+            if here.history == token.history && here.lsn < token.lsn {
+                let why = "the primary has lost what the read must have seen";
+                return Err(DbError::Unavailable(why.into()));
+            }
             // A token of before a promotion would lead to the primary for ever.
             if token.history != here.history
                 && let Some(carried) = carried::current()

@@ -17,6 +17,8 @@ const INTERVALS: u32 = 3;
 /// A server that took writes and can't be reached is taken to do so for this long, unless it is
 /// seen to be something else: two on one timeline are two also while one is slow to answer.
 const LEADS_FOR: Duration = Duration::from_secs(60);
+/// Whoever waits for a primary that has been silent for so long waits in vain.
+const HUNG_AFTER: Duration = Duration::from_secs(5);
 /// The clocks of two servers may differ by this much; a heartbeat from further ahead says nothing.
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(1);
 /// A replica that has heard nothing of its primary for this long, or for this many intervals, has
@@ -93,6 +95,16 @@ pub(crate) struct Standing {
     pub(crate) lsn: u64,
     /// Bytes of log a second that it replays.
     pub(crate) replayed_per_second: f64,
+    /// How old what it answers is at most.
+    pub(crate) staleness: Duration,
+}
+
+/// How far a replica is behind, whether or not it can be read: by the last look at it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Behind {
+    /// Bytes of log that the primary's newest look had and its own had not; none where their
+    /// positions can't be compared.
+    pub(crate) bytes: Option<u64>,
     /// How old what it answers is at most.
     pub(crate) staleness: Duration,
 }
@@ -208,6 +220,14 @@ impl View {
         self.primary().is_some_and(|look| !self.is_old(look, now))
     }
 
+    /// Whether the leader has been silent for so long that what is asked of it hangs as well. For a
+    /// shorter time it is waited for: it may only be busy.
+    pub(crate) fn is_hung(&self, now: Instant) -> bool {
+        let leader = self.leader.ok().map(|server| &self.servers[server]);
+        let silent = |look: Look| now.saturating_duration_since(look.at) > HUNG_AFTER;
+        leader.is_some_and(|seen| seen.is_away && seen.look.is_some_and(silent))
+    }
+
     /// Where a replica stands, or why it can't be read.
     pub(crate) fn standing(&self, server: usize, now: Instant) -> Result<Standing, RouteReason> {
         let seen = &self.servers[server];
@@ -228,6 +248,16 @@ impl View {
         Ok(Standing {
             lsn: look.lsn,
             replayed_per_second: seen.replayed_per_second,
+            staleness: self.staleness(&look, now),
+        })
+    }
+
+    /// How far a replica is behind; none for a primary, and where nothing was ever seen of it.
+    pub(crate) fn behind(&self, server: usize, now: Instant) -> Option<Behind> {
+        let look = self.servers[server].look.filter(|look| !look.is_primary())?;
+        let primary = self.last_led.filter(|primary| primary.history == look.history);
+        Some(Behind {
+            bytes: primary.map(|primary| primary.lsn.saturating_sub(look.lsn)),
             staleness: self.staleness(&look, now),
         })
     }

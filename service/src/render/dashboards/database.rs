@@ -151,7 +151,7 @@ fn replicas() -> [Panel; 3] {
     ]
 }
 
-fn routing() -> [Panel; 10] {
+fn routing() -> [Panel; 11] {
     let of = |family| gauge(family, &[]).max(&["server"]);
     let decisions = |target| rate(Family::RouteDecisions, &[("target", target)]);
     [
@@ -184,6 +184,8 @@ fn routing() -> [Panel; 10] {
         .query(of(Family::ServerReadable), "{{server}} is read"),
         Panel::lines("Age of what is on a replica", Family::ServerStaleness.help())
             .query(of(Family::ServerStaleness), "{{server}}"),
+        Panel::lines("Log that a replica has not replayed", Family::ServerLagBytes.help())
+            .query(of(Family::ServerLagBytes), "{{server}}"),
         Panel::lines("Time since the last look", Family::ServerLookAge.help())
             .query(of(Family::ServerLookAge), "{{server}}"),
         Panel::lines("Replicas left alone", Family::ServerBreakerOpen.help())

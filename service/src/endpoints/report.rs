@@ -3,8 +3,8 @@
 //!
 //! A report is read in the class of reports, so from a replica where there is one, and says in
 //! `as_of` up to when it is complete and in `residuals` how many promises are out of order (as CSV:
-//! in the headers `x-as-of` and `x-residuals`, which JSON has as well). One whose size has a bound
-//! is answered whole; one that has none is sent a page at a time (`pages`).
+//! in the last two columns; both have the headers `x-as-of` and `x-residuals`). One whose size has
+//! a bound is answered whole; one that has none is sent a page at a time (`pages`).
 //!
 //! Never here: what one report alone says.
 
@@ -45,8 +45,8 @@ pub(crate) struct Standing {
     residuals: Residuals,
 }
 
-/// How many promises reconciliation found out of order and nobody has mended, of all days. Not all
-/// zero means that the counts beside it can't be trusted.
+/// How many promises reconciliation found out of order, of all days, that are neither mended nor
+/// told as too late by a repair. Not all zero means that the counts beside it can't be trusted.
 #[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub(crate) struct Residuals {
     /// Promised and not planned.
@@ -65,6 +65,15 @@ impl fmt::Display for Residuals {
 }
 
 impl Standing {
+    /// What CSV calls it.
+    const COLUMNS: [&'static str; 2] = ["as_of", "residuals"];
+
+    /// Says it in a row.
+    fn write(self, line: &mut Line) {
+        let Residuals { missing, surplus, unfinished } = self.residuals;
+        line.time(Some(self.as_of)).number(missing + surplus + unfinished);
+    }
+
     /// Says it in headers as well.
     fn told(self, answer: Response) -> Response {
         answer
@@ -124,7 +133,10 @@ pub(crate) fn whole<R: Row>(
 ) -> Response {
     let answer = match format {
         Format::Json => Response::json(200, document),
-        Format::Csv => Response::of(200, format.content_type(), Sheet::begin(format, &(), rows).1),
+        Format::Csv => {
+            let (_, rows) = Sheet::begin(format, standing, &(), rows);
+            Response::of(200, format.content_type(), rows)
+        }
     };
     standing.told(answer)
 }

@@ -59,7 +59,7 @@ pub(crate) async fn stream<P: Pages, H: Serialize>(
     let Page { rows, next_after } = pages.page(&mut reader, 0).await?;
     let seen = reader.seen().await?;
     drop(reader);
-    let (sheet, begun) = Sheet::begin(format, &head(standing), &rows);
+    let (sheet, begun) = Sheet::begin(format, standing, &head(standing), &rows);
     let deadline = Duration::from_millis(u64::from(request.endpoint.spec().deadline_ms));
     let rest = Rest { app: Arc::clone(app), pages, sheet, seen, deadline };
     let (pieces, stream) = Stream::report();

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::Standing;
 use crate::http::Format;
 
 /// A row of a report.
@@ -94,18 +95,21 @@ impl Line {
 /// A report that is being written.
 pub(crate) struct Sheet {
     format: Format,
+    standing: Standing,
     has_rows: bool,
 }
 
 impl Sheet {
     /// Begins with the first rows. As JSON, `head` is an object to which they are added as `rows`;
-    /// as CSV, what it says is in the address and the headers.
+    /// as CSV, what it says is in the address and the headers, and its standing in each row: a
+    /// table that was saved has no headers.
     pub(crate) fn begin<R: Row>(
         format: Format,
+        standing: Standing,
         head: &impl Serialize,
         rows: &[R],
     ) -> (Self, Bytes) {
-        let mut this = Self { format, has_rows: false };
+        let mut this = Self { format, standing, has_rows: false };
         let mut text = match format {
             Format::Json => {
                 let mut text = json(head);
@@ -116,7 +120,8 @@ impl Sheet {
             }
             Format::Csv => {
                 let mut line = Line::new();
-                R::COLUMNS.iter().for_each(|column| _ = line.text(column));
+                let columns = R::COLUMNS.iter().chain(&Standing::COLUMNS);
+                columns.for_each(|column| _ = line.text(column));
                 line.end();
                 line.into_bytes().to_vec()
             }
@@ -142,6 +147,7 @@ impl Sheet {
                 let mut line = Line::new();
                 for row in rows {
                     row.write(&mut line);
+                    self.standing.write(&mut line);
                     line.end();
                 }
                 line.into_bytes()
@@ -164,6 +170,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Residuals;
     use super::*;
 
     #[derive(Serialize)]
@@ -182,7 +189,9 @@ mod tests {
 
     fn written(format: Format, pages: &[&[Cell<'_>]]) -> String {
         let head = serde_json::json!({ "day": "2026-05-05" });
-        let (mut sheet, begun) = Sheet::begin(format, &head, pages[0]);
+        let residuals = Residuals { missing: 2, ..Residuals::default() };
+        let standing = Standing { as_of: Timestamp::UNIX_EPOCH, residuals };
+        let (mut sheet, begun) = Sheet::begin(format, standing, &head, pages[0]);
         let mut text = begun.to_vec();
         for page in &pages[1..] {
             text.extend_from_slice(&sheet.rows(page));
@@ -202,10 +211,12 @@ mod tests {
                 r#"{"text":"c","n":3}]}"#,
             )
         );
-        let csv = "\"text\",\"n\"\r\n\"a\",1\r\n\"b\",-2\r\n\"c\",3\r\n";
-        assert_eq!(written(Format::Csv, pages), csv);
+        let begun = "\"text\",\"n\",\"as_of\",\"residuals\"\r\n";
+        let row = |cells| format!("{cells},\"1970-01-01T00:00:00Z\",2\r\n");
+        let rows = ["\"a\",1", "\"b\",-2", "\"c\",3"].map(row).concat();
+        assert_eq!(written(Format::Csv, pages), format!("{begun}{rows}"));
         assert_eq!(written(Format::Json, &[&[]]), r#"{"day":"2026-05-05","rows":[]}"#);
-        assert_eq!(written(Format::Csv, &[&[]]), "\"text\",\"n\"\r\n");
+        assert_eq!(written(Format::Csv, &[&[]]), begun);
     }
 
     /// What a spreadsheet reads back, and that none of it is a formula there.

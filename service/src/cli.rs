@@ -61,7 +61,8 @@ fn run(arguments: Vec<std::ffi::OsString>) -> Exit {
         return render(root, links, *is_check); // reads the source's tables and no setting
     }
     let rust_log = std::env::var("RUST_LOG").ok();
-    let filter = obs::log::filter(rust_log.as_deref());
+    let is_service = asked.command == args::Command::Serve;
+    let filter = obs::log::filter(rust_log.as_deref(), is_service);
     let (loaded, filter) = match (config::load(&asked.inputs), filter) {
         (Ok(loaded), Ok(filter)) => (loaded, filter),
         (loaded, filter) => {

@@ -1,5 +1,6 @@
 //! The log: where lines go, how they look, and what happens when something panics. `RUST_LOG`
-//! says what is logged, in the form that every Rust program knows; without it, `info` and up.
+//! says what is logged, in the form that every Rust program knows; without it, `info` and up, and
+//! `error` alone of commands that end by themselves: what they do stands in what they print.
 //! `info,punctual::request=debug` shows every request.
 //!
 //! Never here, nor in any line: a phone number that isn't masked, a text, a secret.
@@ -13,17 +14,19 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::config::LogFormat;
 
-/// What is logged unless `RUST_LOG` says otherwise. The two are talkative at `info` about every
-/// migration that is not needed.
-const DEFAULT_FILTER: &str = "info,tokio_postgres=warn,refinery_core=warn";
+/// What is logged of the service unless `RUST_LOG` says otherwise. The two are talkative at `info`
+/// about every migration that is not needed.
+const OF_SERVICE: &str = "info,tokio_postgres=warn,refinery_core=warn";
+/// The same of any other command.
+const OF_COMMAND: &str = "error";
 
 /// Reads `RUST_LOG`.
 ///
 /// # Errors
 /// What is wrong with it, in one line.
-pub(crate) fn filter(rust_log: Option<&str>) -> Result<EnvFilter, String> {
+pub(crate) fn filter(rust_log: Option<&str>, is_service: bool) -> Result<EnvFilter, String> {
     match rust_log.filter(|text| !text.trim().is_empty()) {
-        None => Ok(EnvFilter::new(DEFAULT_FILTER)),
+        None => Ok(EnvFilter::new(if is_service { OF_SERVICE } else { OF_COMMAND })),
         Some(text) => EnvFilter::try_new(text).map_err(|error| {
             format!("RUST_LOG (environment): {error}; write for instance info,punctual=debug")
         }),
@@ -81,10 +84,11 @@ mod tests {
     #[test]
     fn rust_log_as_people_expect_it() {
         for unset in [None, Some(""), Some(" ")] {
-            assert!(filter(unset).expect("default").to_string().contains("info"));
+            assert!(filter(unset, true).expect("default").to_string().contains("info"));
+            assert_eq!(filter(unset, false).expect("default").to_string(), "error");
         }
-        assert!(filter(Some("warn,punctual::request=debug")).is_ok());
-        let said = filter(Some("punctual=loud")).expect_err("no such level");
+        assert!(filter(Some("warn,punctual::request=debug"), false).is_ok());
+        let said = filter(Some("punctual=loud"), true).expect_err("no such level");
         assert!(said.starts_with("RUST_LOG (environment):") && !said.contains('\n'), "{said}");
     }
 }

@@ -16,8 +16,8 @@ pub(super) fn page() -> String {
          `PUNCTUAL_ADMIN_KEY_FILE`, `admin_key_file` or `--admin-key-file`. All mistakes are told \
          at once, each in a line, and the exit status is 2. `punctual config` prints what holds \
          and where it was set, with secrets masked.\n\n\
-         What is logged is set by `RUST_LOG` (`info` without it; `info,punctual::request=debug` \
-         shows every request).\n",
+         What is logged is set by `RUST_LOG` (without it `info` of the service and `error` of \
+         other commands; `info,punctual::request=debug` shows every request).\n",
     );
     let (limits, rest): (Vec<_>, Vec<_>) =
         settings().into_iter().partition(|setting| setting.name.starts_with(LIMIT_PREFIX));

@@ -6,30 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use contract::{Endpoint, Journey, Limit, Pool, shard_of};
+use contract::{Endpoint, Journey, Limit, Pool};
 use serde_json::json;
 use tests::practice::appointment;
-use tests::slow::Locked;
+use tests::slow::{Held, Locked};
 use tests::wire::Wire;
-use tests::{Ending, Practice, Sql, TestApp, until};
-
-/// A transaction that holds a shard's row, so that whatever changes that shard waits for it.
-struct Held(Sql);
-
-impl Held {
-    async fn shard_of(app: &TestApp, practice: &Practice) -> Self {
-        let sql = Sql::connect(&app.database.url()).await;
-        let count = sql.one::<i16>("SELECT shard_count FROM deployment", &[]).await;
-        let shard = shard_of(practice.id, count);
-        sql.texts("BEGIN").await;
-        sql.rows("SELECT 1 FROM shard WHERE shard = $1 FOR UPDATE", &[&shard]).await;
-        Self(sql)
-    }
-
-    async fn release(self) {
-        self.0.texts("ROLLBACK").await;
-    }
-}
+use tests::{Ending, TestApp, until};
 
 async fn reached(app: &TestApp, limit: Limit) -> f64 {
     app.scrape().await.sum("limit_reached_total", &[("limit", limit.name())])

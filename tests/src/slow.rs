@@ -1,13 +1,44 @@
-//! Reads that are slow on purpose: their table is locked until they have waited for long enough.
+//! Reads and writes that are slow on purpose: what they need is locked until they have waited for
+//! long enough.
 //!
 //! Never here: what the service makes of them.
 
-use contract::Endpoint;
+use contract::{Endpoint, shard_of};
 
 use crate::app::TestApp;
 use crate::database::Sql;
 use crate::practice::{Practice, appointment};
 use crate::wait::until;
+
+/// A transaction that holds a shard's row, so that whatever changes that shard waits for it.
+pub struct Held(Sql);
+
+impl Held {
+    /// Holds the shard of a practice.
+    pub async fn shard_of(app: &TestApp, practice: &Practice) -> Self {
+        let sql = Sql::connect(&app.database.url()).await;
+        let count = sql.one::<i16>("SELECT shard_count FROM deployment", &[]).await;
+        let shard = shard_of(practice.id, count);
+        sql.texts("BEGIN").await;
+        sql.rows("SELECT 1 FROM shard WHERE shard = $1 FOR UPDATE", &[&shard]).await;
+        Self(sql)
+    }
+
+    /// Waits until somebody waits for it.
+    pub async fn is_waited_for(&self, app: &TestApp) {
+        let pid: i32 = self.0.one("SELECT pg_backend_pid()", &[]).await;
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
+        until("somebody waits for the shard", async || {
+            (app.database.sql.one::<i64>(waits, &[&pid]).await > 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets them go on.
+    pub async fn release(self) {
+        self.0.texts("ROLLBACK").await;
+    }
+}
 
 /// The table of appointments, on which a reader waits.
 pub struct Locked(Sql);

@@ -112,6 +112,50 @@ async fn one_is_killed_and_the_other_finishes() {
     app.finish().await;
 }
 
+/// kill -9 while bookings come in: what it acknowledged is there, with all that was promised.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_acknowledged_outlives_it() {
+    const WRITERS: u32 = 8;
+    let app = TestApp::start().await;
+    let doomed = app.another(&[]).await;
+    let one = app.practice(1).await;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let through = one.through(&doomed.client);
+            tokio::spawn(async move {
+                let mut stored = Vec::new();
+                for n in 0.. {
+                    let id = format!("a-{writer}-{n}");
+                    let phone = n * WRITERS + writer;
+                    match through.try_book(&appointment(&id).phone(phone)).await {
+                        Ok(answer) => drop(answer.expect(200)),
+                        Err(_it_is_gone) => break,
+                    }
+                    stored.push(id);
+                }
+                stored
+            })
+        })
+        .collect();
+    until("some are stored", async || {
+        let count = "SELECT count(*) FROM appointment";
+        (app.database.sql.one::<i64>(count, &[]).await >= 100).then_some(())
+    })
+    .await;
+    doomed.kill().await;
+    let mut stored = Vec::new();
+    for writer in writers {
+        stored.extend(writer.await.unwrap());
+    }
+    assert!(stored.len() >= 100 - WRITERS as usize, "{}", stored.len());
+    for id in &stored {
+        let found = one.appointment(id).await;
+        assert_eq!(found["status"], "booked", "{id} was acknowledged");
+        assert_eq!(found["messages"].as_array().unwrap().len(), 2, "{found}");
+    }
+    app.finish().await;
+}
+
 /// SIGTERM in the middle: what was claimed is settled before it goes, nothing is left to clear up.
 #[tokio::test]
 async fn one_is_asked_to_stop_and_settles_what_it_took() {

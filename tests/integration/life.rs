@@ -10,6 +10,7 @@ mod cancelled;
 mod consent;
 mod expired;
 mod families;
+mod hooked;
 mod lost_answers;
 mod moved;
 mod ordered;

@@ -147,7 +147,8 @@ impl Setup {
         if self.answers_replies {
             let port = stack::ports::free_port().unwrap();
             given.push(("PUNCTUAL_PUBLIC_ADDR".into(), format!("127.0.0.1:{port}")));
-            let inbound = format!("http://127.0.0.1:{port}/v1/callbacks/twilio/reply");
+            let provider = if self.is_webhook { "webhook" } else { "twilio" };
+            let inbound = format!("http://127.0.0.1:{port}/v1/callbacks/{provider}/reply");
             options.inbound_url = Some(inbound);
         }
         if let Some(change) = self.provider {

@@ -1,7 +1,7 @@
-//! `loadtest dev`: a stack that stays up while day follows day, until Ctrl-C, and nothing of it
-//! afterwards.
+//! `loadtest dev` and `demo`: a stack that stays up while day follows day, or for one day, until
+//! Ctrl-C, and nothing of it afterwards.
 //!
-//! Never here: what a replayed day proves (`make demo`).
+//! Never here: what a replayed day proves (`day`, `make demo`).
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -81,6 +81,43 @@ async fn a_day_goes_without_a_prometheus() {
     assert!(ended.success(), "{ended}: {}", demo.output());
     both_sides(&base.path().join("report"));
     until("nothing is left", async || is_empty(base.path()).then_some(())).await;
+}
+
+/// Ctrl-C in the middle of a day: a report of what was done so far, and nothing is left.
+#[tokio::test]
+async fn a_demo_that_is_interrupted_reports_what_there_is() {
+    let base = stack_dir();
+    let report = base.path().join("report");
+    // So slow that it isn't over before it is interrupted: the day takes nine minutes.
+    let arguments = ["demo", "--messages", "300", "--speed", "100", "--users", "8"];
+    let spec = ProcessSpec::new("interrupted-demo", binary::loadtest())
+        .arguments(arguments)
+        .arguments(["--no-prometheus", "--report-dir"])
+        .argument(&report)
+        .env("PUNCTUAL_STACK_DIR", base.path())
+        .ending(Signal::SIGTERM);
+    let demo = Process::start(spec, pair().await.run_dir()).unwrap();
+    demo.ready_line("replay   ", DAYS_WITHIN).await.unwrap();
+    demo.signal(Signal::SIGINT);
+    let status = soon("its end", demo.wait()).await;
+    assert_eq!(status.code(), Some(130), "{}", demo.output());
+    interrupted(&demo, &report);
+    until("nothing is left", async || is_empty(base.path()).then_some(())).await;
+}
+
+/// Says what was done until a day was interrupted, on the terminal and in all files.
+pub(super) fn interrupted(process: &Process, dir: &Path) {
+    let output = process.output();
+    assert!(output.contains("INTERRUPTED") && output.contains("report: "), "{output}");
+    assert!(!output.contains("loadtest: "), "it ended as it was told to: {output}");
+    let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
+    assert_eq!(report["ended"], "interrupted");
+    let xml = read("junit.xml");
+    assert!(xml.contains("<skipped") && xml.contains("failures=\"0\""), "not judged: {xml}");
+    for name in ["report.txt", "report.md", "report.html"] {
+        assert!(read(name).contains("INTERRUPTED"), "{name}: {}", read(name));
+    }
 }
 
 /// What was measured from outside and what the service says of itself stand in one report.

@@ -34,7 +34,7 @@ use crate::replay::{self, Settings, Target};
 use crate::report::files::{ReportDir, kept, say};
 use crate::report::{Ended, Report, terminal};
 use crate::run::args::RunArgs;
-use crate::{demo, dev, run as any_run};
+use crate::{demo, dev, open_files, run as any_run};
 pub use plan_args::{PlanArgs, Planned, ReplayArgs};
 
 /// Replays a real day of appointment reminders and checks that what the service promised was kept.
@@ -242,6 +242,7 @@ async fn day(args: DayArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
             args.admin.len()
         )));
     }
+    open_files::raise();
     let reports = report_dir(&args.replay)?;
     let planned = args.plan.plan().await?;
     let target = Target {

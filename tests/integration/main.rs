@@ -16,6 +16,7 @@ mod capacity;
 mod compose;
 mod dashboards;
 mod database_away;
+mod day;
 mod depth;
 mod dev;
 mod folding;

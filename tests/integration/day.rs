@@ -1,0 +1,148 @@
+//! `loadtest day`: a day replayed against a service that already runs, and judged.
+//!
+//! Never here: a stack of the harness' own (`dev`), what a law says (the harness' own tests).
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use nix::sys::signal::Signal;
+use stack::provider::{Fates, Faults, Latency, Options};
+use stack::{Process, ProcessSpec};
+use tests::app::Service;
+use tests::binary;
+use tests::client::ADMIN_KEY;
+use tests::database::pair;
+use tests::wait::{soon, until, until_within};
+use tests::{Ending, TestApp};
+
+use super::dev::interrupted;
+
+/// A day at the highest speed, its drain and its judgement, on a loaded machine.
+const DAY_WITHIN: Duration = Duration::from_secs(120);
+
+/// Longer than the day, so that no connection of the harness is cut in it for being idle; slow
+/// clients are cut soon after it.
+const REQUEST_HEAD_MS: u32 = 25_000;
+
+/// Of the replayed day, 17:05 in New York: all texts of the rule of two hours have left. Those of
+/// the day before have until tomorrow, so that none of them expires for want of a worker, of whom a
+/// second lasts most of an hour.
+const LATE: &str = "2027-03-09T22:05:00Z";
+
+/// An ordinary day's faults, each ten times as often, as the day is short of texts.
+fn of_a_day(options: Options) -> Options {
+    let faults = Faults {
+        accept_then_drop_share: 0.01,
+        server_error_share: 0.01,
+        too_many_requests_share: 0.01,
+        duplicate_callback_share: 0.1,
+        out_of_order_callback_share: 0.1,
+        ..Faults::day()
+    };
+    Options { faults, fates: Fates::day(), ..options }
+}
+
+async fn app() -> TestApp {
+    let horizon = contract::Limit::PlanHorizonDays.spec().default;
+    TestApp::with()
+        .replies()
+        .provider(of_a_day)
+        .env("PUNCTUAL_LIMIT_PLAN_HORIZON_DAYS", horizon)
+        .env("PUNCTUAL_LIMIT_REQUEST_HEAD_MS", REQUEST_HEAD_MS)
+        // Few deliveries at a time, so that neither of two takes all; short leases, so that what
+        // a dead one held is taken over soon.
+        .env("PUNCTUAL_LIMIT_DELIVERIES_IN_FLIGHT", 3)
+        .env("PUNCTUAL_LEASE_MS", 7_500)
+        .env("PUNCTUAL_PROVIDER_TOTAL_MS", 2_000)
+        .env("PUNCTUAL_PROVIDER_SETTLING_MS", 900)
+        .start()
+        .await
+}
+
+/// A harness that replays a day of few texts against it.
+async fn replay(app: &TestApp, dir: &Path, speed: u32) -> Process {
+    let spec = ProcessSpec::new("day", binary::loadtest())
+        .argument("day")
+        .arguments(["--service", app.client.public.to_string().as_str()])
+        .arguments(["--admin", app.client.admin.to_string().as_str()])
+        .arguments(["--provider", app.simulator.address().to_string().as_str()])
+        .argument("--provider-log")
+        .argument(app.simulator.log_path())
+        .arguments(["--limit", format!("request_head_ms={REQUEST_HEAD_MS}").as_str()])
+        .arguments(["--messages", "400", "--users", "8"])
+        .arguments(["--speed", speed.to_string().as_str()])
+        .argument("--report-dir")
+        .argument(dir)
+        .env("PUNCTUAL_ADMIN_KEY", ADMIN_KEY)
+        .ending(Signal::SIGTERM);
+    Process::start(spec, pair().await.run_dir()).unwrap()
+}
+
+/// Domain time, as the service has it.
+async fn domain_now(app: &TestApp) -> Timestamp {
+    let clock = app.get("/admin/clock").send().await.json(200);
+    let time = |field: &str| clock[field].as_str().unwrap().parse::<Timestamp>().unwrap();
+    let ran = Timestamp::now().duration_since(time("real_origin")).max(SignedDuration::ZERO);
+    let ran = ran.as_secs_f64() * clock["speed"].as_f64().unwrap();
+    time("domain_origin") + SignedDuration::from_secs_f64(ran)
+}
+
+async fn under_way(service: &Service) -> f64 {
+    service.scrape().await.sum("stage_in_flight", &[("stage", "deliver")])
+}
+
+/// Ends it. Its texts are the harness', in which nobody looks for the tests' own words.
+async fn finish(app: TestApp) {
+    let TestApp { service, simulator, .. } = app;
+    service.finish(Ending::default()).await;
+    simulator.stop().await;
+}
+
+/// kill -9 of a worker with texts under way, on a day with faults: every law holds at its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_laws_hold_though_a_worker_is_killed() {
+    let app = app().await;
+    let public_url = format!("http://{}", app.client.public);
+    // Its texts are called back to the one that survives, as a load balancer would see to.
+    let doomed = app.another(&[("PUNCTUAL_PUBLIC_URL", public_url.as_str())]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let day = replay(&app, dir.path(), 2_500).await;
+    let late = LATE.parse::<Timestamp>().unwrap();
+    until_within(DAY_WITHIN, "the end of the afternoon", async || {
+        assert!(day.ended().is_none(), "{}", day.output());
+        (domain_now(&app).await >= late).then_some(())
+    })
+    .await;
+
+    // So slow that whoever is killed has something under way.
+    let faults = app.simulator.faults();
+    let slow = Latency::Constant { ms: 1_500.0 };
+    app.simulator.set_faults(Faults { latency: slow, ..faults.clone() }).unwrap();
+    until("it delivers", async || (under_way(&doomed).await >= 1.0).then_some(())).await;
+    doomed.kill().await;
+    app.simulator.set_faults(faults).unwrap();
+
+    let ended = tokio::time::timeout(DAY_WITHIN, day.wait()).await.expect("it ends");
+    assert!(ended.success(), "{ended}: {}", day.output());
+    assert!(day.output().contains("PASSED"), "{}", day.output());
+    let recovered = app.scrape().await.sum("stage_items_total", &[("stage", "recover")]);
+    assert!(recovered >= 1.0, "it had nothing under way");
+    app.audit().await;
+    finish(app).await;
+}
+
+/// Ctrl-C in the middle: a report of what was done so far.
+#[tokio::test]
+async fn a_day_that_is_interrupted_reports_what_there_is() {
+    let app = app().await;
+    let dir = tempfile::tempdir().unwrap();
+    // So slow that it isn't over before it is interrupted: it takes nine minutes.
+    let day = replay(&app, dir.path(), 100).await;
+    day.ready_line("replay   ", DAY_WITHIN).await.unwrap();
+    day.signal(Signal::SIGINT);
+    let status = soon("its end", day.wait()).await;
+    assert_eq!(status.code(), Some(130), "{}", day.output());
+    interrupted(&day, dir.path());
+    finish(app).await;
+}

@@ -148,9 +148,6 @@ async fn nothing_is_lost_and_nobody_waits_in_a_circle() {
             .filter(|sample| sample.value > 0.0)
             .collect();
         assert!(failed.is_empty(), "a deadlock, or worse: {failed:?}");
-        let wrote = [("db_query_name", "appointment_upsert"), ("outcome", "ok")];
-        let wrote = scrape.sum("db_client_operation_duration_seconds_count", &wrote);
-        assert!(wrote > 0.0, "one process did nothing");
     }
     second.finish(tests::Ending::default()).await;
     app.finish().await;

@@ -17,7 +17,8 @@ pub struct CleanRow {
     pub total: u64,
     /// Answered as they should be and within the objective, from the intended start.
     pub good: u64,
-    /// Those that miss the objective by the service's time alone, or failed.
+    /// Those that miss the objective by the service's time alone, failed, or had no answer at the
+    /// end.
     pub missed_by_service: u64,
     /// From the intended start to the last byte.
     pub response: Quantiles,

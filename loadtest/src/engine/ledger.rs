@@ -298,13 +298,19 @@ impl Cell {
         self.counts.good += u64::from(good);
         self.window_good += u64::from(good);
         let Some(clean) = &mut self.clean else { return };
-        let slow = times.service().is_some_and(|service| service > objective);
+        let missed_by_service = match ending {
+            Ending::Good => times.service().is_some_and(|service| service > objective),
+            // Whatever its age: the service had it, and gave no answer or a wrong one.
+            Ending::Failed(_) | Ending::Unanswered => true,
+            // The service never had it.
+            Ending::Unsent => false,
+        };
         clean.record(Entry {
             second: times.due.offset.as_secs(),
             response: micros(response),
             own_lag: micros(times.own_lag()),
             good,
-            missed_by_service: slow || matches!(ending, Ending::Failed(_)),
+            missed_by_service,
         });
     }
 

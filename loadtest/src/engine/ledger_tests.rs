@@ -85,6 +85,21 @@ async fn clean_seconds_are_those_of_the_intended_start() {
     assert_eq!(ledger.rows()[0].counts.total, 5, "all of them are in the books");
 }
 
+/// What the service had when the run ended, and had not answered, is its miss at any age; what never
+/// left is a miss, but not proven to be its own.
+#[tokio::test(start_paused = true)]
+async fn what_is_unanswered_at_the_end_is_the_services_miss_however_young() {
+    let start = Instant::now();
+    let ledger = Ledger::new(&[label()], true);
+    ledger.record(0, &times(start, Some(0), 100), Ending::Good);
+    ledger.record(0, &times(start, Some(0), 100), Ending::Unanswered);
+    ledger.record(0, &times(start, None, 100), Ending::Unsent);
+    ledger.settle_second(false);
+    let clean = ledger.clean()[0];
+    assert_eq!((clean.total, clean.good, clean.missed_by_service), (3, 1, 1));
+    assert!(near(clean.response.max, 0.1), "at its age: {:?}", clean.response);
+}
+
 /// The wait for a connection is the service's doing, the rest of the lag the harness's.
 #[tokio::test(start_paused = true)]
 async fn the_harness_answers_for_its_own_part_of_the_lag() {

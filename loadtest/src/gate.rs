@@ -86,7 +86,7 @@ pub struct Outcome {
 /// When a flag or a file can't be used, a revision doesn't build, or a side doesn't start.
 pub async fn run(args: GateArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
     open_files::raise();
-    let contest = Contest::of(&args).await?;
+    let contest = Contest::of(&args, interrupt).await?;
     let length = contest.length(&args)?;
     let reports = ReportDir::make(args.told.report_dir.as_deref(), &Zoned::now())
         .map_err(|error| Failure::Usage(error.to_string()))?;

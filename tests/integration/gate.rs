@@ -5,6 +5,8 @@
 //! other things to do; how small they may be is measured by hand (`docs/gate.md`). Never here: a
 //! time.
 
+mod builds;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

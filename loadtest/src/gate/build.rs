@@ -6,13 +6,23 @@
 
 use std::env;
 use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use stack::RunDir;
+use tokio_util::sync::CancellationToken;
 
 use super::pairs::SIDES;
 use crate::exit::Failure;
+
+/// Between two looks at a build, which takes minutes.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What a side of the reminder service is.
 #[derive(Debug, Clone)]
@@ -28,8 +38,13 @@ pub(super) struct Built {
 /// Which program a side names: a file, or a revision, which is built unless it was before.
 ///
 /// # Errors
-/// When it is neither, or doesn't build.
-pub(super) fn program(side: usize, asked: &str, dir: Option<&Path>) -> Result<Built, Failure> {
+/// When it is neither, or doesn't build, or is told to stop meanwhile.
+pub(super) fn program(
+    side: usize,
+    asked: &str,
+    dir: Option<&Path>,
+    stop: &CancellationToken,
+) -> Result<Built, Failure> {
     if Path::new(asked).is_file() {
         let program = std::path::absolute(asked);
         let program = program.map_err(|e| Failure::Usage(format!("{asked}: {e}")))?;
@@ -45,27 +60,32 @@ pub(super) fn program(side: usize, asked: &str, dir: Option<&Path>) -> Result<Bu
     let dir = dir.map_or_else(default_dir, |dir| Ok(dir.to_owned()))?;
     let kept = dir.join("bin").join(format!("punctual-{commit}"));
     if !kept.is_file() {
-        build(&commit, &dir, &kept)?;
+        build(&commit, &dir, &kept, stop)?;
     }
     Ok(Built { program: kept, commit: Some(commit), asked: asked.to_owned() })
 }
 
-fn build(commit: &str, dir: &Path, kept: &Path) -> Result<(), Failure> {
-    let failed = |what: &str, e: std::io::Error| Failure::Usage(format!("{what}: {e}"));
+fn build(commit: &str, dir: &Path, kept: &Path, stop: &CancellationToken) -> Result<(), Failure> {
+    let failed = |what: &str, e: io::Error| Failure::Usage(format!("{what}: {e}"));
     eprintln!("{:<8} {commit} (minutes the first time, kept in {})", "build", dir.display());
     let run = RunDir::create(None).map_err(|e| Failure::Unavailable(e.to_string()))?;
     let tree = WorkTree::add(run.path().join(format!("source-{commit}")), commit)?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let target = dir.join("target");
-    let status = Command::new(&cargo)
+    let child = Command::new(&cargo)
         // As fast as a release within a crate, without the wait for the whole.
         .args(["build", "--locked", "--profile", "bench", "-p", "punctual", "--bin", "punctual"])
         .current_dir(&tree.0)
         .env("CARGO_TARGET_DIR", &target)
         .stdin(Stdio::null())
+        // A group of its own, so that it can be ended with all that it has started.
+        .process_group(0)
         // Its own progress is ours.
-        .status();
-    let status = status.map_err(|e| failed(&cargo.to_string_lossy(), e))?;
+        .spawn();
+    let ended = child.and_then(|child| wait(child, stop));
+    let Some(status) = ended.map_err(|e| failed(&cargo.to_string_lossy(), e))? else {
+        return Err(Failure::Interrupted);
+    };
     if !status.success() {
         return Err(Failure::Usage(format!("{commit} doesn't build: cargo ended with {status}")));
     }
@@ -77,6 +97,22 @@ fn build(commit: &str, dir: &Path, kept: &Path) -> Result<(), Failure> {
     let partly = kept.with_extension("part");
     fs::copy(&built, &partly).map_err(|e| failed(&built.display().to_string(), e))?;
     fs::rename(&partly, kept).map_err(|e| failed(&kept.display().to_string(), e))
+}
+
+/// How a build ended; none if it was given up.
+fn wait(mut child: Child, stop: &CancellationToken) -> io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if stop.is_cancelled() {
+            let group = i32::try_from(child.id()).map_err(io::Error::other)?;
+            killpg(Pid::from_raw(group), Signal::SIGTERM)?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(LOOK);
+    }
 }
 
 /// A work tree of the repository, gone with this.
@@ -130,9 +166,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("punctual");
         fs::write(&file, "").unwrap();
-        let built = program(0, file.to_str().unwrap(), None).unwrap();
+        let stop = CancellationToken::new();
+        let built = program(0, file.to_str().unwrap(), None, &stop).unwrap();
         assert_eq!((built.program, built.commit), (file, None));
-        let error = program(1, "no-such-branch", None).unwrap_err().to_string();
+        let error = program(1, "no-such-branch", None, &stop).unwrap_err().to_string();
         assert!(error.starts_with("--head no-such-branch: neither a file"), "{error}");
         assert!(!error.contains('\n'), "{error}");
     }

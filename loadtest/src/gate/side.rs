@@ -50,9 +50,9 @@ impl Round {
 
 impl Contest {
     /// What the flags ask for, built where it must be.
-    pub(super) async fn of(args: &GateArgs) -> Result<Self, Failure> {
+    pub(super) async fn of(args: &GateArgs, interrupt: &Interrupt) -> Result<Self, Failure> {
         if let (Some(base), Some(head)) = (&args.sides.base, &args.sides.head) {
-            let own = own::Own::of(args, [base, head]).await?;
+            let own = own::Own::of(args, [base, head], interrupt).await?;
             return Ok(Self::Own(Box::new(own)));
         }
         let Some(commands) = other::Commands::of(&args.sides) else {

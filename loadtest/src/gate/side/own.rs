@@ -45,13 +45,18 @@ struct Ready {
 }
 
 impl Own {
-    pub(super) async fn of(args: &GateArgs, asked: [&String; 2]) -> Result<Self, Failure> {
+    pub(super) async fn of(
+        args: &GateArgs,
+        asked: [&String; 2],
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
         let length = args.duet.length()?;
         let dir = args.sides.build_dir.clone();
         let [base, head] = asked.map(String::clone);
+        let stop = interrupt.stop.clone();
         // Cargo takes minutes.
         let builds = tokio::task::spawn_blocking(move || {
-            let program = |side, asked: &str| build::program(side, asked, dir.as_deref());
+            let program = |side, asked: &str| build::program(side, asked, dir.as_deref(), &stop);
             Ok::<_, Failure>([program(0, &base)?, program(1, &head)?])
         });
         let builds = builds.await.map_err(|e| Failure::Unavailable(e.to_string()))??;

@@ -11,14 +11,15 @@ mod callbacks;
 mod compare;
 mod document;
 mod lockstep;
-mod table;
+mod sheet;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use stack::postgres::{self, Options as Servers};
 
 use crate::day::{Options, Plan, Profile, Source};
@@ -29,9 +30,10 @@ use crate::gate::{git, stack_args, variable};
 use crate::history;
 use crate::interrupt::Interrupt;
 use crate::open_files;
-use compare::Difference;
+use crate::report::files::{ReportDir, say};
 use document::Document;
 use lockstep::{Lockstep, PUBLIC_URL};
+use told::{Comparison, Repeats};
 
 /// The text for `--help`.
 pub const COUNTS_EXIT_HELP: &str = "\
@@ -39,7 +41,8 @@ Exit status:
   0    the same as in the baseline, or the baseline was rewritten
   1    not the same: review the difference, and rewrite the baseline with --update if it is meant
   2    usage: a wrong flag or file, or a baseline of another plan
-  3    unavailable: the service or a part of the stack is away or failed
+  3    unavailable: the service or a part of the stack is away or failed, or the report of counts
+       that are the same could not be written
   130  interrupted: Ctrl-C";
 
 /// The flags of `loadtest counts`.
@@ -55,7 +58,7 @@ pub struct CountsArgs {
     #[arg(long)]
     update: bool,
     /// Instead of comparing: counts so many times, and prints how far apart the counts are.
-    #[arg(long, value_name = "N", conflicts_with = "update",
+    #[arg(long, value_name = "N", conflicts_with_all = ["update", "history"],
         value_parser = clap::value_parser!(u32).range(2..=1_000))]
     repeat: Option<u32>,
     /// Texts of the day that is counted.
@@ -71,6 +74,9 @@ pub struct CountsArgs {
     /// Appends the counts to this file, for change-point detection.
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
+    /// Where the report is written; a folder named by the time in reports/ if not given.
+    #[arg(long, value_name = "DIR", conflicts_with = "update")]
+    report_dir: Option<PathBuf>,
 }
 
 /// Runs it.
@@ -83,34 +89,28 @@ pub async fn run(args: CountsArgs, interrupt: &Interrupt) -> Result<Exit, Failur
     let (messages, seed) = (args.messages, args.seed);
     let plan = tokio::task::spawn_blocking(move || plan(messages, seed)).await;
     let plan = Arc::new(plan.map_err(|e| Failure::Unavailable(e.to_string()))??);
+    if args.update {
+        let counted = count(&args, &program, &plan, interrupt).await?;
+        remember(&args, &counted);
+        counted.write(&args.baseline)?;
+        say(&format!("{}: {}\n", args.baseline.display(), counted.summary()));
+        return Ok(Exit::Passed);
+    }
     if let Some(times) = args.repeat {
         return repeat(&args, &program, &plan, times, interrupt).await;
     }
     // Read first: one that can't be used is said before anything is counted.
-    let baseline = if args.update { None } else { Some(Document::read(&args.baseline)?) };
-    if let Some(baseline) = &baseline {
-        baseline.check_plan(plan.hash(), &args.baseline)?;
-    }
+    let baseline = Document::read(&args.baseline)?;
+    baseline.check_plan(plan.hash(), &args.baseline)?;
+    let reports = reports(&args)?;
     let counted = count(&args, &program, &plan, interrupt).await?;
     remember(&args, &counted);
-    let Some(baseline) = baseline else {
-        counted.write(&args.baseline)?;
-        println!("{}: {}", args.baseline.display(), counted.summary());
-        return Ok(Exit::Passed);
-    };
-    let differences = compare::compare(&baseline, &counted);
-    print!("{}", compare::left_out(&baseline, &counted));
-    print!("{}", table::differences(&differences));
-    if differences.is_empty() {
-        println!("PASS: {}, the same as in {}", counted.summary(), args.baseline.display());
-        return Ok(Exit::Passed);
-    }
-    println!(
-        "FAIL: {} not as in {}; if it is meant, rewrite that with --update and have it reviewed",
-        Difference::words(differences.len()),
-        args.baseline.display()
-    );
-    Ok(Exit::Failed)
+    Ok(Comparison::of(&baseline, &counted, &args.baseline).tell(&reports))
+}
+
+fn reports(args: &CountsArgs) -> Result<ReportDir, Failure> {
+    ReportDir::make(args.report_dir.as_deref(), &Zoned::now())
+        .map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn plan(messages: u64, seed: u64) -> Result<Plan, Failure> {
@@ -170,15 +170,14 @@ async fn repeat(
     times: u32,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
+    let reports = reports(args)?;
     let mut all = Vec::new();
     for n in 1..=times {
         all.push(count(args, program, plan, interrupt).await?);
         eprintln!("{:<8} {n} of {times}", "counts");
     }
-    let spread = compare::spread(&all);
-    print!("{}", table::spread(&spread, times));
-    let is_exact = spread.iter().all(compare::Spread::is_within);
-    Ok(if is_exact { Exit::Passed } else { Exit::Failed })
+    let repeats = Repeats::of(&all).expect("--repeat is two at least");
+    Ok(repeats.tell(&reports))
 }
 
 /// Appends the sums to the history. What is counted stands whatever becomes of that.

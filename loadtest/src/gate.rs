@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{Timestamp, Zoned};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
@@ -28,7 +29,7 @@ use crate::exit::{Exit, Failure};
 use crate::history;
 use crate::interrupt::Interrupt;
 use crate::open_files;
-use crate::report::files::{ReportDir, kept, say};
+use crate::report::files::ReportDir;
 use crate::report::plain;
 use crate::report::units::clock;
 use crate::run::verdict::{Value, Verdict};
@@ -49,16 +50,18 @@ Exit status:
   0    PASS: head is not slower than base by more than it may, and the duets can tell
   1    FAIL: it is, in two duets independent of each other
   2    usage: a wrong flag or file, or a revision that doesn't build
-  3    INVALID: the duets can't tell, or a side is away (one retry, then a person)
+  3    INVALID: the duets can't tell, a side is away, or the report of a PASS could not be written
+       (one retry, then a person)
   130  interrupted: Ctrl-C; nothing is judged";
 
 /// Duets before a verdict: what one says alone is not believed.
 const DUETS: usize = 2;
 
 /// A gate's whole outcome.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Outcome {
-    /// [`SCHEMA`].
+    /// Which shape this is.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// When it began, RFC 3339.
     pub started_at: String,
@@ -121,7 +124,9 @@ pub async fn run(args: GateArgs, interrupt: &Interrupt) -> Result<Exit, Failure>
         rules: args.rules(),
         duets,
     };
-    let exit = tell(&outcome, &reports);
+    let sheet = sheet::of(&outcome);
+    let exit = outcome.verdict.value.exit();
+    let exit = reports.tell("gate", &outcome, &plain::render(&sheet), &sheet, exit);
     if let Some(file) = &args.told.history {
         let commit = contest.head_commit().unwrap_or_else(|| outcome.sides[1].clone());
         remember(file, started_at, &commit, &outcome);
@@ -183,17 +188,6 @@ fn out_of_time(budget: Duration) -> Verdict {
     Verdict { value: Value::Invalid, reasons: vec![reason] }
 }
 
-/// Prints and writes the report; a pass that left nothing to show for it did not go through.
-fn tell(outcome: &Outcome, reports: &ReportDir) -> Exit {
-    let sheet = sheet::of(outcome);
-    let text = plain::render(&sheet);
-    let exit = exit(outcome.verdict.value);
-    // First of all: a disk that is full must not cost the numbers.
-    let said = say(&format!("\n{}\n", text.trim_end()));
-    let json = serde_json::to_string_pretty(outcome).expect("numbers and strings only");
-    kept(reports.write_faces("gate", &json, &text, &sheet), said, exit)
-}
-
 /// Appends the first duet's ratios to the history: the second is played only after a red one.
 fn remember(file: &std::path::Path, at: Timestamp, commit: &str, outcome: &Outcome) {
     let Some(duet) = outcome.duets.first() else { return };
@@ -209,14 +203,5 @@ fn remember(file: &std::path::Path, at: Timestamp, commit: &str, outcome: &Outco
         }
         // The verdict stands whatever becomes of its history.
         Err(error) => eprintln!("loadtest: {error}"),
-    }
-}
-
-const fn exit(value: Value) -> Exit {
-    match value {
-        Value::Pass => Exit::Passed,
-        Value::Fail => Exit::Failed,
-        Value::Invalid => Exit::Invalid,
-        Value::Interrupted => Exit::Interrupted,
     }
 }

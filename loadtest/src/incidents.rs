@@ -3,12 +3,12 @@
 //! which alerts a real Prometheus (where one is installed) raised, and after how long.
 //!
 //! Belongs here: the flags, and which scenario comes next. Never here: what a scenario does
-//! (`scenarios`, a file each), the stack (`ground`), looking (`watch`), telling (`text`).
+//! (`scenarios`, a file each), the stack (`ground`), looking (`watch`), telling (`sheet`).
 
 mod facts;
 mod ground;
 mod scenarios;
-mod text;
+mod sheet;
 mod watch;
 
 use std::path::PathBuf;
@@ -22,7 +22,8 @@ use crate::demo::{StackArgs, program};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::open_files;
-use crate::report::files::ReportDir;
+use crate::report::files::{ReportDir, say};
+use crate::report::plain;
 use facts::{Ended, Facts, Outcome};
 use ground::Ground;
 use scenarios::Scenario;
@@ -56,7 +57,8 @@ Exit status:
   0    passed: every incident ended well, and was seen
   1    failed: one did not
   2    usage: a wrong name or flag, or something must be installed first (the message says what)
-  3    unavailable: the service or a part of the stack is away or failed
+  3    unavailable: the service or a part of the stack is away or failed, or the report of a run
+       that passed could not be written
   130  interrupted: Ctrl-C; the report covers what was done so far";
 
 /// Makes incidents happen, one after the other on one stack.
@@ -65,7 +67,7 @@ Exit status:
 /// When something is missing, or doesn't start, or fails.
 pub async fn run(args: IncidentsArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
     if args.list {
-        print!("{}", text::list());
+        say(&scenarios::list());
         return Ok(Exit::Passed);
     }
     open_files::raise();
@@ -80,8 +82,13 @@ pub async fn run(args: IncidentsArgs, interrupt: &Interrupt) -> Result<Exit, Fai
     let result = all(&args.names, &mut ground, &mut facts, interrupt).await;
     let is_kept = args.stack.keep || facts.ended() == Ended::Failed || result.is_err();
     ground.stop(is_kept.then(|| reports.path().join("logs"))).await;
-    result?;
-    tell(&facts, &reports)
+    match result {
+        Ok(()) => {}
+        // What became of those before is worth telling all the same.
+        Err(Failure::Unavailable(why)) if !facts.outcomes.is_empty() => facts.broken = Some(why),
+        Err(failure) => return Err(failure),
+    }
+    Ok(tell(&facts, &reports))
 }
 
 async fn all(
@@ -111,19 +118,14 @@ async fn all(
     Ok(())
 }
 
-/// Writes and prints what was found; the exit status follows from it.
-fn tell(facts: &Facts, reports: &ReportDir) -> Result<Exit, Failure> {
-    // First to the terminal: a full disk must not lose it.
-    println!("\n{}", text::render(facts).trim_end());
-    let put = |name: &str, text: &str| {
-        reports.put(name, text).map_err(|error| Failure::Unavailable(error.to_string()))
-    };
-    put("incidents.json", &serde_json::to_string_pretty(&facts.told()).expect("facts are JSON"))?;
-    let page = put("incidents.md", &text::markdown(facts))?;
-    println!("report: {}", page.display());
-    Ok(match facts.ended() {
+/// Prints and writes what was found; the exit status follows from it.
+fn tell(facts: &Facts, reports: &ReportDir) -> Exit {
+    let exit = match facts.ended() {
         Ended::Passed => Exit::Passed,
         Ended::Failed => Exit::Failed,
+        Ended::Invalid => Exit::Unavailable,
         Ended::Interrupted => Exit::Interrupted,
-    })
+    };
+    let sheet = sheet::of(facts);
+    reports.tell("incidents", &facts.document(), &plain::render(&sheet), &sheet, exit)
 }

@@ -4,13 +4,12 @@
 //! it: the stage whose cost grows with the depth is named, with its statement.
 //!
 //! Belongs here: the flags, and which depth comes next. Never here: what is done at a depth
-//! (`depth`), how it is measured (`rig`), what it means (`facts`), how it is told (`text`, `page`).
+//! (`depth`), how it is measured (`rig`), what it means (`facts`), how it is told (`sheet`).
 
 mod depth;
 mod facts;
-mod page;
 mod rig;
-mod text;
+mod sheet;
 
 use std::path::PathBuf;
 
@@ -22,6 +21,7 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::open_files;
 use crate::report::files::ReportDir;
+use crate::report::plain;
 use facts::{Ended, Facts};
 
 /// What a text may cost more at the largest depth than at the smallest: law 8.
@@ -57,7 +57,8 @@ Exit status:
   0    passed: what a text costs in each stage doesn't depend on how much waits
   1    failed: a stage is guilty (it is named, with its statement), or a law was broken
   2    usage: a wrong flag, or something must be installed first (the message says what)
-  3    invalid: a stage did not do what it was given; also when a part of the stack is away
+  3    invalid: a stage did not do what it was given; also when a part of the stack is away, or the
+       report of a run that passed could not be written
   130  interrupted: Ctrl-C; the report covers what was done so far";
 
 /// Measures each stage at each depth and tells which is guilty.
@@ -89,33 +90,27 @@ pub async fn run(args: IsolateArgs, interrupt: &Interrupt) -> Result<Exit, Failu
                 facts.interrupted = true;
                 break;
             }
+            // What was measured before took an hour, maybe.
+            Err(Failure::Unavailable(why)) if !facts.costs.is_empty() => {
+                facts.broken = Some(why);
+                break;
+            }
             Err(failure) => return Err(failure),
         }
     }
-    tell(&facts, &reports)
+    Ok(tell(&facts, &reports))
 }
 
-/// Writes and prints what was found; the exit status follows from it.
-fn tell(facts: &Facts, reports: &ReportDir) -> Result<Exit, Failure> {
-    // First to the terminal: a full disk must not lose the figures.
-    println!("\n{}", text::render(facts).trim_end());
-    let put = |name: &str, text: &str| reports.put(name, text).map_err(unwritten);
-    let json = serde_json::to_string_pretty(&facts.told()).expect("facts are JSON");
-    put("isolate.json", &json)?;
-    put("isolate.md", &text::markdown(facts))?;
-    let page = page::render(facts).map_err(|error| Failure::Unavailable(error.to_string()))?;
-    let page = put("isolate.html", &page)?;
-    println!("report: {}", page.display());
-    Ok(match facts.verdict().ended {
+/// Prints and writes what was found; the exit status follows from it.
+fn tell(facts: &Facts, reports: &ReportDir) -> Exit {
+    let exit = match facts.verdict().ended {
         Ended::Passed => Exit::Passed,
         Ended::Failed => Exit::Failed,
         Ended::Invalid => Exit::Invalid,
         Ended::Interrupted => Exit::Interrupted,
-    })
-}
-
-fn unwritten(error: impl std::fmt::Display) -> Failure {
-    Failure::Unavailable(error.to_string())
+    };
+    let sheet = sheet::of(facts);
+    reports.tell("isolate", &facts.document(), &plain::render(&sheet), &sheet, exit)
 }
 
 fn depth_of(text: &str) -> Result<u64, String> {

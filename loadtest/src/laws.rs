@@ -15,6 +15,7 @@ pub mod once;
 pub mod order;
 pub mod wire;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The laws that a replay checks, by their numbers in the design.
@@ -33,7 +34,7 @@ pub const LAWS: [(u8, &str); 8] = [
 pub const EXAMPLES_MAX: usize = 5;
 
 /// One side of a law.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Check {
     /// The law's number.
     pub law: u8,
@@ -83,7 +84,7 @@ impl Check {
 }
 
 /// A law and all that was checked of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Verdict {
     /// The law's number.
     pub law: u8,

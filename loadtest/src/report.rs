@@ -12,6 +12,8 @@ pub mod of_day;
 pub mod outside;
 pub mod page;
 pub mod plain;
+#[cfg(test)]
+pub(crate) mod schema;
 pub mod sheet;
 pub mod slow;
 pub mod terminal;
@@ -19,6 +21,7 @@ pub mod units;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::engine::Window;
@@ -32,7 +35,7 @@ use slow::SlowRow;
 pub const SCHEMA: &str = "punctual-loadtest-report/2";
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// Every law held, with enough cases.
@@ -44,9 +47,10 @@ pub enum Ended {
 }
 
 /// A run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// Which shape this is.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// How it ended.
     pub ended: Ended,
@@ -77,7 +81,7 @@ pub struct Report {
 }
 
 /// What was run.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Run {
     /// When the replay began, RFC 3339.
     pub started_at: String,
@@ -110,7 +114,7 @@ pub struct Run {
 }
 
 /// What was booked before the day.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub struct Import {
     /// Appointments stored.
     pub appointments: u64,
@@ -125,7 +129,7 @@ pub struct Import {
 }
 
 /// The day itself.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub struct Day {
     /// Texts that the provider accepted.
     pub accepted: u64,
@@ -138,7 +142,7 @@ pub struct Day {
 }
 
 /// An endpoint as the harness saw it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct EndpointRow {
     /// Its name in the contract.
     pub name: &'static str,
@@ -165,7 +169,7 @@ pub struct EndpointRow {
 }
 
 /// Something that the service measured against an objective.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ServerRow {
     /// The journey's or endpoint's name in the contract.
     pub name: &'static str,
@@ -184,7 +188,7 @@ pub struct ServerRow {
 }
 
 /// A stage as the service measured it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StageRow {
     /// Its name in the contract.
     pub name: &'static str,
@@ -203,7 +207,7 @@ pub struct StageRow {
 }
 
 /// What a process used from the replay's start to its end.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ProcessRow {
     /// Which.
     pub name: String,
@@ -225,7 +229,7 @@ impl ProcessRow {
 }
 
 /// The run second by second, for the charts.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Series {
     /// Seconds since the replay's start, and texts accepted until then.
     pub accepted: Vec<(f64, u64)>,
@@ -252,3 +256,15 @@ impl Report {
 #[cfg(test)]
 #[path = "report_sample.rs"]
 pub(crate) mod sample;
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::{sample, schema};
+
+    #[test]
+    fn the_json_is_as_it_is_written_down() {
+        schema::check(expect_file!["../../docs/report.schema.json"], &[sample::report()]);
+    }
+}

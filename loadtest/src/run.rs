@@ -29,12 +29,11 @@ use crate::inside::Inside;
 use crate::interrupt::Interrupt;
 use crate::open_files;
 use crate::plan::summary;
-use crate::report::files::{ReportDir, kept, say};
+use crate::report::files::ReportDir;
 use args::RunArgs;
 use facts::{Document, Facts, SCHEMA};
 use measure::Setup;
 use objective::Objectives;
-use verdict::Value;
 
 /// A target that doesn't take a connection within this time is away.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -86,19 +85,11 @@ fn tell(facts: &Facts, args: &RunArgs, reports: &ReportDir) -> Exit {
     let thresholds = args.judged.thresholds();
     let verdict = verdict::judge(facts, &thresholds);
     let text = text::render(facts, &verdict, &thresholds);
-    // First of all: a disk that is full must not cost the numbers.
-    let said = say(&format!("\n{}\n", text.trim_end()));
+    let sheet = sheet::sheet(facts, &verdict, &thresholds);
+    let exit = verdict.value.exit();
     let document =
         Document { schema: SCHEMA, verdict: &verdict, thresholds: &thresholds, run: facts };
-    let json = serde_json::to_string_pretty(&document).expect("numbers and strings only");
-    let sheet = sheet::sheet(facts, &verdict, &thresholds);
-    let exit = match verdict.value {
-        Value::Pass => Exit::Passed,
-        Value::Fail => Exit::Failed,
-        Value::Invalid => Exit::Invalid,
-        Value::Interrupted => Exit::Interrupted,
-    };
-    kept(reports.write_faces("run", &json, &text, &sheet), said, exit)
+    reports.tell("run", &document, &text, &sheet, exit)
 }
 
 /// Prints what a run would send.

@@ -123,7 +123,7 @@ pub(super) fn interrupted(process: &Process, dir: &Path) {
 /// What was measured from outside and what the service says of itself stand in one report.
 fn both_sides(dir: &Path) {
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
-    let report: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
+    let report = tests::schema::read(&dir.join("report.json"), "report");
     let inside = &report["inside"];
     let families: Vec<&str> =
         inside["panels"].as_array().unwrap().iter().filter_map(|p| p["family"].as_str()).collect();

@@ -7,11 +7,13 @@
 
 mod builds;
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::binary::{Output, loadtest, punctual, tool};
+use tests::schema;
 
 /// Two duets with two stacks each, on a machine that builds meanwhile.
 const WITHIN: Duration = Duration::from_secs(400);
@@ -48,17 +50,30 @@ fn baseline() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../loadtest/baselines/counts.json")
 }
 
-async fn counts(flags: &[&str]) -> Output {
+async fn counts(dir: &Path, flags: &[&str]) -> Output {
     let (baseline, punctual) = (baseline(), punctual());
     let (baseline, punctual) = (baseline.to_str().unwrap(), punctual.to_str().unwrap());
-    run(&[&["counts", "--punctual", punctual, "--baseline", baseline][..], flags].concat()).await
+    let own = ["counts", "--punctual", punctual, "--baseline", baseline];
+    let reports = ["--report-dir", dir.to_str().unwrap()];
+    run(&[&own[..], &reports, flags].concat()).await
 }
 
 #[tokio::test]
 async fn this_build_does_what_the_baseline_says() {
-    let output = counts(&[]).await;
-    assert_eq!(output.status, Some(0), "{}\n{}", output.stdout, output.stderr);
-    assert!(output.stdout.starts_with("PASS: "), "{output:?}");
+    let dir = tempfile::tempdir().unwrap();
+    // The counts are told whatever becomes of their page.
+    symlink("/dev/full", dir.path().join("counts.html")).unwrap();
+    let output = counts(dir.path(), &[]).await;
+    assert!(output.stdout.contains("\nPASS        "), "{}\n{}", output.stdout, output.stderr);
+    assert_eq!(output.status, Some(3), "a pass without a whole report: {output:?}");
+    assert!(output.stderr.contains("counts.html: No space left on device"), "{output:?}");
+    let told = schema::read(&dir.path().join("counts.json"), "counts");
+    assert_eq!((&told["verdict"]["value"], &told["left_out"]), (&"pass".into(), &json!([])));
+    assert_eq!(told["differences"], json!([]));
+    let compared = told["compared"].as_u64().unwrap();
+    let xml = std::fs::read_to_string(dir.path().join("junit.xml")).unwrap();
+    let cases = xml.matches("<testcase ").count() as u64;
+    assert!(compared > 200 && cases > compared, "a case for each of {compared}, and the verdict");
 }
 
 #[tokio::test]
@@ -67,16 +82,36 @@ async fn one_statement_more_in_one_endpoint_is_told_by_name() {
     let history = dir.path().join("counts.csv");
     let history = history.to_str().unwrap();
     let bug = "TEST_ENDPOINT_BUG=read_appointment,0,1";
-    let output = counts(&["--env", bug, "--history", history]).await;
+    let output = counts(dir.path(), &["--env", bug, "--history", history]).await;
     assert_eq!(output.status, Some(1), "{output:?}");
+    let told = schema::read(&dir.path().join("counts.json"), "counts");
+    let differences = told["differences"].as_array().unwrap();
+    let calls: Vec<&Value> = differences.iter().filter(|d| d["what"] == "calls").collect();
+    let [planted] = &calls[..] else { panic!("nothing else runs more often: {calls:?}") };
+    let named = ["phase", "who", "statement"].map(|name| planted[name].as_str().unwrap());
+    assert_eq!(named, ["day", "read_appointment", "readiness_probe"]);
+    let of = |name: &str| planted[name].as_u64().unwrap();
+    assert_eq!(of("to") - of("from"), of("turns"), "one a request: {planted}");
     let line = |of: &str| output.stdout.lines().find(|line| line.contains(of)).unwrap_or("");
-    let planted = line("day: read_appointment calls of readiness_probe");
-    assert!(planted.contains(" +1.00 |"), "one a request: {}", output.stdout);
-    let others = output.stdout.lines().filter(|line| line.contains(" calls of "));
-    assert_eq!(others.count(), 1, "nothing else runs more or less often: {}", output.stdout);
+    let shown = line("day: read_appointment calls of readiness_probe");
+    assert!(shown.contains(" +1.00 "), "{}", output.stdout);
+    for name in ["counts.txt", "counts.md", "counts.html", "junit.xml"] {
+        assert!(dir.path().join(name).is_file(), "{name}");
+    }
     let history = std::fs::read_to_string(history).unwrap();
     assert!(history.starts_with("time,commit,day.buffers,"), "{history}");
     assert_eq!(history.lines().count(), 2, "{history}");
+}
+
+#[tokio::test]
+async fn repeats_say_how_far_apart_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = counts(dir.path(), &["--repeat", "2"]).await;
+    assert_eq!(output.status, Some(0), "{output:?}");
+    let told = schema::read(&dir.path().join("spread.json"), "counts-spread");
+    assert_eq!(told["times"], 2);
+    assert!(told["spreads"].as_array().unwrap().iter().any(|s| s["what"] == "buffers"), "{told}");
+    assert!(dir.path().join("spread.html").is_file() && dir.path().join("junit.xml").is_file());
 }
 
 #[tokio::test]
@@ -85,10 +120,11 @@ async fn a_baseline_of_other_work_or_of_nothing_is_one_clear_line() {
         (["--messages", "10"], "--update writes a new one"),
         (["--baseline", "/nonexistent/counts.json"], "/nonexistent/counts.json: "),
     ] {
+        let dir = tempfile::tempdir().unwrap();
         let output = if flags[0] == "--baseline" {
             run(&["counts", "--punctual", punctual().to_str().unwrap(), flags[0], flags[1]]).await
         } else {
-            counts(&flags).await
+            counts(dir.path(), &flags).await
         };
         assert_eq!((output.status, output.stderr.lines().count()), (Some(2), 1), "{output:?}");
         assert!(output.stderr.contains(says), "{output:?}");
@@ -105,8 +141,8 @@ async fn own(dir: &Path, defect: &[&str]) -> Output {
     run(&[&sides[..], &duet, &LENIENT, defect].concat()).await
 }
 
-fn json(dir: &Path) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(dir.join("gate.json")).unwrap()).unwrap()
+fn outcome(dir: &Path) -> Value {
+    schema::read(&dir.join("gate.json"), "gate")
 }
 
 #[tokio::test]
@@ -117,8 +153,7 @@ async fn a_slower_endpoint_fails_twice_and_is_named() {
     let flags = ["--head-env", bug, "--history", history.to_str().unwrap()];
     let output = own(dir.path(), &flags).await;
     assert_eq!(output.status, Some(1), "{output:?}");
-    let outcome = json(dir.path());
-    assert_eq!(outcome["schema"], "punctual-loadtest-gate/1");
+    let outcome = outcome(dir.path());
     assert_eq!(outcome["verdict"]["value"], "fail");
     let reasons = outcome["verdict"]["reasons"].to_string();
     assert!(reasons.contains("upsert_appointments: p50 is +"), "{reasons}");
@@ -138,14 +173,14 @@ async fn a_build_is_not_slower_than_itself() {
     let dir = tempfile::tempdir().unwrap();
     let output = own(dir.path(), &[]).await;
     assert_ne!(output.status, Some(1), "{output:?}");
-    let duet = &json(dir.path())["duets"][0];
+    let duet = &outcome(dir.path())["duets"][0];
     assert!(duet["pairs_answered"].as_u64().unwrap() > 300, "{output:?}");
     let seen = duet["figures"].as_array().unwrap().iter().filter(|f| !f["ratio"].is_null());
     assert!(seen.count() > 0, "{duet:#}");
 }
 
 /// A duet of any service: here the simulator, by its answer's time.
-async fn other(dir: &Path, head_ms: u32) -> Output {
+async fn other(dir: &Path, head_ms: u32, duration: &str, flags: &[&str]) -> Output {
     let program = loadtest();
     let start = |side: &str, ms: u32| {
         format!(
@@ -163,26 +198,41 @@ async fn other(dir: &Path, head_ms: u32) -> Output {
     let sides =
         ["gate", "--base-start", &base, "--head-start", &head, "--health", "/control/state"];
     let resets = ["--base-reset", &base_reset, "--head-reset", &head_reset];
-    let work = ["--rate", "100", "--duration", "14s", "--path", &path];
+    let work = ["--rate", "100", "--duration", duration, "--path", &path];
     let body = ["--body", "To=%2B99912345678&From=%2B99900000001&Body=hello", "--header", KEY];
     let form = ["--header", "content-type: application/x-www-form-urlencoded"];
     let told = ["--report-dir", dir.to_str().unwrap()];
-    run(&[&sides[..], &resets, &work, &body, &form, &told, &LENIENT].concat()).await
+    run(&[&sides[..], &resets, &work, &body, &form, &told, &LENIENT, flags].concat()).await
 }
 
 #[tokio::test]
 async fn any_service_is_compared_by_its_commands() {
     let dir = tempfile::tempdir().unwrap();
-    let output = other(dir.path(), 150).await;
+    let output = other(dir.path(), 150, "14s", &[]).await;
     assert_eq!(output.status, Some(1), "{output:?}");
     assert!(
         dir.path().join("base-was-reset").exists() && dir.path().join("head-was-reset").exists()
     );
-    let outcome = json(dir.path());
+    let outcome = outcome(dir.path());
     assert_eq!(outcome["duets"][0]["failures"], Value::Array(Vec::new()), "{output:?}");
     let dir = tempfile::tempdir().unwrap();
-    let output = other(dir.path(), 5).await;
+    let output = other(dir.path(), 5, "14s", &[]).await;
     assert_ne!(output.status, Some(1), "{output:?}");
+}
+
+#[tokio::test]
+async fn trials_tell_how_often_it_was_red() {
+    let dir = tempfile::tempdir().unwrap();
+    symlink("/dev/full", dir.path().join("trials.md")).unwrap();
+    let output = other(dir.path(), 5, "3s", &["--aa", "1"]).await;
+    assert_eq!(output.status, Some(3), "measured, and not whole on disk: {output:?}");
+    assert!(output.stdout.contains("\nMEASURED    against itself"), "{output:?}");
+    assert!(output.stderr.contains("trials.md: No space left on device"), "{output:?}");
+    let told = schema::read(&dir.path().join("trials.json"), "trials");
+    let tally = &told["tallies"][0];
+    let trials = ["judged", "invalid"].map(|name| tally[name].as_u64().unwrap());
+    assert_eq!(trials.iter().sum::<u64>(), 1, "{told}");
+    assert!(dir.path().join("trials.html").is_file() && dir.path().join("junit.xml").is_file());
 }
 
 #[tokio::test]

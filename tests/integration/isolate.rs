@@ -3,14 +3,15 @@
 //!
 //! A count of buffers, no time. Never here: the large depths, which are measured by hand.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use stack::{Process, ProcessSpec};
-use tests::binary;
 use tests::database::pair;
+use tests::{binary, schema};
 
 /// Two depths on a stack each, on a machine that is busy with other tests.
 const WITHIN: Duration = Duration::from_secs(240);
@@ -36,12 +37,11 @@ async fn isolate(name: &str, dir: &Path, environment: &[(&str, &str)]) -> Isolat
     let ended = tokio::time::timeout(WITHIN, process.wait()).await;
     let ended = ended.unwrap_or_else(|_| panic!("it takes too long: {}", process.output()));
     let output = process.output();
-    let json = std::fs::read_to_string(dir.join("isolate.json"));
-    let json = json.unwrap_or_else(|error| panic!("{error}: {output}"));
-    for file in ["isolate.md", "isolate.html"] {
-        assert!(dir.join(file).is_file(), "{file}");
+    for file in ["isolate.json", "isolate.txt", "isolate.md", "isolate.html", "junit.xml"] {
+        assert!(dir.join(file).is_file(), "{file}: {output}");
     }
-    Isolated { status: ended.code(), told: serde_json::from_str(&json).unwrap(), output }
+    let told = schema::read(&dir.join("isolate.json"), "isolate");
+    Isolated { status: ended.code(), told, output }
 }
 
 #[tokio::test]
@@ -49,7 +49,6 @@ async fn a_backlog_makes_nothing_more_expensive() {
     let dir = tempfile::tempdir().unwrap();
     let Isolated { status, told, output } = isolate("isolate-good", dir.path(), &[]).await;
     assert_eq!(status, Some(0), "{output}");
-    assert_eq!(told["schema"], "punctual-loadtest-isolate/1");
     assert_eq!(told["verdict"]["ended"], "passed", "{output}");
     let costs = told["costs"].as_array().unwrap();
     for depth in [SMALL, LARGE] {
@@ -84,7 +83,27 @@ async fn a_claim_that_sorts_all_that_waits_is_named() {
         (&Value::from("claim"), &Value::from("claim_lanes"),)
     );
     assert!(guilty[0]["growth"].as_f64() > Some(1.5), "{output}");
-    assert!(output.contains("FAIL: claim is guilty"), "{output}");
+    assert!(output.contains("FAIL        claim is guilty"), "{output}");
+    let xml = std::fs::read_to_string(dir.path().join("junit.xml")).unwrap();
+    assert_eq!(xml.matches("<failure").count(), 2, "the verdict, and claim's bound: {xml}");
+}
+
+#[tokio::test]
+async fn a_full_disk_costs_the_report_and_not_the_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    symlink("/dev/full", dir.path().join("isolate.json")).unwrap();
+    let spec = ProcessSpec::new("isolate-full", binary::loadtest())
+        .arguments(["isolate", "--depth", "100"])
+        .argument(format!("--report-dir={}", dir.path().display()))
+        .ending(Signal::SIGTERM);
+    let process = Process::start(spec, pair().await.run_dir()).unwrap();
+    let ended = tokio::time::timeout(WITHIN, process.wait()).await.expect("it ends");
+    let output = process.output();
+    assert_eq!(ended.code(), Some(3), "{output}");
+    assert!(output.contains("PASS        in no stage"), "{output}");
+    assert!(output.contains("isolate.json: No space left on device"), "{output}");
+    assert!(!dir.path().join("isolate.json").exists(), "nothing that is cut short stays");
+    assert!(dir.path().join("junit.xml").is_file(), "what can be written is");
 }
 
 #[tokio::test]
@@ -99,8 +118,7 @@ async fn what_was_measured_until_ctrl_c_is_told() {
     process.signal(Signal::SIGINT);
     let ended = tokio::time::timeout(WITHIN, process.wait()).await.expect("it ends");
     assert_eq!(ended.code(), Some(130), "{}", process.output());
-    let json = std::fs::read_to_string(dir.path().join("isolate.json")).unwrap();
-    let told: Value = serde_json::from_str(&json).unwrap();
+    let told = schema::read(&dir.path().join("isolate.json"), "isolate");
     assert_eq!(told["verdict"]["ended"], "interrupted", "{}", process.output());
     assert!(told["costs"].as_array().unwrap().iter().any(|cost| cost["stage"] == "claim"));
 }

@@ -23,6 +23,7 @@ pub mod practice;
 pub mod prometheus;
 pub mod provider;
 pub mod refuser;
+pub mod schema;
 pub mod slow;
 pub mod wait;
 pub mod wire;

@@ -1,16 +1,18 @@
 //! Counts against counts: exactly, but for those that the server and the allocator decide with, by
 //! as much as the same build differs from itself.
 //!
-//! Never here: how it is shown (`table`).
+//! Never here: how it is shown (`sheet`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::Query;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::document::{Caller, Document, Phase};
 
 /// How far a count may be from another of the same work.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Tolerance {
     /// As a share of the baseline.
     share: f64,
@@ -52,7 +54,7 @@ const SERVER: &str = "server";
 const SERVICE: &str = "service";
 
 /// What a count is of. In the order in which a report has them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub(super) struct Place {
     /// The part of the plan.
     pub(super) phase: String,
@@ -60,13 +62,15 @@ pub(super) struct Place {
     pub(super) who: String,
     /// What was counted.
     pub(super) what: &'static str,
-    /// The statement, where it is of one.
+    /// The statement, where it is of one; else empty.
     pub(super) statement: String,
 }
 
-/// A count that is not what it was.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Difference {
+/// A count as it was and as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(super) struct Compared {
+    /// What it is of.
+    #[serde(flatten)]
     pub(super) place: Place,
     /// In the baseline.
     pub(super) from: u64,
@@ -74,22 +78,35 @@ pub(super) struct Difference {
     pub(super) to: u64,
     /// How often the endpoint was asked or the stage had a batch, in the baseline; 0 for neither.
     pub(super) turns: u64,
+    /// How far apart they may be.
     pub(super) tolerance: Tolerance,
+    /// Whether they are the same.
+    pub(super) said: Said,
 }
 
-impl Difference {
-    /// So many of them.
-    pub(super) fn words(n: usize) -> String {
-        if n == 1 { "1 count is".to_owned() } else { format!("{n} counts are") }
-    }
+/// What a comparison says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Said {
+    /// As far as it has to be.
+    Same,
+    /// Further apart than it may be.
+    Different,
+    /// Others decide it, and they are others now.
+    LeftOut,
 }
 
 /// How far apart a count was in several runs of the same.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Spread {
+    /// What it is of.
+    #[serde(flatten)]
     pub(super) place: Place,
+    /// The least of all runs.
     pub(super) least: u64,
+    /// The most of all runs.
     pub(super) most: u64,
+    /// How far apart they may be.
     pub(super) tolerance: Tolerance,
 }
 
@@ -112,46 +129,42 @@ struct Count {
     tolerance: Tolerance,
 }
 
-/// What differs, where both are of one plan. What another PostgreSQL or another way to compile
-/// decides is left out: `left_out` says so.
-pub(super) fn compare(baseline: &Document, counted: &Document) -> Vec<Difference> {
-    let (mut before, mut after) = (flat(baseline), flat(counted));
+/// Every count of either, both being of one plan.
+pub(super) fn compare(baseline: &Document, counted: &Document) -> Vec<Compared> {
+    let (before, after) = (flat(baseline), flat(counted));
     let (same_server, same_build) = same(baseline, counted);
-    for flat in [&mut before, &mut after] {
-        flat.retain(|place, _| {
-            (same_server || place.who != SERVER) && (same_build || place.who != SERVICE)
-        });
-    }
     let places: BTreeSet<&Place> = before.keys().chain(after.keys()).collect();
-    let mut differences = Vec::new();
-    for place in places {
+    let compared = places.into_iter().filter_map(|place| {
         let (old, new) = (before.get(place), after.get(place));
-        let Some(known) = old.or(new) else { continue };
+        let Count { turns, tolerance, .. } = *old.or(new)?;
         let value = |count: Option<&Count>| count.map_or(0, |count| count.value);
         let (from, to) = (value(old), value(new));
         // What is there on one side alone differs, however little it is.
         let is_both = old.is_some() && new.is_some();
-        if (is_both || known.tolerance == REMEMBERED) && known.tolerance.allows(from, to) {
-            continue;
-        }
-        let Count { turns, tolerance, .. } = *known;
-        differences.push(Difference { place: place.clone(), from, to, turns, tolerance });
-    }
-    differences
+        let is_same = (is_both || tolerance == REMEMBERED) && tolerance.allows(from, to);
+        let said = match place.who.as_str() {
+            SERVER if !same_server => Said::LeftOut,
+            SERVICE if !same_build => Said::LeftOut,
+            _ if is_same => Said::Same,
+            _ => Said::Different,
+        };
+        Some(Compared { place: place.clone(), from, to, turns, tolerance, said })
+    });
+    compared.collect()
 }
 
-/// What isn't compared, in words; empty where all is.
-pub(super) fn left_out(baseline: &Document, counted: &Document) -> String {
+/// Which counts are left out, in words, and why.
+pub(super) fn left_out(baseline: &Document, counted: &Document) -> Vec<String> {
     let (same_server, same_build) = same(baseline, counted);
     let (old, new) = (&baseline.made_with, &counted.made_with);
-    let mut out = String::new();
+    let mut out = Vec::new();
     if !same_server {
         let (old, new) = (old.postgres, new.postgres);
-        out += &format!("buffers and log are not compared: PostgreSQL is {new}, it was {old}\n");
+        out.push(format!("buffers and log are not compared: PostgreSQL is {new}, it was {old}"));
     }
     if !same_build {
         let (old, new) = (&old.profile, &new.profile);
-        out += &format!("memory is not compared: the build is {new}, it was {old}\n");
+        out.push(format!("memory is not compared: the build is {new}, it was {old}"));
     }
     out
 }
@@ -235,19 +248,26 @@ pub(super) mod tests {
         changed
     }
 
+    fn different(baseline: &Document, counted: &Document) -> Vec<Compared> {
+        let mut all = compare(baseline, counted);
+        all.retain(|count| count.said == Said::Different);
+        all
+    }
+
     #[test]
     fn the_same_is_the_same_and_a_little_is_allowed_where_it_is() {
-        assert_eq!(compare(&document(), &document()), []);
+        let all = compare(&document(), &document());
+        assert!(all.len() == 14 && all.iter().all(|count| count.said == Said::Same), "{all:?}");
         let mut near = document();
         let phase = near.phases.entry("day".to_owned()).or_default();
         phase.statements.entry("release_due".to_owned()).or_default().buffers = 1_020;
         phase.memory_bytes += 100_000;
-        assert_eq!(compare(&document(), &near), []);
+        assert_eq!(different(&document(), &near), []);
     }
 
     #[test]
     fn one_query_more_is_a_difference_and_so_is_one_less() {
-        let differences = compare(&document(), &changed());
+        let differences = different(&document(), &changed());
         let seen: Vec<(&str, &str, u64, u64)> = differences
             .iter()
             .map(|d| (d.place.what, d.place.statement.as_str(), d.from, d.to))
@@ -259,7 +279,7 @@ pub(super) mod tests {
             ("buffers", "release_due", 1_000, 1_021),
         ];
         assert_eq!(seen, wanted);
-        assert_eq!(compare(&changed(), &document()).len(), 4, "fewer are no less of a change");
+        assert_eq!(different(&changed(), &document()).len(), 4, "fewer are no less of a change");
         assert_eq!(differences[0].turns, 10);
     }
 
@@ -267,12 +287,18 @@ pub(super) mod tests {
     fn what_others_decide_is_compared_with_the_same_others_alone() {
         let mut elsewhere = changed();
         elsewhere.made_with.postgres = 17;
-        let differences = compare(&document(), &elsewhere);
+        let differences = different(&document(), &elsewhere);
         assert!(differences.iter().all(|d| d.place.what != "buffers") && differences.len() == 3);
-        assert!(left_out(&document(), &elsewhere).starts_with("buffers and log are not compared"));
+        let all = compare(&document(), &elsewhere);
+        let left_out = all.iter().filter(|count| count.said == Said::LeftOut);
+        let left_out: Vec<&str> = left_out.map(|count| count.place.what).collect();
+        assert_eq!(left_out, ["buffers", "log bytes"]);
+        let why = super::left_out(&document(), &elsewhere);
+        assert!(why[0].starts_with("buffers and log are not compared"), "{why:?}");
         elsewhere.made_with.profile = "release".to_owned();
-        assert!(left_out(&document(), &elsewhere).contains("the build is release, it was dev"));
-        assert_eq!(left_out(&document(), &changed()), "");
+        let why = super::left_out(&document(), &elsewhere);
+        assert!(why[1].contains("the build is release, it was dev"), "{why:?}");
+        assert!(super::left_out(&document(), &changed()).is_empty());
     }
 
     #[test]
@@ -284,9 +310,9 @@ pub(super) mod tests {
             read.calls.insert("practice_revisions".to_owned(), calls);
             document
         };
-        assert_eq!(compare(&document(), &with(2)), []);
-        assert_eq!(compare(&with(2), &document()), []);
-        assert_eq!(compare(&with(2), &with(200)).len(), 1);
+        assert_eq!(different(&document(), &with(2)), []);
+        assert_eq!(different(&with(2), &document()), []);
+        assert_eq!(different(&with(2), &with(200)).len(), 1);
         assert!(spread(&[with(2), with(3)]).iter().all(Spread::is_within));
     }
 

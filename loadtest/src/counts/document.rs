@@ -1,5 +1,5 @@
 //! Counts as a file: what `loadtest/baselines/counts.json` holds. One number a line, in an order
-//! that stays, so that a review sees what changed.
+//! that stays, so that a review sees what changed. A report has the same of what was counted.
 //!
 //! Never here: how far apart two may be (`compare`).
 
@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
@@ -16,10 +17,11 @@ use crate::exit::Failure;
 pub(super) const SCHEMA: &str = "punctual-loadtest-counts/1";
 
 /// All counts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
-    /// [`SCHEMA`].
+    /// Which shape this is.
+    #[schemars(extend("const" = SCHEMA))]
     pub(super) schema: String,
     /// Which plan: other counts are of other work.
     pub(super) plan_hash: String,
@@ -30,7 +32,7 @@ pub(super) struct Document {
 }
 
 /// What decides over those counts that are not the service's alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MadeWith {
     /// PostgreSQL's major version: buffers and log are compared within one.
@@ -40,7 +42,7 @@ pub(super) struct MadeWith {
 }
 
 /// The counts of a part.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Phase {
     /// By endpoint: what its requests ran and were answered.
@@ -56,7 +58,7 @@ pub(super) struct Phase {
 }
 
 /// What requests of one kind or batches of one stage did.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Caller {
     /// Requests, or batches.
@@ -81,7 +83,7 @@ pub(super) struct Answered {
 }
 
 /// What the provider was sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sent {
     /// Texts.
@@ -91,7 +93,7 @@ pub(super) struct Sent {
 }
 
 /// What the server did for a statement.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Served {
     /// Buffers that it looked at.
@@ -233,8 +235,11 @@ impl Document {
 #[cfg(test)]
 pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
+    use expect_test::expect_file;
+
     use super::super::asked;
     use super::*;
+    use crate::report::schema;
 
     pub(in crate::counts) fn document() -> Document {
         let map = |pairs: &[(&str, u64)]| {
@@ -306,6 +311,13 @@ pub(super) mod tests {
         fs::write(&file, "{}").unwrap();
         let error = Document::read(&file).unwrap_err().to_string();
         assert!(error.contains("--update writes a new one"), "{error}");
+    }
+
+    #[test]
+    fn the_json_is_as_it_is_written_down() {
+        let baseline = Path::new(env!("CARGO_MANIFEST_DIR")).join("baselines/counts.json");
+        let file = expect_file!["../../../docs/counts-baseline.schema.json"];
+        schema::check(file, &[document(), Document::read(&baseline).unwrap()]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub(super) mod figures;
 pub(super) mod objectives;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::pairs::SIDES;
@@ -22,7 +23,7 @@ pub(super) use objectives::{Keeps, Objective};
 const BASE_FAILED_MAX: f64 = 0.01;
 
 /// By what is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Rules {
     /// Of all intervals, as a ratio.
     pub confidence: f64,
@@ -33,7 +34,7 @@ pub struct Rules {
 }
 
 /// What a duet says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Duet {
     /// Which side was started first.
     pub started_first: &'static str,
@@ -60,7 +61,7 @@ pub struct Duet {
 }
 
 /// Requests that failed in one way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failures {
     /// Which side.
     pub side: &'static str,

@@ -2,13 +2,12 @@
 //!
 //! Never here: a number that isn't in the outcome.
 
-use super::Outcome;
 use super::judge::{Duet, Figure, Keeps, Objective, QUANTILES, Said, change};
+use super::{Outcome, SCHEMA};
 use crate::report::sheet::{
     Block, Chart, Check, Line, Mark, Outcome as Ended, Section, Sheet, Stroke, Table, Unit,
 };
 use crate::report::units::{clock, count, latency, share};
-use crate::run::verdict::Value;
 
 /// The whole sheet.
 pub(super) fn of(outcome: &Outcome) -> Sheet {
@@ -22,16 +21,12 @@ pub(super) fn of(outcome: &Outcome) -> Sheet {
     Sheet {
         title: "loadtest gate".to_owned(),
         verdict: verdict.value.name().to_owned(),
-        outcome: match verdict.value {
-            Value::Pass => Ended::Passed,
-            Value::Fail => Ended::Failed,
-            Value::Invalid | Value::Interrupted => Ended::Invalid,
-        },
+        outcome: verdict.value.outcome(),
         reasons: verdict.reasons.clone(),
         facts: facts(outcome),
         checks: checks(duets),
         sections,
-        foot: "All figures and windows are in gate.json.".to_owned(),
+        foot: format!("{SCHEMA}. All figures and windows are in gate.json."),
     }
 }
 
@@ -230,15 +225,14 @@ fn failures(n: usize, duet: &Duet) -> Option<Section> {
 mod tests {
     use expect_test::expect_file;
 
+    use super::super::judge;
     use super::super::judge::tests::{RULES, duet};
-    use super::super::{SCHEMA, judge};
     use super::*;
-    use crate::report::plain;
+    use crate::report::{plain, schema};
 
-    #[test]
-    fn an_outcome_reads_like_this() {
+    fn outcome() -> Outcome {
         let duets = vec![duet(1, 1.2), duet(2, 1.2)];
-        let outcome = Outcome {
+        Outcome {
             schema: SCHEMA,
             started_at: "2027-03-09T12:00:00Z".to_owned(),
             sides: ["main (0123456789ab)".to_owned(), "HEAD (ba9876543210)".to_owned()],
@@ -249,9 +243,18 @@ mod tests {
             verdict: judge::judge(&duets),
             rules: RULES,
             duets,
-        };
-        let sheet = of(&outcome);
+        }
+    }
+
+    #[test]
+    fn an_outcome_reads_like_this() {
+        let sheet = of(&outcome());
         assert_eq!(sheet.outcome, Ended::Failed);
         expect_file!["../../testdata/gate.txt"].assert_eq(&plain::render(&sheet));
+    }
+
+    #[test]
+    fn the_json_is_as_it_is_written_down() {
+        schema::check(expect_file!["../../../docs/gate.schema.json"], &[outcome()]);
     }
 }

@@ -9,10 +9,11 @@ pub(super) mod bootstrap;
 pub(super) mod exact;
 pub(super) mod windows;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Two bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Interval {
     /// The lower one.
     pub low: f64,

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::GateArgs;
@@ -15,14 +16,18 @@ use super::{Seeds, duets_of};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::report::files::ReportDir;
-use crate::report::lines::put;
+use crate::report::plain;
+use crate::report::sheet::{
+    Across, Block, Chart, Check, Line, Mark, Outcome, Section, Sheet, Stroke, Table, Unit,
+};
+use crate::report::units::count;
 use crate::run::verdict::Value;
 
 /// The JSON's shape; the number rises when a reader of the old one would go wrong.
 const SCHEMA: &str = "punctual-loadtest-trials/1";
 
 /// How often something was red.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 struct Tally {
     /// What stood against base.
     against: String,
@@ -39,13 +44,21 @@ struct Tally {
 }
 
 /// All that is written as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 struct Document<'a> {
+    /// Which shape this is.
+    #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
+    /// What was compared: base, head.
     sides: [String; 2],
+    /// What was sent.
     source: String,
+    /// Of the intervals, as a ratio.
     confidence: f64,
+    /// How often base was red against itself, and then head, if it is another.
     tallies: &'a [Tally],
+    /// Why there are fewer trials than were asked for, if there are.
+    broken: Option<String>,
 }
 
 /// Runs the trials and prints the rates; they are the result, so it ends well whatever they are.
@@ -73,20 +86,19 @@ pub(super) async fn run(
             eprintln!("{:<8} {} of {times}: {}", "trial", trial + 1, line(tally, confidence));
         }
     }
-    print!("{}", text(&tallies, confidence));
     let document = Document {
         schema: SCHEMA,
         sides: contest.names(),
         source: contest.source(),
         confidence,
         tallies: &tallies,
+        broken: ended.as_ref().err().map(ToString::to_string),
     };
-    let json = serde_json::to_string_pretty(&document).expect("numbers and strings only");
-    match reports.put("trials.json", &json) {
-        Ok(path) => println!("trials: {}", path.display()),
-        Err(error) => eprintln!("loadtest: {error}"),
-    }
-    ended.map(|()| Exit::Passed)
+    let sheet = sheet(&document);
+    let exit = ended.as_ref().err().map_or(Exit::Passed, Failure::exit);
+    let exit = reports.tell("trials", &document, &plain::render(&sheet), &sheet, exit);
+    // What was measured until then is told all the same.
+    ended.map(|()| exit)
 }
 
 async fn one(
@@ -115,21 +127,76 @@ async fn one(
     Ok(())
 }
 
-fn text(tallies: &[Tally], confidence: f64) -> String {
-    let mut out = String::new();
-    for tally in tallies {
-        put(&mut out, &format!("against {}: {}", tally.against, line(tally, confidence)));
+/// The rates as a sheet. They are neither good nor bad.
+fn sheet(document: &Document<'_>) -> Sheet {
+    let Document { schema: _, sides, source, confidence, tallies, broken } = document;
+    let (verdict, outcome) = match broken {
+        None => ("MEASURED", Outcome::Passed),
+        Some(_) => ("STOPPED", Outcome::Skipped),
+    };
+    let said = |tally: &Tally| format!("against {}: {}", tally.against, line(tally, *confidence));
+    let mut reasons: Vec<String> = tallies.iter().map(said).collect();
+    reasons.extend(broken.iter().map(|why| format!("fewer than were asked for: {why}")));
+    let [base, head] = sides;
+    let facts = [("base", base), ("head", head), ("sent", source)];
+    let mut table =
+        Table::new(&["against", "judged", "first duet red", "FAIL", "invalid", "middle ratio"]);
+    for tally in *tallies {
+        let middle = super::stats::median(&mut tally.ratios.clone());
+        let cells = vec![
+            tally.against.clone(),
+            count(tally.judged),
+            rate(tally.first_red, tally.judged, *confidence),
+            rate(tally.failed, tally.judged, *confidence),
+            count(tally.invalid),
+            middle.map_or("–".to_owned(), |middle| format!("{middle:.3}")),
+        ];
+        table.push(Mark::None, cells);
     }
-    out
+    let check = |tally: &Tally| Check {
+        group: "trials".to_owned(),
+        name: format!("against {}", tally.against),
+        outcome,
+        detail: line(tally, *confidence),
+        examples: Vec::new(),
+    };
+    Sheet {
+        title: "loadtest gate --aa".to_owned(),
+        verdict: verdict.to_owned(),
+        outcome,
+        reasons,
+        facts: facts.map(|(name, value)| (name.to_owned(), value.clone())).to_vec(),
+        checks: tallies.iter().map(check).collect(),
+        sections: vec![Section::new("Rates", "", vec![Block::Table(table), ratios(tallies)])],
+        foot: format!("{SCHEMA}. The same for machines: trials.json."),
+    }
+}
+
+/// Each judgement's first figure.
+fn ratios(tallies: &[Tally]) -> Block {
+    let lines = tallies.iter().map(|tally| {
+        let points = (1_u32..).zip(&tally.ratios).map(|(n, ratio)| (f64::from(n), *ratio));
+        let line = Line::new(format!("against {}", tally.against), points.collect());
+        Line { stroke: Stroke::Dots, ..line }
+    });
+    Block::Chart(Chart {
+        title: "middle ratio of the first figure, head over base".to_owned(),
+        across: Across::Number("judgements that could tell".to_owned()),
+        unit: Unit::Ratio,
+        lines: lines.collect(),
+        shaded: Vec::new(),
+    })
+}
+
+fn rate(hits: u64, of: u64, confidence: f64) -> String {
+    let Interval { low, high } = exact::fraction(hits, of, confidence);
+    let percent = hits as f64 / of.max(1) as f64 * 100.0;
+    format!("{hits} ({percent:.1} %, {:.1} to {:.1} %)", low * 100.0, high * 100.0)
 }
 
 fn line(tally: &Tally, confidence: f64) -> String {
     let Tally { judged, first_red, failed, invalid, ratios, .. } = tally;
-    let rate = |hits: u64| {
-        let Interval { low, high } = exact::fraction(hits, *judged, confidence);
-        let percent = hits as f64 / (*judged).max(1) as f64 * 100.0;
-        format!("{hits} ({percent:.1} %, {:.1} to {:.1} %)", low * 100.0, high * 100.0)
-    };
+    let rate = |hits: u64| rate(hits, *judged, confidence);
     let mut out = format!(
         "{judged} judged, first duet red {}, FAIL {}, {invalid} invalid",
         rate(*first_red),
@@ -144,21 +211,57 @@ fn line(tally: &Tally, confidence: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    #![allow(clippy::unwrap_used)]
+    use expect_test::expect_file;
 
-    #[test]
-    fn rates_are_told_with_exact_intervals() {
-        let tally = Tally {
+    use super::*;
+    use crate::report::{page, schema};
+
+    fn tallies() -> [Tally; 1] {
+        [Tally {
             against: "itself (main)".to_owned(),
             judged: 300,
             first_red: 6,
             ratios: vec![1.0, 1.02, 0.99],
             ..Tally::default()
-        };
+        }]
+    }
+
+    fn document<'a>(tallies: &'a [Tally], broken: Option<&str>) -> Document<'a> {
+        Document {
+            schema: SCHEMA,
+            sides: ["main".to_owned(), "main".to_owned()],
+            source: "a day of 12000 texts in 120s".to_owned(),
+            confidence: 0.95,
+            tallies,
+            broken: broken.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn rates_are_told_with_exact_intervals() {
+        let tallies = tallies();
+        let sheet = sheet(&document(&tallies, None));
         assert_eq!(
-            text(&[tally], 0.95),
-            "against itself (main): 300 judged, first duet red 6 (2.0 %, 0.7 to 4.3 %), \
-             FAIL 0 (0.0 %, 0.0 to 1.2 %), 0 invalid; middle ratio 1.000\n"
+            sheet.reasons,
+            ["against itself (main): 300 judged, first duet red 6 (2.0 %, 0.7 to 4.3 %), \
+              FAIL 0 (0.0 %, 0.0 to 1.2 %), 0 invalid; middle ratio 1.000"]
         );
+        assert!(page::render(&sheet).unwrap().contains("0 (0.0 %, 0.0 to 1.2 %)"));
+    }
+
+    #[test]
+    fn trials_that_were_stopped_are_told_as_such() {
+        let tallies = tallies();
+        let sheet = sheet(&document(&tallies, Some("interrupted")));
+        assert_eq!((sheet.verdict.as_str(), sheet.outcome), ("STOPPED", Outcome::Skipped));
+        assert_eq!(sheet.reasons[1], "fewer than were asked for: interrupted");
+    }
+
+    #[test]
+    fn the_json_is_as_it_is_written_down() {
+        let tallies = tallies();
+        let samples = [document(&tallies, None), document(&tallies, Some("interrupted"))];
+        schema::check(expect_file!["../../../docs/trials.schema.json"], &samples);
     }
 }

@@ -1,10 +1,11 @@
 //! What became of the incidents: whether each ended well, and what was seen of it. Pure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::watch::merge;
 
-/// The shape of `incidents.json`.
+/// The shape of `incidents.json`; the number rises when a reader of the old one would go wrong.
 pub(super) const SCHEMA: &str = "punctual-loadtest-incidents/1";
 
 /// All of it.
@@ -14,21 +15,26 @@ pub(super) struct Facts {
     /// Who evaluated the alerts, in words.
     pub(super) watched_by: String,
     pub(super) outcomes: Vec<Outcome>,
+    /// What part of the stack failed, so that nothing more could be done.
+    pub(super) broken: Option<String>,
     pub(super) interrupted: bool,
 }
 
 /// What became of one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Outcome {
+    /// Which incident.
     pub(super) name: &'static str,
+    /// What happens in it.
     pub(super) story: &'static str,
+    /// How long it took.
     pub(super) seconds: f64,
     #[serde(flatten)]
     pub(super) found: Found,
 }
 
 /// What was found in one.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Found {
     /// All of them hold, or it did not end well.
     pub(super) checks: Vec<Check>,
@@ -39,16 +45,18 @@ pub(super) struct Found {
 }
 
 /// Something that must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct Check {
+    /// What must hold.
     pub(super) what: String,
+    /// Whether it does.
     pub(super) holds: bool,
     /// What was found.
     pub(super) found: String,
 }
 
 /// A series that says that something is wrong.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Seen {
     /// As Prometheus would be asked.
     pub(super) signal: String,
@@ -61,36 +69,48 @@ pub(super) struct Seen {
 }
 
 /// An alert.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Alert {
+    /// Its name in the rules.
     pub(super) name: String,
     /// Firing, or pending until it has held for as long as its rule says.
     pub(super) state: String,
     /// What it is about: its labels but for its name and severity.
     pub(super) about: String,
+    /// When it was raised, from the beginning of the scenario.
     pub(super) after_seconds: f64,
 }
 
 /// How all of it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Ended {
     /// Each ended well and was seen.
     Passed,
     /// One didn't, or wasn't.
     Failed,
+    /// A part of the stack failed, so that it can't be told.
+    Invalid,
     /// Ctrl-C.
     Interrupted,
 }
 
-/// As it stands in `incidents.json`.
-#[derive(Debug, Serialize)]
-pub(super) struct Told<'a> {
+/// All that is written as JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Document<'a> {
+    /// Which shape this is.
+    #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
+    /// Texts in each incident.
     size: u64,
+    /// How all of it ended.
     ended: Ended,
+    /// Who evaluated the alerts, in words.
     watched_by: &'a str,
+    /// What became of each.
     incidents: &'a [Outcome],
+    /// What part of the stack failed, so that nothing more could be done.
+    broken: Option<&'a str>,
 }
 
 impl Found {
@@ -116,13 +136,15 @@ impl Outcome {
 
 impl Facts {
     pub(super) const fn new(size: u64, watched_by: String) -> Self {
-        Self { size, watched_by, outcomes: Vec::new(), interrupted: false }
+        Self { size, watched_by, outcomes: Vec::new(), broken: None, interrupted: false }
     }
 
     /// How all of it ended.
     pub(super) fn ended(&self) -> Ended {
         if !self.outcomes.iter().all(Outcome::is_well) {
             Ended::Failed
+        } else if self.broken.is_some() {
+            Ended::Invalid
         } else if self.interrupted {
             Ended::Interrupted
         } else {
@@ -131,20 +153,24 @@ impl Facts {
     }
 
     /// As it stands in the JSON.
-    pub(super) fn told(&self) -> Told<'_> {
-        Told {
+    pub(super) fn document(&self) -> Document<'_> {
+        Document {
             schema: SCHEMA,
             size: self.size,
             ended: self.ended(),
             watched_by: &self.watched_by,
             incidents: &self.outcomes,
+            broken: self.broken.as_deref(),
         }
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use expect_test::expect_file;
+
     use super::*;
+    use crate::report::schema;
 
     pub(in crate::incidents) fn sample() -> Facts {
         let mut found = Found::default();
@@ -180,8 +206,18 @@ pub(super) mod tests {
         // What nobody could see is no good end, whatever became of the texts.
         facts.outcomes[0].found.seen[0].after_seconds = None;
         assert_eq!(facts.ended(), Ended::Failed);
-        let told = serde_json::to_value(facts.told()).expect("facts are JSON");
-        assert_eq!((&told["schema"], &told["ended"]), (&SCHEMA.into(), &"failed".into()));
-        assert_eq!(told["incidents"][0]["seen"][0]["highest"], 7.25);
+        facts = sample();
+        facts.outcomes.truncate(1);
+        facts.broken = Some("postgres is gone".to_owned());
+        assert_eq!(facts.ended(), Ended::Invalid);
+    }
+
+    #[test]
+    fn the_json_is_as_it_is_written_down() {
+        let (facts, mut other) = (sample(), sample());
+        other.outcomes[0].found.seen[0].after_seconds = None;
+        other.broken = Some("postgres is gone".to_owned());
+        let file = expect_file!["../../../docs/incidents.schema.json"];
+        schema::check(file, &[facts.document(), other.document()]);
     }
 }

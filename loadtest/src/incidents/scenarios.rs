@@ -15,6 +15,7 @@ use clap::ValueEnum;
 use super::facts::Found;
 use super::ground::Ground;
 use crate::exit::Failure;
+use crate::report::lines::put;
 
 /// An incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,6 +44,15 @@ pub(super) const ALL: [Scenario; 6] = [
     Scenario::ProviderSlows,
     Scenario::ReportBeside,
 ];
+
+/// Which there are, a line each.
+pub(super) fn list() -> String {
+    let mut out = String::new();
+    for scenario in ALL {
+        put(&mut out, &format!("{:<16} {}", scenario.name(), scenario.story()));
+    }
+    out
+}
 
 impl Scenario {
     /// As it is asked for.
@@ -93,5 +103,8 @@ mod tests {
             assert_eq!(asked, Ok(scenario));
         }
         assert_eq!(Scenario::value_variants().len(), ALL.len());
+        let list = list();
+        assert_eq!(list.lines().count(), ALL.len());
+        assert!(ALL.iter().all(|scenario| list.contains(scenario.name())), "{list}");
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use stack::provider::State;
 use tokio::time::sleep;
 
-use super::facts::{Audited, Cost, Facts, Unit};
+use super::facts::{Audited, Cost, Facts, Missing, Unit};
 use super::rig::Rig;
 use crate::demo::StackArgs;
 use crate::exit::Failure;
@@ -208,18 +208,19 @@ impl Depth<'_> {
         // batches of another size there is no telling what the depth did.
         self.facts.note(Cost { judged: false, ..cost });
         if !ran.idle || items == 0 {
-            let what = format!("{} had nothing to do, or did not come to its end", stage.name());
-            self.facts.missing.push(what);
+            self.miss(stage, "had nothing to do, or did not come to its end".to_owned());
         }
         Ok(())
     }
 
     fn expect(&mut self, stage: Stage, did: u64, of: u64) {
         if did != of {
-            let (name, depth) = (stage.name(), count(self.depth));
-            let what = format!("{name} did {} of {} at {depth}", count(did), count(of));
-            self.facts.missing.push(what);
+            self.miss(stage, format!("did {} of {}", count(did), count(of)));
         }
+    }
+
+    fn miss(&mut self, stage: Stage, what: String) {
+        self.facts.missing.push(Missing { stage: stage.name(), depth: self.depth, what });
     }
 
     /// Whether the laws held: what breaks them may be cheap.

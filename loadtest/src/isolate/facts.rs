@@ -1,19 +1,20 @@
 //! What was found: what each stage cost at each depth, and who is guilty. Pure.
 //!
-//! Never here: measuring (`rig`), telling (`text`, `page`).
+//! Never here: measuring (`rig`), telling (`sheet`).
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The shape of `isolate.json`.
-pub(super) const SCHEMA: &str = "punctual-loadtest-isolate/1";
+/// The shape of `isolate.json`; the number rises when a reader of the old one would go wrong.
+pub(super) const SCHEMA: &str = "punctual-loadtest-isolate/2";
 /// A growth by less than this many buffers an item is none: it is a page or two of a whole batch,
 /// such as an index that is one level higher.
-const BUFFERS_MIN: f64 = 0.5;
+pub(super) const BUFFERS_MIN: f64 = 0.5;
 
 /// What a stage's cost is counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Unit {
     /// A text, or the promise of one.
@@ -38,7 +39,7 @@ impl Unit {
 }
 
 /// What a stage ran of a statement.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Served {
     /// How often.
     pub(super) calls: u64,
@@ -49,26 +50,36 @@ pub(super) struct Served {
 }
 
 /// What a stage did and cost at a depth.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Cost {
+    /// The stage's name in the contract.
     pub(super) stage: &'static str,
+    /// What stood before it.
     pub(super) depth: u64,
+    /// What its items are.
     pub(super) unit: Unit,
     /// Whether it must not depend on the depth.
     pub(super) judged: bool,
+    /// What it worked on.
     pub(super) items: u64,
+    /// In so many batches.
     pub(super) batches: u64,
+    /// How long it took.
     pub(super) seconds: f64,
-    /// Of the service's process and of the primary's.
+    /// Processor time of the service's process.
     pub(super) service_cpu_seconds: f64,
+    /// Processor time of the primary.
     pub(super) database_cpu_seconds: f64,
+    /// What it ran, by name.
     pub(super) statements: BTreeMap<String, Served>,
 }
 
 /// What the audit said at a depth.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Audited {
+    /// What had stood before each stage.
     pub(super) depth: u64,
+    /// What was looked at.
     pub(super) cases: u64,
     /// The checks that found something.
     pub(super) broken: Vec<String>,
@@ -82,18 +93,33 @@ pub(super) struct Facts {
     pub(super) growth_max: f64,
     pub(super) costs: Vec<Cost>,
     pub(super) audits: Vec<Audited>,
-    /// What a stage did not do, in words.
-    pub(super) missing: Vec<String>,
+    pub(super) missing: Vec<Missing>,
+    /// What part of the stack failed, so that nothing more could be measured.
+    pub(super) broken: Option<String>,
     pub(super) interrupted: bool,
 }
 
+/// What a stage did not do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Missing {
+    /// Which stage.
+    pub(super) stage: &'static str,
+    /// What stood before it.
+    pub(super) depth: u64,
+    /// What it did instead, in words.
+    pub(super) what: String,
+}
+
 /// The stage that makes a backlog worse.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Guilty {
+    /// Its name in the contract.
     pub(super) stage: &'static str,
     /// The statement whose cost grew most.
     pub(super) statement: String,
+    /// The smallest depth.
     pub(super) from_depth: u64,
+    /// The largest depth.
     pub(super) to_depth: u64,
     /// How many times as many buffers an item costs.
     pub(super) growth: f64,
@@ -102,7 +128,7 @@ pub(super) struct Guilty {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Ended {
     /// Nothing depends on the depth.
@@ -116,23 +142,36 @@ pub(super) enum Ended {
 }
 
 /// What it means.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Verdict {
+    /// How it ended.
     pub(super) ended: Ended,
+    /// The stages that make a backlog worse, the worst first.
     pub(super) guilty: Vec<Guilty>,
 }
 
-/// As it stands in `isolate.json`.
-#[derive(Debug, Serialize)]
-pub(super) struct Told<'a> {
+/// All that is written as JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Document<'a> {
+    /// Which shape this is.
+    #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
+    /// What stood before each stage, one after the other.
     depths: &'a [u64],
+    /// Texts that each stage is measured on.
     sample: u64,
+    /// An item may cost so many times as many buffers at the largest depth as at the smallest.
     growth_max: f64,
+    /// What it means.
     verdict: Verdict,
+    /// What each stage did and cost at each depth.
     costs: &'a [Cost],
+    /// What the audit said at each depth.
     audits: &'a [Audited],
-    missing: &'a [String],
+    /// What stages did not do.
+    missing: &'a [Missing],
+    /// What part of the stack failed, so that nothing more could be measured.
+    broken: Option<&'a str>,
 }
 
 impl Cost {
@@ -171,7 +210,8 @@ impl Cost {
         self.items as f64 / self.seconds.max(1e-9)
     }
 
-    fn of_statement(&self, name: &str) -> f64 {
+    /// Shared buffers of a statement for one item.
+    pub(super) fn of_statement(&self, name: &str) -> f64 {
         let served = self.statements.get(name).copied().unwrap_or_default();
         self.by_item(served.buffers as f64).unwrap_or(0.0)
     }
@@ -202,6 +242,7 @@ impl Facts {
             costs: Vec::new(),
             audits: Vec::new(),
             missing: Vec::new(),
+            broken: None,
             interrupted: false,
         }
     }
@@ -237,7 +278,7 @@ impl Facts {
             Ended::Interrupted
         } else if is_broken || !guilty.is_empty() {
             Ended::Failed
-        } else if !self.missing.is_empty() {
+        } else if !self.missing.is_empty() || self.broken.is_some() {
             Ended::Invalid
         } else {
             Ended::Passed
@@ -246,8 +287,8 @@ impl Facts {
     }
 
     /// As it stands in the JSON.
-    pub(super) fn told(&self) -> Told<'_> {
-        Told {
+    pub(super) fn document(&self) -> Document<'_> {
+        Document {
             schema: SCHEMA,
             depths: &self.depths,
             sample: self.sample,
@@ -256,6 +297,7 @@ impl Facts {
             costs: &self.costs,
             audits: &self.audits,
             missing: &self.missing,
+            broken: self.broken.as_deref(),
         }
     }
 }

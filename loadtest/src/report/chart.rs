@@ -3,9 +3,12 @@
 //!
 //! Never here: numbers that decide something; a chart is to look at.
 
+use std::error::Error;
+use std::ops::Range;
 use std::time::Duration;
 
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
 use super::sheet::{Across, Chart, Line, Stroke, Unit};
@@ -84,30 +87,68 @@ fn value(unit: Unit, value: f64) -> String {
 }
 
 fn draw_on(area: &DrawingArea<SVGBackend<'_>, Shift>, chart: &Chart) -> Result<(), String> {
-    let Chart { title, across, unit, lines, shaded } = chart;
-    let all = || lines.iter().flat_map(|line| line.points.iter());
-    let text = |e: DrawingAreaErrorKind<_>| e.to_string();
-    let least = if *across == Across::Time { 1.0 } else { 1e-9 };
-    let (right, top) = (
-        all().map(|p| p.0).fold(least, f64::max),
-        // Nothing but zeros is a line at the bottom, whatever the unit.
-        Some(all().map(|p| p.1).fold(0.0, f64::max) * 1.05).filter(|top| *top > 0.0).unwrap_or(1.0),
-    );
+    let Chart { title, across, unit: _, lines, shaded: _ } = chart;
+    let xs = || lines.iter().flat_map(|line| line.points.iter().map(|p| p.0));
+    let ys = || lines.iter().flat_map(|line| line.points.iter().map(|p| p.1));
     area.fill(&PAPER).map_err(text)?;
-    let mut context = ChartBuilder::on(area)
+    let mut builder = ChartBuilder::on(area);
+    builder
         .caption(title, ("sans-serif", 15).into_font().color(&INK))
         .margin(8)
         .x_label_area_size(if *across == Across::Time { 24 } else { 40 })
-        .y_label_area_size(70)
-        .build_cartesian_2d(0.0..right, 0.0..top)
-        .map_err(text)?;
+        .y_label_area_size(70);
+    match across {
+        Across::Time | Across::Number(_) => {
+            let least = if *across == Across::Time { 1.0 } else { 1e-9 };
+            let right = xs().fold(least, f64::max);
+            // Nothing but zeros is a line at the bottom, whatever the unit.
+            let top = Some(ys().fold(0.0, f64::max) * 1.05).filter(|top| *top > 0.0);
+            let (x, y) = (0.0..right, 0.0..top.unwrap_or(1.0));
+            let context = builder.build_cartesian_2d(x.clone(), y.clone()).map_err(text)?;
+            draw_in(context, chart, &(x, y))?;
+        }
+        Across::Orders(_) => {
+            let (x, y) = (around(xs()), around(ys()));
+            let scales = (x.clone().log_scale(), y.clone().log_scale());
+            let context = builder.build_cartesian_2d(scales.0, scales.1).map_err(text)?;
+            draw_in(context, chart, &(x, y))?;
+        }
+    }
+    area.present().map_err(text)
+}
+
+fn text<E: Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> String {
+    error.to_string()
+}
+
+/// From half of the least to twice the most: on a logarithmic axis no point stands on the edge.
+fn around(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let ends = values.filter(|value| *value > 0.0).fold(None, |ends, value| {
+        let (least, most) = ends.unwrap_or((value, value));
+        Some((value.min(least), value.max(most)))
+    });
+    ends.map_or(1.0..10.0, |(least, most)| least / 2.0..most * 2.0)
+}
+
+/// Axes and lines, between these ends across and up.
+fn draw_in<X, Y>(
+    mut context: ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
+    chart: &Chart,
+    (xs, ys): &(Range<f64>, Range<f64>),
+) -> Result<(), String>
+where
+    X: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    let Chart { title: _, across, unit, lines, shaded } = chart;
     let label = ("sans-serif", 12).into_font().color(&INK);
     let at = |x: &f64| match across {
         Across::Time => clock(Duration::from_secs_f64(x.max(0.0))),
-        Across::Number(_) => value(Unit::Number, *x),
+        Across::Number(_) | Across::Orders(_) => value(Unit::Number, *x),
     };
+    let up = |y: &f64| value(*unit, *y);
     let mut mesh = context.configure_mesh();
-    if let Across::Number(name) = across {
+    if let Across::Number(name) | Across::Orders(name) = across {
         mesh.x_desc(name);
     }
     mesh.light_line_style(TRANSPARENT)
@@ -118,26 +159,34 @@ fn draw_on(area: &DrawingArea<SVGBackend<'_>, Shift>, chart: &Chart) -> Result<(
         .x_labels(10)
         .y_labels(6)
         .x_label_formatter(&at)
-        .y_label_formatter(&|y| value(*unit, *y))
+        .y_label_formatter(&up)
         .draw()
         .map_err(text)?;
     for (from, to) in shaded {
-        let area = Rectangle::new([(*from, 0.0), (to.min(right), top)], SHADE.mix(0.35).filled());
+        let corners = [(from.max(xs.start), ys.start), (to.min(xs.end), ys.end)];
+        let area = Rectangle::new(corners, SHADE.mix(0.35).filled());
         context.draw_series([area]).map_err(text)?;
     }
     for (i, line) in lines.iter().enumerate() {
         let colour = colour(i);
-        let points = line.points.iter().copied();
+        // Zero has no place on a logarithmic axis.
+        let within = |p: &&(f64, f64)| p.0 >= xs.start && p.1 >= ys.start;
+        let points = line.points.iter().filter(within).copied();
+        let solid = LineSeries::new(points.clone(), colour.stroke_width(2));
+        let dashed = DashedLineSeries::new(points.clone(), 6, 4, colour.stroke_width(2));
+        let dots = points.map(|p| Circle::new(p, 3, colour.filled()));
         let drawn = match line.stroke {
-            Stroke::Solid => context.draw_series(LineSeries::new(points, colour.stroke_width(2))),
-            Stroke::Dashed => {
-                context.draw_series(DashedLineSeries::new(points, 6, 4, colour.stroke_width(2)))
+            Stroke::Solid => context.draw_series(solid),
+            Stroke::Dashed => context.draw_series(dashed),
+            Stroke::Dots => context.draw_series(dots),
+            Stroke::Marked => {
+                context.draw_series(solid).map_err(text)?;
+                context.draw_series(dots)
             }
-            Stroke::Dots => context.draw_series(points.map(|p| Circle::new(p, 3, colour.filled()))),
         };
         drawn.map_err(text)?;
     }
-    area.present().map_err(text)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -152,13 +201,41 @@ mod tests {
     #[test]
     fn charts_are_svg_in_the_pages_colours_also_when_there_is_nothing_to_show() {
         let two = vec![(0.0, 0.0), (1.0, 0.02)];
-        let strokes = [Stroke::Solid, Stroke::Dashed, Stroke::Dots];
+        let strokes = [Stroke::Solid, Stroke::Dashed, Stroke::Dots, Stroke::Marked];
         let all = strokes.map(|stroke| Line { stroke, ..Line::new("x <b>", two.clone()) });
         for chart in [chart(all.to_vec()), chart(vec![Line::new("x", Vec::new())]), chart(vec![])] {
             let svg = render(&chart).unwrap();
             assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{svg}");
             assert!(!svg.contains('#') && !svg.contains("<b>"), "{svg}");
             assert!(svg.contains("var(--ink)") && svg.contains("var(--paper)"), "{svg}");
+        }
+    }
+
+    #[test]
+    fn orders_of_magnitude_stand_equally_far_apart() {
+        let points = vec![(10.0, 0.0), (100.0, 2.0), (1_000.0, 20.0), (10_000.0, 200.0)];
+        let line = Line { stroke: Stroke::Marked, ..Line::new("x", points) };
+        let across = Across::Orders("texts".to_owned());
+        let svg = render(&Chart { across, shaded: Vec::new(), ..chart(vec![line]) }).unwrap();
+        let place = |name| -> Vec<f64> {
+            let circles = svg.split("<circle ").skip(1);
+            let of = |circle: &str| {
+                circle
+                    .split(&format!("{name}=\""))
+                    .nth(1)
+                    .unwrap()
+                    .split('"')
+                    .next()
+                    .unwrap()
+                    .parse()
+            };
+            circles.map(|circle| of(circle).unwrap()).collect()
+        };
+        let (x, y) = (place("cx"), place("cy"));
+        assert_eq!(x.len(), 3, "what is zero has no place: {svg}");
+        for places in [x, y] {
+            let apart = (places[1] - places[0], places[2] - places[1]);
+            assert!((apart.0 - apart.1).abs() <= 1.0 && apart.0.abs() > 50.0, "{apart:?}");
         }
     }
 

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
+use serde::Serialize;
 
 use super::sheet::Sheet;
 use super::{Report, junit, markdown, of_day, page, terminal};
@@ -96,9 +97,24 @@ impl ReportDir {
         written.into_iter().collect::<Result<(), _>>().and(page)
     }
 
+    /// Prints a report and writes all faces of it; the answer is how the program ends then.
+    pub(crate) fn tell(
+        &self,
+        stem: &str,
+        document: &impl Serialize,
+        text: &str,
+        sheet: &Sheet,
+        exit: Exit,
+    ) -> Exit {
+        // First of all: a disk that is full must not cost the numbers.
+        let said = say(&format!("\n{}\n", text.trim_end()));
+        let json = serde_json::to_string_pretty(document).expect("numbers and strings only");
+        kept(self.write_faces(stem, &json, text, sheet), said, exit)
+    }
+
     /// Writes one file and returns its path. A file that would be cut short is taken away: whoever
     /// reads it would take it for the whole.
-    pub(crate) fn put(&self, name: &str, text: &str) -> Result<PathBuf, ReportError> {
+    fn put(&self, name: &str, text: &str) -> Result<PathBuf, ReportError> {
         let path = self.0.join(name);
         if let Err(error) = fs::write(&path, text) {
             let _absent = fs::remove_file(&path);
@@ -181,6 +197,21 @@ mod tests {
         assert!(!json.exists(), "nothing that is cut short stays");
         for name in ["report.txt", "report.md", "report.html", "junit.xml"] {
             assert!(parent.path().join(name).metadata().unwrap().len() > 0, "{name}");
+        }
+    }
+
+    /// As all commands end: run, gate, counts, isolate, incidents.
+    #[test]
+    fn a_full_disk_costs_the_report_and_not_the_numbers() {
+        for (exit, ends) in [(Exit::Passed, Exit::Unavailable), (Exit::Failed, Exit::Failed)] {
+            let parent = tempfile::tempdir().unwrap();
+            let dir = ReportDir::make(Some(parent.path()), &Zoned::default()).unwrap();
+            let sheet = super::super::sheet::sample();
+            assert_eq!(dir.tell("sample", &"told", "text", &sheet, exit), exit);
+            std::os::unix::fs::symlink("/dev/full", parent.path().join("full.md")).unwrap();
+            assert_eq!(dir.tell("full", &"told", "text", &sheet, exit), ends);
+            fs::remove_dir_all(parent.path()).unwrap();
+            assert_eq!(dir.tell("gone", &"told", "text", &sheet, exit), ends);
         }
     }
 

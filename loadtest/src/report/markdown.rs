@@ -4,7 +4,7 @@
 //! Never here: a number that isn't in the sheet.
 
 use super::lines::put;
-use super::sheet::{Block, Check, Mark, Outcome, Section, Sheet, Table};
+use super::sheet::{Block, Check, Mark, Outcome, Section, Sheet, Table, unshown};
 
 /// The whole text.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn render(sheet: &Sheet) -> String {
     for reason in &sheet.reasons {
         put(&mut out, &format!("- {}", escaped(reason)));
     }
-    checks(&mut out, &sheet.checks);
+    checks(&mut out, sheet);
     facts(&mut out, &sheet.facts);
     for section in &sheet.sections {
         self::section(&mut out, section);
@@ -28,11 +28,11 @@ pub fn render(sheet: &Sheet) -> String {
     out
 }
 
-fn checks(out: &mut String, checks: &[Check]) {
-    if checks.is_empty() {
-        return;
+fn checks(out: &mut String, sheet: &Sheet) {
+    let (checks, others) = sheet.shown_checks();
+    if !checks.is_empty() {
+        put(out, "\n| | check | | |\n|---|---|---|---|");
     }
-    put(out, "\n| | check | | |\n|---|---|---|---|");
     for Check { group, name, outcome, detail, examples } in checks {
         let sign = match outcome {
             Outcome::Passed => "✅",
@@ -45,6 +45,9 @@ fn checks(out: &mut String, checks: &[Check]) {
         let detail = detail.join("<br>");
         let (group, name) = (escaped(group), escaped(name));
         put(out, &format!("| {sign} | {group}: {name} | {} | {detail} |", outcome.name()));
+    }
+    if others > 0 {
+        put(out, &format!("\n{}", unshown(others)));
     }
 }
 
@@ -126,6 +129,13 @@ mod tests {
     #[test]
     fn a_sheet_reads_like_this() {
         expect_file!["../../testdata/sheet.md"].assert_eq(&render(&sheet::sample()));
+    }
+
+    #[test]
+    fn of_too_many_checks_those_that_tell_something_are_shown() {
+        let text = render(&sheet::crowded());
+        assert!(text.contains(r"| ❌ | objectives: \<write\> |") && !text.contains("kind 7"));
+        assert!(text.contains("\n\n62 others passed, or were not judged\n"), "{text}");
     }
 
     #[test]

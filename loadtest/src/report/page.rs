@@ -8,7 +8,9 @@ use minijinja::{AutoEscape, Environment, Error};
 use serde::Serialize;
 
 use super::chart::{self, ChartError};
-use super::sheet::{Bar, Block, Check, Line, Outcome, Section, Sheet, Side, Table, Waterfall};
+use super::sheet::{
+    Bar, Block, Check, Line, Outcome, Section, Sheet, Side, Table, Waterfall, unshown,
+};
 use super::units::latency;
 
 const TEMPLATE: &str = include_str!("page.html.j2");
@@ -37,6 +39,7 @@ struct Page<'a> {
     reasons: &'a [String],
     facts: &'a [(String, String)],
     checks: Vec<ShownCheck<'a>>,
+    unshown: Option<String>,
     sections: Vec<ShownSection<'a>>,
     foot: &'a str,
 }
@@ -84,15 +87,17 @@ struct ShownBar<'a> {
 /// # Errors
 /// When a chart or the template fails.
 pub fn render(sheet: &Sheet) -> Result<String, PageError> {
-    let Sheet { title, verdict, outcome, reasons, facts, checks, sections, foot } = sheet;
+    let Sheet { title, verdict, outcome, reasons, facts, checks: _, sections, foot } = sheet;
     let shown = |check| ShownCheck { check, word: check.outcome.name() };
+    let (checks, others) = sheet.shown_checks();
     let page = Page {
         title,
         verdict,
         outcome: class(*outcome),
         reasons,
         facts,
-        checks: checks.iter().map(shown).collect(),
+        checks: checks.into_iter().map(shown).collect(),
+        unshown: (others > 0).then(|| unshown(others)),
         sections: sections.iter().map(section).collect::<Result<_, _>>()?,
         foot,
     };
@@ -178,6 +183,13 @@ mod tests {
     fn a_sheet_looks_like_this() {
         let page = render(&sheet::sample()).unwrap();
         expect_file!["../../testdata/sheet.html"].assert_eq(&without_charts(&page));
+    }
+
+    #[test]
+    fn of_too_many_checks_those_that_tell_something_are_shown() {
+        let page = render(&sheet::crowded()).unwrap();
+        assert!(page.contains("objectives: &lt;write&gt;") && !page.contains("kind 7"), "{page}");
+        assert!(page.contains("62 others passed, or were not judged"), "{page}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Never here: a number that isn't in the sheet.
 
 use super::lines::put;
-use super::sheet::{Block, Check, Mark, Outcome, Sheet, Table};
+use super::sheet::{Block, Check, Mark, Outcome, Sheet, Table, unshown};
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -32,7 +32,7 @@ pub fn render(sheet: &Sheet) -> String {
             }
         }
     }
-    checks(&mut out, &sheet.checks);
+    checks(&mut out, sheet);
     out.push('\n');
     for (i, reason) in sheet.reasons.iter().enumerate() {
         let word = if i == 0 { sheet.verdict.as_str() } else { "" };
@@ -44,8 +44,9 @@ pub fn render(sheet: &Sheet) -> String {
     out
 }
 
-fn checks(out: &mut String, checks: &[Check]) {
-    if checks.is_empty() {
+fn checks(out: &mut String, sheet: &Sheet) {
+    let (checks, others) = sheet.shown_checks();
+    if checks.is_empty() && others == 0 {
         return;
     }
     put(out, "\nChecks");
@@ -60,6 +61,9 @@ fn checks(out: &mut String, checks: &[Check]) {
         for example in examples {
             put(out, &format!("{:<10}{example}", ""));
         }
+    }
+    if others > 0 {
+        put(out, &unshown(others));
     }
 }
 
@@ -104,5 +108,12 @@ mod tests {
     #[test]
     fn a_sheet_reads_like_this() {
         expect_file!["../../testdata/sheet.txt"].assert_eq(&render(&sheet::sample()));
+    }
+
+    #[test]
+    fn of_too_many_checks_those_that_tell_something_are_shown() {
+        let text = render(&sheet::crowded());
+        assert!(text.contains("FAILED  objectives: <write>") && !text.contains("kind 7"), "{text}");
+        assert!(text.contains("\n62 others passed, or were not judged\n"), "{text}");
     }
 }

@@ -8,6 +8,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+/// More checks than this nobody reads through.
+const CHECKS_READ: usize = 60;
+
 /// A report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sheet {
@@ -134,6 +137,8 @@ pub enum Across {
     Time,
     /// A number of this name.
     Number(String),
+    /// A number of this name over orders of magnitude: both axes are logarithmic.
+    Orders(String),
 }
 
 /// What a chart's values are.
@@ -172,6 +177,8 @@ pub enum Stroke {
     Dashed,
     /// Each point as a dot.
     Dots,
+    /// From point to point, each of them a dot: few points, or one alone.
+    Marked,
 }
 
 /// What the time of one request went on.
@@ -206,6 +213,26 @@ pub enum Side {
     Client,
     /// The service, as it says itself.
     Service,
+}
+
+impl Sheet {
+    /// The checks that a person is shown: all of them or, of too many, those that did not pass or
+    /// can't be told; and how many others there are. A machine gets all (`junit`).
+    #[must_use]
+    pub fn shown_checks(&self) -> (Vec<&Check>, usize) {
+        if self.checks.len() <= CHECKS_READ {
+            return (self.checks.iter().collect(), 0);
+        }
+        let tells = |check: &&Check| matches!(check.outcome, Outcome::Failed | Outcome::Invalid);
+        let shown: Vec<&Check> = self.checks.iter().filter(tells).collect();
+        let others = self.checks.len() - shown.len();
+        (shown, others)
+    }
+}
+
+/// What a face says of the checks that it doesn't show.
+pub(super) fn unshown(others: usize) -> String {
+    format!("{others} others passed, or were not judged")
 }
 
 impl Outcome {
@@ -269,6 +296,16 @@ impl Section {
     pub fn new(title: &str, note: &str, blocks: Vec<Block>) -> Self {
         Self { title: title.to_owned(), note: note.to_owned(), blocks }
     }
+}
+
+/// The same with more checks than anybody reads.
+#[cfg(test)]
+pub(crate) fn crowded() -> Sheet {
+    let mut sheet = sample();
+    let check = |n: usize| Check { name: format!("kind {n}"), ..sheet.checks[0].clone() };
+    let more: Vec<Check> = (0..CHECKS_READ).map(check).collect();
+    sheet.checks.extend(more);
+    sheet
 }
 
 /// A small sheet with one of everything, for the tests of its faces.

@@ -99,7 +99,8 @@ pub struct Failures {
 /// All that is written as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Document<'a> {
-    /// [`SCHEMA`].
+    /// Which shape this is.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// What it is worth.
     pub verdict: &'a Verdict,
@@ -137,16 +138,20 @@ impl KindRow {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use expect_test::expect_file;
 
+    use super::super::sample;
     use super::*;
+    use crate::report::schema;
+    use crate::run::verdict;
 
     /// Whoever reads the JSON reads it by this.
     #[test]
     fn the_json_is_as_it_is_written_down() {
-        let schema = schemars::schema_for!(Document<'static>);
-        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-        expect_file!["../../../docs/run.schema.json"].assert_eq(&text);
+        let (run, thresholds) = (sample::facts(), sample::THRESHOLDS);
+        let verdict = verdict::judge(&run, &thresholds);
+        let (verdict, thresholds) = (&verdict, &thresholds);
+        let sample = Document { schema: SCHEMA, verdict, thresholds, run: &run };
+        schema::check(expect_file!["../../../docs/run.schema.json"], &[sample]);
     }
 }

@@ -32,12 +32,7 @@ pub fn sheet(facts: &Facts, verdict: &Verdict, thresholds: &Thresholds) -> Sheet
     Sheet {
         title: "loadtest run".to_owned(),
         verdict: verdict.value.name().to_owned(),
-        outcome: match verdict.value {
-            Value::Pass => Outcome::Passed,
-            Value::Fail => Outcome::Failed,
-            Value::Invalid => Outcome::Invalid,
-            Value::Interrupted => Outcome::Skipped,
-        },
+        outcome: verdict.value.outcome(),
         reasons: verdict.reasons.clone(),
         facts: text::facts(facts),
         checks: checks(facts, verdict, thresholds),

@@ -3,13 +3,16 @@
 //! INVALID says that the run can't tell: the work that was asked for was not done, the harness
 //! itself was late, or the machine spoilt too much of it. It is never a pass. Nor does it excuse
 //! the service: where its own time alone, in seconds that nothing spoilt, misses the objective, the
-//! run fails whatever the harness did besides. Never here: measuring, or exit statuses.
+//! run fails whatever the harness did besides; what it had and left without an answer is a miss at
+//! whatever age. Never here: measuring.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::facts::{Facts, KindRow};
 use crate::engine::machine::{Spoilt, Tolerance};
+use crate::exit::Exit;
+use crate::report::sheet::Outcome;
 use crate::report::units::{count, latency, share};
 
 /// What a run is worth.
@@ -35,6 +38,28 @@ impl Value {
             Self::Fail => "FAIL",
             Self::Invalid => "INVALID",
             Self::Interrupted => "INTERRUPTED",
+        }
+    }
+
+    /// How a program ends with it.
+    #[must_use]
+    pub(crate) const fn exit(self) -> Exit {
+        match self {
+            Self::Pass => Exit::Passed,
+            Self::Fail => Exit::Failed,
+            Self::Invalid => Exit::Invalid,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    /// What it is in a report.
+    #[must_use]
+    pub(crate) const fn outcome(self) -> Outcome {
+        match self {
+            Self::Pass => Outcome::Passed,
+            Self::Fail => Outcome::Failed,
+            Self::Invalid => Outcome::Invalid,
+            Self::Interrupted => Outcome::Skipped,
         }
     }
 }
@@ -147,8 +172,8 @@ fn proven(kind: &KindRow) -> Option<String> {
     let good = 1.0 - clean.missed_by_service as f64 / clean.total.max(1) as f64;
     (clean.total > 0 && good < kind.objective_share).then(|| {
         format!(
-            "{name}: {} of {} requests failed or took the service itself longer than {}; {} good, \
-             {} asked for",
+            "{name}: {} of {} requests failed, had no answer at the end, or took the service itself \
+             longer than {}; {} good, {} asked for",
             count(clean.missed_by_service),
             count(clean.total),
             latency(kind.objective_seconds),

@@ -75,7 +75,7 @@ fn a_kind_without_a_clean_request_is_invalid() {
 #[test]
 fn what_the_service_alone_misses_is_excused_by_nothing() {
     let facts = Facts { achieved_ratio: 0.5, ..run(900, 11) };
-    check(&facts, Value::Fail, "11 of 1,000 requests failed or took the service itself longer");
+    check(&facts, Value::Fail, "11 of 1,000 requests failed, had no answer");
     check(&Facts { achieved_ratio: 0.5, ..run(900, 10) }, Value::Invalid, "50.00 %");
 }
 

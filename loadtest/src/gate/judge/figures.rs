@@ -3,6 +3,7 @@
 //!
 //! Never here: what the figures are worth together (`judge`).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF as _, Normal};
 
@@ -23,7 +24,7 @@ const WINDOWS_MIN: usize = 12;
 const SEEN_BY_EACH: f64 = 0.894_427;
 
 /// What a figure says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
     /// Slower by more than the least effect that matters, with the whole interval.
@@ -37,7 +38,7 @@ pub enum Said {
 }
 
 /// A quantile of a kind.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Figure {
     /// The kind, or all critical ones.
     pub kind: String,

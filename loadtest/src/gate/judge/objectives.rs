@@ -3,6 +3,7 @@
 //!
 //! Never here: changes from base to head (`figures`).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::engine::ledger::CleanRow;
@@ -11,7 +12,7 @@ use crate::gate::stats::{Interval, exact};
 use crate::report::units::{count, latency, share};
 
 /// Whether an objective is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Keeps {
     /// With the whole interval.
@@ -25,7 +26,7 @@ pub enum Keeps {
 }
 
 /// A kind's objective.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Objective {
     /// The kind.
     pub kind: &'static str,
@@ -42,7 +43,7 @@ pub struct Objective {
 }
 
 /// Requests of clean seconds that missed it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Misses {
     /// How many.
     pub missed: u64,

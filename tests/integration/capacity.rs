@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
 use stack::{Process, ProcessSpec};
 use tests::binary::{self, Output};
 use tests::database::pair;
+use tests::schema;
 use tests::wait::soon;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -75,9 +75,7 @@ async fn the_ceiling_of_a_service_is_found_between_two_rates() {
     let dir = tempfile::tempdir().unwrap();
     let output = search(&address, dir.path(), &["--messages", "5_000_000"]).await;
     assert_eq!(output.status, Some(0), "{output:?}");
-    let text = std::fs::read_to_string(dir.path().join("capacity.json")).unwrap();
-    let json: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(json["schema"], "punctual-loadtest-capacity/1");
+    let json = schema::read(&dir.path().join("capacity.json"), "capacity");
     let bracket = &json["answer"]["bracket"];
     let rate = |end: &str| bracket[end]["rate"].as_f64().unwrap();
     // What is above the ceiling by little passes as long as its queue is short; what is below may
@@ -118,10 +116,9 @@ async fn ctrl_c_reports_what_is_known_so_far() {
     let status = soon("its end", running.wait()).await;
     assert_eq!(status.code(), Some(130), "{}", running.output());
     assert!(running.output().contains("INTERRUPTED stopped before"), "{}", running.output());
-    let text = std::fs::read_to_string(dir.path().join("capacity.json")).unwrap();
-    let json: Value = serde_json::from_str(&text).unwrap();
+    let json = schema::read(&dir.path().join("capacity.json"), "capacity");
     assert_eq!(json["answer"]["verdict"], "interrupted");
-    assert!(!json["steps"].as_array().unwrap().is_empty(), "{text}");
+    assert!(!json["steps"].as_array().unwrap().is_empty(), "{json}");
 }
 
 #[tokio::test]

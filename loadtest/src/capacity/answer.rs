@@ -2,6 +2,7 @@
 //!
 //! Never here: one step (`step`), or how it looks (`report`).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::{CapacityArgs, PlannerArgs};
@@ -14,7 +15,7 @@ use super::usl::{self, Fitted};
 use crate::report::units::{count, rate};
 
 /// What a search is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
     /// The capacity is known, and is enough where that was asked.
@@ -28,7 +29,7 @@ pub(crate) enum Verdict {
 }
 
 /// What a pool needs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct PoolSize {
     pub(crate) pool: String,
     /// Connections held in the mean, by Little's law.
@@ -41,7 +42,7 @@ pub(crate) struct PoolSize {
 const WAIT_SHARE: f64 = 0.01;
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
     pub(crate) reasons: Vec<String>,

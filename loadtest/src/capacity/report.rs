@@ -3,6 +3,7 @@
 //! Never here: a number that isn't in the document.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::{Answer, PoolSize, Verdict};
@@ -20,8 +21,10 @@ pub(super) const SCHEMA: &str = "punctual-loadtest-capacity/1";
 const CURVE_POINTS: u32 = 100;
 
 /// All that is written as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Document<'a> {
+    /// Which shape this is.
+    #[schemars(extend("const" = SCHEMA))]
     pub(super) schema: &'static str,
     /// When it began, RFC 3339.
     pub(super) started_at: String,
@@ -228,4 +231,63 @@ fn say(fitted: &Fitted) -> String {
         law.kappa,
         between(kappa_between)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::super::search::{Bracket, Phase, Tally};
+    use super::super::step::sample;
+    use super::super::usl::Law;
+    use super::*;
+    use crate::report::schema;
+
+    fn step(ended: Ended) -> Step {
+        let reasons = vec!["because".to_owned()];
+        Step { rate: 100.0, phase: Phase::Sweep, ended, reasons, measured: sample(10_000) }
+    }
+
+    fn answer() -> Answer {
+        let tally = |rate, passed| Some(Tally { rate, passed, tried: 3 });
+        Answer {
+            verdict: Verdict::Pass,
+            reasons: vec!["100/s passes".to_owned()],
+            bracket: Bracket { passes: tally(100.0, 3), fails: tally(110.0, 0) },
+            gives_out: "the service".to_owned(),
+            law: Some(Fitted {
+                law: Law { lambda: 20.0, sigma: 0.01, kappa: 0.0001 },
+                sigma_between: (0.0, 0.02),
+                kappa_between: (0.0, 0.0002),
+                measured_to: 12.0,
+                peak: Some((100.0, 700.0)),
+            }),
+            pools: vec![PoolSize { pool: "interactive".to_owned(), held: 1.5, size: 4 }],
+            sentences: vec!["It carries a day.".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_json_is_as_it_is_written_down() {
+        let answer = answer();
+        let nothing = Answer {
+            bracket: Bracket { passes: None, fails: None },
+            law: None,
+            pools: Vec::new(),
+            ..answer.clone()
+        };
+        let targets = ["127.0.0.1:8080".to_owned()];
+        let limits = Limits { confidence: 0.95, errors_max: 0.001, achieved_min: 0.99 };
+        let steps = [Ended::Passed, Ended::Failed, Ended::Untold].map(step);
+        let document = |answer, steps| Document {
+            schema: SCHEMA,
+            started_at: "2027-03-09T12:00:00Z".to_owned(),
+            targets: &targets,
+            limits,
+            answer,
+            steps,
+        };
+        let samples = [document(&answer, &steps[..]), document(&nothing, &[])];
+        schema::check(expect_file!["../../../docs/capacity.schema.json"], &samples);
+    }
 }

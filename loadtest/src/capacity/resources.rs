@@ -3,6 +3,7 @@
 //!
 //! Never here: asking for the figures (`inside`, `engine::machine`).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::engine::machine::Second;
@@ -14,7 +15,7 @@ use crate::report::units::share;
 const USED_UP: f64 = 0.8;
 
 /// A resource.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Used {
     /// Which.
     pub(crate) name: String,

@@ -7,6 +7,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How a search goes.
@@ -32,7 +33,7 @@ const BELOW: [f64; 2] = [0.8, 0.9];
 const ABOVE: [f64; 1] = [1.1];
 
 /// Why a rate is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
     /// To find a rate that is too much.
@@ -52,7 +53,7 @@ pub(crate) struct Tried {
 }
 
 /// Between which rates the edge lies.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Bracket {
     /// The highest rate that passed more often than not, as did every lower one.
     pub(crate) passes: Option<Tally>,
@@ -61,7 +62,7 @@ pub(crate) struct Bracket {
 }
 
 /// How often a rate passed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Tally {
     /// The rate.
     pub(crate) rate: f64,

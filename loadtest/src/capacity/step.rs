@@ -5,6 +5,7 @@
 //! A step that the machine or the harness spoilt tells nothing. Pure: figures in, a judgement out.
 //! Never here: sending (`load`), or which rate comes next (`search`).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::binomial::{Shown, shown};
@@ -15,7 +16,7 @@ use super::usl::Point;
 use crate::report::units::{count, latency, share};
 
 /// By what steps are judged. Ratios.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Limits {
     /// How sure an objective must be met.
     pub(crate) confidence: f64,
@@ -29,7 +30,7 @@ pub(crate) struct Limits {
 const FALLS_BEHIND: f64 = 0.01;
 
 /// What was measured of a kind.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Kind {
     pub(crate) name: String,
     /// Cases that count, and those of them that met the objective.
@@ -44,7 +45,7 @@ pub(crate) struct Kind {
 }
 
 /// What was measured of a rate.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Measured {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) achieved_ratio: f64,
@@ -65,7 +66,7 @@ pub(crate) struct Measured {
 }
 
 /// What a message leaves on the database's disks, in bytes, where that is known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Written {
     /// Log, by the statements that wrote it.
     pub(crate) log_bytes: Option<f64>,
@@ -74,7 +75,7 @@ pub(crate) struct Written {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ended {
     /// All was met.
@@ -86,7 +87,7 @@ pub(crate) enum Ended {
 }
 
 /// A step.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Step {
     pub(crate) rate: f64,
     pub(crate) phase: Phase,

@@ -8,13 +8,14 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A measurement: concurrency and throughput.
 pub(crate) type Point = (f64, f64);
 
 /// The three figures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Law {
     /// Throughput of one at a time.
     pub(crate) lambda: f64,
@@ -25,7 +26,7 @@ pub(crate) struct Law {
 }
 
 /// A law with how sure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Fitted {
     /// The least squares of all measurements.
     pub(crate) law: Law,

@@ -224,7 +224,7 @@ async fn any_service_is_compared_by_its_commands() {
 async fn trials_tell_how_often_it_was_red() {
     let dir = tempfile::tempdir().unwrap();
     symlink("/dev/full", dir.path().join("trials.md")).unwrap();
-    let output = other(dir.path(), 5, "3s", &["--aa", "1"]).await;
+    let output = other(dir.path(), 5, "5s", &["--aa", "1"]).await;
     assert_eq!(output.status, Some(3), "measured, and not whole on disk: {output:?}");
     assert!(output.stdout.contains("\nMEASURED    against itself"), "{output:?}");
     assert!(output.stderr.contains("trials.md: No space left on device"), "{output:?}");

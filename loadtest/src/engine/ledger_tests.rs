@@ -85,8 +85,8 @@ async fn clean_seconds_are_those_of_the_intended_start() {
     assert_eq!(ledger.rows()[0].counts.total, 5, "all of them are in the books");
 }
 
-/// What the service had when the run ended, and had not answered, is its miss at any age; what never
-/// left is a miss, but not proven to be its own.
+/// What the service had when the run ended, and had not answered, is its miss at any age; what
+/// never left is a miss, but not proven to be its own.
 #[tokio::test(start_paused = true)]
 async fn what_is_unanswered_at_the_end_is_the_services_miss_however_young() {
     let start = Instant::now();

@@ -24,8 +24,8 @@ const COLUMNS: [&str; 11] = [
     "growth",
 ];
 const STAGES_NOTE: &str = "\
-Statements, buffers, log and processor time are those of one item. Growth is in buffers, against the \
-smallest depth.";
+Statements, buffers, log and processor time are those of one item. Growth is in buffers, against \
+the smallest depth.";
 const STATEMENTS_NOTE: &str = "\
 Buffers for one item, by what stands before the stage; calls and log at the largest depth, for one \
 item as well.";

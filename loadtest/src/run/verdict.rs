@@ -172,8 +172,8 @@ fn proven(kind: &KindRow) -> Option<String> {
     let good = 1.0 - clean.missed_by_service as f64 / clean.total.max(1) as f64;
     (clean.total > 0 && good < kind.objective_share).then(|| {
         format!(
-            "{name}: {} of {} requests failed, had no answer at the end, or took the service itself \
-             longer than {}; {} good, {} asked for",
+            "{name}: {} of {} requests failed, had no answer at the end, or took the service \
+             itself longer than {}; {} good, {} asked for",
             count(clean.missed_by_service),
             count(clean.total),
             latency(kind.objective_seconds),

@@ -182,9 +182,10 @@ async fn a_build_is_not_slower_than_itself() {
 /// A duet of any service: here the simulator, by its answer's time.
 async fn other(dir: &Path, head_ms: u32, duration: &str, flags: &[&str]) -> Output {
     let program = loadtest();
-    let start = |side: &str, ms: u32| {
+    // A log for each process: in trials both sides are the same command.
+    let start = |ms: u32| {
         format!(
-            "exec {} provider --listen 127.0.0.1:{{port}} --log {}/{side}.jsonl --latency \
+            "exec {} provider --listen 127.0.0.1:{{port}} --log {}/{{port}}.jsonl --latency \
              constant:{ms}",
             program.display(),
             dir.display()
@@ -193,7 +194,7 @@ async fn other(dir: &Path, head_ms: u32, duration: &str, flags: &[&str]) -> Outp
     let reset = |side: &str| format!("touch {}/{side}-was-reset", dir.display());
     let account = "AC00000000000000000000000000000999";
     let path = format!("/2010-04-01/Accounts/{account}/Messages.json");
-    let (base, head) = (start("base", 5), start("head", head_ms));
+    let (base, head) = (start(5), start(head_ms));
     let (base_reset, head_reset) = (reset("base"), reset("head"));
     let sides =
         ["gate", "--base-start", &base, "--head-start", &head, "--health", "/control/state"];

@@ -50,8 +50,8 @@ use contract::{Endpoint, READ_AFTER};
 
 use crate::app::App;
 use crate::db::DbError;
-use crate::db::router::After;
 use crate::db::router::carried::{self, Carried};
+use crate::db::router::{After, NotAToken};
 use crate::http::{Code, Problem, Request, Response};
 
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send + 'a>>;
@@ -79,8 +79,8 @@ pub(crate) async fn dispatch(app: &Arc<App>, request: Request) -> Result<Respons
 fn read_after(app: &App, request: &Request) -> Result<After, Problem> {
     let values = request.headers.get_all(READ_AFTER).iter();
     // A value that is no text is no token.
-    let after = After::read(values.map(|value| value.to_str().unwrap_or_default()));
-    after.ok().filter(|after| app.db.knows(*after)).ok_or_else(|| {
+    let after = app.db.after(values.map(|value| value.to_str().unwrap_or_default()));
+    after.map_err(|NotAToken| {
         let detail = "read-after: send it as an answer of this service held it, or leave it out.";
         Problem::new(Code::BadToken, detail)
     })

@@ -118,6 +118,38 @@ table! {
         default: 1, unit: "reports", has_level: true,
         reason: "reports are what is given up first: one at a time leaves the primary its room",
     }
+    /// Milliseconds for which a read waits for such a place; a report waits for none.
+    FallbackWaitMs = fallback_wait_ms {
+        default: 250, unit: "milliseconds", has_level: false,
+        reason: "an eighth of what it may wait for a connection there",
+    }
+    /// Milliseconds in which a replica must say how far it is, on the connection that is read from.
+    ReplicaCheckMs = replica_check_ms {
+        default: 500, unit: "milliseconds", has_level: false,
+        reason: "whoever was on his way to one that hangs still has time for the primary",
+    }
+    /// Failures of a replica in a row after which it is left alone.
+    ReplicaFailures = replica_failures {
+        default: 3, unit: "failures", has_level: false,
+        reason: "one may be its replay's doing, and the next one a connection of before",
+    }
+    /// Milliseconds for which a replica that keeps failing is left alone at most, after a second at
+    /// first and twice as long each time.
+    ReplicaPauseMs = replica_pause_ms {
+        default: 30_000, unit: "milliseconds", has_level: false,
+        reason: "one that was mended is read again half a minute later, and nobody has to do it",
+    }
+    /// Tokens that one request may show.
+    ReadTokens = read_tokens {
+        default: 8, unit: "tokens", has_level: false,
+        reason: "one tells of all writes before it; more are of writes that were sent side by side",
+    }
+    /// Bytes of log that a token may be ahead of what was last seen of the primary: what is further
+    /// ahead was never given out.
+    TokenAheadBytes = token_ahead_bytes {
+        default: 268_435_456, unit: "bytes", has_level: false,
+        reason: "more than a server writes between two looks: a gigabyte a second at the default",
+    }
     /// Bytes of a response that the provider may send.
     ProviderResponseBytes = provider_response_bytes {
         default: 262_144, unit: "bytes", has_level: false,

@@ -75,6 +75,12 @@ impl Settings {
                 patience: long,
                 fallback_reads: 1,
                 fallback_reports: 1,
+                fallback_wait: long,
+                check: long,
+                failures: u64::MAX,
+                pause: long,
+                ahead: u64::MAX,
+                tokens: usize::MAX,
             },
         }
     }

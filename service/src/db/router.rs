@@ -36,12 +36,8 @@ use breaker::{Breaker, Position};
 use look::Look;
 pub(crate) use monitor::Monitors;
 pub(crate) use reader::{Class, Reader};
-pub(crate) use token::{After, Token};
+pub(crate) use token::{After, NotAToken, Token};
 use view::{NoLeader, View};
-
-/// A token may be this far ahead of what was last seen of the primary: more log than a server
-/// writes between looks. What is further ahead was never given out.
-const AHEAD_MAX: u64 = 1 << 28;
 
 /// How reads find their server.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +50,18 @@ pub(crate) struct Routing {
     pub(crate) fallback_reads: usize,
     /// Reports under way on the primary for want of a replica.
     pub(crate) fallback_reports: usize,
+    /// How long a read waits for its turn there.
+    pub(crate) fallback_wait: Duration,
+    /// How long a replica may take to say how far it is.
+    pub(crate) check: Duration,
+    /// Failures in a row after which a replica is left alone.
+    pub(crate) failures: u64,
+    /// For how long at most.
+    pub(crate) pause: Duration,
+    /// Bytes that a token may be ahead of what was last seen of the primary.
+    pub(crate) ahead: u64,
+    /// Tokens that a request may show.
+    pub(crate) tokens: usize,
 }
 
 /// The server that led when a connection to it was taken.
@@ -105,7 +113,7 @@ impl Db {
                 name,
                 pools: ServerPools::new(&settings)?,
                 in_flight: AtomicUsize::new(0),
-                breaker: Breaker::default(),
+                breaker: Breaker::new(settings.routing.failures, settings.routing.pause),
             })
         };
         let servers = (0..settings.servers()).map(server).collect::<Result<Vec<_>, String>>()?;
@@ -202,15 +210,24 @@ impl Db {
         }
     }
 
-    /// Whether a token can be one that was given out here. One of another history can: it goes to
-    /// the primary.
-    pub(crate) fn knows(&self, after: After) -> bool {
-        let After::At(token) = after else { return true };
+    /// What the values of a request's headers say that it has seen. Each token must be one that can
+    /// have been given out here. One of another history can: it goes to the primary.
+    pub(crate) fn after<'a>(
+        &self,
+        values: impl Iterator<Item = &'a str>,
+    ) -> Result<After, NotAToken> {
+        let Routing { ahead, tokens, .. } = self.0.settings.routing;
+        let after = After::read(values, tokens)?;
+        let After::At(token) = after else { return Ok(after) };
         let view = self.view();
         let now = Instant::now();
         let newest = view.primary().filter(|look| !view.is_old(look, now)).map(|look| look.lsn);
-        Some(token.history) != view.history()
-            || newest.is_none_or(|newest| token.lsn <= newest.saturating_add(AHEAD_MAX))
+        let is_ours = Some(token.history) == view.history();
+        if is_ours && newest.is_some_and(|newest| token.lsn > newest.saturating_add(ahead)) {
+            obs::limit::reached(Limit::TokenAheadBytes);
+            return Err(NotAToken);
+        }
+        Ok(after)
     }
 
     /// Whether what is shown is of after a promotion that hasn't been seen here yet: then whoever

@@ -6,19 +6,22 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Failures in a row that open it.
-const FAILURES: u32 = 3;
 /// How long it stays open at first; doubled with each try that fails.
 const OPEN_FIRST: Duration = Duration::from_secs(1);
-const OPEN_MAX: Duration = Duration::from_secs(30);
 
 /// Whether readers are let through.
-#[derive(Debug, Default)]
-pub(crate) struct Breaker(Mutex<State>);
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    /// In a row, they open it.
+    failures_max: u64,
+    /// It stays open no longer at a time.
+    pause_max: Duration,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
-    failures: u32,
+    failures: u64,
     open: Option<Open>,
     /// Counts openings and closings: who entered before one says nothing of what came after it.
     turn: u64,
@@ -50,8 +53,13 @@ pub(crate) enum Position {
 }
 
 impl Breaker {
+    /// Closed.
+    pub(crate) fn new(failures_max: u64, pause_max: Duration) -> Self {
+        Self { failures_max, pause_max, state: Mutex::default() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where it stands.
@@ -96,9 +104,9 @@ impl Breaker {
         }
         state.failures = state.failures.saturating_add(1);
         let lasts = match state.open {
-            None if state.failures < FAILURES => return false,
-            None => OPEN_FIRST,
-            Some(open) => (open.lasted * 2).min(OPEN_MAX),
+            None if state.failures < self.failures_max => return false,
+            None => OPEN_FIRST.min(self.pause_max),
+            Some(open) => (open.lasted * 2).min(self.pause_max),
         };
         state.open = Some(Open { until: now + lasts, lasted: lasts, is_tried: false });
         state.turn += 1;
@@ -120,13 +128,19 @@ impl Breaker {
 mod tests {
     use super::*;
 
+    const FAILURES: u64 = 3;
+
+    fn breaker() -> Breaker {
+        Breaker::new(FAILURES, Duration::from_secs(30))
+    }
+
     fn now() -> Instant {
         Instant::now()
     }
 
     /// Open, after failures in a row; with a ticket of before.
     fn opened() -> (Breaker, Ticket) {
-        let breaker = Breaker::default();
+        let breaker = breaker();
         let early = breaker.enter(now()).unwrap();
         for n in 1..=FAILURES {
             let ticket = breaker.enter(now()).unwrap();
@@ -138,7 +152,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn failures_in_a_row_open_it_and_one_good_try_closes_it() {
-        let breaker = Breaker::default();
+        let breaker = breaker();
         for _ in 1..FAILURES {
             assert!(!breaker.failed(breaker.enter(now()).unwrap(), now()));
         }

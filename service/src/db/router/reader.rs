@@ -23,11 +23,6 @@ use crate::db::error::DbError;
 use crate::obs;
 use crate::obs::holder::Holder;
 
-/// A replica that doesn't say in this time how far it is is hung.
-const CHECK_TIME: Duration = Duration::from_millis(500);
-/// How long a read waits for a place on the primary: an eighth of what it may wait for a connection
-/// there. A report waits for none.
-const FALLBACK_WAIT: Duration = Duration::from_millis(250);
 /// Between two questions to a replica that is nearly there: doubled from the first to the last.
 const ASK_FIRST: Duration = Duration::from_micros(500);
 const ASK_LAST: Duration = Duration::from_millis(8);
@@ -90,6 +85,8 @@ struct OnReplica {
     /// What it must have replayed.
     lsn: u64,
     patience: Duration,
+    /// How long it may take to say how far it is.
+    check: Duration,
     /// Set once it has been asked how far it is.
     reason: Option<RouteReason>,
 }
@@ -181,6 +178,7 @@ impl Reader {
             Err(reason) => return self.primary(read, reason).await,
         };
         let pools = &self.db.0.servers[found.visit.server()].pools;
+        let routing = &self.db.0.settings.routing;
         match pools.get(Holder::current(), self.class.on_replica()).await {
             Ok(conn) => Ok(Place::Replica(Box::new(OnReplica {
                 conn,
@@ -190,7 +188,8 @@ impl Reader {
                     After::At(token) => token.lsn,
                     After::Nothing | After::Several => 0,
                 },
-                patience: self.db.0.settings.routing.patience,
+                patience: routing.patience,
+                check: routing.check,
                 reason: None,
             }))),
             Err(DbError::PoolTimeout(_)) => self.primary(read, RouteReason::Busy).await,
@@ -235,7 +234,8 @@ impl Reader {
             let places = Arc::clone(&self.db.0.fallbacks[self.class as usize]);
             let place = match self.class {
                 Class::Read => {
-                    timeout(FALLBACK_WAIT, places.acquire_owned()).await.ok().and_then(Result::ok)
+                    let wait = self.db.0.settings.routing.fallback_wait;
+                    timeout(wait, places.acquire_owned()).await.ok().and_then(Result::ok)
                 }
                 // Reports are given up first.
                 Class::Report => places.try_acquire_owned().ok(),
@@ -325,11 +325,14 @@ impl OnReplica {
     /// Asks the server at the other end whether it is still a replica of the history, and whether
     /// it has replayed what must be seen.
     async fn has_it(&self) -> Result<bool, Fall> {
-        let asked = timeout(CHECK_TIME, self.conn.rows(Query::ServerCheck, &[])).await;
+        let asked = timeout(self.check, self.conn.rows(Query::ServerCheck, &[])).await;
         let row = match asked {
             Ok(Ok(mut rows)) => rows.pop(),
             Ok(Err(error)) => return Err(self.fall(error)),
-            Err(_elapsed) => None,
+            Err(_elapsed) => {
+                obs::limit::reached(Limit::ReplicaCheckMs);
+                None
+            }
         };
         let Some(row) = row else {
             self.found.visit.failed();

@@ -7,8 +7,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Most tokens that one request may state.
-const TOKENS_MAX: usize = 8;
+use contract::Limit;
+
+use crate::obs;
+
 const VERSION: &str = "1";
 
 /// A line of events that positions can be compared on.
@@ -90,11 +92,19 @@ fn number(text: &str) -> Result<u64, NotAToken> {
 }
 
 impl After {
-    /// Reads the values of a request's headers: each may hold several tokens, between commas.
-    pub(crate) fn read<'a>(values: impl Iterator<Item = &'a str>) -> Result<Self, NotAToken> {
+    /// Reads the values of a request's headers: each may hold several tokens, between commas, and
+    /// all together not more than so many.
+    pub(crate) fn read<'a>(
+        values: impl Iterator<Item = &'a str>,
+        tokens_max: usize,
+    ) -> Result<Self, NotAToken> {
         let texts = values.flat_map(|value| value.split(',')).map(str::trim);
         texts.enumerate().try_fold(Self::Nothing, |after, (i, text)| {
-            if i < TOKENS_MAX { Ok(after.and(text.parse()?)) } else { Err(NotAToken) }
+            if i >= tokens_max {
+                obs::limit::reached(Limit::ReadTokens);
+                return Err(NotAToken);
+            }
+            Ok(after.and(text.parse()?))
         })
     }
 
@@ -173,14 +183,15 @@ mod tests {
         let other = Token { history: History { system: 1, timeline: 1 }, lsn: 9 };
         let read = |tokens: &[Token]| {
             let values: Vec<String> = tokens.iter().map(Token::to_string).collect();
-            After::read(values.iter().map(String::as_str))
+            After::read(values.iter().map(String::as_str), 8)
         };
         assert_eq!(read(&[]), Ok(After::Nothing));
         assert_eq!(read(&[b, a]), Ok(After::At(b)));
         assert_eq!(read(&[a, c, b]), Ok(After::At(c)), "the later timeline, wherever it stands");
         assert_eq!(read(&[a, other, a]), Ok(After::Several));
-        assert_eq!(After::read([format!("{a}, {b}").as_str()].into_iter()), Ok(After::At(b)));
-        assert_eq!(After::read([format!("{a},").as_str()].into_iter()), Err(NotAToken));
+        let of_one = |value: String| After::read([value.as_str()].into_iter(), 8);
+        assert_eq!(of_one(format!("{a}, {b}")), Ok(After::At(b)));
+        assert_eq!(of_one(format!("{a},")), Err(NotAToken));
         assert_eq!(read(&[a; 8]), Ok(After::At(a)));
         assert_eq!(read(&[a; 9]), Err(NotAToken));
     }

@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use contract::Limit;
 use tokio::time::Instant;
 
 use super::Db;
 use super::breaker::Ticket;
+use crate::obs;
 
 /// A read that is under way on a replica, counted there until it is dropped.
 pub(super) struct Visit {
@@ -41,6 +43,7 @@ impl Visit {
         self.is_told.store(true, Ordering::Relaxed);
         let this = &self.db.0.servers[self.server];
         if this.breaker.failed(self.ticket, Instant::now()) {
+            obs::limit::reached(Limit::ReplicaFailures);
             tracing::warn!(
                 server = this.name.as_str(),
                 "the replica failed again and again: not read now"

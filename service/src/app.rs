@@ -164,6 +164,7 @@ pub(crate) fn db_settings(config: &Config) -> db::Settings {
             patience: config.database_catch_up_ms,
             fallback_reads: config.limit_usize(Limit::FallbackReads),
             fallback_reports: config.limit_usize(Limit::FallbackReports),
+            foreign_tokens: config.limit_usize(Limit::ForeignTokens),
             fallback_wait: Duration::from_millis(config.limit(Limit::FallbackWaitMs)),
             check: Duration::from_millis(config.limit(Limit::ReplicaCheckMs)),
             failures: config.limit(Limit::ReplicaFailures),

@@ -5,12 +5,15 @@
 //! among servers by itself, which has unit tests.
 
 mod failures;
+mod fallback;
 mod hung;
 mod promotion;
 mod promotion_midway;
 mod several;
 mod tokens;
 
+use contract::{Query, Stage};
+use serde_json::json;
 use stack::postgres::{Options, PostgresPair, Profile, Server};
 use tests::metrics::Scrape;
 use tests::{TestApp, TestDatabase, until};
@@ -53,6 +56,26 @@ async fn until_read(app: &TestApp, pair: &PostgresPair) {
         (scrape.sum("db_server_readable", &[("server", &replica)]) > 0.0).then_some(())
     })
     .await;
+}
+
+/// Holds a stage; for `reconcile`, which reads replicas too and would be counted among a test's
+/// reads, and `fold`, which writes what a test locks.
+async fn hold(app: &TestApp, stage: Stage) {
+    let path = format!("/admin/stages/{}", stage.name());
+    app.put(&path, &json!({ "gate": "held" })).send().await.expect(200);
+    until("nothing of the stage is under way", async || {
+        let stages = app.get("/admin/stages").send().await.json(200);
+        let mut stages = stages["stages"].as_array().unwrap().iter();
+        let held = stages.find(|one| one["stage"] == stage.name()).unwrap();
+        (held["in_hand"] == 0).then_some(())
+    })
+    .await;
+}
+
+/// How often a statement went somewhere for a reason.
+fn because(scrape: &Scrape, query: Query, reason: &str) -> f64 {
+    let labels = [("db_query_name", query.name()), ("reason", reason)];
+    scrape.sum("db_route_decisions_total", &labels)
 }
 
 /// Reads that went somewhere for a reason.

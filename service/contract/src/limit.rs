@@ -111,12 +111,21 @@ table! {
     /// Reads under way on the primary that a replica should have answered.
     FallbackReads = fallback_reads {
         default: 3, unit: "reads", has_level: true,
-        reason: "they share the eight connections of the writes, which keep five",
+        reason: "they share the eight connections of the writes, which keep half: one is for readers \
+                 of another history",
     }
     /// Reports under way on the primary that a replica should have answered.
     FallbackReports = fallback_reports {
         default: 1, unit: "reports", has_level: true,
-        reason: "reports are what is given up first: one at a time leaves the primary its room",
+        reason: "reports are what is given up first: one at a time, and none while reads have all \
+                 of their places",
+    }
+    /// Reads and reports under way on the primary for readers that show a token of another timeline
+    /// or of another database.
+    ForeignTokens = foreign_tokens {
+        default: 1, unit: "reads", has_level: true,
+        reason: "anybody can make such a token up, so they take no place of others; who had it from \
+                 before a promotion gets a new one with the answer, and is here once",
     }
     /// Milliseconds for which a read waits for such a place; a report waits for none.
     FallbackWaitMs = fallback_wait_ms {

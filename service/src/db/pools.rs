@@ -75,6 +75,7 @@ impl Settings {
                 patience: long,
                 fallback_reads: 1,
                 fallback_reports: 1,
+                foreign_tokens: 1,
                 fallback_wait: long,
                 check: long,
                 failures: u64::MAX,

@@ -8,6 +8,7 @@
 mod breaker;
 pub(crate) mod carried;
 mod choose;
+mod fallback;
 pub(crate) mod look;
 mod monitor;
 mod primary;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use contract::pool::Side;
 use contract::{Limit, Pool, Stage};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::conn::Conn;
@@ -33,6 +34,7 @@ use crate::obs::holder::Holder;
 use crate::obs::label::Given;
 use crate::obs::route::OfServer;
 use breaker::{Breaker, Position};
+use fallback::Fallbacks;
 use look::Look;
 pub(crate) use monitor::Monitors;
 pub(crate) use reader::{Class, Reader};
@@ -50,6 +52,8 @@ pub(crate) struct Routing {
     pub(crate) fallback_reads: usize,
     /// Reports under way on the primary for want of a replica.
     pub(crate) fallback_reports: usize,
+    /// The same of readers that show a token of another history.
+    pub(crate) foreign_tokens: usize,
     /// How long a read waits for its turn there.
     pub(crate) fallback_wait: Duration,
     /// How long a replica may take to say how far it is.
@@ -87,7 +91,7 @@ struct Servers {
     servers: Vec<Server>,
     settings: Settings,
     view: watch::Sender<Arc<View>>,
-    fallbacks: [Arc<Semaphore>; Class::ALL.len()],
+    fallbacks: Fallbacks,
 }
 
 struct Server {
@@ -119,15 +123,11 @@ impl Db {
         let servers = (0..settings.servers()).map(server).collect::<Result<Vec<_>, String>>()?;
         let routing = settings.routing;
         let view = View::new(servers.len(), routing.interval);
-        let fallbacks = Class::ALL.map(|class| match class {
-            Class::Read => routing.fallback_reads,
-            Class::Report => routing.fallback_reports,
-        });
         Ok(Self(Arc::new(Servers {
             servers,
             settings: settings.clone(),
             view: watch::Sender::new(Arc::new(view)),
-            fallbacks: fallbacks.map(|places| Arc::new(Semaphore::new(places))),
+            fallbacks: Fallbacks::new(&routing),
         })))
     }
 
@@ -313,14 +313,7 @@ impl Db {
             }
             obs::pool::set(pool, sum.idle, sum.used, sum.max, sum.waiting);
         }
-        let routing = self.0.settings.routing;
-        for (limit, places, class) in [
-            (Limit::FallbackReads, routing.fallback_reads, Class::Read),
-            (Limit::FallbackReports, routing.fallback_reports, Class::Report),
-        ] {
-            let used = places.saturating_sub(self.0.fallbacks[class as usize].available_permits());
-            obs::limit::used_of(limit, used as u64, places as u64);
-        }
+        self.0.fallbacks.observe();
         for server in 0..self.0.servers.len() {
             self.observe_server(server, Instant::now());
         }

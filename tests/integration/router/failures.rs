@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use tests::database::Sql;
 use tests::{Ending, TestApp, appointment, until};
-use tokio::task::JoinSet;
 
-use super::{decided, start, start_with, tell, until_read};
+use super::{decided, start, tell, until_read};
 
-const PATH: &str = "/v1/practices/1/appointments/a";
+pub(super) const PATH: &str = "/v1/practices/1/appointments/a";
 /// A hung replica is noticed by its silence; whoever was on his way there waits for half a second.
 const SOON: Duration = Duration::from_secs(3);
 
@@ -19,7 +18,7 @@ async fn read(app: &TestApp) {
 }
 
 /// Reads until one went to the primary for this reason.
-async fn until_because(app: &TestApp, reason: &str) {
+pub(super) async fn until_because(app: &TestApp, reason: &str) {
     until(reason, async || {
         read(app).await;
         (decided(&app.scrape().await, reason) > 0.0).then_some(())
@@ -28,7 +27,7 @@ async fn until_because(app: &TestApp, reason: &str) {
 }
 
 /// Reads until the replica answers again.
-async fn until_replica_answers(app: &TestApp) {
+pub(super) async fn until_replica_answers(app: &TestApp) {
     let before = decided(&app.scrape().await, "fresh");
     until("the replica answers again", async || {
         read(app).await;
@@ -133,39 +132,5 @@ async fn a_statement_that_replay_cancels_is_answered_by_the_primary() {
     })
     .await;
     app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
-    pair.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_falls_back_is_bounded_and_the_rest_is_refused_at_once() {
-    let (pair, app) = start_with(&[("PUNCTUAL_LIMIT_FALLBACK_READS", "1")]).await;
-    let one = app.practice(1).await;
-    one.book(&appointment("a")).await;
-    pair.replica().kill().await.unwrap();
-    until_because(&app, "unseen").await;
-    // A read that holds the only place: its row is locked away from it.
-    let other = Sql::connect(&app.database.url()).await;
-    other.run("BEGIN", &[]).await;
-    other.run("LOCK TABLE appointment IN ACCESS EXCLUSIVE MODE", &[]).await;
-    let held = tokio::spawn(app.get(PATH).send());
-    until("the place is taken", async || {
-        let used = &[("limit", "fallback_reads")];
-        (app.scrape().await.sum("limit_used_ratio", used) >= 1.0).then_some(())
-    })
-    .await;
-    let mut refused = JoinSet::new();
-    for _ in 0..5 {
-        refused.spawn(app.get(PATH).send());
-    }
-    for answer in refused.join_all().await {
-        answer.problem(503, "overloaded");
-    }
-    other.run("COMMIT", &[]).await;
-    held.await.unwrap().expect(200);
-    one.book(&appointment("b")).await;
-    let scrape = app.scrape().await;
-    assert_eq!(decided(&scrape, "shed"), 5.0);
-    assert_eq!(scrape.sum("limit_reached_total", &[("limit", "fallback_reads")]), 5.0);
-    app.finish().await;
     pair.stop().await;
 }

@@ -55,6 +55,10 @@ pub(crate) trait Load {
 /// is taken; where none has it yet, the nearest one if it is near enough to wait for.
 pub(crate) fn choose(view: &View, ask: &Ask, now: Instant, load: &impl Load) -> Choice {
     let mut reason = RouteReason::NoReplica;
+    // Where there is no other server, nothing that a reader shows makes a difference.
+    if view.servers().len() < 2 {
+        return Choice::Primary(reason);
+    }
     let mut ready: [Option<usize>; 2] = [None; 2];
     let mut seen = 0;
     let mut nearest: Option<(f64, usize)> = None;

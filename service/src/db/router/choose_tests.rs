@@ -51,8 +51,10 @@ const MB: u64 = 1_000_000;
 async fn alone_the_primary_answers() {
     let mut world = World::new(1);
     world.primary(0, 1, 100);
-    let found = server_of(&world, &ask(After::Nothing), &idle());
-    assert_eq!(found, Err(RouteReason::NoReplica));
+    for after in [After::Nothing, at(1, 50), at(2, 50), After::Several] {
+        let found = server_of(&world, &ask(after), &idle());
+        assert_eq!(found, Err(RouteReason::NoReplica), "{after:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,6 @@
 //!
 //! Never here: which replica (`choose`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Limit, Pool, Query, Read, RouteReason};
@@ -37,8 +36,6 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 2] = [Self::Read, Self::Report];
-
     const fn on_replica(self) -> Pool {
         match self {
             Self::Read => Pool::ReplicaInteractive,
@@ -50,13 +47,6 @@ impl Class {
         match self {
             Self::Read => Pool::Interactive,
             Self::Report => Pool::Reporting,
-        }
-    }
-
-    const fn fallback(self) -> Limit {
-        match self {
-            Self::Read => Limit::FallbackReads,
-            Self::Report => Limit::FallbackReports,
         }
     }
 }
@@ -231,17 +221,8 @@ impl Reader {
         let permit = if reason == RouteReason::NoReplica {
             None
         } else {
-            let places = Arc::clone(&self.db.0.fallbacks[self.class as usize]);
-            let place = match self.class {
-                Class::Read => {
-                    let wait = self.db.0.settings.routing.fallback_wait;
-                    timeout(wait, places.acquire_owned()).await.ok().and_then(Result::ok)
-                }
-                // Reports are given up first.
-                Class::Report => places.try_acquire_owned().ok(),
-            };
-            let Some(permit) = place else {
-                obs::limit::reached(self.class.fallback());
+            let is_foreign = self.db.view().is_foreign(self.after);
+            let Some(permit) = self.db.0.fallbacks.enter(self.class, is_foreign).await else {
                 obs::route::decided(read, RouteReason::Shed);
                 return Err(DbError::Shed);
             };

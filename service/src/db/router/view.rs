@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::look::{Feed, Look, Role};
-use super::token::History;
+use super::token::{After, History};
 
 /// A look that is older than this many intervals says nothing any more.
 const INTERVALS: u32 = 3;
@@ -197,6 +197,16 @@ impl View {
     /// The history in which the leader writes.
     pub(crate) const fn history(&self) -> Option<History> {
         self.furthest
+    }
+
+    /// Whether what a reader shows is of another history than the leader's: positions can't be
+    /// compared, and nobody knows whether it was ever given out.
+    pub(crate) fn is_foreign(&self, after: After) -> bool {
+        match after {
+            After::Nothing => false,
+            After::At(token) => self.furthest.is_some_and(|ours| ours != token.history),
+            After::Several => true,
+        }
     }
 
     /// What is known of each server, in the order of the settings.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::db::router::look::Look;
+use crate::db::router::token::Token;
 use jiff::{SignedDuration, Timestamp};
 
 /// Servers 0, 1 and 2, of one database, looked at every 250 ms.
@@ -217,6 +218,23 @@ async fn another_database_behind_an_address_is_none_of_ours() {
     look.role = Role::Replica { feed: Feed::Heard(Duration::ZERO) };
     world.saw(1, Some(look));
     assert_eq!(world.standing(1), Err(RouteReason::OtherHistory));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_reader_shows_is_foreign_unless_it_is_of_the_leaders_history() {
+    let token = |system, timeline| Token { history: History { system, timeline }, lsn: 50 };
+    let mut world = World::new(2);
+    assert!(!world.view.is_foreign(After::At(token(1, 1))), "nobody knows yet");
+    world.primary(0, 2, 100);
+    for (after, expected) in [
+        (After::Nothing, false),
+        (After::At(token(77, 2)), false),
+        (After::At(token(77, 1)), true),
+        (After::At(token(1, 2)), true),
+        (After::Several, true),
+    ] {
+        assert_eq!(world.view.is_foreign(after), expected, "{after:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

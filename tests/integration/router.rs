@@ -4,6 +4,7 @@
 //! Each test has servers of its own, as it stops, starves or promotes them. Never here: the choice
 //! among servers by itself, which has unit tests.
 
+mod breaker;
 mod failures;
 mod fallback;
 mod hung;

@@ -8,6 +8,7 @@ mod breaker;
 mod failures;
 mod fallback;
 mod hung;
+mod promoted;
 mod promotion;
 mod promotion_midway;
 mod several;

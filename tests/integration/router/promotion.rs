@@ -12,7 +12,7 @@ use super::{decided, name, start, tell};
 const BOOKED: &str = "SELECT count(*) FROM appointment";
 
 /// Leaves the database's first server aside, which is another one than at the start.
-async fn finish(app: TestApp, errors: &'static [&'static str]) {
+pub(super) async fn finish(app: TestApp, errors: &'static [&'static str]) {
     app.audit().await;
     let TestApp { service, .. } = app;
     service.finish(Ending { errors, ..Ending::default() }).await;

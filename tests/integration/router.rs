@@ -11,6 +11,7 @@ mod hung;
 mod promoted;
 mod promotion;
 mod promotion_midway;
+mod retried;
 mod several;
 mod tokens;
 

@@ -5,6 +5,7 @@
 //! among servers by itself, which has unit tests.
 
 mod breaker;
+mod cancelled_midway;
 mod failures;
 mod fallback;
 mod hung;

@@ -1,9 +1,11 @@
 //! A read that shows the token of a write sees it, also while the replica has not heard of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use tests::{TestApp, appointment};
+use stack::postgres::Server;
+use tests::{TestApp, appointment, until};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{decided, start, start_with, tell, until_read};
@@ -15,6 +17,72 @@ const READS: u64 = 100_000;
 const READERS: u64 = 8;
 /// With each write's token.
 const READS_A_WRITE: u64 = 20;
+/// Turns in which replay goes on late, and then stands still, so many reads each.
+const TURNS: u64 = 10;
+const LATE: u64 = 8_000;
+const PAUSED: u64 = 2_000;
+
+/// How the replica is troubled.
+const IS_LATE: u8 = 0;
+const IS_PAUSED: u8 = 1;
+const CHANGES: u8 = 2;
+
+/// What many readers share.
+struct Reads {
+    app: TestApp,
+    trouble: AtomicU8,
+    /// With a token, by all readers.
+    done: watch::Sender<u64>,
+    /// Without one and stale, by the trouble that there was.
+    stale: [AtomicU64; 3],
+}
+
+impl Reads {
+    /// Writes versions of an appointment, reads each once without its token and many times with it.
+    async fn read(self: Arc<Self>, reader: u64) {
+        let id = format!("r-{reader}");
+        let path = format!("/v1/practices/1/appointments/{id}");
+        for version in 1..=READS / READERS / READS_A_WRITE {
+            let trouble = self.trouble.load(Ordering::SeqCst);
+            let token = write(&self.app, &id, version).await;
+            let without = self.app.get(&path).send().await;
+            if without.status == 404 || without.json(200)["version"] != version {
+                let is_same = self.trouble.load(Ordering::SeqCst) == trouble;
+                let trouble = if is_same { trouble } else { CHANGES };
+                self.stale[usize::from(trouble)].fetch_add(1, Ordering::Relaxed);
+            }
+            for _ in 0..READS_A_WRITE {
+                let found = self.app.get(&path).header(TOKEN, &token).send().await.json(200);
+                assert_eq!(found["version"], version, "{token}");
+            }
+            self.done.send_modify(|done| *done += READS_A_WRITE);
+        }
+    }
+
+    /// Lets the replica replay late and stops its replay, by turns.
+    async fn trouble(self: Arc<Self>, replica: &Server) {
+        let mut done = self.done.subscribe();
+        let mut until_done = async |reads: u64| {
+            done.wait_for(|done| *done >= reads).await.unwrap();
+        };
+        for turn in 1..=TURNS {
+            until_done(turn * (LATE + PAUSED) - PAUSED).await;
+            self.trouble.store(CHANGES, Ordering::SeqCst);
+            tell(replica, "SELECT pg_wal_replay_pause()").await;
+            let client = replica.connect("postgres").await.unwrap();
+            until("replay stands still", async || {
+                let state = "SELECT pg_get_wal_replay_pause_state() = 'paused'";
+                client.query_one(state, &[]).await.unwrap().get::<_, bool>(0).then_some(())
+            })
+            .await;
+            self.trouble.store(IS_PAUSED, Ordering::SeqCst);
+            until_done(turn * (LATE + PAUSED)).await;
+            self.trouble.store(CHANGES, Ordering::SeqCst);
+            tell(replica, "SELECT pg_wal_replay_resume()").await;
+            self.trouble.store(IS_LATE, Ordering::SeqCst);
+        }
+    }
+}
 
 /// Books a version of an appointment and returns the token of that.
 async fn write(app: &TestApp, id: &str, version: u64) -> String {
@@ -44,7 +112,7 @@ async fn what_a_reader_wrote_is_never_missed_while_replay_stands_still() {
 
     // Once it is replayed, the replica answers.
     tell(pair.replica(), "SELECT pg_wal_replay_resume()").await;
-    tests::until("the replica answers with the token", async || {
+    until("the replica answers with the token", async || {
         app.get(path).header(TOKEN, &token).send().await.expect(200);
         (decided(&app.scrape().await, "caught_up") > 0.0).then_some(())
     })
@@ -73,44 +141,36 @@ async fn of_many_reads_with_tokens_none_is_stale_and_without_them_many_are() {
     app.practice(1).await;
     tell(pair.replica(), "ALTER SYSTEM SET recovery_min_apply_delay = '20ms'").await;
     tell(pair.replica(), "SELECT pg_reload_conf()").await;
-    let app = Arc::new(app);
-    let stale = Arc::new(AtomicU64::new(0));
+    let reads = Arc::new(Reads {
+        app,
+        trouble: AtomicU8::new(IS_LATE),
+        done: watch::Sender::new(0),
+        stale: Default::default(),
+    });
     let mut readers = JoinSet::new();
     for reader in 0..READERS {
-        let (app, stale) = (Arc::clone(&app), Arc::clone(&stale));
-        readers.spawn(async move {
-            let (id, mut done) = (format!("r-{reader}"), 0);
-            let path = format!("/v1/practices/1/appointments/{id}");
-            for version in 1.. {
-                let token = write(&app, &id, version).await;
-                let without = app.get(&path).send().await;
-                let is_stale = without.status == 404 || without.json(200)["version"] != version;
-                stale.fetch_add(u64::from(is_stale), Ordering::Relaxed);
-                for _ in 0..READS_A_WRITE {
-                    let found = app.get(&path).header(TOKEN, &token).send().await.json(200);
-                    assert_eq!(found["version"], version, "{token}");
-                }
-                done += READS_A_WRITE;
-                if done >= READS / READERS {
-                    return;
-                }
-            }
-        });
+        readers.spawn(Arc::clone(&reads).read(reader));
     }
-    readers.join_all().await;
-    let (stale, scrape) = (stale.load(Ordering::Relaxed), app.scrape().await);
+    let trouble = Arc::clone(&reads).trouble(pair.replica());
+    let (_, ()) = tokio::join!(readers.join_all(), trouble);
+
+    let Reads { app, trouble: _, done, stale } = Arc::into_inner(reads).unwrap();
+    assert_eq!(*done.borrow(), READS);
+    let [late, paused, between] = stale.map(AtomicU64::into_inner);
+    let scrape = app.scrape().await;
     let of = |reason| decided(&scrape, reason);
     let said = format!(
-        "{stale} of {} without were stale; with: {} replayed, {} waited for, {} by the primary",
+        "stale of {} without: {late} while replay was late, {paused} while it stood still, {between} \
+         in between; with: {} replayed, {} waited for, {} by the primary",
         READS / READS_A_WRITE,
         of("caught_up"),
         of("waited"),
         of("behind")
     );
     eprintln!("{said}");
-    assert!(stale > 0, "the test can't fail: {said}");
+    assert!(late > 0 && paused > 0, "the test can't fail: {said}");
     assert!(of("caught_up") > 0.0 && of("behind") > 0.0, "{said}");
-    Arc::into_inner(app).unwrap().finish().await;
+    app.finish().await;
     pair.stop().await;
 }
 
@@ -124,6 +184,13 @@ async fn a_token_that_was_never_given_out_is_refused() {
     let ahead = format!("{head}.ffffffffffff");
     for wrong in ["", "1", "x", "1.2.3", &format!("{token}0x"), &ahead, &format!("{token},")] {
         app.get(path).header(TOKEN, wrong).send().await.problem(400, "bad_token");
+    }
+    // More than anybody needs.
+    let many = [token.as_str(); 9].join(",");
+    app.get(path).header(TOKEN, &many).send().await.problem(400, "bad_token");
+    let scrape = app.scrape().await;
+    for limit in ["read_tokens", "token_ahead_bytes"] {
+        assert_eq!(scrape.sum("limit_reached_total", &[("limit", limit)]), 1.0, "{limit}");
     }
     // One of another database is the primary's to answer; one of a later timeline says that this
     // primary was replaced.

@@ -14,11 +14,13 @@ use tests::{Sql, TestApp, TestDatabase, until};
 
 /// Where the hot statements are run: what takes appointments in, what moves messages, and the reads
 /// behind public endpoints. A row that names one of these files is hot.
-const HOT: [&str; 18] = [
+const HOT: [&str; 20] = [
     "db/floors.rs",
     "db/intents.rs",
     "db/tally.rs",
     "http/auth.rs",
+    "ingest/read.rs",
+    "ingest/rows.rs",
     "ingest/write.rs",
     "practice/senders.rs",
     "practice/store.rs",

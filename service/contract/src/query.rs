@@ -43,9 +43,9 @@ macro_rules! for_each_query {
         $with! {
             // Floors and clocks.
             "The floors of a shard, locked so that they can't rise before commit."
-            ShardFloors = shard_floors: Strong, One, true, "service/src/db/floors.rs", "lock_floors";
+            ShardFloors = shard_floors: Strong, One, true, "service/src/db/floors.rs", "lock";
             "The domain clock."
-            ClockRead = clock_read: Strong, One, false, "service/src/clock.rs", "poll";
+            ClockRead = clock_read: Strong, One, false, "service/src/clock.rs", "read";
             "Sets the domain clock."
             ClockWrite = clock_write: Strong, One, false, "service/src/endpoints/put_clock.rs", "handle";
             "Lowers the floors to a clock that was put back."
@@ -71,7 +71,7 @@ macro_rules! for_each_query {
             "The replicas that receive the log, and how far each is behind."
             ObserveReplicas = observe_replicas: Strong, Many, false, "service/src/stages/observe.rs", "database";
             "Whether the database answers and can be written to."
-            ReadinessProbe = readiness_probe: Strong, One, false, "service/src/endpoints/read_readiness.rs", "handle";
+            ReadinessProbe = readiness_probe: Strong, One, false, "service/src/endpoints/read_readiness.rs", "probe";
 
             // Servers.
             "What a server says of itself: its role, its history, how far it has come."
@@ -79,7 +79,7 @@ macro_rules! for_each_query {
             "The newest heartbeat that can be read on a server."
             ServerHeartbeat = server_heartbeat: OfServer, One, false, "service/src/db/router/monitor.rs", "look";
             "The primary's heartbeat, unless another process has just given it."
-            ServerBeat = server_beat: Strong, One, false, "service/src/db/router/monitor.rs", "look";
+            ServerBeat = server_beat: Strong, One, false, "service/src/db/router/monitor.rs", "beat";
             "Whether the replica that a connection leads to is one, and how far it has come."
             ServerCheck = server_check: OfServer, One, false, "service/src/db/router/reader.rs", "has_it";
             "Statements that replay has cancelled on a replica since its statistics were reset."
@@ -99,7 +99,7 @@ macro_rules! for_each_query {
             "Opens a revision of a practice's settings."
             PracticeRevisionInsert = practice_revision_insert: Strong, One, true, "service/src/practice/store.rs", "put";
             "The rules of a revision."
-            RuleInsert = rule_insert: Strong, Batch, true, "service/src/practice/store.rs", "put";
+            RuleInsert = rule_insert: Strong, Batch, true, "service/src/practice/store.rs", "insert_rules";
             "Gives a sender number to a practice; another practice's is left alone."
             SenderUpsert = sender_upsert: Strong, One, false, "service/src/practice/store.rs", "put";
             "Takes from a practice the sender numbers that it no longer uses."
@@ -117,19 +117,19 @@ macro_rules! for_each_query {
             "Locks the appointments of a batch in key order and returns what is known of them."
             AppointmentLock = appointment_lock: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
             "Stores the newest versions of a batch of appointments."
-            AppointmentUpsert = appointment_upsert: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            AppointmentUpsert = appointment_upsert: Strong, Batch, true, "service/src/ingest/rows.rs", "upsert_appointments";
             "Locks the intents of a batch of appointments in key order."
-            IntentLock = intent_lock: Strong, Batch, true, "service/src/ingest/write.rs", "lock_intents";
+            IntentLock = intent_lock: Strong, Batch, true, "service/src/ingest/read.rs", "lock_intents";
             "Locks the lanes of released messages and says which can still be stopped."
-            LaneLockForMessages = lane_lock_for_messages: Strong, Batch, true, "service/src/ingest/write.rs", "stoppable";
+            LaneLockForMessages = lane_lock_for_messages: Strong, Batch, true, "service/src/ingest/read.rs", "stoppable";
             "The state of released messages, read after their lanes are locked."
-            MessageStateRead = message_state_read: Strong, Batch, true, "service/src/ingest/write.rs", "stoppable";
+            MessageStateRead = message_state_read: Strong, Batch, true, "service/src/ingest/read.rs", "stoppable";
             "Removes planned intents that moved."
-            IntentDelete = intent_delete: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            IntentDelete = intent_delete: Strong, Batch, true, "service/src/ingest/rows.rs", "remove_intents";
             "Ends promises: stopped in time, or lost with their text."
             IntentSuppress = intent_suppress: Strong, Batch, true, "service/src/db/intents.rs", "suppress";
             "Makes intents, none of them due below the floor."
-            IntentInsert = intent_insert: Strong, Batch, true, "service/src/ingest/write.rs", "write_batch";
+            IntentInsert = intent_insert: Strong, Batch, true, "service/src/ingest/rows.rs", "insert_intents";
             "Appointments with a reminder that has come inside the horizon."
             AppointmentUnplanned = appointment_unplanned: Strong, Batch, true, "service/src/stages/extend.rs", "run_shard";
             "A practice whose appointments are to be planned again."
@@ -141,9 +141,9 @@ macro_rules! for_each_query {
             "Appends changes of the counts."
             TallyDeltaInsert = tally_delta_insert: Strong, Batch, true, "service/src/db/tally.rs", "append";
             "An appointment as it is known."
-            AppointmentRead = appointment_read: ReadYourWrites, One, true, "service/src/endpoints/read_appointment.rs", "handle";
+            AppointmentRead = appointment_read: ReadYourWrites, One, true, "service/src/endpoints/read_appointment.rs", "read";
             "The intents of an appointment with the messages they became."
-            AppointmentMessages = appointment_messages: ReadYourWrites, Batch, true, "service/src/endpoints/read_appointment.rs", "handle";
+            AppointmentMessages = appointment_messages: ReadYourWrites, Batch, true, "service/src/endpoints/read_appointment.rs", "read";
             "A page of a practice's messages."
             MessagePage = message_page: ReadYourWrites, Page, true, "service/src/endpoints/list_messages.rs", "handle";
             "A page of a practice's messages of one local day."
@@ -239,11 +239,11 @@ macro_rules! for_each_query {
 
             // Receipts and replies.
             "Stores replies, once each."
-            ReplyInsert = reply_insert: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
+            ReplyInsert = reply_insert: Strong, Batch, true, "service/src/receipts/write.rs", "write_replies";
             "Records a batch's receipts that say more than is known, and shows its replies at their texts."
-            NewsApply = news_apply: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
+            NewsApply = news_apply: Strong, Batch, true, "service/src/receipts/write.rs", "apply";
             "Records opt-outs and opt-ins."
-            ConsentUpsert = consent_upsert: Strong, Batch, true, "service/src/receipts/write.rs", "write_batch";
+            ConsentUpsert = consent_upsert: Strong, Batch, true, "service/src/receipts/write.rs", "write_consent";
 
             // One runner a shard.
             "The right to be a shard's only runner of a stage, until the transaction ends."
@@ -279,9 +279,9 @@ macro_rules! for_each_query {
             "When the next lane is ready."
             LaneNext = lane_next: Strong, One, true, "service/src/stages/claim.rs", "next_ready";
             "Leases ready lanes."
-            ClaimLanes = claim_lanes: Strong, Batch, true, "service/src/stages/claim/take.rs", "claim_batch";
+            ClaimLanes = claim_lanes: Strong, Batch, true, "service/src/stages/claim/take.rs", "claim";
             "The heads of leased lanes and their appointments as they are now."
-            ClaimHeads = claim_heads: Strong, Batch, true, "service/src/stages/claim/take.rs", "claim_batch";
+            ClaimHeads = claim_heads: Strong, Batch, true, "service/src/stages/claim/take.rs", "read_heads";
             "Which promises of texts still hold."
             ClaimIntents = claim_intents: Strong, Batch, true, "service/src/stages/claim/take.rs", "ask_intents";
             "Records tries before they begin."
@@ -293,15 +293,15 @@ macro_rules! for_each_query {
             "Which completions still hold; locks their lanes."
             SettleLock = settle_lock: Strong, Batch, true, "service/src/stages/settle/write.rs", "lock";
             "Takes ended texts out of their lanes, which then go or are ready for the next."
-            SettleLanes = settle_lanes: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+            SettleLanes = settle_lanes: Strong, Batch, true, "service/src/stages/settle/write.rs", "end_lanes";
             "Gives lanes back whose head has not ended."
-            LaneReset = lane_reset: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+            LaneReset = lane_reset: Strong, Batch, true, "service/src/stages/settle/write.rs", "reset_lanes";
             "Counts the tries of texts that have not ended."
-            LaneItemTried = lane_item_tried: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+            LaneItemTried = lane_item_tried: Strong, Batch, true, "service/src/stages/settle/write.rs", "reset_lanes";
             "Records what became of texts."
-            MessageSettle = message_settle: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+            MessageSettle = message_settle: Strong, Batch, true, "service/src/stages/settle/write.rs", "write_messages";
             "Records what came of tries."
-            AttemptOutcomeInsert = attempt_outcome_insert: Strong, Batch, true, "service/src/stages/settle/write.rs", "apply";
+            AttemptOutcomeInsert = attempt_outcome_insert: Strong, Batch, true, "service/src/stages/settle/write.rs", "write_outcomes";
 
             // Recover and resolve.
             "When the next lease runs out."

@@ -1,20 +1,39 @@
 //! The texts of the statements, put together at compile time: a leading comment in sqlcommenter
-//! form, then the file. The comment leads because `pg_stat_activity` cuts long texts at their end.
+//! form (`comment`), then the file.
 
+mod comment;
 #[cfg(debug_assertions)]
 mod planted;
 
 use contract::Query;
+
+use comment::Piece;
 
 macro_rules! texts {
     ($($help:literal $Variant:ident = $name:ident: $c:ident $(($seconds:literal))?, $r:ident, $s:literal, $file:literal, $func:literal;)+) => {
         /// The text of a statement as it is sent.
         pub(crate) const fn text(query: Query) -> &'static str {
             match query {
-                $(Query::$Variant => concat!(
-                    "/*db_query='", stringify!($name), "',file='", $file, "',func='", $func, "'*/ ",
-                    include_str!(concat!("../../sql/queries/", stringify!($name), ".sql")),
-                ),)+
+                $(Query::$Variant => {
+                    const PIECES: &[Piece] = &[
+                        Piece::Plain("/*db_query='"),
+                        Piece::Value(stringify!($name)),
+                        Piece::Plain("',file='"),
+                        Piece::Value($file),
+                        Piece::Plain("',func='"),
+                        Piece::Value($func),
+                        Piece::Plain("'*/ "),
+                        Piece::Plain(include_str!(concat!(
+                            "../../sql/queries/", stringify!($name), ".sql"
+                        ))),
+                    ];
+                    const TEXT: &[u8; comment::len(PIECES)] = &comment::text(PIECES);
+                    const SENT: &str = match std::str::from_utf8(TEXT) {
+                        Ok(text) => text,
+                        Err(_) => panic!("pieces of UTF-8 are UTF-8"),
+                    };
+                    SENT
+                })+
             }
         }
     };
@@ -58,6 +77,38 @@ mod tests {
             assert!(text.starts_with(&format!("/*db_query='{}',file='", query.name())));
             assert!(text.contains(&format!("*/ -- name: {}\n", query.name())), "{}", query.name());
         }
+    }
+
+    /// What a comment says of a statement leads whoever reads it to the code that runs it.
+    #[test]
+    fn every_text_names_its_place_in_the_code() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for &query in Query::ALL {
+            let (name, spec) = (query.name(), query.spec());
+            let encoded = spec.file.replace('/', "%2F");
+            let place = format!("',file='{encoded}',func='{}'*/ ", spec.func);
+            let text = text(query);
+            assert!(text.starts_with(&format!("/*db_query='{name}{place}")), "{text}");
+            let code = std::fs::read_to_string(root.join(spec.file)).unwrap();
+            let runs = functions_naming(&code, &format!("{query:?}"));
+            // Audits and checks are listed in a table, which one function goes through.
+            let is_listed = runs.contains(&"spec") && code.contains(&format!("fn {}(", spec.func));
+            assert!(runs.contains(&spec.func) || is_listed, "{name} is run by {runs:?}");
+        }
+    }
+
+    /// The functions that name a statement.
+    fn functions_naming<'a>(code: &'a str, variant: &str) -> Vec<&'a str> {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let named = [format!("Query::{variant}"), format!("Read::{variant}")];
+        let names = |piece: &str| {
+            named.iter().any(|named| {
+                let mut ends = piece.match_indices(named).map(|(at, found)| at + found.len());
+                ends.any(|end| !piece[end..].starts_with(is_word))
+            })
+        };
+        let functions = code.split("fn ").skip(1).filter(|piece| names(piece));
+        functions.filter_map(|piece| piece.split(|c| !is_word(c)).next()).collect()
     }
 
     #[test]

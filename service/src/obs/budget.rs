@@ -82,14 +82,7 @@ pub(super) fn judge(endpoint: Endpoint, request_id: &str, scope: &Scope) {
         if let Some(handles) = handles {
             handles.over_budget.increment(1);
         }
-        tracing::warn!(
-            target: "punctual::request",
-            endpoint = endpoint.name(),
-            request_id,
-            queries = scope.queries(),
-            budget = spec.query_budget,
-            "a request ran more statements than its budget"
-        );
+        log_over_budget(endpoint, request_id, scope);
     }
     if let Some((query, times)) = scope.most_repeated().filter(|(_, n)| *n > spec.repeats_max) {
         if let Some(handles) = handles {
@@ -97,6 +90,24 @@ pub(super) fn judge(endpoint: Endpoint, request_id: &str, scope: &Scope) {
         }
         log_repeated(endpoint, request_id, query, times);
     }
+}
+
+/// Names the statement that ran most often, and who runs it: there one looks first.
+fn log_over_budget(endpoint: Endpoint, request_id: &str, scope: &Scope) {
+    let most = scope.most_repeated();
+    let at = most.map(|(query, _)| query.spec());
+    tracing::warn!(
+        target: "punctual::request",
+        endpoint = endpoint.name(),
+        request_id,
+        queries = scope.queries(),
+        budget = endpoint.spec().query_budget,
+        query = most.map(|(query, _)| query.name()),
+        times = most.map(|(_, times)| times),
+        file = at.map(|at| at.file),
+        func = at.map(|at| at.func),
+        "a request ran more statements than its budget"
+    );
 }
 
 fn log_repeated(endpoint: Endpoint, request_id: &str, query: Query, times: u16) {
@@ -172,7 +183,8 @@ mod tests {
         let endpoint = Endpoint::UpsertAppointments;
         assert_eq!(told(endpoint, Query::PracticeRead, endpoint.spec().repeats_max), "");
         let said = told(endpoint, Query::PracticeRead, endpoint.spec().repeats_max + 1);
-        for piece in ["again and again", "practice_read", "service/src/practice/store.rs", "read"] {
+        let place = ["service/src/practice/store.rs", "func=\"read\""];
+        for piece in ["again and again", "practice_read"].into_iter().chain(place) {
             assert!(said.contains(piece), "{piece}: {said}");
         }
         let counted =
@@ -218,6 +230,11 @@ mod tests {
         crate::obs::install().unwrap();
         let endpoint = Endpoint::ReadPractice;
         let said = told(endpoint, Query::PracticeRead, endpoint.spec().query_budget as u16 + 1);
-        assert!(said.contains("more statements than its budget"), "{said}");
+        let line = said.lines().find(|line| line.contains("more statements than its budget"));
+        let line = line.unwrap_or_else(|| panic!("{said}"));
+        for piece in ["practice_read", "service/src/practice/store.rs", "func=\"read\"", "times=4"]
+        {
+            assert!(line.contains(piece), "{piece}: {line}");
+        }
     }
 }

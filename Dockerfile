@@ -1,13 +1,16 @@
 # Two images from one build: the service (target `punctual`) and the harness (target `loadtest`),
 # each without a compiler, a shell's history or root.
 #
-#   docker build --target punctual --tag punctual .
-#   docker build --target loadtest --tag punctual-loadtest .
+#   export BUILD_REVISION=$(git rev-parse --short=12 HEAD)
+#   docker build --build-arg BUILD_REVISION --target punctual --tag punctual .
+#   docker build --build-arg BUILD_REVISION --target loadtest --tag punctual-loadtest .
 
 # The toolchain is the one that Cargo.toml asks for.
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
+# There is no git in here to say which revision this is, so whoever builds it does.
+ARG BUILD_REVISION=unknown
 # Whole-program optimisation takes 20 minutes on two processors, once: what it built is kept.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/target \

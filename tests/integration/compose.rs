@@ -107,6 +107,19 @@ fn versions_are_pinned_and_doors_are_closed() {
     assert!(dockerfile.contains("\nUSER 65532:65532\n"), "it runs as root");
 }
 
+/// What is built knows its revision, though git is not with it: of both images, so that they have
+/// the stage in common that builds.
+#[test]
+fn images_are_told_their_revision() {
+    for build in file::compose().services.values().filter_map(|service| service.build.as_ref()) {
+        assert_eq!(build.args, ["BUILD_REVISION"], "{build:?}");
+    }
+    let dockerfile = std::fs::read_to_string(root().join("Dockerfile")).unwrap();
+    let at = |text: &str| dockerfile.find(text).unwrap_or_else(|| panic!("{text}"));
+    assert!(at("\nARG BUILD_REVISION=unknown\n") < at("cargo build"));
+    assert!(at("cargo build") < at("\nFROM debian"), "in the stage that builds");
+}
+
 fn is_pinned(image: &str) -> bool {
     let tag = image.rsplit_once(':').map(|(_, tag)| tag);
     tag.is_some_and(|tag| tag.contains('.') && tag.chars().any(|c| c.is_ascii_digit()))

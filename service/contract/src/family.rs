@@ -266,7 +266,7 @@ table! {
     // The process and its machine.
 
     /// Always 1; the labels say which build runs.
-    BuildInfo = build_info { kind: Kind::Gauge, labels: &["version", "profile"], }
+    BuildInfo = build_info { kind: Kind::Gauge, labels: &["version", "revision", "profile"], }
     /// When the program that runs was put in place, since the epoch.
     DeployTimestamp = deploy_timestamp_seconds { kind: Kind::Gauge, labels: &[], }
     /// Start of the process since the epoch.

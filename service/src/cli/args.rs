@@ -13,6 +13,10 @@ use crate::bench::{self, Bench};
 use crate::config::{BaseUrl, Inputs, LIMIT_PREFIX, settings};
 use crate::render::Links;
 
+/// Which build it is, as `build_info` has it.
+const VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (revision ", env!("BUILD_REVISION"), ")");
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
@@ -164,7 +168,7 @@ fn command() -> clap::Command {
         .help_heading("Settings")
         .help("Read settings from a TOML file");
     clap::Command::new("punctual")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(VERSION)
         .about("Sends appointment reminders on time and proves it")
         .after_help(
             "Every setting can come from a file, from the environment (PUNCTUAL_DATABASE_URL) or \

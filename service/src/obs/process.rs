@@ -15,8 +15,16 @@ use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp};
 use super::family;
 use super::registered::{IS_MEASURED, Registered};
 
+/// The build script says it; what it goes by is tested here.
+#[cfg(test)]
+#[path = "../../build/revision.rs"]
+mod revision;
+
 /// Which build runs.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Of which sources it is: `unknown` where nobody knew, with a plus where they may be of later, as
+/// in any build that is no release.
+pub(crate) const REVISION: &str = env!("BUILD_REVISION");
 /// How it was compiled.
 pub(crate) const PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "release" };
 
@@ -58,7 +66,7 @@ pub(crate) fn note_requested() {
 }
 
 pub(super) fn register() {
-    let build = [("version", VERSION), ("profile", PROFILE)];
+    let build = [("version", VERSION), ("revision", REVISION), ("profile", PROFILE)];
     family::gauge(Family::BuildInfo, build).set(1.0);
     let gauge = |family| family::gauge(family, family::NONE);
     gauge(Family::ProcessStartTime).set(since_epoch(SystemTime::now()));

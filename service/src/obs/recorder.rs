@@ -173,7 +173,8 @@ mod tests {
             expect(family.name(), "server", "127.0.0.1:1");
         }
         assert_eq!(missing, Vec::<String>::new());
-        assert!(text.contains("build_info{"));
+        let line = text.lines().find(|line| line.starts_with("build_info{")).unwrap();
+        assert!(line.contains(&format!("revision=\"{}\"", process::REVISION)), "{line}");
         assert!(text.contains("\nprocess_resident_memory_bytes "));
         assert!(text.contains("\nprocess_cpu_seconds_total "));
         assert!(text.contains(r#"http_route="unmatched""#));

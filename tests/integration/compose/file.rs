@@ -95,6 +95,8 @@ pub(super) struct Build {
     #[serde(rename = "context")]
     _context: String,
     pub(super) target: String,
+    /// Taken from the environment of whoever builds.
+    pub(super) args: Vec<String>,
 }
 
 /// A config or a secret, and the file that it becomes.

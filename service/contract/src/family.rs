@@ -55,6 +55,10 @@ table! {
     HttpServerTimeToFirstByte = http_server_time_to_first_byte_seconds {
         kind: Kind::Histogram, labels: &["http_route"],
     }
+    /// Answers that their endpoint isn't known to give, so that they have no series of their own.
+    HttpServerUnforeseenAnswers = http_server_unforeseen_answers_total {
+        kind: Kind::Counter, labels: &["http_route"],
+    }
     /// Requests being answered.
     HttpServerActiveRequests = http_server_active_requests {
         kind: Kind::Gauge, labels: &["listener"],

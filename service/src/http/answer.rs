@@ -197,7 +197,7 @@ fn write(
     let source = match (body, exchange.endpoint) {
         (Body::Whole(body), _) if !is_head => Source::Whole(body),
         (Body::Stream(stream), Some(endpoint)) if !is_head => {
-            let first = exchange.streams(endpoint);
+            let first = exchange.streams(endpoint, stream.is_endless());
             Source::Stream(Box::new(Flowing::new(stream, until.cancelled_owned(), first)))
         }
         (Body::Whole(_) | Body::Stream(_), _) => Source::Whole(bytes::Bytes::new()),

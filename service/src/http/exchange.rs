@@ -1,9 +1,8 @@
 //! One request from its head's arrival to its answer's last byte: what is known of it on the way,
 //! and the record that is made of it exactly once, however it ends.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use contract::endpoint::Listener;
 use contract::{Endpoint, RequestOutcome};
@@ -12,7 +11,7 @@ use super::problem::Problem;
 use super::request::{Principal, RequestId};
 use crate::obs;
 use crate::obs::exemplar::TraceId;
-use crate::obs::http::{Counted, Finished};
+use crate::obs::http::{Begun, Counted, Finished};
 use crate::obs::request::Scope;
 
 /// A request under way. Dropped without [`Exchange::finish`], the caller went away.
@@ -34,6 +33,8 @@ pub(super) struct Exchange {
     is_broken: bool,
     /// For a streamed answer.
     first_byte: Option<Arc<FirstByte>>,
+    /// It has no end of its own.
+    is_endless: bool,
     _active: Counted,
 }
 
@@ -41,16 +42,26 @@ pub(super) struct Exchange {
 #[derive(Debug)]
 pub(super) struct FirstByte {
     endpoint: Endpoint,
+    status: u16,
     received_at: Instant,
-    has_left: AtomicBool,
+    scope: Arc<Scope>,
+    /// How long it took until it left.
+    took: OnceLock<Duration>,
 }
 
 impl FirstByte {
     /// It left.
     pub(super) fn left(&self) {
-        if !self.has_left.swap(true, Ordering::AcqRel) {
-            obs::http::first_byte(self.endpoint, self.received_at.elapsed());
+        let Self { endpoint, status, scope, .. } = self;
+        let took = self.received_at.elapsed();
+        if self.took.set(took).is_ok() {
+            obs::http::first_byte(&Begun { endpoint: *endpoint, status: *status, took, scope });
         }
+    }
+
+    /// How long it took, once it has left.
+    fn took(&self) -> Option<Duration> {
+        self.took.get().copied()
     }
 }
 
@@ -72,6 +83,7 @@ impl Exchange {
             is_finished: false,
             is_broken: false,
             first_byte: None,
+            is_endless: false,
             _active: obs::http::active(listener),
         }
     }
@@ -83,10 +95,16 @@ impl Exchange {
         self.bytes_out = bytes_out as u64;
     }
 
-    /// Notes that the answer is a stream.
-    pub(super) fn streams(&mut self, endpoint: Endpoint) -> Arc<FirstByte> {
-        let received_at = self.received_at;
-        let first_byte = FirstByte { endpoint, received_at, has_left: AtomicBool::new(false) };
+    /// Notes that the answer is a stream, which may go on until its reader leaves.
+    pub(super) fn streams(&mut self, endpoint: Endpoint, is_endless: bool) -> Arc<FirstByte> {
+        self.is_endless = is_endless;
+        let first_byte = FirstByte {
+            endpoint,
+            status: self.status,
+            received_at: self.received_at,
+            scope: Arc::clone(&self.scope),
+            took: OnceLock::new(),
+        };
         Arc::clone(self.first_byte.insert(Arc::new(first_byte)))
     }
 
@@ -115,6 +133,10 @@ impl Exchange {
         self.record(self.outcome);
     }
 
+    fn first_byte(&self) -> Option<Duration> {
+        self.first_byte.as_ref().and_then(|first| first.took())
+    }
+
     fn record(&self, outcome: RequestOutcome) {
         obs::http::finished(&Finished {
             endpoint: self.endpoint,
@@ -125,6 +147,7 @@ impl Exchange {
             code: self.code,
             cause: &self.cause,
             took: self.received_at.elapsed(),
+            first_byte: self.first_byte(),
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             scope: &self.scope,
@@ -137,9 +160,9 @@ impl Drop for Exchange {
         if self.is_finished {
             return;
         }
-        // A stream's reader may have seen enough: once it has begun, leaving is no failure.
-        let has_begun = |first: &Arc<FirstByte>| first.has_left.load(Ordering::Acquire);
-        let is_served = self.first_byte.as_ref().is_some_and(has_begun);
+        // Who reads what has no end leaves when it has seen enough. A report has one, and who
+        // leaves before hasn't got it.
+        let is_served = self.is_endless && self.first_byte().is_some();
         let is_known = is_served || self.is_broken;
         self.record(if is_known { self.outcome } else { RequestOutcome::Aborted });
     }

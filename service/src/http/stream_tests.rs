@@ -10,7 +10,10 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::http::{Pieces, Stream};
-use crate::obs::http::Reading;
+use crate::obs::exemplar::TraceId;
+use crate::obs::http::{Begun, Finished, Reading};
+use crate::obs::kept::{self, Why};
+use crate::obs::request::Scope;
 
 const LONG: Duration = Duration::from_secs(10);
 /// For an answer to begin; a stream outlasts it.
@@ -218,6 +221,7 @@ async fn there_are_no_more_than_there_is_room_for() {
 async fn head_begins_no_stream() {
     let _turn = COUNTED.lock().await;
     let mut case = Case::start(1, LONG);
+    let before = counted();
     for _ in 0..3 {
         let mut reader = TcpStream::connect(case.address).await.unwrap();
         let head = REQUEST.replacen("GET", "HEAD", 1);
@@ -228,6 +232,8 @@ async fn head_begins_no_stream() {
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n"), "{answer}");
         soon(pieces.closed()).await;
     }
+    // It has no first byte to be judged by.
+    counted_until(|now| now.latency.all == before.latency.all + 3).await;
 }
 
 #[tokio::test]
@@ -292,6 +298,68 @@ async fn a_report_is_finished_before_the_listener_is() {
     let after = reported_since(&before).await;
     assert_eq!(after.availability.good, before.availability.good + 1);
     assert_eq!(after.latency.good, before.latency.good + 1, "by its first byte");
+}
+
+/// A part of a report is none: who leaves before its end hasn't got it. Whether it came in time was
+/// judged when it began.
+#[tokio::test]
+async fn a_report_whose_reader_leaves_is_aborted() {
+    let _turn = COUNTED.lock().await;
+    let before = reported();
+    let (running, reader, pieces) = report().await;
+    drop(reader);
+    while soon(pieces.send(Bytes::from_static(b"three,four"))).await {}
+    let after = reported_since(&before).await;
+    assert_eq!(after.aborted, before.aborted + 1);
+    assert_eq!(after.latency.all, before.latency.all + 1);
+    assert_eq!(after.availability, before.availability);
+    assert_eq!(running.stop(LONG).await, 0);
+}
+
+/// What a stream is judged, kept and shown by.
+#[tokio::test]
+async fn its_first_byte_is_what_counts() {
+    let _turn = COUNTED.lock().await;
+    let (endpoint, hour) = (Endpoint::StreamLive, Duration::from_secs(3_600));
+    let in_time = Duration::from_millis(u64::from(endpoint.spec().latency_ms));
+    for (n, late) in [false, true].into_iter().enumerate() {
+        let before = counted();
+        let trace = TraceId::from_random(0x57_4ea3 << 64 | n as u128);
+        let scope = Scope::new(trace, Instant::now());
+        let took = if late { in_time + Duration::from_nanos(1) } else { in_time };
+        obs::http::first_byte(&Begun { endpoint, status: 200, took, scope: &scope });
+        let found = kept::of_trace(trace);
+        assert!(found.iter().all(|kept| kept.took == took && (kept.why == Why::Slow) == late));
+        if late {
+            assert_eq!(found.len(), 1);
+            let text = obs::rendered(obs::Format::OpenMetrics);
+            let shows = |line: &str| line.contains(&trace.to_string());
+            let shown: Vec<&str> = text.lines().filter(|line| shows(line)).collect();
+            assert!(shown.iter().all(|line| line.starts_with("http_server_time_to_first_byte")));
+            assert_eq!(shown.len(), 1, "{shown:?}");
+        }
+        obs::http::finished(&Finished {
+            endpoint: Some(endpoint),
+            id: "id",
+            caller: &"nobody",
+            status: 200,
+            outcome: contract::RequestOutcome::Ok,
+            code: "",
+            cause: "",
+            took: hour,
+            first_byte: Some(took),
+            bytes_in: 0,
+            bytes_out: 0,
+            scope: &scope,
+        });
+        assert_eq!(kept::of_trace(trace).len(), found.len(), "how long it went on keeps nothing");
+        let after = counted();
+        assert_eq!(after.latency.all, before.latency.all + 1, "judged once");
+        assert_eq!(after.latency.good, before.latency.good + u64::from(!late));
+        assert_eq!(after.judged.count(), before.judged.count() + 1);
+        assert!(after.judged.sum < before.judged.sum + 1.0, "not by its length");
+        assert!(after.duration.sum >= before.duration.sum + 3_600.0);
+    }
 }
 
 /// What can't be made to its end must not look as if it were: the connection breaks.

@@ -91,7 +91,7 @@ fn endpoints(history: &History) -> Vec<Path> {
     let path = |(i, &endpoint): (usize, &contract::Endpoint)| {
         let spec = endpoint.spec();
         let (is, was) = (&now.endpoints[i], &before.endpoints[i]);
-        let mut minute = minute(&is.duration.since(&was.duration), is.latency, was.latency);
+        let mut minute = minute(&is.judged.since(&was.judged), is.latency, was.latency);
         minute.failed = bad(is.availability).saturating_sub(bad(was.availability));
         minute.aborted = is.aborted.saturating_sub(was.aborted);
         Path {

@@ -71,7 +71,8 @@ fn what_the_service_records_allocates_nothing() {
     allocates_nothing("a bound", |_| limit::used_of(Limit::TemplateCache, 1, 2));
     let read = Read::AppointmentRead;
     allocates_nothing("a read's way", |_| route::decided(read, RouteReason::NoReplica));
-    allocates_nothing("a first byte", |took| http::first_byte(Endpoint::StreamLive, took));
+    let first_byte = |took| http::count_first_byte(Endpoint::StreamLive, took, None);
+    allocates_nothing("a first byte", first_byte);
 }
 
 /// What a request's task notes of itself on the way, and its end.
@@ -102,6 +103,7 @@ async fn a_request_allocates_nothing_to_be_measured() {
             code: "unknown_path",
             cause: "",
             took,
+            first_byte: None,
             bytes_in: 0,
             bytes_out: 0,
             scope: &scope,

@@ -10,7 +10,7 @@ use contract::{Endpoint, Query, QueryOutcome, RequestOutcome};
 use super::buckets::Grid;
 use super::exemplar::{self, TraceId};
 use super::flight::Flight;
-use super::http::{Finished, finished};
+use super::http::{self, Begun, Finished, finished};
 use super::kept::{self, Ending, Landed, Route};
 use super::registered::Lap;
 use super::request::Scope;
@@ -64,6 +64,11 @@ fn some_statements(of: impl Fn(Query, (contract::Pool, QueryOutcome), Lap)) {
 fn end(endpoint: Endpoint, is_bad: bool) {
     let scope = Scope::new(TraceId::from_random(rand::random()), Instant::now());
     some_statements(|query, how, lap| scope.ran(query, how, lap, 1));
+    let first_byte = endpoint.spec().streams.then(some_time);
+    if let Some(took) = first_byte {
+        let status = super::status::successes(endpoint)[0];
+        http::first_byte(&Begun { endpoint, status, took, scope: &scope });
+    }
     let objective = Duration::from_millis(u64::from(endpoint.spec().latency_ms));
     finished(&Finished {
         endpoint: Some(endpoint),
@@ -74,6 +79,7 @@ fn end(endpoint: Endpoint, is_bad: bool) {
         code: "",
         cause: "",
         took: if is_bad { some_time() } else { some_time().min(objective) },
+        first_byte,
         bytes_in: 0,
         bytes_out: 0,
         scope: &scope,

@@ -1,5 +1,12 @@
-//! Requests: how long each took to its last byte, how it ended, what it used, and the one log line
-//! about it. A request that the caller gave up on is counted as well, for it is a slow one.
+//! Requests: how long each took to its last byte, how it ended and what it used. A request that the
+//! caller gave up on is counted as well, for it is a slow one. An answer that is streamed is judged
+//! by its first byte, as soon as that has left: how long it goes on is its reader's affair.
+//!
+//! Belongs here: what an end means for the objectives. Never here: the series by status
+//! (`answered`), the log's line (`line`).
+
+mod answered;
+mod line;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -14,19 +21,15 @@ use super::exemplar::TraceId;
 use super::family;
 use super::histogram::{self, Histogram, Snapshot};
 use super::kept::{self, Landed, Route as KeptRoute};
-use super::label::Value;
 use super::registered::Registered;
-use super::registry;
 use super::request::Scope;
 use super::slo::{Judged, Objective, Slo};
 pub(crate) use super::status::{is_report, outcome_of, statuses, successes};
+use super::{registry, status};
+use answered::{Answered, OTHER};
 
 /// The label of a request that no endpoint matches.
 const UNMATCHED: &str = "unmatched";
-/// The label of a method that the table doesn't have.
-const OTHER_METHOD: &str = "_OTHER";
-/// What an unmatched request is answered.
-const UNMATCHED_STATUSES: &[u16] = &[400, 404, 405, 500];
 
 /// A request that came to its end.
 pub(crate) struct Finished<'a> {
@@ -46,6 +49,9 @@ pub(crate) struct Finished<'a> {
     pub(crate) cause: &'a str,
     /// From the head's arrival to the last byte's departure.
     pub(crate) took: Duration,
+    /// From the head's arrival to the first byte's departure, of a stream that has begun. By that
+    /// it was judged, and kept or not, when it left.
+    pub(crate) first_byte: Option<Duration>,
     /// Bytes of the request's body.
     pub(crate) bytes_in: u64,
     /// Bytes of the answer's body.
@@ -54,15 +60,21 @@ pub(crate) struct Finished<'a> {
     pub(crate) scope: &'a Scope,
 }
 
-struct Route {
-    /// By status, for answers that were read to their end.
-    answered: Vec<(u16, Arc<Histogram>)>,
-    aborted: Arc<Histogram>,
+/// A stream whose first byte has left.
+pub(crate) struct Begun<'a> {
+    /// What it was asked of.
+    pub(crate) endpoint: Endpoint,
+    /// What its head says.
+    pub(crate) status: u16,
+    /// From the head's arrival on.
+    pub(crate) took: Duration,
+    /// What it has used until then.
+    pub(crate) scope: &'a Scope,
 }
 
 struct Handles {
-    routes: [Route; Endpoint::COUNT],
-    unmatched: Route,
+    routes: [Answered; Endpoint::COUNT],
+    unmatched: Answered,
     latency: [Slo; Endpoint::COUNT],
     availability: [Slo; Endpoint::COUNT],
     /// For those that stream.
@@ -112,9 +124,9 @@ impl Handles {
         Self {
             routes: std::array::from_fn(|i| {
                 let method = each[i].spec().method.name();
-                Route::register(name(i), method, &statuses(each[i]))
+                Answered::register(name(i), method, &status::answers(each[i]))
             }),
-            unmatched: Route::register(UNMATCHED, OTHER_METHOD, UNMATCHED_STATUSES),
+            unmatched: Answered::register(UNMATCHED, OTHER, status::UNMATCHED),
             latency: std::array::from_fn(|i| slo(each[i], "latency")),
             availability: std::array::from_fn(|i| slo(each[i], "availability")),
             first_byte: std::array::from_fn(|i| {
@@ -150,49 +162,37 @@ fn slo(endpoint: Endpoint, slo: &'static str) -> Slo {
     })
 }
 
-impl Route {
-    fn register(route: &'static str, method: &'static str, statuses: &[u16]) -> Self {
-        let of = |status: Value, outcome: RequestOutcome| {
-            let labels = [
-                ("http_route", route.into()),
-                ("http_request_method", method.into()),
-                ("http_response_status_code", status),
-                ("outcome", outcome.name().into()),
-            ];
-            registry::of(Family::HttpServerRequestDuration, labels)
-        };
-        Self {
-            answered: statuses
-                .iter()
-                .map(|&status| (status, of(status.into(), outcome_of(status))))
-                .collect(),
-            aborted: of("".into(), RequestOutcome::Aborted),
-        }
+/// Records that the first byte of a streamed answer left: its latency is judged by that, and its
+/// flight kept, if it is worth it, as it is now.
+pub(crate) fn first_byte(begun: &Begun<'_>) {
+    let Begun { endpoint, status, took, scope } = *begun;
+    let is_kept = kept::offer(&Landed {
+        flight: scope.flight(),
+        route: KeptRoute::Endpoint(endpoint),
+        took,
+        objective: objective(endpoint),
+        ending: RequestOutcome::Ok.into(),
+        outcome: RequestOutcome::Ok.name(),
+        status,
+    });
+    if is_kept {
+        scope.is_kept();
     }
-
-    fn of(&self, status: u16, outcome: RequestOutcome) -> &Histogram {
-        if outcome == RequestOutcome::Aborted {
-            return &self.aborted;
-        }
-        let found = self.answered.iter().find(|(known, _)| *known == status);
-        // A status that the endpoint isn't known to answer: its class stands for it.
-        let of_class = || self.answered.iter().rfind(|(known, _)| known / 100 == status / 100);
-        found.or_else(of_class).map_or(&self.aborted, |(_, histogram)| histogram)
-    }
+    count_first_byte(endpoint, took, is_kept.then(|| scope.trace()));
 }
 
-/// Records that the first byte of a streamed answer left: its latency is judged by that.
-pub(crate) fn first_byte(endpoint: Endpoint, took: Duration) {
+/// Counts it, with its trace where that leads somewhere.
+pub(super) fn count_first_byte(endpoint: Endpoint, took: Duration, trace: Option<TraceId>) {
     let Some(handles) = HANDLES.get() else { return };
     let i = endpoint.index();
     if let Some(histogram) = &handles.first_byte[i] {
-        histogram.record(histogram::nanos_of(took), None);
-        handles.latency[i].count(1, is_in_time(endpoint, took));
+        histogram.record(histogram::nanos_of(took), trace);
+        handles.latency[i].count(1, took <= objective(endpoint));
     }
 }
 
-fn is_in_time(endpoint: Endpoint, took: Duration) -> bool {
-    took <= Duration::from_millis(u64::from(endpoint.spec().latency_ms))
+fn objective(endpoint: Endpoint) -> Duration {
+    Duration::from_millis(u64::from(endpoint.spec().latency_ms))
 }
 
 /// Records a request at its end and writes its log line.
@@ -205,7 +205,7 @@ pub(crate) fn finished(request: &Finished<'_>) {
         // An example whose flight was not kept would lead nowhere.
         count(handles, request, is_kept.then(|| request.scope.trace()));
     }
-    log(request);
+    line::write(request);
     if let Some(endpoint) = request.endpoint {
         budget::judge(endpoint, request.id, request.scope);
     }
@@ -214,14 +214,14 @@ pub(crate) fn finished(request: &Finished<'_>) {
 /// Offers its flight to be kept, and says whether it was.
 fn offer(request: &Finished<'_>) -> bool {
     let Some(endpoint) = request.endpoint else { return false };
-    if endpoint.spec().streams && request.outcome == RequestOutcome::Ok {
-        return false; // it was as long as its reader wanted
+    if request.first_byte.is_some() && request.outcome == RequestOutcome::Ok {
+        return false; // it was offered when it began, and went on for as long as its reader liked
     }
     kept::offer(&Landed {
         flight: request.scope.flight(),
         route: KeptRoute::Endpoint(endpoint),
         took: request.took,
-        objective: Duration::from_millis(u64::from(endpoint.spec().latency_ms)),
+        objective: objective(endpoint),
         ending: request.outcome.into(),
         outcome: request.outcome.name(),
         status: request.status,
@@ -229,19 +229,19 @@ fn offer(request: &Finished<'_>) -> bool {
 }
 
 fn count(handles: &Handles, request: &Finished<'_>, trace: Option<TraceId>) {
-    let Finished { status, outcome, took, .. } = *request;
+    let Finished { status, outcome, took, first_byte, .. } = *request;
     let nanos = histogram::nanos_of(took);
     let Some(endpoint) = request.endpoint else {
-        handles.unmatched.of(status, outcome).record(nanos, trace);
+        handles.unmatched.count(status, outcome, nanos, trace);
         return;
     };
     let i = endpoint.index();
-    handles.routes[i].of(status, outcome).record(nanos, trace);
-    let in_time = is_in_time(endpoint, took);
+    handles.routes[i].count(status, outcome, nanos, trace);
+    let in_time = took <= objective(endpoint);
+    let is_judged = first_byte.is_some();
     match outcome {
         RequestOutcome::Ok => {
-            // A stream was judged when its first byte left; how long it went on is no latency.
-            if !endpoint.spec().streams {
+            if !is_judged {
                 handles.latency[i].count(1, in_time);
             }
             handles.availability[i].count(1, true);
@@ -249,7 +249,7 @@ fn count(handles: &Handles, request: &Finished<'_>, trace: Option<TraceId>) {
         RequestOutcome::Rejected => handles.availability[i].count(1, true),
         RequestOutcome::Shed | RequestOutcome::Failed => handles.availability[i].count(1, false),
         // Who waited longer than the objective and left is a slow request; who left earlier isn't.
-        RequestOutcome::Aborted if !in_time => handles.latency[i].count(1, false),
+        RequestOutcome::Aborted if !in_time && !is_judged => handles.latency[i].count(1, false),
         RequestOutcome::Aborted => {}
     }
 }
@@ -259,6 +259,8 @@ fn count(handles: &Handles, request: &Finished<'_>, trace: Option<TraceId>) {
 pub(crate) struct Reading {
     /// How long they took, however they ended.
     pub(crate) duration: Snapshot,
+    /// How long what the latency objective is about took: of a stream until its first byte left.
+    pub(crate) judged: Snapshot,
     /// Those that callers gave up on.
     pub(crate) aborted: u64,
     /// Those that count for the latency objective.
@@ -271,71 +273,15 @@ pub(crate) struct Reading {
 pub(crate) fn read(endpoint: Endpoint) -> Reading {
     let Some(handles) = HANDLES.get() else { return Reading::default() };
     let i = endpoint.index();
-    let mut duration = handles.routes[i].aborted.snapshot();
-    let aborted = duration.count();
-    for (_, histogram) in &handles.routes[i].answered {
-        duration.add(&histogram.snapshot());
-    }
+    let duration = handles.routes[i].all();
+    let first_byte = handles.first_byte[i].as_ref().map(|histogram| histogram.snapshot());
     Reading {
+        judged: first_byte.unwrap_or_else(|| duration.clone()),
         duration,
-        aborted,
+        aborted: handles.routes[i].aborted(),
         latency: handles.latency[i].read(),
         availability: handles.availability[i].read(),
     }
-}
-
-/// One wide line a request. Its level says who must act: error, an operator, now; warning, an
-/// operator, if it goes on; info, the caller; debug, nobody.
-fn log(request: &Finished<'_>) {
-    let Finished {
-        endpoint,
-        id,
-        caller,
-        status,
-        outcome,
-        code,
-        cause,
-        took,
-        bytes_in,
-        bytes_out,
-        scope,
-    } = *request;
-    let route = endpoint.map_or(UNMATCHED, Endpoint::name);
-    macro_rules! line {
-        ($level:ident) => {
-            tracing::$level!(
-                target: "punctual::request",
-                endpoint = route,
-                status,
-                outcome = outcome.name(),
-                code,
-                cause,
-                duration_ms = millis(took),
-                request_id = id,
-                trace_id = %scope.trace(),
-                caller = %caller,
-                bytes_in,
-                bytes_out,
-                queries = scope.queries(),
-                rows = scope.rows(),
-                pool_wait_ms = millis(scope.pool_wait()),
-                "request"
-            )
-        };
-    }
-    match outcome {
-        RequestOutcome::Ok => line!(debug),
-        // Probes ask every second; the latch that turned has its own line.
-        RequestOutcome::Shed if endpoint == Some(Endpoint::ReadReadiness) => line!(debug),
-        RequestOutcome::Rejected | RequestOutcome::Aborted => line!(info),
-        RequestOutcome::Shed => line!(warn),
-        RequestOutcome::Failed => line!(error),
-    }
-}
-
-/// Milliseconds to the microsecond, as people read them.
-fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 const fn index(listener: Listener) -> usize {

@@ -60,7 +60,8 @@ async fn a_trace_that_is_not_one_or_not_kept_is_said_to_be_so() {
         app.get(&path).anonymous().send().await.problem(400, "bad_path");
     }
     let unknown = "/debug/requests/0af7651916cd43dd8448eb211c80319d";
-    app.get(unknown).anonymous().send().await.problem(404, "not_found");
+    let answer = is_counted(&app, ENDPOINT, 404, app.get(unknown).anonymous().send()).await;
+    answer.problem(404, "not_found");
     app.get(&format!("{unknown}?x=1")).anonymous().send().await.problem(400, "bad_query");
     app.finish().await;
 }

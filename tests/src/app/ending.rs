@@ -71,7 +71,8 @@ impl Service {
     }
 }
 
-/// No endpoint over its budget, none with a statement in a loop, nothing below a floor.
+/// No endpoint over its budget, none with a statement in a loop, none with an answer that has no
+/// series, nothing below a floor.
 async fn check_measures(service: &Service) {
     let scrape = service.scrape().await;
     for family in ["endpoint_budget_exceeded_total", "endpoint_repeated_queries_total"] {
@@ -79,6 +80,9 @@ async fn check_measures(service: &Service) {
         assert!(over.is_empty(), "over budget: {over:?}");
     }
     assert_eq!(scrape.sum("stranded_rows", &[]), 0.0, "rows below a floor");
+    let unforeseen = scrape.all("http_server_unforeseen_answers_total", &[]);
+    let unforeseen: Vec<_> = unforeseen.filter(|sample| sample.value > 0.0).collect();
+    assert!(unforeseen.is_empty(), "answers without a row in obs/status.rs: {unforeseen:?}");
 }
 
 /// No two transactions waited for each other.

@@ -92,6 +92,7 @@ fn ended(endpoint: Endpoint, scope: &Scope, took: Duration) {
         code: "internal",
         cause: "",
         took,
+        first_byte: None,
         bytes_in: 0,
         bytes_out: 0,
         scope,

@@ -12,7 +12,7 @@ pub(crate) mod write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use contract::Limit;
+use contract::{Limit, Stage};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -20,7 +20,7 @@ use crate::commit::{Bounds, Full, GroupCommit, Job};
 use crate::db::DbError;
 use crate::db::router::carried::{self, Carried};
 use crate::obs;
-use crate::obs::request::Scope;
+use crate::obs::request::{InLine, Scope};
 use crate::practice::Revision;
 use crate::stages::gate::Gate;
 use crate::stages::lockstep::Ran;
@@ -198,9 +198,11 @@ impl Ingest {
         let carried = carried::current();
         let work = Work { revision, changes, received_at, queued_at, scope, carried, answer };
         self.queue.submit(shard, work)?;
+        let line = InLine::since(Stage::Plan, queued_at);
         let done = answered.await.map_err(|_dropped| {
             IngestError::Db(DbError::Unavailable("the batch was given up".into()))
         })?;
+        line.ended();
         done.map_err(IngestError::Db)
     }
 

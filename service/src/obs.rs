@@ -18,6 +18,7 @@ mod facade;
 mod family;
 pub(crate) mod fate;
 pub(crate) mod flight;
+pub(crate) mod given_up;
 pub(crate) mod histogram;
 pub(crate) mod holder;
 pub(crate) mod http;

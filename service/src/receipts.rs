@@ -10,6 +10,7 @@ pub(crate) mod write;
 use std::sync::Arc;
 use std::time::Instant;
 
+use contract::Stage;
 use tokio::sync::oneshot;
 
 pub(crate) use keyword::Keyword;
@@ -19,7 +20,7 @@ use crate::db::DbError;
 use crate::db::router::carried::{self, Carried};
 use crate::ingest::IngestError;
 use crate::obs;
-use crate::obs::request::Scope;
+use crate::obs::request::{InLine, Scope};
 use crate::stages::gate::Gate;
 use crate::stages::lockstep::Ran;
 
@@ -156,9 +157,11 @@ impl Receipts {
         let carried = carried::current();
         let item = Item { news, received_at, queued_at, scope, carried, answer };
         self.queue.submit(shard, item)?;
+        let line = InLine::since(Stage::Receive, queued_at);
         let recorded = answered.await.map_err(|_dropped| {
             IngestError::Db(DbError::Unavailable("the batch was given up".into()))
         })?;
+        line.ended();
         recorded.map_err(IngestError::Db)
     }
 

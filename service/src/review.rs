@@ -13,15 +13,17 @@ mod statements;
 mod table;
 mod text;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use contract::{Pool, Query};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use crate::db::{Conn, Db, DbError, Params};
+use crate::obs::given_up::in_time;
 use crate::obs::label::Given;
 
 pub(crate) use finding::{Check, Finding, Severity};
@@ -114,7 +116,8 @@ impl Look<'_> {
     /// # Errors
     /// The database is away or too slow, or refuses it.
     async fn ask(&self, query: Query, params: Params<'_>) -> Result<Vec<Row>, DbError> {
-        let rows = timeout_at(self.until, self.conn.rows(query, params)).await;
+        let left = self.until.saturating_duration_since(Instant::now());
+        let rows = in_time(left, pin!(Some(self.conn.rows(query, params)))).await;
         rows.unwrap_or(Err(DbError::Timeout(query.name())))
     }
 

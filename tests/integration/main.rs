@@ -22,6 +22,7 @@ mod dev;
 mod folding;
 mod full;
 mod gate;
+mod given_up;
 mod group_commit;
 mod in_hand;
 mod incidents;

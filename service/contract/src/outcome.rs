@@ -51,12 +51,15 @@ outcomes! {
     pub enum QueryOutcome {
         /// It did what it says.
         Ok = "ok",
-        /// The server refused it (constraint, deadlock, cancelled).
+        /// The server refused it (constraint, deadlock).
         Error = "error",
-        /// It was given up at its deadline.
+        /// It was given up at its own deadline or at that of its request.
         Timeout = "timeout",
         /// The connection broke.
         Disconnected = "disconnected",
+        /// It was given up because nobody waited for it any more: who asked had left, or had an
+        /// answer without it.
+        Cancelled = "cancelled",
     }
 }
 

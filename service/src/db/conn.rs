@@ -197,11 +197,10 @@ impl Conn {
         answer: impl Future<Output = Result<T, DbError>>,
         rows: impl Fn(&T) -> usize,
     ) -> Result<T, DbError> {
-        let started = Stopwatch::start();
+        let running = obs::query::Running::begin(query, self.pool, self.held.holder());
         let result = answer.await;
         let n = result.as_ref().map_or(0, rows) as u64;
-        obs::query::record(query, self.pool, outcome(&result), started.stop(), n);
-        obs::matrix::ran(self.held.holder(), query, n);
+        running.ended(outcome(&result), n);
         result
     }
 }

@@ -17,8 +17,8 @@ use super::conn::Conn;
 use super::error::{DbError, describe};
 use super::router::Routing;
 use super::tls;
+use crate::obs;
 use crate::obs::holder::Holder;
-use crate::obs::{self, Stopwatch};
 
 /// How long opening a connection may take.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -124,10 +124,9 @@ impl ServerPools {
     /// A connection of a pool, waited for at most as long as its row says.
     pub(super) async fn get(&self, holder: Holder, pool: Pool) -> Result<Conn, DbError> {
         let this = &self.0[pool.index()];
-        let started = Stopwatch::start();
+        let waiting = obs::pool::Waiting::begin(pool);
         let result = this.inner.get().await;
-        let wait = started.stop();
-        obs::pool::waited(pool, wait);
+        let wait = waiting.ended();
         match result {
             Ok(client) => Ok(Conn::new(client, pool, (holder, wait.next()), this.answer_deadline)),
             Err(PoolError::Timeout(TimeoutType::Wait)) => {

@@ -16,8 +16,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::conn::Params;
 use super::error::{DbError, describe};
 use super::{statement, tls};
+use crate::obs;
 use crate::obs::holder::Holder;
-use crate::obs::{self, Stopwatch};
 
 /// A connection and what it has prepared.
 pub(crate) struct Single {
@@ -58,7 +58,7 @@ impl Single {
     /// The server is away, or refused it.
     #[expect(clippy::disallowed_methods, reason = "the second and last place that sends, by name")]
     pub(crate) async fn rows(&self, query: Query, params: Params<'_>) -> Result<Vec<Row>, DbError> {
-        let started = Stopwatch::start();
+        let running = obs::query::Running::begin(query, Pool::Upkeep, Holder::Process);
         let answer = async {
             let known = self.known(query);
             let statement = match known {
@@ -72,9 +72,7 @@ impl Single {
             Ok(Err(error)) => Err(DbError::of_statement(query.name(), &error)),
             Err(_elapsed) => Err(DbError::Timeout(query.name())),
         };
-        let rows = result.as_ref().map_or(0, Vec::len) as u64;
-        obs::query::record(query, Pool::Upkeep, outcome(&result), started.stop(), rows);
-        obs::matrix::ran(Holder::Process, query, rows);
+        running.ended(outcome(&result), result.as_ref().map_or(0, Vec::len) as u64);
         result
     }
 

@@ -43,6 +43,9 @@ pub(super) struct SpanShape {
     start_ms: f64,
     took_ms: f64,
     rows: u32,
+    /// How a statement ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
     /// Where it begins, in per cent of the whole.
     left_percent: f64,
     /// How long it is, in per cent of the whole.
@@ -63,6 +66,7 @@ impl From<Kept> for FlightShape {
                 start_ms: millis(start),
                 took_ms: millis(length),
                 rows: span.rows,
+                outcome: span.how.map(|(_, outcome)| outcome.name()),
                 left_percent: percent(start / whole),
                 width_percent: percent(length / whole),
             }

@@ -1,14 +1,15 @@
 //! `GET /readyz`: 200 while the process can do its work, else a problem that says what is missing.
 //! Asks the database anew, so that a load balancer sees what is true now.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Pool, Query};
-use tokio::time::timeout;
 
 use crate::app::App;
 use crate::http::{Code, Problem, Request, Response};
+use crate::obs::given_up::in_time;
 use crate::readiness::{Latch, Readiness};
 
 /// How long the database may take to answer: probes give up after a second or two.
@@ -35,7 +36,7 @@ pub(crate) fn answer(readiness: &Readiness) -> Result<Response, Problem> {
 /// Whether the database answers and is a primary. None when no connection came free: a full pool
 /// says nothing about the database.
 async fn probe(app: &App) -> Option<bool> {
-    let conn = match timeout(PROBE_TIME, app.db.get(Pool::Upkeep)).await {
+    let conn = match in_time(PROBE_TIME, pin!(Some(app.db.get(Pool::Upkeep)))).await {
         Ok(Ok(conn)) => conn,
         Ok(Err(error)) if error.is_unavailable() => {
             let is_full = matches!(error, crate::db::DbError::PoolTimeout(_));
@@ -43,6 +44,7 @@ async fn probe(app: &App) -> Option<bool> {
         }
         Ok(Err(_)) | Err(_) => return None,
     };
-    let answered = timeout(PROBE_TIME, conn.row_opt(Query::ReadinessProbe, &[])).await;
+    let asking = pin!(Some(conn.row_opt(Query::ReadinessProbe, &[])));
+    let answered = in_time(PROBE_TIME, asking).await;
     Some(matches!(answered, Ok(Ok(Some(row))) if row.get(0)))
 }

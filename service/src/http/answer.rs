@@ -3,7 +3,7 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -25,6 +25,7 @@ use super::route;
 use super::server::{Dispatch, Shared};
 use super::{timing, trace};
 use crate::obs;
+use crate::obs::given_up::in_time;
 
 /// Answers one request.
 pub(super) async fn answer<D: Dispatch>(
@@ -81,8 +82,10 @@ async fn process<D: Dispatch>(
     let deadline =
         Duration::from_millis(u64::from(spec.deadline_ms)).min(shared.bounds.deadline_max);
 
-    let caller = shared.dispatch.authenticate(found.endpoint, &found.path, &head.headers);
-    exchange.caller = in_time(deadline, caller).await?;
+    exchange.caller = {
+        let caller = shared.dispatch.authenticate(found.endpoint, &found.path, &head.headers);
+        by_deadline(deadline, pin!(Some(caller))).await?
+    };
 
     let reading = body::read(incoming, spec.body_bytes_max, &shared.body_bytes);
     let Ok(received) = tokio::time::timeout(deadline, reading).await else {
@@ -93,7 +96,7 @@ async fn process<D: Dispatch>(
     exchange.bytes_in = received.bytes.len() as u64;
 
     let request = Request::new(found, head, received.bytes.clone(), exchange.received_at);
-    let mut response = in_time(deadline, shared.dispatch.dispatch(request)).await?;
+    let mut response = by_deadline(deadline, pin!(Some(shared.dispatch.dispatch(request)))).await?;
     if let (Body::Stream(stream), Some(place)) = (&mut response.body, place) {
         stream.hold(place);
     }
@@ -143,11 +146,11 @@ fn place<D>(
     })
 }
 
-async fn in_time<T>(
+async fn by_deadline<T>(
     deadline: Duration,
-    work: impl Future<Output = Result<T, Problem>>,
+    work: Pin<&mut Option<impl Future<Output = Result<T, Problem>>>>,
 ) -> Result<T, Problem> {
-    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
+    in_time(deadline, work).await.unwrap_or_else(|_| {
         let detail = "It took too long: repeating the request is safe, try again in a moment.";
         Err(Problem::new(Code::DeadlineExceeded, detail))
     })

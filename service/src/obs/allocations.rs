@@ -73,6 +73,10 @@ fn what_the_service_records_allocates_nothing() {
     allocates_nothing("a read's way", |_| route::decided(read, RouteReason::NoReplica));
     let first_byte = |took| http::count_first_byte(Endpoint::StreamLive, took, None);
     allocates_nothing("a first byte", first_byte);
+    let begin = || query::Running::begin(Query::ApiKeyRead, pool, holder);
+    allocates_nothing("a statement under way", |_| begin().ended(ok, 1));
+    allocates_nothing("a statement that is given up", |_| drop(begin()));
+    allocates_nothing("a wait that is given up", |_| drop(pool::Waiting::begin(pool)));
 }
 
 /// What a request's task notes of itself on the way, and its end.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use contract::{Family, Pool};
 
+use super::given_up::{self, Why};
 use super::histogram::{self, Histogram, Snapshot};
 use super::readable::{Count, Level};
-use super::registered::{Lap, Registered};
+use super::registered::{Lap, Registered, Stopwatch};
 use super::registry;
 
 struct Handles {
@@ -75,8 +76,47 @@ fn of(pool: Pool) -> Option<&'static Handles> {
     HANDLES.get().map(|handles| &handles[pool.index()])
 }
 
+/// A wait for a connection of a pool. Dropped before it has ended, it was given up: it is recorded
+/// all the same.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Waiting {
+    pool: Pool,
+    started: Stopwatch,
+    has_ended: bool,
+}
+
+impl Waiting {
+    /// One that begins now.
+    pub(crate) fn begin(pool: Pool) -> Self {
+        Self { pool, started: Stopwatch::start(), has_ended: false }
+    }
+
+    /// There is a connection, or there will be none.
+    pub(crate) fn ended(mut self) -> Lap {
+        self.has_ended = true;
+        let wait = self.started.stop();
+        waited(self.pool, wait);
+        wait
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        waited(self.pool, self.started.stop());
+        match given_up::why() {
+            Why::Deadline => timed_out(self.pool),
+            // Nobody's time was over.
+            Why::Left => {}
+        }
+    }
+}
+
 /// Records how long a caller waited for a connection, whether or not it got one.
-pub(crate) fn waited(pool: Pool, wait: Lap) {
+pub(super) fn waited(pool: Pool, wait: Lap) {
     if let Some(scope) = super::request::current() {
         scope.waited(pool, wait);
     }
@@ -149,4 +189,49 @@ pub(crate) fn read(pool: Pool) -> Option<Reading> {
         timeouts: handles.timeouts.iter().map(Count::get).sum(),
         wait: handles.wait.snapshot(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::time::Instant;
+
+    use super::super::exemplar::TraceId;
+    use super::super::request::{Scope, within};
+    use super::*;
+
+    /// Of no other test.
+    const POOL: Pool = Pool::ReplicaReporting;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_given_up_is_one_all_the_same() {
+        crate::obs::install().unwrap();
+        let seen = || {
+            let reading = read(POOL).unwrap();
+            (reading.wait.count(), reading.timeouts)
+        };
+        let before = seen();
+        let scope = Arc::new(Scope::new(TraceId::from_random(1), Instant::now()));
+        let endless = || async {
+            let waiting = Waiting::begin(POOL);
+            std::future::pending::<()>().await;
+            let _wait = waiting.ended();
+        };
+        within(Arc::clone(&scope), async {
+            assert!(
+                given_up::in_time(Duration::from_millis(1), pin!(Some(endless()))).await.is_err()
+            );
+        })
+        .await;
+        assert_eq!(seen(), (before.0 + 1, before.1 + 1), "nobody came in time");
+        tokio::select! {
+            biased;
+            () = within(Arc::clone(&scope), endless()) => unreachable!("it never ends"),
+            () = tokio::task::yield_now() => {}
+        }
+        assert_eq!(seen(), (before.0 + 2, before.1 + 1), "nobody's time was over");
+        assert_eq!(scope.flight().spans().len(), 2);
+        let _wait = Waiting::begin(POOL).ended();
+        assert_eq!(seen(), (before.0 + 3, before.1 + 1));
+    }
 }

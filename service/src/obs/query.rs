@@ -5,17 +5,19 @@ use std::sync::{Arc, OnceLock};
 use contract::{Consistency, Family, Pool, Query, QueryOutcome};
 
 use super::flight::{Flight, Span, What};
+use super::given_up::{self, Why};
 use super::histogram::{self, Histogram, Snapshot};
-use super::registered::{Lap, Registered};
-use super::registry;
+use super::holder::Holder;
+use super::registered::{Lap, Registered, Stopwatch};
+use super::{matrix, registry};
 
 /// One histogram an outcome.
-type Outcomes = [Arc<Histogram>; QueryOutcome::COUNT];
+type Outcomes = [OnceLock<Arc<Histogram>>; QueryOutcome::COUNT];
 
 struct Handles {
-    /// By pool. At start only the pools in which the statement is at home have theirs: all of
-    /// them would be four times as many series, most of which can never be counted on.
-    duration: [OnceLock<Outcomes>; Pool::COUNT],
+    /// By pool and outcome. At start only those that are to be expected are there: all of them
+    /// would be five times as many series, most of which can never be counted on.
+    duration: [Outcomes; Pool::COUNT],
     rows: Arc<Histogram>,
 }
 
@@ -26,31 +28,45 @@ pub(super) fn register() {
         std::array::from_fn(|i| {
             let query = Query::ALL[i];
             let handles = Handles {
-                duration: std::array::from_fn(|_| OnceLock::new()),
+                duration: [const { [const { OnceLock::new() }; QueryOutcome::COUNT] }; Pool::COUNT],
                 rows: registry::of(
                     Family::DbClientResponseReturnedRows,
                     [("db_query_name", query.name())],
                 ),
             };
             for pool in pools(query) {
-                handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
+                for &outcome in QueryOutcome::ALL.iter().filter(|row| is_expected(pool, **row)) {
+                    handles.series(query, pool, outcome);
+                }
             }
             handles
         })
     });
 }
 
-fn outcomes(query: Query, pool: Pool) -> Outcomes {
-    std::array::from_fn(|i| {
-        registry::of(
-            Family::DbClientOperationDuration,
-            [
+impl Handles {
+    fn series(&self, query: Query, pool: Pool, outcome: QueryOutcome) -> &Histogram {
+        self.duration[pool.index()][outcome.index()].get_or_init(|| {
+            let labels = [
                 ("db_query_name", query.name()),
                 ("pool", pool.name()),
-                ("outcome", QueryOutcome::ALL[i].name()),
-            ],
-        )
-    })
+                ("outcome", outcome.name()),
+            ];
+            registry::of(Family::DbClientOperationDuration, labels)
+        })
+    }
+}
+
+/// Whether a statement that is at home in a pool can end so there. Who leaves is a request: stages
+/// wait for what they have begun.
+const fn is_expected(pool: Pool, outcome: QueryOutcome) -> bool {
+    match outcome {
+        QueryOutcome::Ok
+        | QueryOutcome::Error
+        | QueryOutcome::Timeout
+        | QueryOutcome::Disconnected => true,
+        QueryOutcome::Cancelled => !matches!(pool, Pool::Pipeline | Pool::Upkeep),
+    }
 }
 
 /// The pools on which a statement is at home.
@@ -112,9 +128,54 @@ pub(crate) fn record(query: Query, pool: Pool, outcome: QueryOutcome, lap: Lap, 
     let Some(handles) = HANDLES.get().map(|handles| &handles[query.index()]) else {
         return;
     };
-    let histograms = handles.duration[pool.index()].get_or_init(|| outcomes(query, pool));
-    histograms[outcome.index()].record(histogram::nanos_of(lap.took), None);
+    handles.series(query, pool, outcome).record(histogram::nanos_of(lap.took), None);
     handles.rows.record(rows, None);
+}
+
+/// A statement under way. Dropped before it has ended, it was given up, and is recorded as that.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Running {
+    query: Query,
+    pool: Pool,
+    holder: Holder,
+    started: Stopwatch,
+    has_ended: bool,
+}
+
+impl Running {
+    /// One that is about to be sent for somebody.
+    #[inline]
+    pub(crate) fn begin(query: Query, pool: Pool, holder: Holder) -> Self {
+        Self { query, pool, holder, started: Stopwatch::start(), has_ended: false }
+    }
+
+    /// It was answered or failed.
+    #[inline]
+    pub(crate) fn ended(mut self, outcome: QueryOutcome, rows: u64) {
+        self.has_ended = true;
+        self.record(outcome, rows);
+    }
+
+    fn record(&self, outcome: QueryOutcome, rows: u64) {
+        record(self.query, self.pool, outcome, self.started.stop(), rows);
+        matrix::ran(self.holder, self.query, rows);
+    }
+}
+
+impl Drop for Running {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.record(
+                match given_up::why() {
+                    Why::Deadline => QueryOutcome::Timeout,
+                    Why::Left => QueryOutcome::Cancelled,
+                },
+                0,
+            );
+        }
+    }
 }
 
 /// Makes a flight that is kept the example of the statements that it shows: while it is under way
@@ -123,9 +184,9 @@ pub(super) fn examples(flight: &Flight) {
     let Some(handles) = HANDLES.get() else { return };
     for Span { what, how, took, .. } in flight.spans() {
         let (What::Query(query), Some((pool, outcome))) = (what, how) else { continue };
-        if let Some(histograms) = handles[query.index()].duration[pool.index()].get() {
-            let nanos = histogram::nanos_of(took);
-            histograms[outcome.index()].shows(nanos, flight.trace());
+        let of_pool = &handles[query.index()].duration[pool.index()];
+        if let Some(histogram) = of_pool[outcome.index()].get() {
+            histogram.shows(histogram::nanos_of(took), flight.trace());
         }
     }
 }
@@ -135,14 +196,17 @@ pub(super) fn examples(flight: &Flight) {
 pub(crate) fn read(query: Query) -> (Snapshot, u64) {
     let mut all = (Snapshot::default(), 0);
     let Some(handles) = HANDLES.get().map(|handles| &handles[query.index()]) else { return all };
-    for histograms in handles.duration.iter().filter_map(OnceLock::get) {
-        for (outcome, histogram) in QueryOutcome::ALL.iter().zip(histograms) {
-            let snapshot = histogram.snapshot();
+    for of_pool in &handles.duration {
+        for (outcome, histogram) in QueryOutcome::ALL.iter().zip(of_pool) {
+            let Some(snapshot) = histogram.get().map(|histogram| histogram.snapshot()) else {
+                continue;
+            };
             match outcome {
                 QueryOutcome::Ok => {}
-                QueryOutcome::Error | QueryOutcome::Timeout | QueryOutcome::Disconnected => {
-                    all.1 += snapshot.count();
-                }
+                QueryOutcome::Error
+                | QueryOutcome::Timeout
+                | QueryOutcome::Disconnected
+                | QueryOutcome::Cancelled => all.1 += snapshot.count(),
             }
             all.0.add(&snapshot);
         }
@@ -174,5 +238,51 @@ pub(crate) fn seen(query: Query) -> Seen {
         seconds: all.sum,
         p50_seconds: all.quantile(0.5),
         p99_seconds: all.quantile(0.99),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::time::{Duration, Instant};
+
+    use super::super::exemplar::TraceId;
+    use super::super::request::{Scope, within};
+    use super::*;
+
+    /// Of no other test.
+    const QUERY: Query = Query::ReviewSequences;
+    const POOL: Pool = Pool::Reporting;
+
+    fn counted(outcome: QueryOutcome) -> u64 {
+        let handles = &HANDLES.get().unwrap()[QUERY.index()];
+        handles.series(QUERY, POOL, outcome).snapshot().count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_given_up_is_recorded_with_the_reason() {
+        crate::obs::install().unwrap();
+        let scope = Arc::new(Scope::new(TraceId::from_random(1), Instant::now()));
+        let endless = || async {
+            let running = Running::begin(QUERY, POOL, Holder::Process);
+            std::future::pending::<()>().await;
+            running.ended(QueryOutcome::Ok, 1);
+        };
+        within(Arc::clone(&scope), async {
+            assert!(
+                given_up::in_time(Duration::from_millis(1), pin!(Some(endless()))).await.is_err()
+            );
+        })
+        .await;
+        tokio::select! {
+            biased;
+            () = within(Arc::clone(&scope), endless()) => unreachable!("it never ends"),
+            () = tokio::task::yield_now() => {}
+        }
+        let [timeout, cancelled] = [QueryOutcome::Timeout, QueryOutcome::Cancelled];
+        assert_eq!((counted(timeout), counted(cancelled), counted(QueryOutcome::Ok)), (1, 1, 0));
+        let how: Vec<_> = scope.flight().spans().iter().map(|span| span.how).collect();
+        assert_eq!(how, [Some((POOL, timeout)), Some((POOL, cancelled))]);
+        assert_eq!(read(QUERY).1, 2, "neither went well");
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Scope {
     times: [AtomicU16; QUERIES],
     /// The highest of them and whose it is, so that a request's end need not look through all.
     most: AtomicU32,
+    /// It waits for its batch no more, and has noted itself for how long it did.
+    has_left: AtomicBool,
 }
 
 impl Scope {
@@ -54,6 +56,7 @@ impl Scope {
             pool_wait_nanos: [const { AtomicU64::new(0) }; Pool::COUNT],
             times: [const { AtomicU16::new(0) }; QUERIES],
             most: AtomicU32::new(0),
+            has_left: AtomicBool::new(false),
         }
     }
 
@@ -213,6 +216,9 @@ impl BatchScope {
         let statements = self.scope.statements();
         for (scope, queued_at) in jobs {
             let Some(scope) = scope else { continue };
+            if scope.has_left.load(Ordering::Relaxed) {
+                continue;
+            }
             scope.charge(queries, 0);
             for &(query, times) in &statements {
                 scope.repeated(query, times);
@@ -231,6 +237,39 @@ impl BatchScope {
             size: size as u64,
             spans: flight.spans(),
         }
+    }
+}
+
+/// A wait on a request's task for the batch that it is put into. Dropped before it has ended, it
+/// was given up: its flight says for how long it went on, as the batch will end too late to tell.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct InLine {
+    stage: Stage,
+    queued_at: Instant,
+    has_ended: bool,
+}
+
+impl InLine {
+    /// One for a batch of a stage, since then.
+    pub(crate) const fn since(stage: Stage, queued_at: Instant) -> Self {
+        Self { stage, queued_at, has_ended: false }
+    }
+
+    /// The batch has answered.
+    pub(crate) fn ended(mut self) {
+        self.has_ended = true;
+    }
+}
+
+impl Drop for InLine {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        let Some(scope) = current() else { return };
+        scope.has_left.store(true, Ordering::Relaxed);
+        scope.flight.between(What::Wait(self.stage), self.queued_at, Instant::now(), 0);
     }
 }
 
@@ -301,5 +340,33 @@ mod tests {
             assert_eq!(scope.queries(), 1);
             assert_eq!(scope.most_repeated(), Some((Query::AppointmentLock, 1)));
         }
+    }
+
+    #[tokio::test]
+    async fn who_leaves_a_batch_has_waited_for_it_and_hears_of_it_no_more() {
+        let scope = Arc::new(Scope::new(TraceId::from_random(3), Instant::now()));
+        let queued_at = Instant::now();
+        let batch = BatchScope::begin(Stage::Plan);
+        let line = async {
+            let line = InLine::since(Stage::Plan, queued_at);
+            std::future::pending::<()>().await;
+            line.ended();
+        };
+        let waiting = within(Arc::clone(&scope), line);
+        tokio::select! {
+            biased;
+            () = waiting => unreachable!("nobody answers"),
+            () = tokio::task::yield_now() => {}
+        }
+        let names = || -> Vec<(&str, &str)> {
+            let spans = scope.flight().spans();
+            spans.iter().map(|span| (span.what.kind(), span.what.name())).collect()
+        };
+        assert_eq!(names(), [("wait", "plan")]);
+        batch.share(1, std::iter::once((&Some(Arc::clone(&scope)), queued_at)));
+        assert_eq!(names(), [("wait", "plan")], "once");
+        // One that is answered is told by its batch.
+        within(Arc::clone(&scope), async { InLine::since(Stage::Plan, queued_at).ended() }).await;
+        assert_eq!(names().len(), 1);
     }
 }

@@ -5,10 +5,11 @@
 //!
 //! Never here: which replica (`choose`).
 
+use std::pin::pin;
 use std::time::Duration;
 
 use contract::{Limit, Pool, Query, Read, RouteReason};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_postgres::Row;
 use tokio_postgres::types::PgLsn;
 
@@ -20,6 +21,7 @@ use super::{Db, carried};
 use crate::db::conn::{Conn, Params};
 use crate::db::error::DbError;
 use crate::obs;
+use crate::obs::given_up::in_time;
 use crate::obs::holder::Holder;
 
 /// Between two questions to a replica that is nearly there: doubled from the first to the last.
@@ -306,7 +308,7 @@ impl OnReplica {
     /// Asks the server at the other end whether it is still a replica of the history, and whether
     /// it has replayed what must be seen.
     async fn has_it(&self) -> Result<bool, Fall> {
-        let asked = timeout(self.check, self.conn.rows(Query::ServerCheck, &[])).await;
+        let asked = in_time(self.check, pin!(Some(self.conn.rows(Query::ServerCheck, &[])))).await;
         let row = match asked {
             Ok(Ok(mut rows)) => rows.pop(),
             Ok(Err(error)) => return Err(self.fall(error)),

@@ -6,6 +6,7 @@
 //! complete up to `as_of`, which was read first.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::db::router::carried::{self, Carried};
 use crate::db::router::{After, Class, Reader};
 use crate::http::{Code, Format, Pieces, Problem, Request, Response, Stream};
 use crate::obs;
+use crate::obs::given_up::in_time;
 
 /// A report by pages.
 pub(crate) trait Pages: Send + Sync + 'static {
@@ -111,7 +113,7 @@ impl<P: Pages> Rest<P> {
             let seen = if page.next_after.is_some() { reader.seen().await? } else { self.seen };
             Ok::<_, DbError>((page, seen))
         });
-        let Ok(read) = tokio::time::timeout(self.deadline, reading).await else {
+        let Ok(read) = in_time(self.deadline, pin!(Some(reading))).await else {
             return Err(Problem::new(Code::DeadlineExceeded, "A page took too long."));
         };
         let (page, seen) = read?;

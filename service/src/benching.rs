@@ -123,6 +123,11 @@ impl Scrape {
         crate::endpoints::read_metrics::plain(format(is_open_metrics))
     }
 
+    /// A scrape as it is printed, piece by piece.
+    pub fn print(&self, is_open_metrics: bool, each: impl FnMut(&str)) {
+        crate::obs::render(format(is_open_metrics), each);
+    }
+
     /// A scrape as it is sent to a scraper that takes it packed.
     #[must_use]
     pub fn packed(&self, is_open_metrics: bool) -> Vec<u8> {

@@ -43,7 +43,7 @@ pub(crate) mod slo;
 pub(crate) mod stage;
 mod status;
 
-pub(crate) use exposition::Format;
+pub(crate) use exposition::{Format, Packer};
 #[cfg(test)]
 pub(crate) use recorder::rendered;
 pub(crate) use recorder::{install, render, upkeep};

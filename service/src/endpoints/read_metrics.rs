@@ -1,18 +1,15 @@
 //! `GET /metrics`: everything that is measured, as OpenMetrics or in Prometheus' text format,
 //! packed where the scraper takes that.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 
 use crate::app::App;
 use crate::http::{Problem, Request, Response};
-use crate::obs::{self, Format};
+use crate::obs::{self, Format, Packer};
 
 /// More than a scrape grows by from one time to the next, and what a packed one takes.
 const ROOM: usize = 256 * 1024;
@@ -60,14 +57,11 @@ pub(crate) fn plain(format: Format) -> Vec<u8> {
     text
 }
 
-/// Packed while it is printed. Fast rather than small: the text repeats itself so much that the
-/// first pass takes nine tenths.
+/// Packed while it is printed.
 pub(crate) fn packed(format: Format) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(ROOM), Compression::fast());
-    obs::render(format, |piece| {
-        encoder.write_all(piece.as_bytes()).expect("memory takes all that is written");
-    });
-    encoder.finish().expect("memory takes all that is written")
+    let mut packer = Packer::with_room(ROOM);
+    obs::render(format, |piece| packer.write(piece.as_bytes()));
+    packer.finish()
 }
 
 #[cfg(test)]

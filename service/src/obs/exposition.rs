@@ -1,7 +1,9 @@
 //! The scrape's text: Prometheus' format 0.0.4, or OpenMetrics with exemplars. The
-//! histograms are printed here; what the exporter prints is taken over, line by line.
+//! histograms are printed here; what the exporter prints is taken over, line by line. `gzip` packs it.
 //!
 //! Belongs here: the two formats. Never here: what is measured.
+
+mod gzip;
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -9,6 +11,8 @@ use std::sync::LazyLock;
 use super::buckets::Grid;
 use super::exemplar::{Exemplar, TraceId};
 use super::registry::{self, Series};
+
+pub(crate) use gzip::Packer;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

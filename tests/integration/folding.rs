@@ -1,8 +1,11 @@
-//! Folding: a month of counts, several processes that fold them, and kill -9 in between.
+//! Folding: a month of counts, several processes that fold them, and kill -9 in between; and counts
+//! that are committed later than others whose numbers are higher.
 //!
 //! Never here: what is counted (`audit_finds`, and `audit_tally` after every test).
 
 use tests::app::Service;
+use tests::database::Sql;
+use tests::slow::Held;
 use tests::{Ending, TestApp, until};
 
 /// What is appended at a time: more than one fold of each shard takes.
@@ -64,11 +67,7 @@ async fn a_month_folded_by_two_with_kill_9_in_between_equals_a_recount() {
         // Exact at every instant, not only at the end.
         assert_eq!(sql.one::<i64>(WRONG, &[]).await, 0);
     }
-    until("all is folded", async || {
-        let left: i64 = sql.one("SELECT count(*) FROM tally_delta", &[]).await;
-        (left == 0).then_some(())
-    })
-    .await;
+    all_is_folded(sql).await;
     assert_eq!(sql.one::<i64>(WRONG, &[]).await, 0);
     let all = KILLS as f64 * APPENDED as f64;
     let survivor = app.scrape().await.sum("stage_items_total", &[("stage", "fold")]);
@@ -78,6 +77,81 @@ async fn a_month_folded_by_two_with_kill_9_in_between_equals_a_recount() {
         (lag < 10.0).then_some(())
     })
     .await;
+    // The counts are of appointments that there are not.
+    app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
+}
+
+/// Whose counts the late ones are.
+const PRACTICE: i64 = 7;
+
+/// A change of one count, of which it answers the number.
+const CHANGE: &str = "\
+    INSERT INTO tally_delta (shard, practice_id, local_day, rule_id, fate, n) \
+    VALUES (3, $1, '2026-05-05', 1, 0, $2) \
+    RETURNING delta_id";
+
+/// All that is counted, folded or not.
+const COUNTED: &str = "\
+    SELECT coalesce(sum(n), 0)::bigint \
+    FROM (SELECT practice_id, n FROM tally \
+          UNION ALL \
+          SELECT practice_id, n FROM tally_delta) AS t \
+    WHERE practice_id = $1";
+
+/// A change that isn't committed yet. Its number is lower than those of later ones.
+struct Late {
+    sql: Sql,
+    delta_id: i64,
+}
+
+impl Late {
+    async fn begin(app: &TestApp, n: i32) -> Self {
+        let sql = Sql::connect(&app.database.url()).await;
+        sql.texts("BEGIN").await;
+        let delta_id = sql.one(CHANGE, &[&PRACTICE, &n]).await;
+        Self { sql, delta_id }
+    }
+
+    async fn commit(self) {
+        self.sql.texts("COMMIT").await;
+    }
+}
+
+async fn all_is_folded(sql: &Sql) {
+    until("all is folded", async || {
+        let left: i64 = sql.one("SELECT count(*) FROM tally_delta", &[]).await;
+        (left == 0).then_some(())
+    })
+    .await;
+}
+
+/// Numbers are given out before the commit, so a folder goes past some that it can't see: what then
+/// comes to light in the middle of its transaction, and after it, is counted once all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_committed_late_is_counted_once() {
+    let app = TestApp::start().await;
+    let sql = &app.database.sql;
+    sql.one::<i64>(CHANGE, &[&PRACTICE, &1]).await;
+    all_is_folded(sql).await;
+    let midway = Late::begin(&app, 10).await;
+    let after = Late::begin(&app, 100).await;
+
+    // A folder that has seen what there is to add, and can't add it yet.
+    let held = Held::sums_of(&app, PRACTICE).await;
+    let seen: i64 = sql.one(CHANGE, &[&PRACTICE, &1_000]).await;
+    assert!(midway.delta_id < seen && after.delta_id < seen);
+    held.is_waited_for(&app).await;
+    midway.commit().await;
+    held.release().await;
+    until("the folder has gone past", async || {
+        let there = "SELECT count(*) FROM tally_delta WHERE delta_id = $1";
+        (sql.one::<i64>(there, &[&seen]).await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(sql.one::<i64>(COUNTED, &[&PRACTICE]).await, 1_011);
+    after.commit().await;
+    all_is_folded(sql).await;
+    assert_eq!(sql.one::<i64>(COUNTED, &[&PRACTICE]).await, 1_111);
     // The counts are of appointments that there are not.
     app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
 }

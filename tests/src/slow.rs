@@ -10,7 +10,8 @@ use crate::database::Sql;
 use crate::practice::{Practice, appointment};
 use crate::wait::until;
 
-/// A transaction that holds a shard's row, so that whatever changes that shard waits for it.
+/// A transaction that holds rows, so that whoever changes them waits for it: a shard's, for all
+/// that changes the shard, or those of a count.
 pub struct Held(Sql);
 
 impl Held {
@@ -24,11 +25,23 @@ impl Held {
         Self(sql)
     }
 
+    /// Holds the sums of a practice's counts, of which there must be some.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub async fn sums_of(app: &TestApp, practice_id: i64) -> Self {
+        let sql = Sql::connect(&app.database.url()).await;
+        sql.texts("BEGIN").await;
+        let sums = "SELECT n FROM tally WHERE practice_id = $1 FOR UPDATE";
+        assert!(!sql.rows(sums, &[&practice_id]).await.is_empty(), "nothing is folded yet");
+        Self(sql)
+    }
+
     /// Waits until somebody waits for it.
     pub async fn is_waited_for(&self, app: &TestApp) {
         let pid: i32 = self.0.one("SELECT pg_backend_pid()", &[]).await;
         let waits = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
-        until("somebody waits for the shard", async || {
+        until("somebody waits for what is held", async || {
             (app.database.sql.one::<i64>(waits, &[&pid]).await > 0).then_some(())
         })
         .await;

@@ -1,10 +1,13 @@
-//! What each ending of a text changes, as a table.
+//! What each ending of a text changes, as a table, and what no order of endings can lead to.
 
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 use super::*;
 use crate::stages::codes::{LANE_LEASED, Reason};
+use crate::stages::render::Rewritten;
 use crate::stages::settle::LostMember;
+use crate::text::Text;
 
 const AT: &str = "2026-05-04T09:00:00Z";
 
@@ -23,26 +26,29 @@ fn answer(outcome: DeliveryOutcome) -> Answer {
     }
 }
 
+fn work(attempts: i16) -> Work {
+    Work {
+        practice_id: 1,
+        phone: 2,
+        message_id: 3,
+        token: 4,
+        lane_state: LANE_LEASED,
+        attempts,
+        local_day: Date::constant(2026, 5, 4),
+        rule_id: 1,
+        members: 3,
+        due_at: at(),
+        lease_until: at(),
+    }
+}
+
 fn judged(attempts: i16, ending: Ending) -> Effect {
-    let completion = Completion {
-        work: Work {
-            practice_id: 1,
-            phone: 2,
-            message_id: 3,
-            token: 4,
-            lane_state: LANE_LEASED,
-            attempts,
-            local_day: Date::constant(2026, 5, 4),
-            rule_id: 1,
-            members: 3,
-            due_at: at(),
-            lease_until: at(),
-        },
-        ending,
-        at: at(),
-        since: std::time::Instant::now(),
-        flight: None,
-    };
+    of_work(work(attempts), ending)
+}
+
+fn of_work(work: Work, ending: Ending) -> Effect {
+    let since = std::time::Instant::now();
+    let completion = Completion { work, ending, at: at(), since, flight: None };
     let now = Now {
         ready_at: at() + SignedDuration::from_millis(100),
         attempts_max: 8,
@@ -128,4 +134,150 @@ fn what_a_look_up_finds() {
     );
     check(&judged(1, Ending::StillUnknown(at())), expect!["lane looked up at 0, text -, try -, "]);
     check(&judged(1, Ending::GivenUp), expect!["lane next, text -, try -, "]);
+}
+
+/// A lane and its head as the tables hold them, and everybody who took it so far.
+struct Held {
+    lane_state: i8,
+    token: i64,
+    text: MessageState,
+    attempts: i16,
+    /// What is so, whatever the tables say: the provider may have the text.
+    may_be_taken: bool,
+    takings: Vec<Work>,
+    has_ended: bool,
+}
+
+/// What can happen to it, in any order: a result may come twice, or long after another.
+#[derive(Debug, Clone)]
+enum Event {
+    Claimed,
+    /// Its process died or was cut off in the middle of a try.
+    LeaseRanOut,
+    LookedUp,
+    /// Which taking's result, and which of those that it can have.
+    Came(usize, usize),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        3 => Just(Event::Claimed),
+        1 => Just(Event::LeaseRanOut),
+        3 => Just(Event::LookedUp),
+        6 => (0..64_usize, 0..64_usize).prop_map(|(which, how)| Event::Came(which, how)),
+    ];
+    proptest::collection::vec(event, 1..60)
+}
+
+/// How a taking can end: a delivery, or a look-up.
+fn endings(work: Work) -> Vec<Ending> {
+    if work.lane_state == LANE_UNRESOLVED {
+        let found = Ending::Found { provider_ref: "SM1".into(), accepted_at: at() };
+        let refused = Ending::Refused(answer(DeliveryOutcome::Failed));
+        let unknown = Ending::StillUnknown(at());
+        return vec![unknown, Ending::NotAccepted, found, refused, Ending::GivenUp];
+    }
+    let rewritten = Rewritten {
+        practice_id: work.practice_id,
+        phone: work.phone,
+        message_id: work.message_id,
+        revision: 1,
+        due_at: at(),
+        expires_at: at(),
+        appointment_ids: vec!["a".into()],
+        starts_at: vec![at()],
+        text: Text { body: String::new(), segments: 1 },
+    };
+    DeliveryOutcome::ALL
+        .iter()
+        .map(|&outcome| Ending::Answered(answer(outcome)))
+        .chain([
+            Ending::Suppressed(Reason::OptedOut, Vec::new()),
+            Ending::Expired,
+            Ending::Amended(Box::new(rewritten), Vec::new()),
+        ])
+        .collect()
+}
+
+impl Held {
+    fn new() -> Self {
+        Self {
+            lane_state: LANE_READY,
+            token: 1,
+            text: MessageState::Queued,
+            attempts: 0,
+            may_be_taken: false,
+            takings: Vec::new(),
+            has_ended: false,
+        }
+    }
+
+    /// `claim_lanes` and `resolve_lanes`: the token is raised, and the result is valid under it.
+    fn take(&mut self, lane_state: i8, attempts: i16) {
+        self.lane_state = lane_state;
+        self.token += 1;
+        self.takings.push(Work { token: self.token, lane_state, ..work(attempts) });
+    }
+
+    /// `lane_reset`: as well.
+    fn give_back(&mut self, lane_state: i8) {
+        self.lane_state = lane_state;
+        self.token += 1;
+    }
+
+    fn happens(&mut self, event: &Event) {
+        match event {
+            Event::Claimed if self.lane_state == LANE_READY => {
+                self.take(LANE_LEASED, self.attempts + 1);
+            }
+            // What `recover` makes of a try that was begun.
+            Event::LeaseRanOut if self.lane_state == LANE_LEASED => {
+                (self.text, self.may_be_taken) = (MessageState::Ambiguous, true);
+                self.give_back(LANE_UNRESOLVED);
+            }
+            Event::LookedUp if self.lane_state == LANE_UNRESOLVED => {
+                self.take(LANE_UNRESOLVED, self.attempts);
+            }
+            Event::Came(which, how) if !self.takings.is_empty() => {
+                let work = self.takings[which % self.takings.len()];
+                // `settle_lock`: a result holds under its token and state alone.
+                if (work.token, work.lane_state) == (self.token, self.lane_state) {
+                    let endings = endings(work);
+                    self.comes(work, &endings[how % endings.len()]);
+                }
+            }
+            Event::Claimed | Event::LeaseRanOut | Event::LookedUp | Event::Came(..) => {}
+        }
+    }
+
+    fn comes(&mut self, work: Work, ending: &Ending) {
+        let of_doubt = matches!(ending, Ending::Answered(answer)
+            if answer.outcome == DeliveryOutcome::Ambiguous);
+        self.may_be_taken = of_doubt || self.may_be_taken && !matches!(ending, Ending::NotAccepted);
+        let effect = of_work(work, ending.clone());
+        self.attempts = effect.attempts;
+        if let Some(message) = &effect.message {
+            self.text = message.state;
+        }
+        match effect.lane.stored() {
+            Some((lane_state, _)) => self.give_back(lane_state),
+            None => self.has_ended = true,
+        }
+    }
+}
+
+proptest! {
+    /// Only what the provider says that it never took is sent again.
+    #[test]
+    fn an_ambiguous_texts_lane_is_never_ready(events in events()) {
+        let mut held = Held::new();
+        for event in &events {
+            held.happens(event);
+            if held.has_ended {
+                break;
+            }
+            let is_in_doubt = held.may_be_taken || held.text == MessageState::Ambiguous;
+            prop_assert!(!(held.lane_state == LANE_READY && is_in_doubt), "after {event:?}");
+        }
+    }
 }

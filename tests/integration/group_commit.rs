@@ -1,17 +1,19 @@
 //! Many writes at a time to few appointments, from many connections: nothing is lost, nobody gets
 //! another's answer, the highest version holds, and the database sees no deadlock. One that the
-//! database refuses fails alone.
+//! database refuses fails alone, and no failed transaction is taken for a commit.
 //!
 //! Never here: the queue by itself, which is tested beside it in the service.
 
 use std::collections::HashMap;
 
-use contract::{Limit, shard_of};
+use contract::{Limit, READ_AFTER, shard_of};
 use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tests::practice::settings;
+use tests::provider::reply;
 use tests::slow::Held;
-use tests::{Appointment, Practice, TestApp, appointment, until};
+use tests::{Appointment, Ending, Practice, TestApp, appointment, phone, until};
 
 /// Requests that are on their way at a time.
 const CLIENTS: usize = 12;
@@ -149,7 +151,7 @@ async fn nothing_is_lost_and_nobody_waits_in_a_circle() {
             .collect();
         assert!(failed.is_empty(), "a deadlock, or worse: {failed:?}");
     }
-    second.finish(tests::Ending::default()).await;
+    second.finish(Ending::default()).await;
     app.finish().await;
 }
 
@@ -225,5 +227,37 @@ async fn one_that_is_refused_fails_alone() {
     let delta = |name| now.sum(name, &[("stage", "plan")]) - before.sum(name, &[("stage", "plan")]);
     assert_eq!(delta("stage_duration_seconds_count"), 2.0, "it had company");
     assert_eq!(delta("stage_failures_total"), 1.0, "it failed alone");
+    app.finish().await;
+}
+
+/// A statement of it failed, nobody looked, and COMMIT reports success: whoever asked is told that
+/// it wasn't done, and gets no token of a write that there is not.
+#[tokio::test]
+async fn a_failed_transaction_is_no_commit_whatever_commit_reports() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    let failing = app.another(&[("TEST_UNSEEN_FAILURE", "interactive")]).await;
+
+    // Through the group commits of both kinds, and by itself.
+    let through = one.through(&failing.client);
+    let booked = through.try_book(&appointment("b").phone(2)).await.unwrap();
+    let replied = reply(&failing.client, &phone(1), &one.sender(), "SM1", "STOP").await;
+    let mut changed = settings(1);
+    changed["name"] = json!("Another name");
+    let put = failing.put(&one.path(""), &changed).send().await;
+    for answer in [booked, replied, put] {
+        answer.problem(500, "internal");
+        assert_eq!(answer.header(READ_AFTER), "", "{}", answer.text());
+    }
+
+    app.get(&one.path("/appointments/b")).send().await.problem(404, "not_found");
+    let sql = &app.database.sql;
+    let stored = "SELECT (SELECT count(*) FROM reply) + (SELECT count(*) FROM consent)";
+    assert_eq!(sql.one::<i64>(stored, &[]).await, 0);
+    let practice = app.get(&one.path("")).send().await.json(200);
+    assert_eq!(practice["name"], "Practice 1");
+    let errors = &["a statement of the transaction had failed"];
+    failing.finish(Ending { errors, ..Ending::default() }).await;
     app.finish().await;
 }

@@ -72,6 +72,12 @@ impl Conn {
         self.leads = Some(leading);
     }
 
+    /// The pool that it is of.
+    #[cfg(debug_assertions)]
+    pub(super) const fn pool(&self) -> Pool {
+        self.pool
+    }
+
     /// Which database system it leads to, where that is known.
     pub(super) fn system(&self) -> Option<u64> {
         self.leads.as_ref()?.system

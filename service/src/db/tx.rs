@@ -2,6 +2,9 @@
 //! COMMIT of a failed transaction without an error. Dropped before its end, it takes its
 //! connection with it.
 
+#[cfg(debug_assertions)]
+mod planted;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use contract::Query;
@@ -65,6 +68,8 @@ impl<'a> Tx<'a> {
     }
 
     async fn only_commit(mut self) -> Result<(), DbError> {
+        #[cfg(debug_assertions)]
+        planted::fail(&self).await;
         self.may_commit().await?;
         self.end(statement::COMMIT).await
     }
@@ -92,6 +97,8 @@ impl<'a> Tx<'a> {
         if !self.begun.load(Ordering::Relaxed) {
             return self.only_commit().await.map(|()| None);
         }
+        #[cfg(debug_assertions)]
+        planted::fail(&self).await;
         self.may_commit().await?;
         let token = self.conn.commit_at().await?;
         self.ended = true;

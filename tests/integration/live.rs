@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 
 use fantoccini::key::Key;
 use serde_json::{Value, json};
+use tests::binary::run;
 use tests::browser::Browser;
 use tests::database::pair;
 use tests::practice::FIRST_DUE;
 use tests::slow::slow_read;
-use tests::{TestApp, appointment, at, until};
+use tests::{Ending, TestApp, appointment, at, until};
 
 /// The sections, as the page's navigation names them.
 const SECTIONS: [&str; 8] =
@@ -149,6 +150,52 @@ async fn slow_requests_are_there_with_their_waterfalls() {
     browser.until("its waterfall", bars).await;
     browser.finish().await;
     app.finish().await;
+}
+
+/// Above everything else, in words, for as long as it is so.
+#[tokio::test]
+async fn reminders_out_of_order_are_said_at_the_top_until_they_are_mended() {
+    let app = TestApp::with()
+        .env("TEST_PLANNER_BUG", "1,0") // none is planned
+        .env("PUNCTUAL_RECONCILE_ROUND_MS", 1_000)
+        .start()
+        .await;
+    let one = app.practice(1).await;
+    let browser = opened(&app).await;
+    let says = "document.querySelector('#verdict').innerText.includes('Reconciliation:')";
+    let figures = "return !document.querySelector('#verdict').classList.contains('waiting')";
+    browser.until("its first figures", figures).await;
+    assert_eq!(browser.run(&format!("return {says}")).await, json!(false));
+
+    one.send(&[appointment("a"), appointment("b").phone(2)]).await;
+    let said = browser.until("it is said", &format!("return {says}")).await;
+    assert_eq!(said, json!(true));
+    let line = "[...document.querySelectorAll('#verdict.bad li')]
+        .find((line) => line.innerText.startsWith('Reconciliation:'))";
+    let words = browser.run(&format!("return {line}.innerText")).await;
+    assert_eq!(words, json!("Reconciliation: 4 reminders missing; /admin/residuals names them."));
+    let is_seen = format!(
+        "const place = {line}.getBoundingClientRect();
+         return place.height > 0 && place.top >= 0 && place.bottom <= innerHeight"
+    );
+    assert_eq!(browser.run(&is_seen).await, json!(true), "without scrolling");
+    let title = browser.run("return document.title").await;
+    assert!(title.as_str().unwrap().starts_with('✕'), "{title}");
+    let aloud = "return document.querySelector('#verdict').getAttribute('role')";
+    assert_eq!(browser.run(aloud).await, json!("status"));
+    let law = "return document.querySelector('#sum').innerText.includes('4 out of order')";
+    browser.until("the law's line as well", law).await;
+
+    let url = app.database.url();
+    let repaired = run(&["reconcile", "--repair"], &[("PUNCTUAL_DATABASE_URL", &url)]).await;
+    assert_eq!(repaired.status, Some(0), "{repaired:?}");
+    browser.until("it is gone", &format!("return !{says}")).await;
+    let law = "return document.querySelector('#sum').innerText.includes('Law 1 (every promise has \
+               its fate): held')";
+    browser.until("the law holds", law).await;
+    browser.finish().await;
+    let errors = &["promises are out of order"];
+    app.finish_as(Ending { errors, ..Ending::default() }).await;
 }
 
 /// Nothing was asked of anybody but this listener, and nothing can be.
@@ -304,7 +351,7 @@ async fn it_says_that_the_stream_is_lost_and_finds_it_again() {
     let fresh = "return !document.body.classList.contains('stale')";
     assert_eq!(browser.run(fresh).await, json!(true));
     browser.finish().await;
-    second.finish(tests::Ending::default()).await;
+    second.finish(Ending::default()).await;
     let TestApp { service, .. } = app;
-    service.finished(tests::Ending::default()).await;
+    service.finished(Ending::default()).await;
 }

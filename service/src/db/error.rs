@@ -59,6 +59,18 @@ impl DbError {
         }
     }
 
+    /// True when it lies with the rows of the transaction: of a batch, others may be taken.
+    pub(crate) const fn is_of_the_rows(&self) -> bool {
+        match self {
+            Self::Constraint { .. } | Self::Refused { .. } => true,
+            Self::Unavailable(_)
+            | Self::PoolTimeout(_)
+            | Self::Shed
+            | Self::Timeout(_)
+            | Self::Retry { .. } => false,
+        }
+    }
+
     /// True when it lies with the database's presence and not with the statement.
     pub(crate) const fn is_unavailable(&self) -> bool {
         match self {

@@ -190,13 +190,39 @@ async fn mend(
     }
     for (practice_id, ids) in of_practice {
         let shard = practices.shard(practice_id);
-        replan::apply(ways, shard, practice_id, ids, Instant::now()).await?;
-        let planned: Vec<Residual> =
-            mendable.iter().filter(|r| r.practice_id == practice_id).cloned().collect();
+        let refused = plan_again(ways, shard, practice_id, ids).await?;
+        let is_planned =
+            |r: &&Residual| r.practice_id == practice_id && !refused.contains(&r.appointment_id);
+        let planned: Vec<Residual> = mendable.iter().filter(is_planned).cloned().collect();
         let conn = bench.db.get(Pool::Upkeep).await?;
         ledger::late(&conn, shard, &planned, domain_now).await?;
     }
     Ok(())
+}
+
+/// Plans appointments of a practice again, and returns those that the database refuses: what is
+/// wrong with one of them keeps no other from being mended.
+async fn plan_again(
+    ways: (&Practices, &Ingest),
+    shard: i16,
+    practice_id: i64,
+    ids: Vec<String>,
+) -> Result<Vec<String>, DbError> {
+    match replan::apply(ways, shard, practice_id, ids.clone(), Instant::now()).await {
+        Err(error) if error.is_of_the_rows() => {}
+        result => return result.map(|()| Vec::new()),
+    }
+    let mut refused = Vec::new();
+    for id in ids {
+        match replan::apply(ways, shard, practice_id, vec![id.clone()], Instant::now()).await {
+            Err(error) if error.is_of_the_rows() => {
+                tracing::error!(%error, practice_id, appointment_id = id, "it can't be repaired");
+                refused.push(id);
+            }
+            result => result?,
+        }
+    }
+    Ok(refused)
 }
 
 impl Report {

@@ -160,7 +160,7 @@ async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
             Err(error) => {
                 obs::stage::failed(Stage::Settle, 1);
                 tracing::warn!(%error, shard, results = batch.len(), "settle: trying again");
-                if is_of_the_batch(&error) && batch.len() > 1 {
+                if error.is_of_the_rows() && batch.len() > 1 {
                     // One of them may be at fault: each on its own, so that it fails alone.
                     for one in batch {
                         Box::pin(record(shared, shard, vec![one])).await;
@@ -201,17 +201,6 @@ fn land(batch: &[Completion], done: &Done) -> Vec<Kept> {
         }
     }
     kept
-}
-
-const fn is_of_the_batch(error: &DbError) -> bool {
-    match error {
-        DbError::Constraint { .. } | DbError::Refused { .. } => true,
-        DbError::Unavailable(_)
-        | DbError::PoolTimeout(_)
-        | DbError::Shed
-        | DbError::Timeout(_)
-        | DbError::Retry { .. } => false,
-    }
 }
 
 /// Drops results whose lanes have been recovered long ago, or that the database refuses by itself:

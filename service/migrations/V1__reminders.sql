@@ -357,21 +357,27 @@ CREATE FUNCTION turn_of(practice_id bigint, slots integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (hashint8(practice_id)::bigint & 2147483647) % slots;
 
--- What reconciliation found: promises that are missing, there for nothing, or unfinished, by name.
--- A row stays when the promise is in order again, with the instant at which that was seen, or when
--- it is too late for that, with the instant at which whoever ran a repair was told.
+-- What reconciliation found: promises that are missing, there for nothing, or unfinished, and texts
+-- of which the provider's list says otherwise, by name. A row stays when all is in order again, with
+-- the instant at which that was seen, or when it is too late for that, with the instant at which
+-- whoever ran a repair was told.
 CREATE TABLE residual (
     shard          smallint    NOT NULL,
     practice_id    bigint      NOT NULL,
-    appointment_id text        NOT NULL COLLATE "C",
-    rule_id        smallint    NOT NULL,
+    appointment_id text        NOT NULL COLLATE "C",   -- empty where only the provider knows of it
+    rule_id        smallint    NOT NULL,               -- then 0
     due_day        date        NOT NULL,
-    plan_version   bigint      NOT NULL,       -- of the surplus or unfinished one; 0 for a missing one
+    plan_version   bigint      NOT NULL,
+        -- of the surplus or unfinished one; 0 for a missing one; the text's number where it is one's
     kind           "char"      NOT NULL CHECK (kind IN ('m', 's', 'u')),
         -- missing, surplus, unfinished (its appointment has begun)
-    reason         "char"      NOT NULL CHECK (reason IN ('?', 'r', 'x', 'c', 't', 'n', 'p', 'q', 'l')),
-        -- unknown; missing: being planned again, suppressed; surplus: cancelled, there twice, no
-        -- rule gives it; unfinished: planned, queued, its text lost
+    reason         "char"      NOT NULL
+                   CHECK (reason IN ('?', 'r', 'x', 'v', 'c', 't', 'n', 'k', 'p', 'q', 'l')),
+        -- unknown; missing: being planned again, suppressed, not on the provider's list; surplus:
+        -- cancelled, there twice, no rule gives it, known to the provider alone; unfinished:
+        -- planned, queued, its text lost
+    provider_ref   text        NOT NULL DEFAULT '' COLLATE "C",
+        -- the provider's name for the text, where its list says otherwise
     starts_at      timestamptz NOT NULL,       -- domain time
     due_at         timestamptz NOT NULL,       -- domain time: when it was or is to leave at the earliest
     closes_at      timestamptz NOT NULL,       -- domain time: when it can't leave any more
@@ -379,10 +385,33 @@ CREATE TABLE residual (
     mended_at      timestamptz,                -- real time
     told_at        timestamptz,                -- real time: told as too late to mend
     late_seconds   integer,                    -- how late its repair planned it, in domain time
-    PRIMARY KEY (shard, practice_id, appointment_id, rule_id, due_day, plan_version, kind)
+    PRIMARY KEY (shard, practice_id, appointment_id, rule_id, due_day, plan_version, kind,
+                 provider_ref),
+    CHECK ((reason IN ('v', 'k')) = (provider_ref <> ''))
 );
 CREATE INDEX residual_open ON residual (shard, practice_id)
     WHERE mended_at IS NULL AND told_at IS NULL;
+
+-- What is out of order: neither mended nor told as too late. Final is what no planning changes and
+-- no look at promises finds in order: what became a text for nothing, and what the provider's list
+-- says otherwise.
+CREATE VIEW open_residual AS
+SELECT r.shard, r.practice_id, r.appointment_id, r.rule_id, r.due_day, r.plan_version, r.kind,
+       r.reason, r.provider_ref, r.starts_at, r.due_at, r.closes_at, r.found_at,
+       r.provider_ref <> '' OR r.kind = 's' AND EXISTS (
+           SELECT
+           FROM intent i
+           WHERE i.shard = r.shard
+             AND i.practice_id = r.practice_id
+             AND i.appointment_id = r.appointment_id
+             AND i.rule_id = r.rule_id
+             AND i.plan_version = r.plan_version
+             AND i.due_day = r.due_day
+             AND i.state = 'r') AS is_final,
+       r.ctid AS place
+FROM residual r
+WHERE r.mended_at IS NULL
+  AND r.told_at IS NULL;
 
 -- Attaches the missing weekly partitions of a table that cover the days from one up to, not
 -- including, another. A week begins on Monday and names its partition.

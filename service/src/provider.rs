@@ -127,6 +127,10 @@ pub(crate) struct Listed {
     pub(crate) provider_ref: String,
     /// From which number, if from one.
     pub(crate) from: Option<Phone>,
+    /// To which number, if to one.
+    pub(crate) to: Option<Phone>,
+    /// When it took it.
+    pub(crate) accepted_at: Timestamp,
 }
 
 /// What a provider says became of a text.

@@ -29,9 +29,10 @@ const ENDED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Residual {
     pub(crate) practice_id: i64,
+    /// Empty, and the rule 0, where only the provider knows of the text.
     pub(crate) appointment_id: String,
     pub(crate) rule_id: i16,
-    /// The practice's date on which it is due.
+    /// The practice's date on which it is due; of a text that only the provider knows, in UTC.
     #[schemars(with = "String")]
     pub(crate) day: Date,
     /// `missing`, `surplus` or `unfinished`.
@@ -49,6 +50,8 @@ pub(crate) struct Residual {
     /// When it can't leave any more, in domain time.
     #[schemars(with = "String")]
     pub(crate) closes_at: Timestamp,
+    /// The provider's name for its text, where the provider's list says otherwise than we do.
+    pub(crate) provider_ref: Option<String>,
     /// Tells two of the same name apart: the version that planned it, or the text's number.
     #[serde(skip)]
     pub(crate) plan_version: i64,
@@ -67,6 +70,7 @@ impl Residual {
         let kind: Option<String> = row.get("kind");
         let kind = kind_of(&kind?)?;
         let reason_code: String = row.get("reason");
+        let provider_ref: String = row.get("provider_ref");
         Some(Self {
             practice_id: row.get("practice_id"),
             appointment_id: row.get("appointment_id"),
@@ -77,6 +81,7 @@ impl Residual {
             starts_at: row.get("starts_at"),
             due_at: row.get("due_at"),
             closes_at: row.get("closes_at"),
+            provider_ref: (!provider_ref.is_empty()).then_some(provider_ref),
             plan_version: row.get("plan_version"),
             reason_code,
         })
@@ -85,7 +90,9 @@ impl Residual {
     /// The same promise, out of order in the same way.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let key = |r: &Self| (r.practice_id, r.rule_id, r.day, r.plan_version, r.kind);
-        key(self) == key(other) && self.appointment_id == other.appointment_id
+        key(self) == key(other)
+            && self.appointment_id == other.appointment_id
+            && self.provider_ref == other.provider_ref
     }
 
     /// Whether it is too late for what would have mended it.
@@ -95,6 +102,9 @@ impl Residual {
 
     /// Whether planning the appointment again can still mend it.
     pub(crate) fn is_mendable(&self, domain_now: Timestamp) -> bool {
+        if self.provider_ref.is_some() {
+            return false; // it left, or is counted as if it had
+        }
         match self.kind {
             ResidualKind::Missing => domain_now < self.closes_at && domain_now < self.starts_at,
             ResidualKind::Surplus => true,
@@ -107,14 +117,15 @@ impl Residual {
 impl std::fmt::Display for Residual {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { practice_id, appointment_id, rule_id, day, kind, reason, .. } = self;
-        write!(
-            f,
-            "{}: practice {practice_id} appointment {appointment_id} rule {rule_id} day {day}, due \
-             {}, too late at {}: {reason}",
-            kind.name(),
-            self.due_at,
-            self.closes_at
-        )
+        write!(f, "{}: practice {practice_id} ", kind.name())?;
+        if !appointment_id.is_empty() {
+            write!(f, "appointment {appointment_id} rule {rule_id} ")?;
+        }
+        write!(f, "day {day}, due {}, too late at {}: {reason}", self.due_at, self.closes_at)?;
+        match &self.provider_ref {
+            Some(provider_ref) => write!(f, " ({provider_ref})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -132,9 +143,11 @@ fn reason_of(code: &str) -> &'static str {
     match code {
         "r" => "the practice is being planned again",
         "x" => "it was ended as cancelled or moved",
+        "v" => "the provider doesn't list its text",
         "c" => "its appointment was cancelled",
         "t" => "it is planned twice",
         "n" => "no rule gives it",
+        "k" => "the provider took a text that is not known here",
         "p" => "it was never released",
         "q" => "its text still waits in its lane",
         "l" => "its text is gone, or waits in no lane",
@@ -144,6 +157,8 @@ fn reason_of(code: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -152,5 +167,17 @@ mod tests {
             assert_eq!(kind_of(code_of(kind)), Some(kind));
         }
         assert_eq!(kind_of("?"), None);
+    }
+
+    /// The letters that the schema allows.
+    #[test]
+    fn every_stored_reason_has_words_of_its_own() {
+        let schema = include_str!("../migrations/V1__reminders.sql");
+        let (_, list) = schema.split_once("CHECK (reason IN ('?',").unwrap();
+        let (list, _) = list.split_once("))").unwrap();
+        let codes: Vec<&str> = list.split(',').map(|code| code.trim().trim_matches('\'')).collect();
+        assert_eq!(codes.len(), 10, "{codes:?}");
+        let words: HashSet<&str> = codes.iter().map(|code| reason_of(code)).collect();
+        assert!(words.len() == codes.len() && !words.contains(reason_of("?")), "{words:?}");
     }
 }

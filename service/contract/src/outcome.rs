@@ -112,9 +112,9 @@ outcomes! {
 outcomes! {
     /// How a promise is out of order. `residual.kind` stores the first letter.
     pub enum ResidualKind {
-        /// Appointment and rule promise it, and it isn't planned.
+        /// Appointment and rule promise it, and it isn't planned, or the provider doesn't list its text.
         Missing = "missing",
-        /// It is planned, and nothing promises it, or it is planned twice.
+        /// It is planned, and nothing promises it, or it is planned twice, or the provider took a text that is not known here.
         Surplus = "surplus",
         /// Its appointment has begun, and it still waits.
         Unfinished = "unfinished",

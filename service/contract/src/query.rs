@@ -169,13 +169,17 @@ macro_rules! for_each_query {
             "What is promised to a part of the practices against what is planned, by name."
             ReconcilePromises = reconcile_promises: BoundedStaleness(30), Page, true, "service/src/reconcile/visit.rs", "visit";
             "Tries that were accepted, or whose answer is lost, to be compared with the provider's list."
-            ReconcileSent = reconcile_sent: BoundedStaleness(30), Many, true, "service/src/reconcile/accepted.rs", "ours";
+            ReconcileSent = reconcile_sent: BoundedStaleness(30), Many, true, "service/src/reconcile/accepted/tries.rs", "read";
+            "The promises of texts that the provider doesn't list."
+            ReconcileUnlisted = reconcile_unlisted: BoundedStaleness(30), Page, true, "service/src/reconcile/accepted/noted.rs", "unlisted";
             "How many promises of a shard are out of order, by kind."
             ResidualCounts = residual_counts: Strong, Batch, true, "service/src/reconcile/ledger.rs", "counts";
             "Promises that are in order again."
             ResidualMend = residual_mend: Strong, Many, true, "service/src/reconcile/ledger.rs", "record";
+            "Texts of which the provider's list says the same as we do again."
+            ResidualAgreed = residual_agreed: Strong, Page, true, "service/src/reconcile/ledger.rs", "differ";
             "Promises that were found out of order."
-            ResidualInsert = residual_insert: Strong, Page, true, "service/src/reconcile/ledger.rs", "record";
+            ResidualInsert = residual_insert: Strong, Page, true, "service/src/reconcile/ledger.rs", "insert";
             "Promises out of order that nothing mends any more."
             ResidualPassed = residual_passed: Strong, Page, true, "service/src/reconcile/ledger.rs", "passed";
             "Promises out of order that somebody was told of as too late to mend."
@@ -379,22 +383,5 @@ const _: () = {
 };
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn names_are_unique() {
-        let names: HashSet<_> = Query::ALL.iter().map(|q| q.name()).collect();
-        assert_eq!(names.len(), Query::COUNT);
-    }
-
-    #[test]
-    fn callers_are_source_files_of_the_service() {
-        for query in Query::ALL {
-            let spec = query.spec();
-            assert!(spec.file.starts_with("service/src/") && spec.file.ends_with(".rs"));
-            assert!(is_snake_case(spec.func), "{}", query.name());
-        }
-    }
-}
+#[path = "query_tests.rs"]
+mod tests;

@@ -121,6 +121,6 @@ SELECT (SELECT count(*) FROM compared) AS cases,
             ELSE statement_timestamp()
        END AS as_of,
        e.practice_id, e.appointment_id, e.rule_id, e.due_day, e.plan_version, e.kind, e.reason,
-       e.starts_at, e.due_at, e.closes_at
+       '' AS provider_ref, e.starts_at, e.due_at, e.closes_at
 FROM (SELECT 1 AS always) AS o
 LEFT JOIN explained e ON true

@@ -5,18 +5,20 @@
 WITH noted AS (
     INSERT INTO residual AS r
         (shard, practice_id, appointment_id, rule_id, due_day, plan_version, kind, reason, starts_at,
-         due_at, closes_at, found_at)
+         due_at, closes_at, found_at, provider_ref)
     SELECT s.shard, f.practice_id, f.appointment_id, f.rule_id, f.due_day, f.plan_version,
-           f.kind::"char", f.reason::"char", f.starts_at, f.due_at, f.closes_at, $2
+           f.kind::"char", f.reason::"char", f.starts_at, f.due_at, f.closes_at, $2, f.provider_ref
     FROM shard s
     CROSS JOIN unnest($3::bigint[], $4::text[], $5::smallint[], $6::date[], $7::bigint[],
                 $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[],
-                $12::timestamptz[])
+                $12::timestamptz[], $14::text[])
         AS f(practice_id, appointment_id, rule_id, due_day, plan_version, kind, reason, starts_at,
-             due_at, closes_at)
+             due_at, closes_at, provider_ref)
     WHERE s.shard = $1
-    ORDER BY f.practice_id, f.appointment_id, f.rule_id, f.due_day, f.plan_version, f.kind
-    ON CONFLICT (shard, practice_id, appointment_id, rule_id, due_day, plan_version, kind)
+    ORDER BY f.practice_id, f.appointment_id, f.rule_id, f.due_day, f.plan_version, f.kind,
+             f.provider_ref
+    ON CONFLICT (shard, practice_id, appointment_id, rule_id, due_day, plan_version, kind,
+                 provider_ref)
     DO UPDATE SET reason = excluded.reason,
                   found_at = CASE WHEN r.mended_at <= $13 THEN excluded.found_at
                                   ELSE r.found_at

@@ -49,9 +49,9 @@ pub(crate) struct Standing {
 /// told as too late by a repair. Not all zero means that the counts beside it can't be trusted.
 #[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub(crate) struct Residuals {
-    /// Promised and not planned.
+    /// Promised and not planned, or not on the provider's list.
     missing: i64,
-    /// Planned and not promised.
+    /// Planned and not promised, or known to the provider alone.
     surplus: i64,
     /// Its appointment has begun, and it still waits.
     unfinished: i64,

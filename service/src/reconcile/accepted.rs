@@ -2,29 +2,25 @@
 //! what neither promises nor counts show: a text that left twice, or by another hand, and one that
 //! is counted as sent and that the provider has never had.
 //!
-//! Never here: how a provider is asked (`provider`), a lost answer of one try (`stages::resolve`).
+//! Belongs here: comparing. Never here: how a provider is asked (`provider`), a lost answer of one
+//! try (`stages::resolve`), what stays of a comparison (`noted`).
 
-use std::collections::HashMap;
+mod noted;
+mod tries;
+
 use std::sync::Arc;
 
-use contract::Read;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::NAMED_MAX;
 use crate::clock::Clock;
-use crate::db::router::Class;
 use crate::db::{Db, DbError};
+use crate::phone::Phone;
 use crate::practice::Senders;
 use crate::provider::{Listed, Listing, Provider, Span};
-
-/// A try may have been accepted so long after it began, and the provider's clock differ so much.
-const SLACK: SignedDuration = SignedDuration::from_mins(10);
-/// A text leaves on its local day, in any zone, or in the days after it that its lane was blocked.
-const DAYS: i64 = 3;
+use tries::{SLACK, Tries};
 
 /// What the two lists have in common, and what not.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -39,16 +35,30 @@ pub(crate) struct Comparison {
     pub(crate) listed: u64,
     /// Of those, known here as sent.
     pub(crate) known: u64,
+    /// Of those, not known here, each like a try of its own whose answer is lost: that will be
+    /// found out.
+    pub(crate) doubtful: u64,
     /// Of those, not known here.
     pub(crate) surplus: u64,
     /// Known here as sent, and not on its list.
     pub(crate) missing: u64,
-    /// Tries whose answer is lost and not found out yet: each may be one of the surplus.
+    /// Tries whose answer is lost and not found out yet.
     pub(crate) open: u64,
-    /// The surplus by the provider's names, at most a thousand.
-    pub(crate) surplus_refs: Vec<String>,
+    /// The surplus by name, at most a thousand.
+    pub(crate) surplus_texts: Vec<Surplus>,
     /// What is missing by name, at most a thousand.
     pub(crate) missing_texts: Vec<Missing>,
+}
+
+/// A text that the provider lists and that is not known here.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Surplus {
+    /// From whose number.
+    pub(crate) practice_id: i64,
+    pub(crate) provider_ref: String,
+    /// In real time.
+    #[schemars(with = "String")]
+    pub(crate) accepted_at: Timestamp,
 }
 
 /// A text that is counted as sent and that the provider doesn't list.
@@ -73,14 +83,6 @@ pub(crate) enum Error {
     Provider(String),
 }
 
-/// A try of ours.
-struct Ours {
-    practice_id: i64,
-    message_id: i64,
-    started_at: Timestamp,
-    is_listed: bool,
-}
-
 /// Whom to ask.
 pub(crate) struct Sides<'a> {
     pub(crate) db: &'a Db,
@@ -90,22 +92,24 @@ pub(crate) struct Sides<'a> {
     pub(crate) shard_count: i16,
 }
 
-/// Compares the lists of a stretch of real time; `each` hears how many texts have been listed.
+/// Compares the lists of a stretch of real time and notes where they differ; `each` hears how many
+/// texts have been listed.
 pub(crate) async fn compare(
     sides: &Sides<'_>,
     span: Span,
     mut each: impl FnMut(u64),
 ) -> Result<Comparison, Error> {
-    let (mut ours, open) = ours(sides, span).await?;
+    let mut tries = tries::read(sides, span).await?;
     let mut found = Comparison {
         since: span.since,
         until: span.until,
         listed: 0,
         known: 0,
+        doubtful: 0,
         surplus: 0,
         missing: 0,
-        open,
-        surplus_refs: Vec::new(),
+        open: tries.open,
+        surplus_texts: Vec::new(),
         missing_texts: Vec::new(),
     };
     let mut next = None;
@@ -116,7 +120,7 @@ pub(crate) async fn compare(
             Listing::Failed(why) => return Err(Error::Provider(why)),
         };
         for text in texts {
-            found.note(&mut ours, text, sides.senders).await?;
+            found.note(&mut tries, text, sides.senders).await?;
         }
         each(found.listed);
         next = after;
@@ -124,87 +128,77 @@ pub(crate) async fn compare(
             break;
         }
     }
-    // Those at the edges may be on the list of the stretch beside it.
-    let sure = span.since + SLACK..span.until - SLACK;
-    for (provider_ref, Ours { practice_id, message_id, started_at, is_listed }) in ours {
-        if !is_listed && sure.contains(&started_at) {
-            found.missing += 1;
-            if found.missing_texts.len() < NAMED_MAX as usize {
-                found.missing_texts.push(Missing { practice_id, message_id, provider_ref });
-            }
-        }
-    }
-    found.missing_texts.sort_by_key(|text| (text.practice_id, text.message_id));
+    let (doubtful, surplus) = tries.doubted();
+    found.doubtful = doubtful;
+    surplus.into_iter().for_each(|text| found.is_surplus(text));
+    found.misses(&tries);
+    noted::note(sides, &found, &tries).await?;
     Ok(found)
-}
-
-/// Tries that began around the span and were accepted, by the provider's name for them; and how
-/// many answers of that time are lost.
-async fn ours(sides: &Sides<'_>, span: Span) -> Result<(HashMap<String, Ours>, u64), DbError> {
-    let day = |real: Timestamp| -> Date {
-        sides.clock.pace().domain_at(real).to_zoned(TimeZone::UTC).date()
-    };
-    let (since, until) = (span.since - SLACK, span.until + SLACK);
-    let first = day(since).saturating_sub(DAYS.days());
-    let last = day(until).saturating_add(1.day());
-    let (mut ours, mut open) = (HashMap::new(), 0);
-    for shard in 0..sides.shard_count {
-        let mut reader = sides.db.reader(Class::Report);
-        for row in
-            reader.rows(Read::ReconcileSent, &[&shard, &first, &last, &since, &until]).await?
-        {
-            let provider_ref: Option<String> = row.get("provider_ref");
-            if row.get::<_, bool>("is_open") {
-                open += 1;
-            } else if let Some(provider_ref) = provider_ref {
-                let text = Ours {
-                    practice_id: row.get("practice_id"),
-                    message_id: row.get("message_id"),
-                    started_at: row.get("started_at"),
-                    is_listed: false,
-                };
-                ours.insert(provider_ref, text);
-            }
-        }
-    }
-    Ok((ours, open))
 }
 
 impl Comparison {
     /// Whether all that the provider took is accounted for, and the other way round.
     pub(crate) const fn holds(&self) -> bool {
-        self.missing == 0 && self.surplus <= self.open
+        self.missing == 0 && self.surplus == 0
     }
 
     async fn note(
         &mut self,
-        ours: &mut HashMap<String, Ours>,
+        tries: &mut Tries,
         text: Listed,
         senders: &Senders,
     ) -> Result<(), DbError> {
-        if let Some(known) = ours.get_mut(&text.provider_ref) {
+        let Listed { provider_ref, from, to, accepted_at } = text;
+        if let Some(known) = tries.sent.get_mut(&provider_ref) {
             self.listed += 1;
             self.known += 1;
             known.is_listed = true;
             return Ok(());
         }
         // The account may have other uses.
-        let Some(from) = text.from else { return Ok(()) };
-        if senders.find(from.as_i64()).await?.is_some() {
-            self.listed += 1;
-            self.surplus += 1;
-            if self.surplus_refs.len() < NAMED_MAX as usize {
-                self.surplus_refs.push(text.provider_ref);
-            }
+        let Some(from) = from else { return Ok(()) };
+        let Some(practice_id) = senders.find(from.as_i64()).await? else { return Ok(()) };
+        self.listed += 1;
+        let text = Surplus { practice_id, provider_ref, accepted_at };
+        if let Some(text) = tries.doubt(to.map(Phone::as_i64), text) {
+            self.is_surplus(text);
         }
         Ok(())
+    }
+
+    fn is_surplus(&mut self, text: Surplus) {
+        self.surplus += 1;
+        if self.surplus_texts.len() < NAMED_MAX as usize {
+            self.surplus_texts.push(text);
+        }
+    }
+
+    /// Notes what the list lacks. Tries at the edges may be on the list of the stretch beside it.
+    fn misses(&mut self, tries: &Tries) {
+        let sure = self.since + SLACK..self.until - SLACK;
+        for (provider_ref, sent) in &tries.sent {
+            if sent.is_listed || !sure.contains(&sent.started_at) {
+                continue;
+            }
+            self.missing += 1;
+            if self.missing_texts.len() < NAMED_MAX as usize {
+                self.missing_texts.push(Missing {
+                    practice_id: sent.practice_id,
+                    message_id: sent.message_id,
+                    provider_ref: provider_ref.clone(),
+                });
+            }
+        }
+        self.missing_texts.sort_by_key(|text| (text.practice_id, text.message_id));
     }
 
     /// For the terminal.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        for provider_ref in &self.surplus_refs {
-            text += &format!("not known here: {provider_ref}\n");
+        for Surplus { practice_id, provider_ref, accepted_at } in &self.surplus_texts {
+            text += &format!(
+                "not known here: practice {practice_id}, taken {accepted_at} ({provider_ref})\n"
+            );
         }
         for Missing { practice_id, message_id, provider_ref } in &self.missing_texts {
             text += &format!(
@@ -212,10 +206,11 @@ impl Comparison {
                  ({provider_ref})\n"
             );
         }
-        let Self { since, until, listed, known, surplus, missing, open, .. } = self;
+        let Self { since, until, listed, known, doubtful, surplus, missing, open, .. } = self;
         text += &format!(
             "provider: {listed} texts from {since} to {until}, {known} of them known here, \
-             {surplus} not; {missing} of ours that it doesn't list; {open} answers lost\n"
+             {surplus} not, {doubtful} in doubt; {missing} of ours that it doesn't list; {open} \
+             answers lost\n"
         );
         text
     }

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 
 use super::visit::Seen;
 use super::{NAMED_MAX, Residual, code_of};
-use crate::db::{Conn, DbError, Params};
+use crate::db::{Conn, DbError, Params, Tx};
 
 /// How many promises are out of order, by kind.
 pub(crate) type Counts = [u64; ResidualKind::COUNT];
@@ -47,6 +47,7 @@ struct Columns<'a> {
     days: Vec<Date>,
     versions: Vec<i64>,
     kinds: Vec<&'static str>,
+    refs: Vec<&'a str>,
 }
 
 impl<'a> Columns<'a> {
@@ -58,6 +59,7 @@ impl<'a> Columns<'a> {
             days: residuals.iter().map(|r| r.day).collect(),
             versions: residuals.iter().map(|r| r.plan_version).collect(),
             kinds: residuals.iter().map(|r| code_of(r.kind)).collect(),
+            refs: residuals.iter().map(|r| r.provider_ref.as_deref().unwrap_or_default()).collect(),
         }
     }
 }
@@ -71,7 +73,7 @@ pub(crate) async fn record(
     real_now: Timestamp,
 ) -> Result<(), DbError> {
     let columns = Columns::of(&seen.named);
-    let Columns { practices, appointments, rules, days, versions, kinds } = &columns;
+    let Columns { practices, appointments, rules, days, versions, kinds, refs: _ } = &columns;
     let tx = conn.begin();
     // What isn't named can't be told from what is in order again.
     if seen.violations == seen.named.len() as u64 {
@@ -90,32 +92,59 @@ pub(crate) async fn record(
         ];
         tx.execute(Query::ResidualMend, params).await?;
     }
-    let mut told = Vec::new();
-    if !seen.named.is_empty() {
-        let reasons: Vec<&str> = seen.named.iter().map(|r| r.reason_code.as_str()).collect();
-        let starts: Vec<Timestamp> = seen.named.iter().map(|r| r.starts_at).collect();
-        let dues: Vec<Timestamp> = seen.named.iter().map(|r| r.due_at).collect();
-        let closes: Vec<Timestamp> = seen.named.iter().map(|r| r.closes_at).collect();
-        let params: Params<'_> = &[
-            &shard,
-            &real_now,
-            practices,
-            appointments,
-            rules,
-            days,
-            versions,
-            kinds,
-            &reasons,
-            &starts,
-            &dues,
-            &closes,
-            &seen.as_of,
-        ];
-        told = tx.rows(Query::ResidualInsert, params).await?;
-    }
+    let told = insert(&tx, shard, &seen.named, (real_now, seen.as_of)).await?;
     tx.commit().await?;
     seen.forget(&told.iter().map(name).collect());
     Ok(())
+}
+
+/// Notes of which texts of a shard the provider's list says otherwise than we do, and of which it
+/// says the same again, by its names for them.
+pub(crate) async fn differ(
+    conn: &mut Conn,
+    shard: i16,
+    (differing, agreed): (&[Residual], &[&str]),
+    real_now: Timestamp,
+) -> Result<(), DbError> {
+    let tx = conn.begin();
+    tx.execute(Query::ResidualAgreed, &[&shard, &real_now, &agreed]).await?;
+    insert(&tx, shard, differing, (real_now, real_now)).await?;
+    tx.commit().await
+}
+
+/// Notes what was found, as it was at an instant. Returns what somebody was told of already.
+async fn insert(
+    tx: &Tx<'_>,
+    shard: i16,
+    found: &[Residual],
+    (real_now, as_of): (Timestamp, Timestamp),
+) -> Result<Vec<Row>, DbError> {
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns = Columns::of(found);
+    let Columns { practices, appointments, rules, days, versions, kinds, refs } = &columns;
+    let reasons: Vec<&str> = found.iter().map(|r| r.reason_code.as_str()).collect();
+    let starts: Vec<Timestamp> = found.iter().map(|r| r.starts_at).collect();
+    let dues: Vec<Timestamp> = found.iter().map(|r| r.due_at).collect();
+    let closes: Vec<Timestamp> = found.iter().map(|r| r.closes_at).collect();
+    let params: Params<'_> = &[
+        &shard,
+        &real_now,
+        practices,
+        appointments,
+        rules,
+        days,
+        versions,
+        kinds,
+        &reasons,
+        &starts,
+        &dues,
+        &closes,
+        &as_of,
+        refs,
+    ];
+    tx.rows(Query::ResidualInsert, params).await
 }
 
 /// What is open of a shard and nothing mends any more: how many, and by name, at most
@@ -137,9 +166,10 @@ pub(crate) async fn tell(
     late: &[Residual],
     real_now: Timestamp,
 ) -> Result<(), DbError> {
-    let Columns { practices, appointments, rules, days, versions, kinds } = &Columns::of(late);
+    let columns = Columns::of(late);
+    let Columns { practices, appointments, rules, days, versions, kinds, refs } = &columns;
     let params: Params<'_> =
-        &[&shard, &real_now, practices, appointments, rules, days, versions, kinds];
+        &[&shard, &real_now, practices, appointments, rules, days, versions, kinds, refs];
     conn.execute(Query::ResidualTell, params).await?;
     Ok(())
 }

@@ -29,6 +29,7 @@ struct Page {
 struct Resource {
     sid: String,
     from: Option<String>,
+    to: Option<String>,
     direction: Option<String>,
     date_created: Option<String>,
 }
@@ -75,8 +76,9 @@ fn read(page: Page, span: &Span, path: &str) -> Listing {
         let accepted_at = accepted_at.timestamp();
         let is_inbound = text.direction.as_deref() == Some("inbound");
         let is_in = (span.since..span.until).contains(&accepted_at) && !is_inbound;
-        let from = text.from.and_then(|from| from.parse().ok());
-        is_in.then_some(Listed { provider_ref: text.sid, from })
+        let phone = |number: Option<String>| number?.parse().ok();
+        let (from, to) = (phone(text.from), phone(text.to));
+        is_in.then_some(Listed { provider_ref: text.sid, from, to, accepted_at })
     });
     let texts = texts.collect();
     match page.next_page_uri {
@@ -105,8 +107,8 @@ mod tests {
     fn page(next: Option<&str>) -> Page {
         let text = |sid: &str, direction: &str, created: &str| {
             json!({
-                "sid": sid, "from": "+99922222222", "direction": direction,
-                "date_created": created, "body": "See you",
+                "sid": sid, "from": "+99922222222", "to": "+99911111111",
+                "direction": direction, "date_created": created, "body": "See you",
             })
         };
         let messages = [
@@ -127,6 +129,13 @@ mod tests {
         };
         let refs: Vec<_> = texts.iter().map(|text| text.provider_ref.as_str()).collect();
         assert_eq!((refs, then), (vec!["SM4", "SM2"], Some(next)));
+        let expected = Listed {
+            provider_ref: "SM2".into(),
+            from: Some("+99922222222".parse().unwrap()),
+            to: Some("+99911111111".parse().unwrap()),
+            accepted_at: span().since,
+        };
+        assert_eq!(texts[1], expected);
     }
 
     #[test]

@@ -24,9 +24,9 @@ fn broken() -> Alert {
         .says(
             "Reminders are out of order.",
             "Reconciliation finds {{ $value | printf \"%.0f\" }} reminders {{ $labels.kind }}: \
-             what appointments and rules promise is not what is planned. Somebody may get no \
-             reminder, or two. /admin/residuals names them; punctual reconcile --repair plans \
-             again what still makes sense.",
+             what appointments and rules promise is not what is planned, or not what the provider \
+             lists. Somebody may get no reminder, or two. /admin/residuals names them; punctual \
+             reconcile --repair plans again what still makes sense.",
         )
 }
 

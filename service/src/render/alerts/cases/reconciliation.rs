@@ -20,8 +20,9 @@ pub(super) fn cases() -> Vec<Case> {
                 &[],
                 &[("job", "punctual"), ("kind", "missing")],
                 "Reconciliation finds 2 reminders missing: what appointments and rules promise is \
-                 not what is planned. Somebody may get no reminder, or two. /admin/residuals names \
-                 them; punctual reconcile --repair plans again what still makes sense.",
+                 not what is planned, or not what the provider lists. Somebody may get no \
+                 reminder, or two. /admin/residuals names them; punctual reconcile --repair plans \
+                 again what still makes sense.",
             ),
         Case::new(broken, "all are there", "2m")
             .series(residual, "kind=\"missing\"", "0x12")

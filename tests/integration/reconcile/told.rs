@@ -1,0 +1,96 @@
+//! What comes too late: it is sent late, or stays out of order until whoever repairs is told.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use tests::app::Ending;
+use tests::binary::run;
+use tests::database::Sql;
+use tests::practice::FIRST_DUE;
+use tests::{TestApp, appointment, at};
+
+use super::{FOUND, named, reconcile};
+
+#[tokio::test]
+async fn what_is_late_is_sent_late_and_what_is_too_late_is_told() {
+    let app = TestApp::with().env("TEST_PLANNER_BUG", "1,0").start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at("2026-05-05T13:00")).await;
+    let (output, report) = reconcile(&app, &["--repair"]).await;
+    assert_eq!(output.status, Some(0), "{output:?}");
+    let late: Vec<(i64, i64)> = report["repaired"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| (r["rule_id"].as_i64().unwrap(), r["late_seconds"].as_i64().unwrap()))
+        .collect();
+    assert_eq!(late, [(1, 3_600), (2, 0)], "due at 12:00, planned at 13:00");
+    one.until_fate("a", 1, "sent").await;
+    let sql = Sql::connect(&app.database.url()).await;
+    let noted = "SELECT late_seconds FROM residual WHERE rule_id = 1 AND mended_at IS NOT NULL";
+    assert_eq!(sql.one::<i32>(noted, &[]).await, 3_600);
+
+    // Another one, found when the practice has closed on the day before it.
+    app.hold(at(FIRST_DUE)).await;
+    one.book(&appointment("b").phone(2)).await;
+    app.hold(at("2026-05-05T20:30")).await;
+    let url = app.database.url();
+    let told = async |flags: &[&str]| {
+        let arguments = [&["reconcile"], flags].concat();
+        run(&arguments, &[("PUNCTUAL_DATABASE_URL", &url)]).await
+    };
+    let looked = told(&[]).await;
+    assert!(looked.stdout.ends_with("2 OUT OF ORDER\n"), "{looked:?}");
+    assert!(looked.stdout.starts_with("missing: practice 1 appointment b rule 1"), "{looked:?}");
+    // Nobody looks at that day any more three days on: it is out of order all the same.
+    app.hold(at("2026-05-08T20:30")).await;
+    one.until_fate("a", 2, "expired").await;
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let days = [(1, "2026-05-05"), (2, "2026-05-06")];
+    let both = days.map(|(rule, day)| ("b".to_owned(), rule, day.into(), "missing".into()));
+    assert_eq!(named(&report["residuals"]), BTreeSet::from(both), "{report:#}");
+    let listed = app.get("/admin/residuals").send().await.json(200);
+    assert_eq!(named(&listed["residuals"]), named(&report["residuals"]));
+    // Whoever repairs is told, once.
+    let repaired = told(&["--repair"]).await;
+    assert_eq!(repaired.status, Some(1), "{repaired:?}");
+    assert!(repaired.stdout.contains("too late to repair: missing: practice 1 appointment b"));
+    assert!(repaired.stdout.ends_with("nothing else out of order\n"), "{repaired:?}");
+    let looked = told(&[]).await;
+    assert!(looked.stdout.ends_with("all in order\n"), "{looked:?}");
+    app.finish_as(Ending { is_broken: true, ..FOUND }).await;
+}
+
+#[tokio::test]
+async fn what_was_sent_for_nothing_stays_until_somebody_is_told() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    // Behind the service's back: the same once more, as of the day before.
+    let sql = Sql::connect(&app.database.url()).await;
+    let copy = "INSERT INTO intent (due_day, shard, practice_id, appointment_id, rule_id, \
+                                    plan_version, state, group_slot, revision, phone, due_at, \
+                                    starts_at) \
+                SELECT due_day - 1, shard, practice_id, appointment_id, rule_id, plan_version, \
+                       state, group_slot, revision, phone, due_at - interval '1 hour', starts_at \
+                FROM intent WHERE rule_id = 1";
+    sql.run(copy, &[]).await;
+    let copied = ("a".to_owned(), 1, "2026-05-04".to_owned(), "surplus".to_owned());
+    let copied = BTreeSet::from([copied]);
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!((output.status, named(&report["residuals"])), (Some(1), copied.clone()));
+    app.hold(at(FIRST_DUE)).await;
+    app.idle().await;
+    assert_eq!(app.simulator.state().accepted, 2);
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!((output.status, named(&report["residuals"])), (Some(1), copied.clone()));
+    let (output, report) = reconcile(&app, &["--repair"]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    assert_eq!(named(&report["too_late"]), copied, "{report:#}");
+    assert_eq!((&report["residuals"], &report["repaired"]), (&json!([]), &json!([])));
+    let (output, _) = reconcile(&app, &[]).await;
+    assert_eq!(output.status, Some(0), "{output:?}");
+    app.finish_as(Ending { is_broken: true, ..FOUND }).await;
+}

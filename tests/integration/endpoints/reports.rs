@@ -2,9 +2,12 @@
 //!
 //! Never here: what one report alone says.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
-use tests::{Answer, TestApp};
+use serde_json::{Value, json};
+use tests::practice::FIRST_DUE;
+use tests::{Answer, Ending, TestApp, appointment, at, until};
 
 /// The lines of a CSV, each as it would be written without quotes, and without its last two
 /// columns, which say what the headers say. Ours hold no commas.
@@ -28,21 +31,28 @@ pub(super) fn csv(answer: &Answer) -> Vec<String> {
     bare.collect()
 }
 
-/// A report says up to when it is complete: now, or a few seconds ago on a replica.
+/// A report says up to when it is complete: now, or a few seconds ago on a replica; and that
+/// nothing is out of order.
 ///
 /// # Panics
 /// When it doesn't.
 pub(super) fn is_complete_up_to(answer: &Answer) -> Timestamp {
+    stands(answer, [0, 0, 0])
+}
+
+/// The same, with so many promises missing, surplus and unfinished.
+fn stands(answer: &Answer, [missing, surplus, unfinished]: [u64; 3]) -> Timestamp {
     let as_of: Timestamp = answer.header("x-as-of").parse().unwrap();
     let age = Timestamp::now().duration_since(as_of);
     assert!(age < SignedDuration::from_secs(30), "{as_of}");
     assert!(age > SignedDuration::from_secs(-5), "{as_of}");
     if answer.header("content-type") == "application/json" {
         assert_eq!(answer.json(200)["as_of"], as_of.to_string());
-        let none = json!({ "missing": 0, "surplus": 0, "unfinished": 0 });
-        assert_eq!(answer.json(200)["residuals"], none);
+        let residuals = json!({ "missing": missing, "surplus": surplus, "unfinished": unfinished });
+        assert_eq!(answer.json(200)["residuals"], residuals);
     }
-    assert_eq!(answer.header("x-residuals"), "missing=0, surplus=0, unfinished=0");
+    let residuals = format!("missing={missing}, surplus={surplus}, unfinished={unfinished}");
+    assert_eq!(answer.header("x-residuals"), residuals);
     as_of
 }
 
@@ -61,4 +71,54 @@ pub(super) async fn formats_are_agreed_on(app: &TestApp, path: &str) {
     let refused = app.get(path).header("accept", "text/html, text/csv;q=0").send().await;
     let problem = refused.problem(406, "not_acceptable");
     assert!(problem["detail"].as_str().unwrap().contains("text/csv"), "{problem}");
+}
+
+/// Where a test's practice has each report.
+fn places() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        ("/v1/practices/{practice_id}/days/{day}/counts", "/v1/practices/1/days/2026-05-05/counts"),
+        ("/v1/practices/{practice_id}/days/{day}/report", "/v1/practices/1/days/2026-05-05/report"),
+        ("/v1/practices/{practice_id}/reports/delivery", "/v1/practices/1/reports/delivery"),
+        ("/v1/practices/{practice_id}/reports/trend", "/v1/practices/1/reports/trend"),
+    ])
+}
+
+/// The paths that the description says are answered as CSV too: the reports.
+fn described(openapi: &Value) -> Vec<&str> {
+    let paths = openapi["paths"].as_object().unwrap();
+    let is_sheet = |path: &Value| !path["get"]["responses"]["200"]["content"]["text/csv"].is_null();
+    paths.iter().filter(|(_, path)| is_sheet(path)).map(|(name, _)| name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn each_says_in_each_form_up_to_when_it_is_complete_and_what_is_out_of_order() {
+    let app = TestApp::with()
+        .env("TEST_PLANNER_BUG", "2,0") // the second rule's reminders
+        .env("PUNCTUAL_RECONCILE_ROUND_MS", 1_000)
+        .start()
+        .await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    one.until_fate("a", 1, "sent").await;
+    until("the stage has found it", async || {
+        let missing = [("kind", "missing")];
+        let found = app.scrape().await.sum("conservation_residual_messages", &missing);
+        (found == 1.0).then_some(())
+    })
+    .await;
+
+    let openapi = app.get("/v1/openapi.json").anonymous().send().await.json(200);
+    let places = places();
+    assert_eq!(described(&openapi), places.keys().copied().collect::<Vec<_>>());
+    // The one that is for operators is described nowhere.
+    for place in places.values().chain(&["/admin/fleet"]) {
+        stands(&app.get(place).send().await, [1, 0, 0]);
+        let sheet = app.get(place).header("accept", "text/csv").send().await;
+        stands(&sheet, [1, 0, 0]);
+        let lines = csv(&sheet);
+        assert!(lines.len() > 1, "{place} has no row that could say it: {lines:?}");
+    }
+    let errors = &["promises are out of order"];
+    app.finish_as(Ending { errors, is_broken: true }).await;
 }

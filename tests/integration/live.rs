@@ -109,6 +109,24 @@ async fn its_numbers_move_with_the_work() {
     app.finish().await;
 }
 
+/// A memory that is full is as it is meant to be; a bound that turns callers away isn't.
+#[tokio::test]
+async fn a_full_memory_is_nothing_to_look_at() {
+    let bounds = TestApp::with().env("PUNCTUAL_LIMIT_PRACTICE_CACHE", 1);
+    let app = bounds.env("PUNCTUAL_LIMIT_STREAMS", 1).start().await;
+    app.practice(1).await.book(&appointment("a1")).await;
+    let browser = opened(&app).await;
+    for limit in ["practice_cache", "streams"] {
+        let full = cell("t-limits", limit, "In use").replace("?? null", "?.includes('100')");
+        browser.until(&format!("{limit} is full"), &full).await;
+    }
+    let said = "return document.querySelector('#verdict').textContent";
+    let said = browser.run(said).await.as_str().unwrap().to_lowercase();
+    assert!(said.contains("streams: 100") && !said.contains("cache"), "{said}");
+    browser.finish().await;
+    app.finish().await;
+}
+
 /// A slow request is listed as it is kept, opens to what its time went on, and leads to its page.
 #[tokio::test]
 async fn slow_requests_are_there_with_their_waterfalls() {

@@ -3,6 +3,7 @@
 //!
 //! Never here: asking for the figures (`inside`, `engine::machine`).
 
+use contract::Limit;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -45,7 +46,10 @@ pub(crate) fn used(outside: &Outside<'_>, told: &Told) -> Vec<Used> {
     let ratio = concurrency / (*connections).max(1) as f64;
     all.push(Used { name: format!("the harness's {connections} connections"), ratio });
     let panel = |family: &str| told.panels.iter().find(|panel| panel.family == family);
-    for (name, points) in panel("limit_used_ratio").into_iter().flat_map(|p| &p.lines) {
+    let bounds = panel("limit_used_ratio").into_iter().flat_map(|p| &p.lines);
+    // A memory that is full gives nothing out. What is no row of ours is another service's bound.
+    let forgets = |name: &str| Limit::from_name(name).is_some_and(|row| row.spec().forgets);
+    for (name, points) in bounds.filter(|(name, _)| !forgets(name)) {
         all.push(Used { name: format!("the bound {name}"), ratio: mean(points) });
     }
     if let (Some(used), Some(most)) =
@@ -134,7 +138,7 @@ mod tests {
         let outside = Outside { seconds: &[second], concurrency: 16.0, connections: 64 };
         let told = Told {
             panels: vec![
-                panel("limit_used_ratio", &[("commit_queue", 0.9)]),
+                panel("limit_used_ratio", &[("commit_queue", 0.9), ("practice_cache", 1.0)]),
                 panel("db_client_connections", &[("interactive", 6.0), ("odd", 1.0)]),
                 panel("db_client_connections_max", &[("interactive", 8.0)]),
             ],

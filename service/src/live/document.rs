@@ -184,6 +184,8 @@ pub(super) struct Limit {
     /// Null where nothing of it can be in use.
     pub(super) used: Option<f64>,
     pub(super) reached: u64,
+    /// A memory: full is how it is meant to be.
+    pub(super) forgets: bool,
 }
 
 /// The database as its server sees it.

@@ -74,7 +74,7 @@ function findings(is) {
   for (const endpoint of asked.filter((endpoint) => endpoint.minute.failed > 0)) {
     warn("endpoints", `${endpoint.name}: ${whole(endpoint.minute.failed)} failed or shed in the last minute.`);
   }
-  for (const limit of is.limits.filter((limit) => limit.used >= 0.9)) {
+  for (const limit of is.limits.filter((limit) => limit.used >= 0.9 && !limit.forgets)) {
     warn("limits", `${words(limit.name)}: ${percent(limit.used)} of the bound in use.`);
   }
   return found.sort(([a], [b]) => (a === b ? 0 : a === "bad" ? -1 : 1));
@@ -288,7 +288,7 @@ const ENDPOINTS = [
 
 const LIMITS = [
   { label: "Limit", draw: (cell, row) => titled(cell, words(row.name), row.help) },
-  { label: "In use", left: true, draw: (cell, row) => gauge(cell, row.used ?? 0, percent(row.used)) },
+  { label: "In use", left: true, draw: (cell, row) => { gauge(cell, row.used ?? 0, percent(row.used)); if (row.forgets) cell.querySelector(".gauge").className = "gauge"; } },
   { label: "Reached since start", mark: (row) => (row.reached > 0 ? "t-warn" : ""), text: (row) => whole(row.reached) },
 ];
 

@@ -247,6 +247,7 @@ fn limits(now: &Sample) -> Vec<Limit> {
         help: limit.help(),
         used,
         reached,
+        forgets: limit.spec().forgets,
     })
     .collect()
 }

@@ -11,10 +11,14 @@ mod inhibition;
 
 use std::path::PathBuf;
 
-/// Series of node_exporter that rules are made of, with the labels that they have.
-pub(crate) const OF_NODE_EXPORTER: [(&str, &[&str]); 2] = [
+/// Series of node_exporter that rules and panels are made of, with the labels that they have.
+pub(crate) const OF_NODE_EXPORTER: [(&str, &[&str]); 6] = [
+    ("node_cpu_seconds_total", &["cpu", "mode"]),
+    ("node_disk_io_time_seconds_total", &["device"]),
     ("node_filesystem_avail_bytes", &["device", "fstype", "mountpoint"]),
     ("node_filesystem_size_bytes", &["device", "fstype", "mountpoint"]),
+    ("node_memory_MemAvailable_bytes", &[]),
+    ("node_memory_MemTotal_bytes", &[]),
 ];
 
 /// A path from the top of the repository.

@@ -40,8 +40,8 @@ const FAMILIES: [&str; 10] = [
 ];
 
 /// Labels of alerts that say nothing about what went wrong.
-const OTHERS: [&str; 9] =
-    ["burn", "instance", "job", "objective", "role", "severity", "slo", "slo_tier", "window"];
+const OTHERS: [&str; 8] =
+    ["burn", "instance", "job", "objective", "severity", "slo", "slo_tier", "window"];
 
 /// How a series is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

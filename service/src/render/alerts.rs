@@ -2,8 +2,8 @@
 //! with `promtool`, all from the contract's tables. A row that is added has its alerts at once.
 //!
 //! Belongs here: which files there are, and which rules stand in which file. Never here: a rule
-//! (`burn`, `creep`, `saturation`, `disk`, `work`, `database`, `presence`), or how files are
-//! written (`yaml`).
+//! (`burn`, `creep`, `saturation`, `disk`, `work`, `losses`, `database`, `presence`), what explains
+//! what (`roles`), or how files are written (`yaml`).
 
 mod burn;
 mod case;
@@ -11,10 +11,12 @@ mod cases;
 mod creep;
 mod database;
 mod disk;
+mod losses;
 mod model;
 mod objective;
 mod presence;
 mod reconciliation;
+mod roles;
 mod routing;
 mod saturation;
 mod work;
@@ -22,6 +24,8 @@ mod yaml;
 
 #[cfg(test)]
 mod coverage_tests;
+#[cfg(test)]
+mod roles_tests;
 
 use super::File;
 use model::RuleFile;
@@ -35,7 +39,7 @@ pub(crate) use objective::Refused;
 pub(super) fn files() -> Result<Vec<File>, Refused> {
     let rules = rules()?;
     let mut files: Vec<File> = rules.iter().map(yaml::rules).collect();
-    files.push(File { path: "alerts/alertmanager.yaml".into(), text: routing::config() });
+    files.push(File { path: "alerts/alertmanager.yaml".into(), text: routing::config(&rules) });
     files.extend(cases::all()?.iter().map(|cases| yaml::cases(cases, &rules)));
     Ok(files)
 }

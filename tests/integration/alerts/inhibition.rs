@@ -4,7 +4,9 @@
 //!
 //! Never here: an incident from its beginning on, with the service (`incident`).
 
-use std::collections::BTreeMap;
+mod pairs;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tests::alertmanager::Notification;
@@ -12,56 +14,9 @@ use tests::{Alertmanager, Receiver, until};
 
 use super::incident::{BEATS, quick_routing};
 use super::{files, repository};
+use pairs::{EXPLAINED, Firing, Pair, UNEXPLAINED};
 
 type Labels = BTreeMap<String, String>;
-
-/// One of our alerts as it fires: which rule, by labels that it sets, and labels of its series.
-struct Firing {
-    alert: &'static str,
-    rule: &'static [(&'static str, &'static str)],
-    series: &'static [(&'static str, &'static str)],
-}
-
-const fn firing(alert: &'static str, rule: &'static [(&'static str, &'static str)]) -> Firing {
-    Firing { alert, rule, series: &[] }
-}
-
-const BOOKS: &[(&str, &str)] = &[("http_route", "upsert_appointments"), ("slo", "latency")];
-const READS: &[(&str, &str)] = &[("http_route", "read_practice"), ("slo", "latency")];
-
-/// For each rule of inhibition, in the order of the file: what explains, and what is muted by that
-/// rule and by no other.
-const PAIRS: [(Firing, Firing); 5] = [
-    (
-        firing("PunctualPoolExhausted", &[("slo_tier", "critical")]),
-        firing("PunctualOldestPending", &[("slo_tier", "critical")]),
-    ),
-    (
-        firing("PunctualDiskNearlyFull", &[("severity", "critical")]),
-        firing("PunctualPoolNearlyFull", &[]),
-    ),
-    (
-        firing("PunctualJourneyBudgetBurn", &[("severity", "critical"), ("window", "1h")]),
-        Firing {
-            alert: "PunctualLatencyBudgetBurn",
-            rule: &[("slo_tier", "standard"), ("window", "1h")],
-            series: READS,
-        },
-    ),
-    (
-        Firing {
-            alert: "PunctualLatencyBudgetBurn",
-            rule: &[("slo_tier", "critical"), ("window", "1h")],
-            series: BOOKS,
-        },
-        Firing {
-            alert: "PunctualLatencyBudgetBurn",
-            rule: &[("slo_tier", "critical"), ("window", "3d")],
-            series: BOOKS,
-        },
-    ),
-    (firing("PunctualDown", &[]), firing("PunctualMetricsAbsent", &[])),
-];
 
 /// The labels that each of our alerting rules sets, its name among them.
 fn rules() -> Vec<Labels> {
@@ -84,22 +39,27 @@ fn rules() -> Vec<Labels> {
 }
 
 impl Firing {
-    /// All of its labels, as of one installation.
+    /// All of its labels, as of one installation: those of a rule that it agrees with, and its own.
     fn labels(&self, rules: &[Labels], job: &str) -> Labels {
-        let is_it = |labels: &&Labels| {
-            labels["alertname"] == self.alert
-                && self
-                    .rule
-                    .iter()
-                    .all(|(name, value)| labels.get(*name).is_some_and(|v| v == value))
+        let Self { alert, severity, labels } = self;
+        let agrees = |rule: &&Labels| {
+            let is_same = |(name, value): &(&str, &str)| {
+                rule.get(*name).is_none_or(|of_rule| of_rule == value)
+            };
+            rule["alertname"] == *alert
+                && rule["severity"] == *severity
+                && labels.iter().all(is_same)
         };
-        let rule = rules.iter().find(is_it);
-        let mut labels =
-            rule.unwrap_or_else(|| panic!("no rule {} {:?}", self.alert, self.rule)).clone();
-        labels.extend(self.series.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        labels.insert("job".to_owned(), job.to_owned());
-        labels
+        let rule = rules.iter().find(agrees);
+        let mut all = rule.unwrap_or_else(|| panic!("there is no rule for {self:?}")).clone();
+        all.extend(labels.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        all.insert("job".to_owned(), job.to_owned());
+        all
     }
+}
+
+fn of_pair((source, target): &Pair, rules: &[Labels], job: &str) -> [Labels; 2] {
+    [source, target].map(|firing| firing.labels(rules, job))
 }
 
 /// A rule of inhibition as it stands in the file.
@@ -156,18 +116,48 @@ fn known<'a>(alerts: &'a [Value], labels: &Labels) -> &'a Value {
     alerts.iter().find(is_it).unwrap_or_else(|| panic!("it does not know {labels:?}"))
 }
 
+/// Which of the rules mute the second of two.
+fn muted_by(inhibitions: &[Rule], [source, target]: &[Labels; 2]) -> Vec<usize> {
+    let all = inhibitions.iter().enumerate();
+    all.filter_map(|(n, rule)| rule.mutes(source, target).then_some(n)).collect()
+}
+
 #[test]
 fn each_rule_of_inhibition_has_its_pair_and_no_other_mutes_it() {
     let (rules, inhibitions) = (rules(), inhibitions());
-    assert_eq!(inhibitions.len(), PAIRS.len());
-    for (i, (source, target)) in PAIRS.iter().enumerate() {
-        let (source, target) = (source.labels(&rules, "x"), target.labels(&rules, "x"));
-        let by: Vec<usize> = inhibitions
-            .iter()
-            .enumerate()
-            .filter_map(|(n, rule)| rule.mutes(&source, &target).then_some(n))
-            .collect();
-        assert_eq!(by, [i], "{source:?} {target:?}");
+    let mut proved = BTreeSet::new();
+    for pair in &EXPLAINED {
+        let by = muted_by(&inhibitions, &of_pair(pair, &rules, "x"));
+        assert_eq!(by.len(), 1, "{pair:?} {by:?}");
+        proved.extend(by);
+    }
+    assert_eq!(proved, (0..inhibitions.len()).collect::<BTreeSet<_>>(), "a rule without its pair");
+    for pair in &UNEXPLAINED {
+        let [one, other] = of_pair(pair, &rules, "x");
+        let by = [[one.clone(), other.clone()], [other, one]];
+        assert_eq!(by.map(|pair| muted_by(&inhibitions, &pair)), [[0; 0]; 2], "{pair:?}");
+    }
+}
+
+/// A ticket that mutes a page is a page that nobody gets.
+#[test]
+fn nothing_mutes_what_matters_more() {
+    let (rules, inhibitions) = (rules(), inhibitions());
+    let rank = |labels: &Labels| {
+        ["info", "warning", "critical"].iter().position(|s| labels["severity"] == *s)
+    };
+    let as_of = |labels: &Labels| -> Labels {
+        // Each label of a series that rules look at, the same in both.
+        let label = |name: &str| (name.to_owned(), "*".to_owned());
+        let all = ["job", "pool", "limit", "stage", "http_route", "journey", "slo"].map(label);
+        all.into_iter().chain(labels.clone()).collect()
+    };
+    for (source, target) in rules.iter().flat_map(|one| rules.iter().map(move |other| (one, other)))
+    {
+        if rank(source) < rank(target) {
+            let by = muted_by(&inhibitions, &[as_of(source), as_of(target)]);
+            assert_eq!(by, [0; 0], "{source:?} {target:?}");
+        }
     }
 }
 
@@ -177,26 +167,26 @@ async fn what_is_explained_is_muted_and_an_incident_is_one_notification() {
     let alertmanager = Alertmanager::start(&quick_routing(&receiver)).await;
     let rules = rules();
     // Each pair in an installation of its own; beside it one in which nothing explains the other.
-    let pair = |(i, (source, target)): (usize, &(Firing, Firing))| {
-        let (both, alone) = (format!("both-{i}"), format!("alone-{i}"));
-        [source.labels(&rules, &both), target.labels(&rules, &both), target.labels(&rules, &alone)]
+    let pair = |(i, pair): (usize, &Pair)| {
+        let [source, target] = of_pair(pair, &rules, &format!("both-{i}"));
+        [source, target, pair.1.labels(&rules, &format!("alone-{i}"))]
     };
-    let pairs: Vec<[Labels; 3]> = PAIRS.iter().enumerate().map(pair).collect();
+    let pairs: Vec<[Labels; 3]> = EXPLAINED.iter().enumerate().map(pair).collect();
+    let pair = |(i, pair): (usize, &Pair)| of_pair(pair, &rules, &format!("neither-{i}"));
+    let neither: Vec<[Labels; 2]> = UNEXPLAINED.iter().enumerate().map(pair).collect();
     // And one in which everything is wrong at once.
-    let everything: Vec<Labels> = rules
-        .iter()
-        .map(|rule| rule.clone().into_iter().chain([("job".into(), "everything".into())]).collect())
-        .collect();
-    let all = pairs.iter().flatten().chain(&everything);
-    let alerts: Vec<Value> = all.map(|labels| json!({ "labels": labels })).collect();
+    let job = ("job".to_owned(), "everything".to_owned());
+    let everything: Vec<Labels> =
+        rules.iter().map(|rule| rule.clone().into_iter().chain([job.clone()]).collect()).collect();
+    let all = pairs.iter().flatten().chain(neither.iter().flatten()).chain(&everything);
+    let alerts: Vec<Value> = all.clone().map(|labels| json!({ "labels": labels })).collect();
     alertmanager.tell(&Value::from(alerts)).await;
 
     let sent = || [receiver.at("/pages"), receiver.at("/tickets")].concat();
+    let jobs: BTreeSet<&String> = all.map(|labels| &labels["job"]).collect();
     until("what must be told is told", async || {
         let sent = sent();
-        let is_told = |job: &String| !told(&sent, job).is_empty();
-        let jobs = pairs.iter().flatten().map(|labels| &labels["job"]);
-        (jobs.clone().all(is_told) && is_told(&"everything".to_owned())).then_some(())
+        jobs.iter().all(|job| !told(&sent, job).is_empty()).then_some(())
     })
     .await;
     // Whatever else was to be told has been after some beats of the watchdog.
@@ -213,9 +203,27 @@ async fn what_is_explained_is_muted_and_an_incident_is_one_notification() {
         assert_eq!(told(&sent, &source["job"]), [[source.clone()]], "one notification");
         assert_eq!(told(&sent, &alone["job"]), [[alone.clone()]], "told where nothing explains it");
     }
+    for both in &neither {
+        let of_job: BTreeSet<Labels> = told(&sent, &both[0]["job"]).into_iter().flatten().collect();
+        assert_eq!(of_job, both.iter().cloned().collect(), "both are told");
+    }
+    judge_everything(&everything, &receiver);
+}
+
+/// When all fires at once, there is one page and one list of tickets, of what nothing explains.
+fn judge_everything(everything: &[Labels], receiver: &Receiver) {
     let (pages, tickets) = (receiver.at("/pages"), receiver.at("/tickets"));
-    let pages = told(&pages, "everything");
+    let (pages, tickets) = (told(&pages, "everything"), told(&tickets, "everything"));
     assert_eq!(pages.len(), 1, "{pages:#?}");
-    assert!(pages[0].iter().all(|labels| labels.get("role").is_none_or(|role| role == "cause")));
-    assert!(told(&tickets, "everything").len() <= 1);
+    assert!(tickets.len() <= 1, "{tickets:#?}");
+    let inhibitions = inhibitions();
+    let is_told = |target: &&Labels| {
+        ["critical", "warning"].contains(&&*target["severity"])
+            && !everything.iter().any(|source| {
+                !muted_by(&inhibitions, &[source.clone(), (*target).clone()]).is_empty()
+            })
+    };
+    let expected: BTreeSet<Labels> = everything.iter().filter(is_told).cloned().collect();
+    let found: BTreeSet<Labels> = pages.into_iter().chain(tickets).flatten().collect();
+    assert_eq!(found, expected);
 }

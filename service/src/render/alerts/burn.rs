@@ -7,7 +7,7 @@
 use contract::Family;
 use contract::tier::Tier;
 
-use super::model::{Alert, Board, Group, Record, Role, Rule, RuleFile, Severity, lines, one_of};
+use super::model::{Alert, Board, Group, Record, Rule, RuleFile, Severity, lines, one_of};
 use super::objective::{Class, Kind, Refused, Slo};
 
 /// One name for all kinds of paths.
@@ -193,7 +193,6 @@ pub(super) fn burn(class: &Class, window: &Window) -> Alert {
     Alert::new(name(class), severity(class.tier, window.is_fast), board(class.kind))
         .when(expr)
         .hold(hold)
-        .role(Role::Symptom)
         .tier(class.tier)
         .watching(class.kind.label(), class.rows.iter().copied())
         .watching("slo", [class.slo.name()])
@@ -237,7 +236,6 @@ pub(super) fn trickle(class: &Class) -> Result<Alert, Refused> {
     Ok(Alert::new(TRICKLE, severity(class.tier, true), board(class.kind))
         .when(expr)
         .hold("10m")
-        .role(Role::Symptom)
         .tier(class.tier)
         .watching(class.kind.label(), class.rows.iter().copied())
         .watching("slo", [class.slo.name()])

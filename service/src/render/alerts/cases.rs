@@ -9,6 +9,7 @@ mod creep;
 mod database;
 mod disk;
 mod forecast;
+mod losses;
 mod paths;
 mod presence;
 mod reconciliation;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use contract::Family;
 
 use super::case::{Case, is_of};
-use super::model::{Alert, Board, Rule, RuleFile, Severity};
+use super::model::{Alert, Board, Record, Rule, RuleFile, Severity};
 use super::presence::{FAMILY, MAY_BE_ABSENT, NEEDED, WATCHDOG, series_of};
 use super::{cases, rules};
 
@@ -167,6 +167,40 @@ fn every_family_that_a_rule_is_made_of_is_missed_when_it_is_missing() {
     assert_eq!(unknown, [""; 0], "in an alert, and neither NEEDED nor excepted with a reason");
     let idle: Vec<&str> = names(&listed - &used);
     assert_eq!(idle, [""; 0], "listed, and in no alert");
+}
+
+/// So long Prometheus shows a sample.
+const SEEN_SECONDS: u64 = 300;
+
+#[test]
+fn what_is_looked_at_at_an_instant_is_there_at_any_instant() {
+    let files = rules().unwrap();
+    let groups = || files.iter().flat_map(|file| &file.groups);
+    let seconds = |interval: &str| {
+        let (n, unit) = interval.split_at(interval.len() - 1);
+        let each = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            unit => panic!("{unit}"),
+        };
+        n.parse::<u64>().unwrap() * each
+    };
+    // One evaluation may be missed.
+    for seldom in groups().filter(|group| 2 * seconds(group.interval) > SEEN_SECONDS) {
+        for rule in &seldom.rules {
+            let Rule::Record(Record { name, .. }) = rule else {
+                panic!("{}: an alert that fires for some minutes of an hour", seldom.name);
+            };
+            let others = groups().filter(|group| group.name != seldom.name);
+            for rule in others.flat_map(|group| &group.rules) {
+                let (Rule::Record(Record { expr, .. }) | Rule::Alert(Alert { expr, .. })) = rule;
+                let mut after = expr.split(name.as_str()).skip(1);
+                assert!(after.all(|rest| rest.starts_with('[')), "{name} in {expr}");
+            }
+        }
+    }
+    assert!(groups().any(|group| 2 * seconds(group.interval) > SEEN_SECONDS), "none to look at");
 }
 
 #[test]

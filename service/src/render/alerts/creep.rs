@@ -5,7 +5,7 @@
 
 use contract::{Family, RequestOutcome};
 
-use super::model::{Alert, Board, Group, Record, Role, Rule, RuleFile, Severity, lines};
+use super::model::{Alert, Board, Group, Record, Rule, RuleFile, Severity, lines};
 use super::objective::Kind;
 
 pub(super) const ALERT: &str = "PunctualLatencyCreeps";
@@ -18,17 +18,23 @@ const QUANTILES: [&str; 2] = ["0.95", "0.99"];
 const EVENTS_MIN: u32 = 1_000;
 
 pub(super) fn rules() -> RuleFile {
-    let mut rules = vec![events()];
-    rules.extend(QUANTILES.map(quantile));
-    let ln = Record::new(LN, "ln(path:latency:quantile1d)");
-    rules.push(ln.why("What gets slower by a factor is a line in logarithms.").into());
-    rules.push(eta());
-    rules.push(creeps().into());
+    let mut hourly = vec![events()];
+    hourly.extend(QUANTILES.map(quantile));
+    let ln = Record::new(LN, format!("ln({HOURLY})"));
+    hourly.push(ln.why("What gets slower by a factor is a line in logarithms.").into());
     RuleFile {
         name: "creep",
         about: "What gets slower week by week, weeks before it is too slow.",
-        // Whole days are looked at; a day of 20,000 buckets is read once an hour.
-        groups: vec![Group { name: "punctual_creep", interval: "1h", rules }],
+        groups: vec![
+            // Whole days are looked at; a day of 20,000 buckets is read once an hour. A sample is
+            // seen for five minutes, so these are only for windows to look at.
+            Group { name: "punctual_creep_hourly", interval: "1h", rules: hourly },
+            Group {
+                name: "punctual_creep",
+                interval: "2m",
+                rules: vec![newest(), eta(), creeps().into()],
+            },
+        ],
     }
 }
 
@@ -49,7 +55,7 @@ fn events() -> Rule {
         let ((family, of), label) = (histogram(kind), kind.label());
         format!("sum by (job, {label}) (increase({family}_count{of}[1d]))")
     };
-    Record::new("path:latency_events:increase1d", Kind::ALL.map(each).join("\nor\n"))
+    Record::new(EVENTS, Kind::ALL.map(each).join("\nor\n"))
         .why("Events of a day, to leave out days that say nothing: a closed weekend.")
         .into()
 }
@@ -64,9 +70,9 @@ fn quantile(quantile: &'static str) -> Rule {
     };
     let expr = lines([
         format!("({})", Kind::ALL.map(each).join("\nor\n")),
-        format!("and path:latency_events:increase1d >= {EVENTS_MIN}"),
+        format!("and {EVENTS} >= {EVENTS_MIN}"),
     ]);
-    Record::new("path:latency:quantile1d", expr)
+    Record::new(HOURLY, expr)
         .label("quantile", quantile)
         .why(
             "Over a whole day's events, so that hours weigh what they carry. Between the buckets' \
@@ -82,24 +88,42 @@ fn threshold() -> String {
     format!("max by (job, http_route, journey, stage) ({family})")
 }
 
-const LN: &str = "path:latency:ln_quantile1d";
+/// As they are computed, once an hour.
+const EVENTS: &str = "path:latency_hourly:events1d";
+const HOURLY: &str = "path:latency_hourly:quantile1d";
+const LN: &str = "path:latency_hourly:ln_quantile1d";
+
+/// What can be looked at at any time.
+const QUANTILE: &str = "path:latency:quantile1d";
+
+/// The newest of a series that has a sample an hour, though one evaluation was missed.
+fn newest_of(hourly: &str) -> String {
+    format!("last_over_time({hourly}[130m])")
+}
 
 const ON: &str = "on (job, http_route, journey, stage) group_left ()";
 
 /// The second and third gate: a series is a tenth above the same weekdays a fortnight ago, and each
-/// week was above the one before. A sample an hour is found within two.
-pub(super) fn grows(series: &str) -> String {
+/// week was above the one before. A sample an hour is found within two; `now` is the series as it
+/// can be looked at at any time.
+pub(super) fn grows(series: &str, now: &str) -> String {
     lines([
         format!("and avg_over_time({series}[3d]) > 1.1 * avg_over_time({series}[3d] offset 14d)"),
-        format!("and {series} > last_over_time({series}[2h] offset 7d)"),
+        format!("and {now} > last_over_time({series}[2h] offset 7d)"),
         format!("and last_over_time({series}[2h] offset 7d)"),
         format!("  > last_over_time({series}[2h] offset 14d)"),
     ])
 }
 
+fn newest() -> Rule {
+    Record::new(QUANTILE, newest_of(HOURLY))
+        .why("The hour's, between one evaluation and the next.")
+        .into()
+}
+
 fn eta() -> Rule {
     let expr = lines([
-        format!("({LN} - {ON} ln({}))", threshold()),
+        format!("({} - {ON} ln({}))", newest_of(LN), threshold()),
         format!("/ (deriv({LN}[14d]) != 0)"),
         "/ -86400".to_owned(),
     ]);
@@ -114,7 +138,7 @@ pub(super) fn creeps() -> Alert {
     let expr = lines([
         format!("predict_linear({LN}[14d], 28 * 86400)"),
         format!("  > {ON} ln({})", threshold()),
-        grows("path:latency:quantile1d"),
+        grows(HOURLY, QUANTILE),
     ]);
     Alert::new(ALERT, Severity::Warning, Board::Capacity)
         .when(expr)
@@ -122,7 +146,6 @@ pub(super) fn creeps() -> Alert {
         .hold("2d")
         // Where a narrow distribution stands still between two bounds for a while.
         .keep("3d")
-        .role(Role::Symptom)
         .why(
             "Three gates. The last fortnight's trend crosses the objective within four weeks: a \
              fortnight is two whole weeks, so that weekends pull neither way, and logarithms, as \

@@ -4,7 +4,7 @@
 
 use contract::Family;
 
-use super::model::{Alert, Board, Group, Role, Rule, RuleFile, Severity};
+use super::model::{Alert, Board, Group, Rule, RuleFile, Severity};
 
 const LAG: &str = Family::ReplicaLagSeconds.name();
 const CONNECTED: &str = Family::ReplicasConnected.name();
@@ -109,7 +109,6 @@ fn replica_conflicts() -> Alert {
             "max by (job, server) (sum by (job, instance, server) (increase({CONFLICTS}[1h]))) > 20"
         ))
         .hold("5m")
-        .role(Role::Cause)
         .why(
             "A read that replay cancels is answered by the primary, so that one now and then costs \
              nothing. More than one in three minutes is a report that can't be had there.",
@@ -126,7 +125,6 @@ fn reads_shed() -> Alert {
     Alert::new("PunctualReadsShed", Severity::Warning, Board::Database)
         .when(format!("{shed} > 0.1"))
         .hold("5m")
-        .role(Role::Cause)
         .why(
             "What falls back to the primary is bounded, so that reads leave the writes their room. \
              One read in ten seconds, for ten minutes, is no moment's crowd.",
@@ -142,7 +140,6 @@ fn transaction_open_long() -> Alert {
     Alert::new("PunctualTransactionOpenLong", Severity::Warning, Board::Database)
         .when(format!("max by (job) ({OLDEST}) > 900"))
         .hold("1m")
-        .role(Role::Cause)
         .why(
             "The service's own transactions take milliseconds and are cut off at their deadlines. \
              At half a million texts a day a quarter of an hour leaves about 20,000 dead rows that \
@@ -159,7 +156,6 @@ fn sessions_blocked() -> Alert {
     Alert::new("PunctualSessionsBlocked", Severity::Warning, Board::Database)
         .when(format!("max by (job) (min_over_time({BLOCKED}[3m])) > 0"))
         .hold("2m")
-        .role(Role::Cause)
         .why(
             "At every look (each 5 s) of three minutes, for two more: waits for a shard's row take \
              milliseconds, so being seen each time is one long wait, or a queue that never \
@@ -176,7 +172,6 @@ fn deadlocks() -> Alert {
     Alert::new("PunctualDeadlocks", Severity::Warning, Board::Database)
         .when(format!("max by (job) (increase({DEADLOCKS}[1h])) > 2"))
         .hold("1m")
-        .role(Role::Cause)
         .why(
             "The service takes its locks in one order, so that its own transactions never wait for \
              each other in a circle. One may be a person's session that met them; a third within \

@@ -6,11 +6,11 @@
 
 use contract::Family;
 
-use super::model::{Alert, Board, JOB, NODE_JOB, Role, Severity, lines};
+use super::model::{Alert, Board, JOB, NODE_JOB, Severity, lines};
 
 /// As node_exporter calls them.
-pub(super) const NODE_FREE: &str = "node_filesystem_avail_bytes";
-pub(super) const NODE_SIZE: &str = "node_filesystem_size_bytes";
+pub(in crate::render) const NODE_FREE: &str = "node_filesystem_avail_bytes";
+pub(in crate::render) const NODE_SIZE: &str = "node_filesystem_size_bytes";
 
 /// What lives in memory, is only read, or is for booting: full from the start, or nobody's loss.
 const NOT_DISKS: &str = "tmpfs|ramfs|squashfs|iso9660|vfat";
@@ -53,7 +53,7 @@ impl Seen {
         match self {
             Self::ByTheService => of(Family::HostFilesystemFree.name()),
             Self::ByNodeExporter => {
-                format!("min by (instance, device) ({})", of(&node(NODE_FREE)))
+                format!("min by (instance, device) ({})", of(&node_disks(NODE_FREE)))
             }
         }
     }
@@ -63,7 +63,9 @@ impl Seen {
         let free = self.each(str::to_owned);
         let size = match self {
             Self::ByTheService => Family::HostFilesystemSize.name().to_owned(),
-            Self::ByNodeExporter => format!("min by (instance, device) ({})", node(NODE_SIZE)),
+            Self::ByNodeExporter => {
+                format!("min by (instance, device) ({})", node_disks(NODE_SIZE))
+            }
         };
         format!("{free} / ({size} > 0)")
     }
@@ -78,8 +80,15 @@ impl Seen {
     }
 }
 
-fn node(name: &str) -> String {
-    format!("{name}{{job=\"{NODE_JOB}\",fstype!~\"{NOT_DISKS}\"}}")
+/// A series of the disks of all machines that node_exporter is scraped on.
+pub(in crate::render) fn node_disks(name: &str) -> String {
+    node_machines(name, &[&format!("fstype!~\"{NOT_DISKS}\"")])
+}
+
+/// A series of all machines that node_exporter is scraped on.
+pub(in crate::render) fn node_machines(name: &str, matchers: &[&str]) -> String {
+    let job = format!("job=\"{NODE_JOB}\"");
+    format!("{name}{{{}}}", [&[&*job][..], matchers].concat().join(","))
 }
 
 pub(super) fn nearly_full() -> Vec<Alert> {
@@ -88,7 +97,6 @@ pub(super) fn nearly_full() -> Vec<Alert> {
         seen.alert(seen.nearly_full(), severity)
             .when(format!("{} < {least}", seen.free()))
             .hold(hold)
-            .role(Role::Cause)
             .why(why)
             .says(
                 "The disk is nearly full.",
@@ -117,14 +125,10 @@ fn fills_soon(seen: Seen) -> Alert {
         format!("{} < 0", seen.each(|free| format!("predict_linear({free}[6h], 24 * 3600)"))),
         format!("and {} < 0.4", seen.free()),
     ]);
-    will_be_full(seen, Severity::Critical, "24 hours", "6 hours")
-        .when(expr)
-        .hold("1h")
-        .role(Role::Cause)
-        .why(
-            "A day leaves a night's sleep; six hours are a shift's trend, held an hour, for a \
+    will_be_full(seen, Severity::Critical, "24 hours", "6 hours").when(expr).hold("1h").why(
+        "A day leaves a night's sleep; six hours are a shift's trend, held an hour, for a \
              batch writes a lot and ends. With 40 % free there is time for the ticket.",
-        )
+    )
 }
 
 fn fills_later(seen: Seen) -> Alert {

@@ -25,40 +25,24 @@ pub(super) const JOB: &str = "punctual";
 pub(in crate::render) const NODE_JOB: &str = "node";
 
 /// What has to happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
-    /// Pages: somebody acts now.
-    Critical,
-    /// A ticket: somebody acts in working hours.
-    Warning,
     /// Is there to be seen.
     Info,
+    /// A ticket: somebody acts in working hours.
+    Warning,
+    /// Pages: somebody acts now.
+    Critical,
 }
 
 impl Severity {
+    pub(super) const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Critical => "critical",
             Self::Warning => "warning",
             Self::Info => "info",
-        }
-    }
-}
-
-/// What an alert is to an incident. A cause that pages mutes the symptoms of the same job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// It explains others.
-    Cause,
-    /// Others may explain it.
-    Symptom,
-}
-
-impl Role {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Cause => "cause",
-            Self::Symptom => "symptom",
         }
     }
 }
@@ -123,10 +107,6 @@ impl Alert {
     pub(super) fn keep(mut self, keep: &'static str) -> Self {
         self.keep = Some(keep);
         self
-    }
-
-    pub(super) fn role(self, role: Role) -> Self {
-        self.label("role", role.name())
     }
 
     pub(super) fn tier(self, tier: Tier) -> Self {

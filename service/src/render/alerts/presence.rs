@@ -6,7 +6,8 @@
 use contract::Family;
 use contract::family::Kind;
 
-use super::model::{Alert, Board, Group, JOB, Role, Rule, RuleFile, Severity, lines};
+use super::disk;
+use super::model::{Alert, Board, Group, JOB, NODE_JOB, Rule, RuleFile, Severity, lines};
 
 /// The alert that always fires.
 pub(super) const WATCHDOG: &str = "PunctualWatchdog";
@@ -66,7 +67,7 @@ pub(super) const NEEDED: &[Family] = &[
 ];
 
 /// Families that alerts are made of and that may be absent, with the reason. (What node_exporter
-/// says is no family of ours: where it isn't scraped, nobody watches those disks.)
+/// says is no family of ours: `host_unwatched` misses it.)
 #[cfg(test)]
 pub(super) const MAY_BE_ABSENT: &[(Family, &str)] = &[
     (Family::ReplicaLagSeconds, "without a replica nothing lags"),
@@ -82,8 +83,15 @@ pub(super) fn series_of(family: Family) -> String {
 }
 
 pub(super) fn rules() -> RuleFile {
-    let rules =
-        [watchdog(), down(), instance_down(), restarts(), metrics_absent(), series_dropped()];
+    let rules = [
+        watchdog(),
+        down(),
+        instance_down(),
+        restarts(),
+        metrics_absent(),
+        host_unwatched(),
+        series_dropped(),
+    ];
     RuleFile {
         name: "presence",
         about: "That there is something to judge by, and a way from here to a person.",
@@ -116,7 +124,6 @@ fn down() -> Alert {
     Alert::new("PunctualDown", Severity::Critical, Board::Overview)
         .when(expr)
         .hold("1m")
-        .role(Role::Cause)
         .why("Four scrapes in a row: a single process that restarts is back by then.")
         .says(
             "No process of the service answers.",
@@ -129,7 +136,6 @@ fn instance_down() -> Alert {
     Alert::new("PunctualInstanceDown", Severity::Warning, Board::Overview)
         .when(format!("up{{job=\"{JOB}\"}} == 0"))
         .hold("5m")
-        .role(Role::Cause)
         .why("A restart takes seconds and a deployment a minute or two; the others do its work.")
         .says(
             "A process of the service doesn't answer.",
@@ -140,7 +146,6 @@ fn instance_down() -> Alert {
 fn restarts() -> Alert {
     Alert::new("PunctualRestartsOften", Severity::Warning, Board::Overview)
         .when(format!("changes({START}[30m]) > 3"))
-        .role(Role::Cause)
         .why(
             "Two deployments in half an hour are two; a process that can't live is more than \
              three.",
@@ -176,6 +181,27 @@ pub(super) fn metrics_absent() -> Alert {
             "Metrics that alerts need are missing.",
             "The processes of job {{ $labels.job }} answer, but none of them has {{ $labels.family \
              }}. Alerts that are made of it can't fire.",
+        )
+}
+
+fn host_unwatched() -> Alert {
+    let disks = disk::node_disks(disk::NODE_SIZE);
+    let known = format!("up{{job=\"{NODE_JOB}\"}} or last_over_time({disks}[1d])");
+    Alert::new("PunctualHostUnwatched", Severity::Warning, Board::Capacity)
+        .when(format!("max by (instance) ({known})\nunless on (instance) {disks}"))
+        .hold("10m")
+        // Whose disk fills up unseen is an incident of the service.
+        .label("job", JOB)
+        .why(
+            "A machine that Prometheus is told to scrape, or whose disks it saw within the last \
+             day, and whose disks it doesn't see now. Ten minutes are longer than a restart. One \
+             that was taken away on purpose is forgotten after that day.",
+        )
+        .says(
+            "A machine is no longer watched.",
+            "Prometheus sees no disk of {{ $labels.instance }}: node_exporter doesn't answer \
+             there, tells of none, or is no longer scraped. Nobody would be told that one fills \
+             up.",
         )
 }
 

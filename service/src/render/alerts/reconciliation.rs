@@ -3,7 +3,7 @@
 
 use contract::Family;
 
-use super::model::{Alert, Board, Role, Rule, Severity};
+use super::model::{Alert, Board, Rule, Severity};
 
 const RESIDUAL: &str = Family::ConservationResidual.name();
 const VIOLATIONS: &str = Family::AuditViolations.name();
@@ -47,7 +47,6 @@ fn missed() -> Alert {
     Alert::new("PunctualReconciliationMissed", Severity::Critical, Board::Pipeline)
         .when(format!("time() - {until} > 2 * max by (job) ({ROUND})"))
         .hold("5m")
-        .role(Role::Cause)
         .why(
             "Two rounds: one is what every promise waits for its turn, and the second is for a \
              restart or a replica that had to be waited for. Five minutes more, as a process that \

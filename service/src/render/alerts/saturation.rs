@@ -6,7 +6,7 @@
 use contract::tier::Tier;
 use contract::{Family, Limit, Pool};
 
-use super::model::{Alert, Board, Group, Record, Role, Rule, RuleFile, Severity, lines, one_of};
+use super::model::{Alert, Board, Group, Record, Rule, RuleFile, Severity, lines, one_of};
 use super::{creep, disk};
 
 const USED: &str = Family::DbClientConnections.name();
@@ -22,13 +22,14 @@ const LIMIT_BUSY: &str = "limit:used:quantile95_1d";
 const OPEN: &str = Family::ProcessOpenFds.name();
 const OPEN_MAX: &str = Family::ProcessMaxFds.name();
 
-/// Bounds of memories: what they hold beyond is forgotten and asked for again, so that full is how
-/// they are meant to be. The bounds of the table that are of this kind are called so.
-const FORGETS: &str = ".+_cache";
-
-/// All other bounds.
+/// Bounds that must not fill up.
 fn turn_away() -> impl Iterator<Item = &'static str> {
-    Limit::ALL.iter().map(|limit| limit.name()).filter(|name| !name.ends_with("_cache"))
+    Limit::that_turn_away().map(Limit::name)
+}
+
+/// What is used of them.
+fn limit_used() -> String {
+    format!("{LIMIT}{{{}}}", one_of("limit", &turn_away().collect::<Vec<_>>()))
 }
 
 fn all_pools() -> impl Iterator<Item = &'static str> {
@@ -53,7 +54,7 @@ pub(super) fn rules() -> RuleFile {
         groups: vec![
             Group { name: "punctual_pools", interval: "15s", rules: pools },
             Group { name: "punctual_saturation", interval: "1m", rules: now },
-            Group { name: "punctual_forecast", interval: "5m", rules: forecast },
+            Group { name: "punctual_forecast", interval: "2m", rules: forecast },
         ],
     }
 }
@@ -95,7 +96,6 @@ pub(super) fn pool_exhausted(tier: Tier) -> Option<Alert> {
     let alert = Alert::new("PunctualPoolExhausted", severity, Board::Database)
         .when(expr)
         .hold("1m")
-        .role(Role::Cause)
         .tier(tier)
         .watching("pool", pools)
         .why(
@@ -116,7 +116,6 @@ pub(super) fn pool_nearly_full() -> Alert {
     Alert::new("PunctualPoolNearlyFull", Severity::Warning, Board::Database)
         .when("avg_over_time(pool:connections_used:ratio[15m]) > 0.8")
         .hold("5m")
-        .role(Role::Cause)
         .watching("pool", all_pools())
         .why(
             "Erlang's C: of eight connections that are busy for 80 % of the time, 46 % of callers \
@@ -131,7 +130,8 @@ pub(super) fn pool_nearly_full() -> Alert {
 }
 
 pub(super) fn pool_fills() -> Alert {
-    let expr = format!("predict_linear({BUSY}[14d], 28 * 86400) > 0.8\n{}", creep::grows(BUSY));
+    let expr =
+        format!("predict_linear({BUSY}[14d], 28 * 86400) > 0.8\n{}", creep::grows(BUSY, BUSY));
     Alert::new("PunctualPoolFills", Severity::Warning, Board::Capacity)
         .when(expr)
         .hold("2d")
@@ -153,7 +153,6 @@ fn id_space_used() -> Vec<Alert> {
         Alert::new("PunctualIdSpaceUsed", severity, Board::Capacity)
             .when(format!("max by (job, space) ({IDS}) > {least}"))
             .hold("10m")
-            .role(Role::Cause)
             .why(why)
             .says(
                 "A space of numbers is being used up.",
@@ -199,7 +198,7 @@ fn id_space_fills() -> Alert {
 }
 
 fn limit_most() -> Record {
-    let most = format!("max by (job, limit) ({LIMIT}{{limit!~\"{FORGETS}\"}})");
+    let most = format!("max by (job, limit) ({})", limit_used());
     Record::new(LIMIT_MOST, most).why(
         "How full each bound is in the process where it is fullest, whatever processes are called \
          after a deployment. Memories are left out: full is how they are meant to be.",
@@ -214,7 +213,7 @@ fn limit_busy() -> Record {
 pub(super) fn limit_fills() -> Alert {
     let trend = format!("predict_linear({LIMIT_BUSY}[14d], 28 * 86400) > 0.8");
     Alert::new("PunctualLimitFills", Severity::Warning, Board::Capacity)
-        .when(format!("{trend}\n{}", creep::grows(LIMIT_BUSY)))
+        .when(format!("{trend}\n{}", creep::grows(LIMIT_BUSY, LIMIT_BUSY)))
         .hold("2d")
         .watching("limit", turn_away())
         .why(
@@ -231,9 +230,8 @@ pub(super) fn limit_fills() -> Alert {
 
 pub(super) fn limits() -> Vec<Alert> {
     let nearly = Alert::new("PunctualLimitNearlyReached", Severity::Warning, Board::Capacity)
-        .when(format!("max by (job, instance, limit) ({LIMIT}{{limit!~\"{FORGETS}\"}}) > 0.8"))
+        .when(format!("max by (job, instance, limit) ({}) > 0.8", limit_used()))
         .hold("5m")
-        .role(Role::Cause)
         .watching("limit", turn_away())
         .why(
             "A fifth to spare is what the bounds of the table are made with at the least. Memories \
@@ -245,9 +243,8 @@ pub(super) fn limits() -> Vec<Alert> {
              humanizePercentage }}. When it is full, callers are turned away with 503.",
         );
     let reached = Alert::new("PunctualLimitReached", Severity::Warning, Board::Capacity)
-        .when(format!("sum by (job, limit) (increase({REACHED}[5m])) >= 10"))
+        .when(format!("sum by (job, instance, limit) (increase({REACHED}[5m])) >= 10"))
         .hold("5m")
-        .role(Role::Cause)
         .watching("limit", Limit::ALL.iter().map(|limit| limit.name()))
         .why(
             "Ten in five minutes, going on for five: one caller's mistake is fewer, a surge is \
@@ -255,8 +252,9 @@ pub(super) fn limits() -> Vec<Alert> {
         )
         .says(
             "A bound keeps being reached.",
-            "{{ $labels.limit }} was reached {{ $value | printf \"%.0f\" }} times in the last five \
-             minutes: that often somebody was turned away or had to wait.",
+            "{{ $labels.limit }} of {{ $labels.instance }} was reached {{ $value | printf \"%.0f\" \
+             }} times in the last five minutes: that often somebody was turned away or had to \
+             wait.",
         );
     vec![nearly, reached]
 }
@@ -265,7 +263,6 @@ fn open_files() -> Alert {
     Alert::new("PunctualOpenFilesNearlyOut", Severity::Warning, Board::Capacity)
         .when(format!("{OPEN} / ({OPEN_MAX} > 0) > 0.8"))
         .hold("5m")
-        .role(Role::Cause)
         .why("As for bounds. Without one left, no connection can be accepted or opened.")
         .says(
             "A process nearly runs out of file descriptors.",

@@ -1,12 +1,13 @@
 //! `alerts/work.rules.yaml`: the work itself: that what is expected is accounted for, that what is
 //! due leaves, that every stage runs.
 //!
-//! Never here: lateness against an objective (`burn`).
+//! Never here: lateness against an objective (`burn`), and what became of what came to an end
+//! (`losses`).
 
 use contract::tier::Tier;
 use contract::{Family, Fate, Stage};
 
-use super::model::{Alert, Board, Group, Role, Rule, RuleFile, Severity, lines, one_of};
+use super::model::{Alert, Board, Group, Rule, RuleFile, Severity, lines, one_of};
 use crate::obs::{backlog, prune};
 
 const LAST_RUN: &str = Family::StageLastRun.name();
@@ -24,6 +25,7 @@ pub(super) fn rules() -> RuleFile {
         [stranded(), messages_missing(), stage_fails(), fold_lags(), prune_lags()]
             .map(Rule::from)
             .into();
+    rules.extend(super::losses::rules());
     rules.extend(super::reconciliation::rules());
     for tier in Tier::ALL {
         rules.extend([oldest(tier), stuck(tier)].into_iter().flatten().map(Rule::from));
@@ -91,7 +93,6 @@ fn messages_missing() -> Alert {
     Alert::new("PunctualMessagesMissing", Severity::Critical, Board::Pipeline)
         .when(expr)
         .hold("5m")
-        .role(Role::Symptom)
         .tier(Tier::Critical)
         .why(
             "What came to an end in a quarter of an hour against what fell due by the plan in the \
@@ -117,7 +118,6 @@ pub(super) fn stage_fails() -> Alert {
     Alert::new("PunctualStageFails", Severity::Warning, Board::Pipeline)
         .when(expr)
         .hold("5m")
-        .role(Role::Symptom)
         .watching("stage", Stage::ALL.iter().map(|stage| stage.name()))
         .why(
             "One batch in ten, and five of them, in ten minutes: a restart of the database fails a \
@@ -144,7 +144,6 @@ pub(super) fn oldest(tier: Tier) -> Option<Alert> {
     let alert = Alert::new("PunctualOldestPending", severity(tier), Board::Pipeline)
         .when(by_seconds(&stages, oldest_seconds, series)?)
         .hold("2m")
-        .role(Role::Symptom)
         .tier(tier)
         .watching("stage", names(&stages))
         .why(
@@ -174,7 +173,6 @@ pub(super) fn stuck(tier: Tier) -> Option<Alert> {
     let alert = Alert::new("PunctualStageStuck", severity(tier), Board::Pipeline)
         .when(by_seconds(&stages, stuck_seconds, series)?)
         .hold("1m")
-        .role(Role::Cause)
         .tier(tier)
         .watching("stage", names(&stages))
         .why(

@@ -57,8 +57,12 @@ pub(super) fn cases(file: &CaseFile, rules: &[RuleFile]) -> File {
     let mut out = format!(
         "# Written by `punctual render`: for each alert when it fires, and when it must not.\n\
          # Run by `promtool test rules`.\n\n\
-         rule_files:\n  - ../{about}.rules.yaml\nevaluation_interval: {evaluation}\ntests:\n"
+         rule_files:\n  - ../{about}.rules.yaml\nevaluation_interval: {evaluation}\n"
     );
+    // One group may be made of another's series: without an order promtool takes any.
+    let of_file = rules.iter().filter(|file| file.name == *about);
+    let groups: Vec<&str> = of_file.flat_map(|file| &file.groups).map(|group| group.name).collect();
+    _ = writeln!(out, "group_eval_order: [{}]\ntests:", groups.join(", "));
     let all: Vec<&Alert> = rules.iter().flat_map(RuleFile::alerts).collect();
     let texts: Vec<String> = cases.iter().map(|one| case(one, interval, &all)).collect();
     out += &texts.join("\n");
@@ -145,7 +149,7 @@ fn folded(name: &str, text: &str, indent: usize) -> String {
     out
 }
 
-fn comment(text: &str, indent: usize) -> String {
+pub(super) fn comment(text: &str, indent: usize) -> String {
     let lines = wrapped(text, COLUMNS - indent - 2);
     lines.iter().map(|line| format!("{:indent$}# {line}\n", "")).collect()
 }

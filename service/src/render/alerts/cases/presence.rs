@@ -8,8 +8,44 @@ use super::super::presence::{NEEDED, metrics_absent, series_of};
 const JOB: Labels = &[("job", "punctual")];
 const INSTANCE: Labels = &[("job", "punctual"), ("instance", "a:9090")];
 
+/// A disk as node_exporter tells of it.
+const DISK: &str = "node_filesystem_size_bytes{job=\"node\",instance=\"db1:9100\",\
+                    device=\"/dev/sdb1\",fstype=\"ext4\",mountpoint=\"/var/lib/postgresql\"}";
+/// One in memory, which says nothing.
+const MEMORY: &str = "node_filesystem_size_bytes{job=\"node\",instance=\"db1:9100\",\
+                      device=\"tmpfs\",fstype=\"tmpfs\",mountpoint=\"/run\"}";
+const NODE_UP: &str = "up{job=\"node\",instance=\"db1:9100\"}";
+
 pub(super) fn cases() -> Vec<Case> {
-    [answers(), series()].concat()
+    [answers(), series(), hosts()].concat()
+}
+
+fn hosts() -> Vec<Case> {
+    let case = |story, up: &str, disk: &str| {
+        let case = Case::new("PunctualHostUnwatched", story, "30m");
+        let all = [(NODE_UP, up), (DISK, disk)];
+        let there = all.into_iter().filter(|(_, values)| !values.is_empty());
+        there.fold(case, |case, (series, values)| case.foreign_series(series.to_owned(), values))
+    };
+    let fires = |case: Case| {
+        case.fires(
+            &[],
+            &[("instance", "db1:9100")],
+            "Prometheus sees no disk of db1:9100: node_exporter doesn't answer there, tells of \
+             none, or is no longer scraped. Nobody would be told that one fills up.",
+        )
+    };
+    let no_longer = "1x20 stale";
+    vec![
+        fires(case("it ends", "1x20 0x100", "100x20 stale")),
+        fires(case("it is scraped no longer", no_longer, "100x20 stale")),
+        fires(case("it is to be scraped and never answers", "0x120", "")),
+        fires(
+            case("it tells of no disk", "1x120", "").foreign_series(MEMORY.to_owned(), "100x120"),
+        ),
+        case("a restart of five minutes", "1x20 0x20 1x80", "100x20 stale _x19 100x80"),
+        case("it is scraped nowhere", "", "").series("up", "", "1x120"),
+    ]
 }
 
 fn answers() -> Vec<Case> {

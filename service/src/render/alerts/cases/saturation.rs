@@ -154,10 +154,16 @@ fn bounds() -> Vec<Case> {
             .series(reached, queue, "0+1x60")
             .fires(
                 &[],
-                &[("job", "punctual"), ("limit", "commit_queue")],
-                "commit_queue was reached 20 times in the last five minutes: that often somebody \
-                 was turned away or had to wait.",
+                &[("job", "punctual"), ("instance", "a:9090"), ("limit", "commit_queue")],
+                "commit_queue of a:9090 was reached 20 times in the last five minutes: that often \
+                 somebody was turned away or had to wait.",
             ),
+        of_two(
+            Case::new(often, "two processes that turn away a few each", "12m"),
+            reached,
+            queue,
+            "0+0.3x60",
+        ),
         Case::new(often, "one request too large", "12m").series(reached, queue, "0x20 1x60"),
         Case::new(files, "connections leak", "10m")
             .series(open, "", "900x60")
@@ -172,6 +178,12 @@ fn bounds() -> Vec<Case> {
             .series(open, "", "90x60")
             .series(most, "", "1024x60"),
     ]
+}
+
+/// The same of two processes.
+fn of_two(case: Case, family: &str, labels: &str, values: &str) -> Case {
+    let other = format!("{family}{{job=\"punctual\",instance=\"b:9090\",{labels}}}");
+    case.series(family, labels, values).foreign_series(other, values)
 }
 
 /// Every bound of the table.

@@ -15,8 +15,17 @@ const INTENT: Labels = &[("job", "punctual"), ("table", "intent")];
 const ATTEMPT: Labels = &[("job", "punctual"), ("table", "attempt")];
 
 pub(super) fn cases() -> Vec<Case> {
-    [laws(), upkeep(), super::reconciliation::cases(), rate(), stages(), turns(), pending()]
-        .concat()
+    [
+        laws(),
+        upkeep(),
+        super::reconciliation::cases(),
+        rate(),
+        super::losses::cases(),
+        stages(),
+        turns(),
+        pending(),
+    ]
+    .concat()
 }
 
 fn laws() -> Vec<Case> {

@@ -1,0 +1,134 @@
+//! What came to a bad end: reminders that were given up, texts without a receipt.
+
+use contract::{Family, Journey};
+
+use super::super::case::{Case, Labels};
+use super::super::losses::{LOST, RECEIPTS};
+
+const JOB: Labels = &[("job", "punctual")];
+const FAST: Labels = &[("window", "10m")];
+const QUIET: Labels = &[("severity", "critical"), ("window", "6h")];
+const MANY: Labels = &[("severity", "warning")];
+
+/// A sample each 30 seconds.
+pub(super) fn cases() -> Vec<Case> {
+    [given_up(), receipts()].concat()
+}
+
+/// Reminders by what became of them.
+fn ended(story: &str, at: &str, fates: &[(&str, &str)]) -> Case {
+    fates.iter().fold(Case::new(LOST, story, at), |case, (fate, values)| {
+        case.series(Family::Messages.name(), &format!("fate=\"{fate}\""), *values)
+    })
+}
+
+fn says(share: &str, window: &str) -> String {
+    format!(
+        "{share} of the reminders that were to leave in the last {window} were given up: the \
+         provider refused them for good or again and again, or it was too late. Nobody sends them \
+         any more."
+    )
+}
+
+fn given_up() -> Vec<Case> {
+    let (ten, six) = ("ten minutes", "6 hours");
+    // Nothing leaves from 20 minutes on, and four minutes later the first are given up.
+    let away = [("sent", "0+20x40 800x200"), ("failed", "0x47 0+20x192")];
+    vec![
+        ended("the provider is away", "27m", &away).fires(FAST, JOB, says("50%", ten)),
+        ended("it is still away, long after all that waits is new", "45m", &away)
+            .fires(FAST, JOB, says("100%", ten))
+            .fires(MANY, JOB, says("51.22%", six)),
+        ended("no try was in vain yet", "24m", &away),
+        ended(
+            "a quiet night without a provider",
+            "4h",
+            &[
+                ("sent", "12x500"),
+                ("failed", "0x39 1x39 2x39 3x39 4x39 5x39 6x39 7x39 8x39 9x39 10x39 11x39 12x39"),
+            ],
+        )
+        .fires(QUIET, JOB, says("100%", six)),
+        ended(
+            "a list of numbers of which one in ten doesn't exist",
+            "40m",
+            &[("sent", "0+9x100"), ("failed", "0+1x100")],
+        )
+        .fires(MANY, JOB, says("10%", six)),
+        ended(
+            "appointments begin before their reminders leave",
+            "40m",
+            &[("sent", "0+10x100"), ("expired", "0+10x100")],
+        )
+        .fires(FAST, JOB, says("50%", ten))
+        .fires(MANY, JOB, says("50%", six)),
+        ended(
+            "one number in fifty doesn't exist, as ever",
+            "7h",
+            &[("sent", "0+49x900"), ("failed", "0+1x900")],
+        ),
+        ended(
+            "a practice with nine wrong numbers among a thousand",
+            "22m",
+            &[("sent", "0+10x100"), ("failed", "0x40 9x60")],
+        ),
+        ended(
+            "a quiet night with four wrong numbers",
+            "4h",
+            &[("sent", "0x500"), ("failed", "0x100 1x100 2x100 3x50 4x150")],
+        ),
+        ended(
+            "a bad hour that is long over",
+            "4h",
+            &[("sent", "0x200 0+1x300"), ("failed", "0+4x60 240x440")],
+        ),
+        ended(
+            "many cancel, and nothing is lost",
+            "40m",
+            &[("sent", "0+10x100"), ("failed", "0x100"), ("suppressed_cancelled", "0+40x100")],
+        ),
+    ]
+}
+
+/// Texts that were handed over, and those of which a receipt came.
+fn handed_over(story: &str, at: &str, texts: &str, receipts: &str) -> Case {
+    let row = |journey: Journey| format!("journey=\"{}\",slo=\"latency\"", journey.name());
+    let family = Family::SloJourneys.name();
+    Case::new(RECEIPTS, story, at).series(family, &row(Journey::DueToHandedOver), texts).series(
+        family,
+        &row(Journey::HandedOverToReceipt),
+        receipts,
+    )
+}
+
+fn receipts() -> Vec<Case> {
+    let says = |share: &str| {
+        format!(
+            "{share} of the texts that were handed over in the half hour until five minutes ago \
+             have no receipt. The provider took them; whether they arrived, nobody knows."
+        )
+    };
+    vec![
+        handed_over("none comes any more", "75m", "0+5x200", "0+5x60 300x140").fires(
+            &[],
+            JOB,
+            says("100%"),
+        ),
+        handed_over("none ever came", "60m", "0+1x200", "0x200").fires(&[], JOB, says("100%")),
+        handed_over("one in four comes", "60m", "0+4x200", "0+1x200").fires(
+            &[],
+            JOB,
+            says("70.83%"),
+        ),
+        handed_over("one in four phones is off for hours", "60m", "0+4x200", "0+3x200"),
+        handed_over("a burst, and a quiet hour", "39m", "0x10 200x100", "0x12 195x100"),
+        handed_over(
+            "the same, when the burst leaves the window",
+            "41m",
+            "0x10 200x100",
+            "0x12 195x100",
+        ),
+        handed_over("a quiet night with nineteen texts", "60m", "0x60 0+1x19 19x100", "0x180"),
+        handed_over("they begin to leave", "10m", "0+5x200", "0+5x200"),
+    ]
+}

@@ -49,6 +49,7 @@ impl Watcher {
         let config = PrometheusConfig {
             program: args.prometheus.clone(),
             targets,
+            machines: Vec::new(),
             rule_files,
             scrape_interval: SCRAPE_EVERY,
             evaluation_interval: 3 * SCRAPE_EVERY,

@@ -23,6 +23,8 @@ pub struct PrometheusConfig {
     pub program: PathBuf,
     /// Whose `/metrics` it scrapes, as job `punctual`.
     pub targets: Vec<SocketAddr>,
+    /// Whose node_exporter it scrapes, as job `node`.
+    pub machines: Vec<SocketAddr>,
     /// Files of rules that it evaluates.
     pub rule_files: Vec<PathBuf>,
     /// How often it scrapes.
@@ -38,6 +40,7 @@ impl Default for PrometheusConfig {
         Self {
             program: "prometheus".into(),
             targets: Vec::new(),
+            machines: Vec::new(),
             rule_files: Vec::new(),
             scrape_interval: Duration::from_secs(1),
             evaluation_interval: Duration::from_secs(1),
@@ -74,6 +77,7 @@ impl PrometheusConfig {
         let texts = |addresses: &[SocketAddr]| -> Vec<String> {
             addresses.iter().map(ToString::to_string).collect()
         };
+        let job = |name: &str, addresses: &[SocketAddr]| json!({ "job_name": name, "static_configs": [{ "targets": texts(addresses) }] });
         json!({
             "global": {
                 "scrape_interval": interval(self.scrape_interval),
@@ -81,10 +85,7 @@ impl PrometheusConfig {
                 "evaluation_interval": interval(self.evaluation_interval),
             },
             "rule_files": self.rule_files,
-            "scrape_configs": [{
-                "job_name": "punctual",
-                "static_configs": [{ "targets": texts(&self.targets) }],
-            }],
+            "scrape_configs": [job("punctual", &self.targets), job("node", &self.machines)],
             "alerting": {
                 "alertmanagers": [{
                     "static_configs": [{ "targets": texts(self.alertmanager.as_slice()) }],

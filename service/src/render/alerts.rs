@@ -28,6 +28,7 @@ mod coverage_tests;
 mod roles_tests;
 
 use super::File;
+pub(super) use disk::{NODE_FREE, NODE_SIZE, node_disks, node_machines};
 use model::RuleFile;
 pub(super) use model::{DOCS_URL, GRAFANA_URL, NODE_JOB};
 pub(crate) use objective::Refused;

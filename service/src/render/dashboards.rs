@@ -11,6 +11,7 @@ mod capacity;
 mod database;
 mod endpoint;
 mod expr;
+mod machine;
 mod objective;
 mod overview;
 mod panel;

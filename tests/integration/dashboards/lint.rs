@@ -20,6 +20,9 @@ const RATE_INTERVAL: Duration = Duration::from_secs(4_242);
 /// Series that Prometheus makes of rules: they have the rules' labels, not those of a process.
 const WITHOUT_PROCESS: [&str; 1] = ["ALERTS"];
 
+/// Machines are told of under this job, whatever processes were chosen.
+const NODE_JOB: &str = "node";
+
 #[test]
 fn the_dashboards_keep_the_rules() {
     let all = dashboards();
@@ -133,8 +136,12 @@ fn check_expression(expr: &str, title: &str, found: &mut Found<'_>) {
         let mut must =
             |holds: bool, what: &str| found.unless(holds, &format!("{title}: {name}: {what}"));
         let has = |label: &str| selected.matchers.contains(&(label.into(), format!("${label}")));
-        let is_of_processes = !WITHOUT_PROCESS.contains(&name.as_str());
+        let is_of_machines = selected.matchers.contains(&("job".into(), NODE_JOB.into()));
+        let is_of_processes = !WITHOUT_PROCESS.contains(&name.as_str()) && !is_of_machines;
         must(!is_of_processes || (has("job") && has("instance")), "job and instance");
+        let is_telling = name.starts_with("node_");
+        let fits = if is_of_machines { is_telling || name == "up" } else { !is_telling };
+        must(fits, "of a machine or of a process");
         let is_rate = matches!(selected.function.as_deref(), Some("rate" | "irate"));
         must(!is_rate || selected.range == Some(RATE_INTERVAL), "not $__rate_interval");
         let is_rising = is_rate || selected.function.as_deref() == Some("increase");
@@ -216,6 +223,8 @@ fn what_is_spoilt_is_found() {
         ("up".to_owned(), "job and instance"),
         (format!("rate(x_total{chosen}[5m])"), "not $__rate_interval"),
         (format!("sum(x_total{chosen})"), "a counter by itself"),
+        (format!("node_load1{chosen}"), "of a machine or of a process"),
+        (r#"x{job="node"}"#.to_owned(), "of a machine or of a process"),
     ] {
         expect(good, &all, &format!("{target}/expr"), json!(expr), expected);
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use stack::provider::{Fates, Options};
 use tests::practice::FIRST_DUE;
 use tests::prometheus::{Prometheus, PrometheusConfig};
-use tests::{Practice, SOON, TestApp, appointment, at, until};
+use tests::{Machine, Practice, SOON, TestApp, appointment, at, until};
 use tokio::task::JoinSet;
 
 use super::file::{Dashboard, dashboards, list, root, text};
@@ -42,7 +42,9 @@ async fn every_query_shows_something_under_load() {
     };
     let app = TestApp::with().replica().replies().provider(all_say_yes).start().await;
     let targets = vec![app.client.admin];
-    let prometheus = Prometheus::start(&PrometheusConfig { targets, ..Default::default() }).await;
+    let machines = vec![Machine::start().await.address];
+    let config = PrometheusConfig { targets, machines, ..Default::default() };
+    let prometheus = Prometheus::start(&config).await;
     let shown = Shown { prometheus, from: now() };
     shown.tells_what_is_wrong().await;
     // A look at the service at rest: what has no first sample can't be seen to rise.
@@ -203,7 +205,8 @@ impl Shown {
 
     /// Nothing above passes because nothing can fail.
     async fn tells_what_is_wrong(&self) {
-        self.prometheus.until("up", |found| !found.is_empty()).await;
+        // The service and a machine.
+        self.prometheus.until("up", |found| found.len() == 2).await;
         let ask = |expr: &str, labels: &[&str], lines_max| Asked {
             place: String::new(),
             expr: expr.to_owned(),
@@ -214,7 +217,7 @@ impl Shown {
         assert!(matches!(look("sum(", &[], 9).await, Look::Refused(_)));
         assert_eq!(look("a_series_of_nobody", &[], 9).await, Look::Nothing);
         assert_eq!(look("0 * up / 0", &[], 9).await, Look::OnlyNan);
-        assert_eq!(look("up", &[], 0).await, Look::TooMany(1));
+        assert_eq!(look("up", &[], 1).await, Look::TooMany(2));
         assert_eq!(look("up", &["pool"], 9).await, Look::Unnamed("pool".to_owned()));
         assert_eq!(look("up", &["job"], 9).await, Look::Good);
     }

@@ -89,7 +89,8 @@ fn of_call(call: &Call) -> Result<Kind, String> {
             Kind::Count => Ok(Kind::PerSecond),
             other => Err(format!("a rate of {other:?}")),
         },
-        "increase" | "abs" | "clamp" | "clamp_min" | "clamp_max" | "predict_linear" => argument(0),
+        "increase" | "abs" | "clamp" | "clamp_min" | "clamp_max" | "predict_linear"
+        | "last_over_time" => argument(0),
         "histogram_quantile" => {
             // What was counted in buckets is what the family is named after.
             let inner = Parsed(*call.args.args[1].clone());

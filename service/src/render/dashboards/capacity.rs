@@ -1,17 +1,20 @@
 //! Capacity: how much of everything bounded is in use, when it will be full, and what one unit of
 //! work costs; what one watches during a load test.
 //!
-//! Never here: the machine's own figures beyond those that the processes tell; node_exporter has
+//! Never here: what of a machine no alert is about and no path depends on; node_exporter has
 //! dashboards of its own.
 
 use contract::Family;
 
 use super::Uid;
 use super::board::{Board, WRONG};
-use super::expr::{self, Unit, count_rate, gauge, quantile, rate, sum_rate};
+use super::expr::{self, POOL, Unit, count_rate, gauge, quantile, rate, sum_rate};
+use super::machine;
+use super::overview::disks;
 use super::panel::{FEW, FULL, Panel, ZERO};
 
 const INSTANCE: &[&str] = &["instance"];
+const BOUND: &[&str] = &["job", "instance", "limit"];
 
 pub(super) fn board() -> Board {
     Board::new(
@@ -21,24 +24,38 @@ pub(super) fn board() -> Board {
     )
     .row(WRONG, (4, 4), wrong())
     .row("Load test", (8, 8), load())
-    .row("Processor and memory", (8, 8), machine())
+    .row("Processor and memory", (8, 8), processes())
+    .row("Machines", (6, 8), machines())
     .row("Bounds", (8, 8), bounds())
     .row("Connections", (8, 8), connections())
     .row("Builds", (24, 5), [builds()])
 }
 
-fn wrong() -> [Panel; 6] {
+fn wrong() -> [Panel; 8] {
     [
-        Panel::stat("Fullest bound", FULL, Family::LimitUsed.help())
-            .query(gauge(Family::LimitUsed, &[]).max(&["limit"]).top(1), "{{limit}}"),
+        Panel::stat(
+            "Fullest bound",
+            FULL,
+            "The bound that is most in use. What only forgets the oldest when it is full is left \
+             out.",
+        )
+        .query(expr::bound_use().max(BOUND).top(1), "{{instance}} {{limit}}"),
         Panel::stat("Turned away", FEW, Family::LimitReached.help())
             .query(rate(Family::LimitReached, &[]).sum(&[]), "times"),
-        Panel::stat("Disk in use", FULL, "The fullest of the processes' file systems.")
-            .query(expr::disk_use().max(&[]), "in use"),
+        disks(),
         Panel::stat("Open files", FULL, "The share of the files that a process may open.")
             .query(files(&[]), "in use"),
         Panel::stat("Disk in a week", FULL, "If it goes on as in the last six hours.")
-            .query(expr::disk_use_forecast("6h", 7 * 86_400).max(&[]), "in use"),
+            .query(expr::disk_use_forecast("6h", 7 * 86_400).max(&[]), "processes")
+            .query(machine::disk_use_forecast("6h", 7 * 86_400).max(&[]), "machines"),
+        Panel::stat("Memory of machines in use", FULL, "The fullest of the machines' memories.")
+            .query(machine::memory().max(&[]), "in use"),
+        Panel::stat(
+            "Machines unwatched",
+            ZERO,
+            "Machines of which node_exporter is to tell, or told within a day, and doesn't.",
+        )
+        .query(machine::unwatched(), "machines"),
         Panel::stat("Series not made", ZERO, Family::MetricsSeriesDropped.help())
             .query(rate(Family::MetricsSeriesDropped, &[]).sum(&[]), "series"),
     ]
@@ -56,7 +73,7 @@ fn load() -> [Panel; 6] {
     let sent = || rate(Family::Messages, &[("fate", "sent")]).sum(&[]);
     let cpu = || rate(Family::ProcessCpu, &[]).sum(&[]);
     let p99 = |family, by| quantile(0.99, family, &[], by);
-    let busy = sum_rate(Family::DbClientConnectionsUseTime, &[]).sum(&["pool"]).at_once();
+    let busy = sum_rate(Family::DbClientConnectionsUseTime, &[]).sum(POOL).at_once();
     [
         Panel::lines("Requests", "Requests that were answered, over all endpoints and processes.")
             .query(requests(), "requests"),
@@ -77,7 +94,7 @@ fn load() -> [Panel; 6] {
             "By Little's law: how often connections are taken, times how long each is kept. A pool \
              needs a little more than that.",
         )
-        .query(busy, "{{pool}}")
+        .query(busy, "{{instance}} {{pool}}")
         .link(Uid::Database),
         Panel::lines("Under way", "Requests being answered and texts being handed over.")
             .query(gauge(Family::HttpServerActiveRequests, &[]).sum(&["listener"]), "{{listener}}")
@@ -88,7 +105,7 @@ fn load() -> [Panel; 6] {
     ]
 }
 
-fn machine() -> [Panel; 3] {
+fn processes() -> [Panel; 3] {
     let memory = |family| gauge(family, &[]).max(INSTANCE);
     [
         Panel::lines(
@@ -98,15 +115,39 @@ fn machine() -> [Panel; 3] {
         .query(rate(Family::ProcessCpu, &[]).sum(INSTANCE), "{{instance}}"),
         Panel::lines(
             "Machine by mode",
-            "Processor time of the machine by mode, over all its processors; 100 % is one.",
+            "Processor time of the processes' machine by mode, over all its processors; 100 % is \
+             one. Of several machines the mean, each weighed by its processes.",
         )
-        // Processes on one machine all tell of the same.
-        .query(rate(Family::HostCpu, &[]).max(&["mode"]), "{{mode}}")
+        .query(rate(Family::HostCpu, &[]).avg(&["mode"]), "{{mode}}")
         .stacked(),
         Panel::lines("Memory", "What the kernel counts, and what jemalloc holds and gave out.")
             .query(memory(Family::ProcessResidentMemory), "{{instance}} resident")
             .query(memory(Family::JemallocResident), "{{instance}} jemalloc resident")
             .query(memory(Family::JemallocAllocated), "{{instance}} allocated"),
+    ]
+}
+
+/// What node_exporter tells: of the database's machine, nobody else does.
+fn machines() -> [Panel; 4] {
+    [
+        Panel::lines(
+            "Processors of machines",
+            "The share of a machine's processor time in which it worked or was kept waiting.",
+        )
+        .query(machine::processors(), "{{instance}}"),
+        Panel::lines(
+            "Memory of machines",
+            "The share of a machine's memory that can't be given to somebody who asks.",
+        )
+        .query(machine::memory(), "{{instance}}"),
+        Panel::lines("Disks of machines", "The share of each disk that is in use.")
+            .query(machine::disk_use(), "{{instance}} {{device}}"),
+        Panel::lines(
+            "Disks at work",
+            "The share of time in which a disk had something to do. One that always has is slow \
+             for whoever comes next.",
+        )
+        .query(machine::disks_at_work(), "{{instance}} {{device}}"),
     ]
 }
 

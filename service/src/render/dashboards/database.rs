@@ -6,11 +6,16 @@ use contract::Family;
 
 use super::Uid;
 use super::board::{Board, WRONG};
-use super::expr::{self, Expr, Unit, count_rate, gauge, mean, quantile, rate, sum_rate};
+use super::expr::{self, Expr, POOL, Unit, count_rate, gauge, mean, quantile, rate, sum_rate};
 use super::panel::{FEW, FULL, Panel, Steps};
 
 /// So many of the costliest are always in sight.
 const TOP: usize = 10;
+
+/// A process's pool, as it is named over its line.
+const IN_PROCESS: &str = "{{instance}} {{pool}}";
+const HELD: &[&str] = &["job", "instance", "pool", "holder"];
+const TIMEOUT: &[&str] = &["job", "instance", "pool", "kind"];
 
 const QUERY: &[&str] = &["db_query_name"];
 const DURATION: Family = Family::DbClientOperationDuration;
@@ -41,7 +46,7 @@ fn wrong() -> [Panel; 6] {
     let failed = [("outcome", "error|timeout|disconnected")];
     [
         Panel::stat("Fullest pool", FULL, "The largest share of a pool's connections in use.")
-            .query(expr::pool_use(&["pool"]).top(1), "{{pool}}"),
+            .query(expr::pool_use().top(1), "{{instance}} {{pool}}"),
         Panel::stat("Waits given up", FEW, Family::DbClientConnectionsTimeouts.help())
             .query(rate(Family::DbClientConnectionsTimeouts, &[]).sum(&[]), "waits"),
         Panel::stat("Statements that failed", FEW, "Statements that were refused or given up.")
@@ -61,34 +66,32 @@ fn pools() -> [Panel; 3] {
             "Connections in use",
             "The share of each pool's connections that is in use. At one, callers wait.",
         )
-        .query(expr::pool_use(&["pool"]), "{{pool}}"),
-        Panel::lines("Callers that wait", Family::DbClientConnectionsPendingRequests.help()).query(
-            gauge(Family::DbClientConnectionsPendingRequests, &[]).sum(&["pool"]),
-            "{{pool}}",
-        ),
+        .query(expr::pool_use(), IN_PROCESS),
+        Panel::lines("Callers that wait", Family::DbClientConnectionsPendingRequests.help())
+            .query(gauge(Family::DbClientConnectionsPendingRequests, &[]).sum(POOL), IN_PROCESS),
         Panel::lines(
             "Who holds connections",
             "Connections that are checked out, by the endpoint or stage that holds them: when a \
              pool is exhausted, by whom.",
         )
         .query(
-            gauge(Family::DbClientConnectionsHeld, &[]).sum(&["pool", "holder"]).top(TOP),
-            "{{pool}} {{holder}}",
+            gauge(Family::DbClientConnectionsHeld, &[]).sum(HELD).top(TOP),
+            "{{instance}} {{pool}} {{holder}}",
         )
         .stacked(),
     ]
 }
 
 fn times() -> [Panel; 3] {
-    let p99 = |family| quantile(0.99, family, &[], &["pool"]);
+    let p99 = |family| quantile(0.99, family, &[], POOL);
     [
         Panel::lines("Waiting for a connection (p99)", Family::DbClientConnectionsWaitTime.help())
-            .query(p99(Family::DbClientConnectionsWaitTime), "{{pool}}"),
+            .query(p99(Family::DbClientConnectionsWaitTime), IN_PROCESS),
         Panel::lines("Holding a connection (p99)", Family::DbClientConnectionsUseTime.help())
-            .query(p99(Family::DbClientConnectionsUseTime), "{{pool}}"),
+            .query(p99(Family::DbClientConnectionsUseTime), IN_PROCESS),
         Panel::lines("Waits given up", Family::DbClientConnectionsTimeouts.help()).query(
-            rate(Family::DbClientConnectionsTimeouts, &[]).sum(&["pool", "kind"]),
-            "{{pool}} {{kind}}",
+            rate(Family::DbClientConnectionsTimeouts, &[]).sum(TIMEOUT),
+            "{{instance}} {{pool}} {{kind}}",
         ),
     ]
 }

@@ -4,8 +4,8 @@
 //! Belongs here: how an expression is written, and the selection of processes that each must have.
 //! Never here: what is worth showing (the dashboards), how it looks (`panel`).
 
-use contract::Family;
 use contract::family::Kind;
+use contract::{Family, Limit};
 
 /// What a panel's numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Unit {
 }
 
 /// The window that suits the panel's resolution and the scrapes' interval; Grafana knows both.
-const RATE_WINDOW: &str = "$__rate_interval";
+pub(super) const RATE_WINDOW: &str = "$__rate_interval";
 
 /// The processes that were chosen; in every selector.
 const CHOSEN: &str = r#"job=~"$job", instance=~"$instance""#;
@@ -151,9 +151,12 @@ pub(super) fn buckets(family: Family, matchers: Matchers<'_>) -> Expr {
     Expr { promql, unit: Unit::Count }
 }
 
-/// Whether processes were reached by their last scrape, as Prometheus itself tells.
-pub(super) fn up() -> Expr {
-    Expr { promql: format!("up{{{CHOSEN}}}"), unit: Unit::Count }
+/// How many processes were reached by their last scrape, as Prometheus itself tells. It tells that
+/// of everything that it scrapes: ours are those of a job that told of our build within a day.
+pub(super) fn processes_that_answer() -> Expr {
+    let ours = selector(Family::BuildInfo, "", &[]);
+    let up = format!("up{{{CHOSEN}}} and on (job) last_over_time({ours}[1d])");
+    Expr { promql: format!("sum({up}) or vector(0)"), unit: Unit::Count }
 }
 
 /// How many alerts fire that somebody is told of, as Prometheus itself tells: an alert has its own
@@ -164,10 +167,20 @@ pub(super) fn alerts_that_fire() -> Expr {
     Expr { promql, unit: Unit::Count }
 }
 
-/// The share of the pools' connections that is in use.
-pub(super) fn pool_use(by: &[&str]) -> Expr {
-    let used = gauge(Family::DbClientConnections, &[("state", "used")]).sum(by);
-    used.share_of(gauge(Family::DbClientConnectionsMax, &[]).sum(by))
+/// What a pool is one of: each process of each application has its own, and two half full ones are
+/// not a full one and an empty one.
+pub(super) const POOL: &[&str] = &["job", "instance", "pool"];
+
+/// The share of each pool's connections that is in use.
+pub(super) fn pool_use() -> Expr {
+    let used = gauge(Family::DbClientConnections, &[("state", "used")]).sum(POOL);
+    used.share_of(gauge(Family::DbClientConnectionsMax, &[]).sum(POOL))
+}
+
+/// How full each bound is that must not fill up. A memory is full by design.
+pub(super) fn bound_use() -> Expr {
+    let names: Vec<&str> = Limit::that_turn_away().map(Limit::name).collect();
+    gauge(Family::LimitUsed, &[("limit", &names.join("|"))])
 }
 
 /// The share of the processes' file systems that is in use.
@@ -194,6 +207,11 @@ impl Expr {
     /// The highest over what isn't named: of what every process sees for itself.
     pub(super) fn max(self, by: &[&str]) -> Self {
         self.aggregate("max", by)
+    }
+
+    /// The mean over what isn't named.
+    pub(super) fn avg(self, by: &[&str]) -> Self {
+        self.aggregate("avg", by)
     }
 
     /// The lowest over what isn't named.
@@ -238,6 +256,11 @@ impl Expr {
     /// A share of another one of its own kind.
     pub(super) fn share_of(self, whole: Self) -> Self {
         self.per(whole, Unit::Ratio)
+    }
+
+    /// What a share leaves over; never less than nothing.
+    pub(super) fn rest(self) -> Self {
+        Self { promql: format!("clamp_min(1 - {}, 0)", self.promql), ..self }
     }
 
     /// What is left of it without another one.

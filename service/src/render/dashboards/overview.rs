@@ -7,7 +7,8 @@ use contract::{Endpoint, Family, Journey, Tier};
 
 use super::Uid;
 use super::board::{Board, WRONG};
-use super::expr::{self, Expr, Unit, count_rate, gauge, quantile, rate};
+use super::expr::{self, Expr, Unit, count_rate, gauge, increase, quantile, rate};
+use super::machine;
 use super::objective::{AVAILABILITY, JOURNEYS, LATENCY, Objectives};
 use super::panel::{FEW, FULL, LEFT, Panel, Steps, ZERO};
 
@@ -43,7 +44,7 @@ fn broken() -> [Panel; 6] {
         Panel::stat("Alerts that fire", ZERO, "Alerts of Prometheus that fire now, for anything.")
             .query(expr::alerts_that_fire(), "alerts"),
         Panel::stat("Processes that answer", LIVES, "Processes whose last scrape succeeded.")
-            .query(expr::up().sum(&[]), "processes")
+            .query(expr::processes_that_answer(), "processes")
             .link(Uid::Capacity),
         Panel::stat(
             "Budgets overdrawn",
@@ -77,15 +78,21 @@ fn strained() -> [Panel; 6] {
         Panel::stat("Oldest work waiting", WAITS, Family::OldestPending.help())
             .query(gauge(Family::OldestPending, &[]).max(&[]), "age")
             .link(Uid::Pipeline),
-        Panel::stat("Answers lost", FEW, Family::AmbiguousMessages.help())
-            .query(gauge(Family::AmbiguousMessages, &[]).max(&[]), "messages")
-            .link(Uid::Pipeline),
+        Panel::stat(
+            "Reminders lost",
+            FEW,
+            "Reminders that were given up in the last ten minutes, and texts of which the \
+             provider's answer was lost and it isn't known yet what became of them.",
+        )
+        .query(given_up("10m"), "given up")
+        .query(gauge(Family::AmbiguousMessages, &[]).max(&[]), "unknown")
+        .link(Uid::Pipeline),
         Panel::stat(
             "Fullest pool",
             FULL,
             "The largest share of a pool's connections that is in use, over pools and processes.",
         )
-        .query(expr::pool_use(&["pool", "instance"]).max(&[]), "in use")
+        .query(expr::pool_use().max(&[]), "in use")
         .link(Uid::Database),
         Panel::stat(
             "Callers without connection",
@@ -94,13 +101,28 @@ fn strained() -> [Panel; 6] {
         )
         .query(gauge(Family::DbClientConnectionsPendingRequests, &[]).sum(&[]), "waiting")
         .link(Uid::Database),
-        Panel::stat("Fullest bound", FULL, "The bound that is most in use, over processes.")
-            .query(gauge(Family::LimitUsed, &[]).max(&[]), "in use")
-            .link(Uid::Capacity),
-        Panel::stat("Disk in use", FULL, "The fullest of the processes' file systems.")
-            .query(expr::disk_use().max(&[]), "in use")
-            .link(Uid::Capacity),
+        Panel::stat(
+            "Fullest bound",
+            FULL,
+            "The bound that is most in use, over processes. What only forgets the oldest when it \
+             is full is left out.",
+        )
+        .query(expr::bound_use().max(&[]), "in use")
+        .link(Uid::Capacity),
+        disks().link(Uid::Capacity),
     ]
+}
+
+/// Shared with the dashboard of capacity.
+pub(super) fn disks() -> Panel {
+    Panel::stat(
+        "Disk in use",
+        FULL,
+        "The fullest of the processes' file systems, and of the disks of machines that \
+         node_exporter is scraped on.",
+    )
+    .query(expr::disk_use().max(&[]), "processes")
+    .query(machine::disk_use().max(&[]), "machines")
 }
 
 fn journeys() -> Panel {
@@ -149,6 +171,11 @@ pub(super) fn due_and_done() -> Panel {
     .query(ended("suppressed_.+"), "suppressed")
     .query(ended("failed|expired|ambiguous"), "failed, expired or unknown")
     .link(Uid::Pipeline)
+}
+
+/// Reminders that came to a bad end. Shared with the pipeline's dashboard.
+pub(super) fn given_up(window: &str) -> Expr {
+    increase(Family::Messages, &[("fate", "failed|expired")], window).sum(&[])
 }
 
 /// Shared with the pipeline's dashboard.

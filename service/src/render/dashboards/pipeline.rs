@@ -3,19 +3,22 @@
 //!
 //! Never here: what of it a customer sees (`overview`).
 
-use contract::Family;
+use contract::{Family, Journey};
 
 use super::Uid;
 use super::board::{Board, WRONG};
-use super::expr::{age, gauge, mean, quantile, rate};
+use super::expr::{Expr, age, gauge, increase, mean, quantile, rate};
 use super::objective::STAGES;
-use super::overview::{by_fate, due_and_done};
+use super::overview::{by_fate, due_and_done, given_up};
 use super::panel::{FEW, LEFT, Panel, Steps, ZERO};
 
 const STAGE: &[&str] = &["stage"];
 
 /// Counts may be folded some seconds late; a minute means that nobody folds.
 const FOLDED: Steps = &[(f64::NEG_INFINITY, "green"), (10.0, "orange"), (60.0, "red")];
+
+/// Some phones are off; from a half on it is the callbacks that don't come.
+const UNHEARD: Steps = &[(f64::NEG_INFINITY, "green"), (0.2, "orange"), (0.5, "red")];
 
 pub(super) fn board() -> Board {
     Board::new(
@@ -25,6 +28,7 @@ pub(super) fn board() -> Board {
     )
     .row(WRONG, (4, 4), wrong())
     .row("Due against done", (12, 8), [due_and_done(), by_fate()])
+    .row("Lost on the way", (12, 8), lost())
     .row("Stages by name", (24, 11), [stages()])
     .row("Lateness", (8, 8), lateness())
     .row("Depth", (8, 8), depth())
@@ -33,12 +37,56 @@ pub(super) fn board() -> Board {
     .row("What goes", (12, 7), pruned())
 }
 
-fn wrong() -> [Panel; 6] {
+/// What ends the objectives' interest, and is worse than late.
+fn lost() -> [Panel; 2] {
+    let texts =
+        |journey: Journey| rate(Family::SloJourneys, &[("journey", journey.name())]).sum(&[]);
+    let ended = rate(Family::Messages, &[("fate", "sent|failed|expired")]).sum(&[]);
+    let share = |fate| rate(Family::Messages, &[("fate", fate)]).sum(&[]).share_of(ended.clone());
+    [
+        Panel::lines(
+            "Given up",
+            "The share of the reminders that were to leave of which nobody sends a text any more: \
+             refused by the provider for good or again and again, or too late.",
+        )
+        .query(share("failed"), "failed")
+        .query(share("expired"), "expired"),
+        Panel::lines(
+            "Receipts against texts",
+            "Texts that were handed over, and texts of which a first receipt came.",
+        )
+        .query(texts(Journey::DueToHandedOver), "handed over")
+        .query(texts(Journey::HandedOverToReceipt), "receipts"),
+    ]
+}
+
+/// Of the texts of the last half hour; what was handed over just now has none yet.
+fn without_receipt() -> Expr {
+    let of = |journey: Journey| {
+        increase(Family::SloJourneys, &[("journey", journey.name())], "30m").sum(&[])
+    };
+    of(Journey::HandedOverToReceipt).share_of(of(Journey::DueToHandedOver)).rest()
+}
+
+fn wrong() -> [Panel; 8] {
     [
         Panel::stat("Promises out of order", ZERO, Family::ConservationResidual.help())
             .query(gauge(Family::ConservationResidual, &[]).max(&[]), "promises"),
         Panel::stat("Stranded rows", ZERO, Family::StrandedRows.help())
             .query(gauge(Family::StrandedRows, &[]).max(&[]), "rows"),
+        Panel::stat(
+            "Given up",
+            FEW,
+            "Reminders that were given up in the last ten minutes: refused by the provider for \
+             good or again and again, or too late.",
+        )
+        .query(given_up("10m"), "reminders"),
+        Panel::stat(
+            "Texts without receipt",
+            UNHEARD,
+            "The share of the last half hour's texts of which no receipt came.",
+        )
+        .query(without_receipt(), "texts"),
         Panel::stat("Answers lost", FEW, Family::AmbiguousMessages.help())
             .query(gauge(Family::AmbiguousMessages, &[]).max(&[]), "messages"),
         Panel::stat("Failures", FEW, Family::StageFailures.help())

@@ -1,10 +1,11 @@
 //! `compose.yaml` and the `Dockerfile`, checked without running them: what they name is there, what
-//! they set is a setting, what they call can be called.
+//! they set is a setting, what they call can be called; `programs` asks those of others.
 //!
 //! Never here: that the stack runs. There is no registry of images where this is tested; the README
 //! says so.
 
 mod file;
+mod programs;
 
 use std::collections::BTreeSet;
 use std::path::Path;

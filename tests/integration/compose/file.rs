@@ -157,8 +157,7 @@ struct Healthcheck {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Content {
-    #[serde(rename = "content")]
-    _content: String,
+    pub(super) content: String,
 }
 
 /// A secret that a variable holds.

@@ -143,7 +143,13 @@ impl Inside {
         for (process, looked) in self.looked.iter_mut().enumerate() {
             self.tally.looks += 1;
             match looked.client.text(&looked.place.path).await {
-                Ok(text) => read.push((process, at_seconds(), Metrics::parse_some(&text, &names))),
+                Ok(text) => {
+                    let now = match &looked.last {
+                        Some((_, before)) => Metrics::parse_next(&text, &names, before),
+                        None => Metrics::parse_some(&text, &names),
+                    };
+                    read.push((process, at_seconds(), now));
+                }
                 Err(error) => {
                     self.tally.failed += 1;
                     self.tally.first_failure.get_or_insert_with(|| {

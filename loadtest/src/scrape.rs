@@ -1,10 +1,17 @@
 //! The service's own metrics, read from its `/metrics`: what the harness can't see from outside,
 //! such as how long receipts take or how late a stage is.
 //!
-//! Belongs here: parsing the text format (0.0.4) and adding up several processes. Never here:
-//! requests that the harness sends itself; those it measures better.
+//! Belongs here: adding up several processes, and what is asked of their values. Never here: taking
+//! lines apart (`index`), or requests that the harness sends itself; those it measures better.
+
+mod buckets;
+mod index;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub use buckets::Buckets;
+use index::{Index, Labels, Series};
 
 /// What a replay reads of the service's metrics: all else, thousands of lines, is skipped unparsed.
 pub const FAMILIES: [&str; 5] =
@@ -13,16 +20,9 @@ pub const FAMILIES: [&str; 5] =
 /// One process's or several processes' metrics: values by name and labels.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metrics {
-    samples: BTreeMap<String, BTreeMap<Labels, f64>>,
-}
-
-type Labels = Vec<(String, String)>;
-
-/// A histogram by its cumulative buckets.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Buckets {
-    /// Upper bound and how many are at or below it, the bounds rising, the last infinite.
-    pub cumulative: Vec<(f64, f64)>,
+    index: Arc<Index>,
+    /// One for each series of the index.
+    values: Vec<f64>,
 }
 
 impl Metrics {
@@ -36,26 +36,28 @@ impl Metrics {
     /// Reads what begins with one of these names.
     #[must_use]
     pub fn parse_some(text: &str, names: &[&str]) -> Self {
-        let mut metrics = Self::default();
-        let wanted = |line: &&str| names.iter().any(|name| line.starts_with(name));
-        for (name, labels, value) in text.lines().filter(wanted).filter_map(parse_line) {
-            if !metrics.samples.contains_key(name) {
-                metrics.samples.insert(name.to_owned(), BTreeMap::new());
-            }
-            if let Some(samples) = metrics.samples.get_mut(name) {
-                samples.insert(labels, value);
-            }
+        let (index, values) = Index::read(wanted(text, names));
+        Self { index: Arc::new(index), values }
+    }
+
+    /// The same, for a process of which these names were read before: where it says the same
+    /// series again, their values alone are read.
+    #[must_use]
+    pub fn parse_next(text: &str, names: &[&str], before: &Self) -> Self {
+        match before.index.reread(wanted(text, names)) {
+            Some(values) => Self { index: Arc::clone(&before.index), values },
+            None => Self::parse_some(text, names),
         }
-        metrics
     }
 
     /// Adds another process's. Sums and buckets add up; gauges do too, which suits counts alone.
     pub fn add(&mut self, other: Self) {
-        for (name, samples) in other.samples {
-            let mine = self.samples.entry(name).or_default();
-            for (labels, value) in samples {
-                *mine.entry(labels).or_default() += value;
-            }
+        if self.values.is_empty() {
+            *self = other;
+        } else if self.index == other.index {
+            self.values.iter_mut().zip(other.values).for_each(|(mine, its)| *mine += its);
+        } else {
+            Arc::make_mut(&mut self.index).merge(&mut self.values, &other.index, &other.values);
         }
     }
 
@@ -75,10 +77,10 @@ impl Metrics {
     #[must_use]
     pub fn buckets(&self, family: &str, labels: &[(&str, &str)]) -> Buckets {
         let mut all = Buckets::default();
-        for (labels, value) in self.with(&format!("{family}_bucket"), labels) {
-            let bound = labels.iter().find(|(key, _)| key == "le");
-            let Some(bound) = bound.and_then(|(_, le)| parse_number(le)) else { continue };
-            all.add(bound, value);
+        for (series, value) in self.with(&format!("{family}_bucket"), labels) {
+            if let Some(bound) = series.bound {
+                all.add(bound, value);
+            }
         }
         all
     }
@@ -86,13 +88,13 @@ impl Metrics {
     /// True when there is a series of this very name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.samples.contains_key(name)
+        self.index.by_name.contains_key(name)
     }
 
     /// The names of all that was read.
     #[must_use]
     pub fn names(&self) -> BTreeSet<&str> {
-        self.samples.keys().map(String::as_str).collect()
+        self.index.by_name.keys().map(String::as_str).collect()
     }
 
     /// A family's values summed by the values of some labels, which are joined by a space. Only
@@ -100,8 +102,8 @@ impl Metrics {
     #[must_use]
     pub fn sums_by(&self, name: &str, by: &[&str], only: &[(&str, &str)]) -> BTreeMap<String, f64> {
         let mut sums = BTreeMap::new();
-        for (labels, value) in self.with(name, only) {
-            *sums.entry(key(labels, by)).or_default() += value;
+        for (series, value) in self.with(name, only) {
+            *sums.entry(key(&series.labels, by)).or_default() += value;
         }
         sums
     }
@@ -110,10 +112,10 @@ impl Metrics {
     #[must_use]
     pub fn buckets_by(&self, family: &str, by: &[&str]) -> BTreeMap<String, Buckets> {
         let mut all: BTreeMap<String, Buckets> = BTreeMap::new();
-        for (labels, value) in self.with(&format!("{family}_bucket"), &[]) {
-            let bound = labels.iter().find(|(key, _)| key == "le");
-            let Some(bound) = bound.and_then(|(_, le)| parse_number(le)) else { continue };
-            all.entry(key(labels, by)).or_default().add(bound, value);
+        for (series, value) in self.with(&format!("{family}_bucket"), &[]) {
+            if let Some(bound) = series.bound {
+                all.entry(key(&series.labels, by)).or_default().add(bound, value);
+            }
         }
         all
     }
@@ -122,133 +124,25 @@ impl Metrics {
         &'a self,
         name: &str,
         labels: &'a [(&str, &str)],
-    ) -> impl Iterator<Item = (&'a Labels, f64)> {
+    ) -> impl Iterator<Item = (&'a Series, f64)> {
         let carries = |of: &Labels| {
             labels.iter().all(|(key, value)| of.iter().any(|(k, v)| k == key && v == value))
         };
-        let samples = self.samples.get(name).into_iter().flatten();
-        samples.filter(move |(of, _)| carries(of)).map(|(of, value)| (of, *value))
+        let places = self.index.by_name.get(name).into_iter().flatten();
+        let all = places.map(|place| (&self.index.series[*place], self.values[*place]));
+        all.filter(move |(series, _)| carries(&series.labels))
     }
 }
 
-impl Buckets {
-    /// Adds to what is at or below a bound.
-    fn add(&mut self, bound: f64, count: f64) {
-        match self.cumulative.binary_search_by(|(b, _)| b.total_cmp(&bound)) {
-            Ok(place) => self.cumulative[place].1 += count,
-            Err(place) => self.cumulative.insert(place, (bound, count)),
-        }
-    }
-
-    /// Adds another process's.
-    pub fn merge(&mut self, other: &Self) {
-        other.cumulative.iter().for_each(|(bound, count)| self.add(*bound, *count));
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.cumulative.last().map_or(0, |(_, count)| *count as u64)
-    }
-
-    /// How many came since an earlier reading of the same histogram.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> Self {
-        let before = |bound: f64| {
-            earlier.cumulative.iter().find(|(b, _)| *b == bound).map_or(0.0, |(_, count)| *count)
-        };
-        let cumulative =
-            self.cumulative.iter().map(|(b, count)| (*b, (count - before(*b)).max(0.0)));
-        Self { cumulative: cumulative.collect() }
-    }
-
-    /// A quantile, interpolated within its bucket as Prometheus does; what lies beyond the last
-    /// finite bound reads as that bound. `None` when empty.
-    #[must_use]
-    pub fn quantile(&self, q: f64) -> Option<f64> {
-        let total = self.cumulative.last()?.1;
-        if total <= 0.0 {
-            return None;
-        }
-        let rank = q * total;
-        let at = self.cumulative.iter().position(|(_, count)| *count >= rank)?;
-        let (bound, count) = self.cumulative[at];
-        let (low, below) = if at == 0 { (0.0, 0.0) } else { self.cumulative[at - 1] };
-        if bound.is_infinite() {
-            return Some(low);
-        }
-        if count <= below {
-            return Some(bound);
-        }
-        Some(low + (bound - low) * (rank - below) / (count - below))
-    }
-
-    /// The share at or below a bound; exact when it is a bucket's. `None` when empty.
-    #[must_use]
-    pub fn share_within(&self, bound: f64) -> Option<f64> {
-        let total = self.cumulative.last().map(|(_, count)| *count).filter(|n| *n > 0.0)?;
-        let within = self.cumulative.iter().rev().find(|(b, _)| *b <= bound + 1e-9);
-        Some(within.map_or(0.0, |(_, count)| *count) / total)
-    }
+/// Lines that begin with one of these names.
+fn wanted<'a>(text: &'a str, names: &[&str]) -> impl Iterator<Item = &'a str> {
+    text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)))
 }
 
 /// The values of some labels, joined by a space; a label that isn't there is left out.
 fn key(labels: &Labels, by: &[&str]) -> String {
     let of = |name: &&str| labels.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
     by.iter().filter_map(of).collect::<Vec<_>>().join(" ")
-}
-
-fn parse_line(line: &str) -> Option<(&str, Labels, f64)> {
-    let name_end = line.find(['{', ' '])?;
-    let (name, rest) = line.split_at(name_end);
-    let (labels, rest) = match rest.strip_prefix('{') {
-        Some(rest) => parse_labels(rest)?,
-        None => (Vec::new(), rest),
-    };
-    // A timestamp or an exemplar may follow the value.
-    let value = parse_number(rest.split_whitespace().next()?)?;
-    Some((name, labels, value))
-}
-
-/// Labels up to the closing brace, and what follows it.
-fn parse_labels(mut rest: &str) -> Option<(Labels, &str)> {
-    let mut labels = Vec::new();
-    loop {
-        rest = rest.trim_start_matches([',', ' ']);
-        if let Some(after) = rest.strip_prefix('}') {
-            return Some((labels, after));
-        }
-        let (key, after) = rest.split_once("=\"")?;
-        let (value, after) = unquote(after)?;
-        labels.push((key.to_owned(), value));
-        rest = after;
-    }
-}
-
-/// A quoted value without its quotes and escapes, and what follows it.
-fn unquote(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Some((value, &text[at + 1..])),
-            '\\' => match chars.next()?.1 {
-                'n' => value.push('\n'),
-                other => value.push(other),
-            },
-            other => value.push(other),
-        }
-    }
-    None
-}
-
-fn parse_number(text: &str) -> Option<f64> {
-    match text {
-        "+Inf" => Some(f64::INFINITY),
-        "-Inf" => Some(f64::NEG_INFINITY),
-        "NaN" => None,
-        number => number.parse().ok(),
-    }
 }
 
 #[cfg(test)]
@@ -322,5 +216,35 @@ elsewhere_total 9
         let before = Metrics::parse(TEXT).buckets("journey_duration_seconds", &label);
         assert_eq!(after.count(), 200);
         assert_eq!(after.since(&before), before);
+    }
+
+    #[test]
+    fn the_next_look_reads_as_if_it_were_the_first() {
+        let before = Metrics::parse(TEXT);
+        let more = format!("{TEXT}stage_new 1\n");
+        let fewer = TEXT.replace("messages_total{fate=\"failed\"} 1\n", "");
+        let longer = TEXT.replace("messages_total", "messages_totals");
+        let twice = TEXT.replace("fate=\"failed\"", "fate=\"sent\"");
+        let nan = TEXT.replace("{fate=\"failed\"} 1", "{fate=\"failed\"} NaN");
+        let risen = TEXT.replace("} 50", "} 51").replace("NaN", "2");
+        for text in [TEXT, &more, &fewer, &longer, &twice, &nan, &risen, ""] {
+            let next = Metrics::parse_next(text, &FAMILIES, &before);
+            assert_eq!(next, Metrics::parse(text), "{text}");
+        }
+        // The odd lines of this text are skipped at each look, so a clean one shows the short way.
+        let clean = "stage_a{x=\"1\"} 1\nstage_b 2\n";
+        let before = Metrics::parse(clean);
+        let next = Metrics::parse_next(&clean.replace(" 2", " 3"), &FAMILIES, &before);
+        assert!(Arc::ptr_eq(&before.index, &next.index), "names and labels were kept");
+        assert_eq!((next.sum("stage_a", &[]), next.sum("stage_b", &[])), (1.0, 3.0));
+    }
+
+    #[test]
+    fn processes_with_other_series_add_up_too() {
+        let mut one = Metrics::parse("stage_a{x=\"1\"} 1\nstage_b 2\n");
+        one.add(Metrics::parse("stage_b 3\nstage_a{x=\"2\"} 4\n"));
+        let by = one.sums_by("stage_a", &["x"], &[]);
+        assert_eq!(by, BTreeMap::from([("1".into(), 1.0), ("2".into(), 4.0)]));
+        assert_eq!(one.sum("stage_b", &[]), 5.0);
     }
 }

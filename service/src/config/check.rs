@@ -49,9 +49,6 @@ pub(super) fn together(values: &Values, mistakes: &mut Vec<Mistake>) {
     if public.is_some() && public == wrong.read::<SocketAddr>("admin_addr") {
         wrong.note("admin_addr", "must not be the public address");
     }
-    if wrong.read::<u64>("limit_request_head_bytes").is_some_and(|bytes| bytes < 8_192) {
-        wrong.note("limit_request_head_bytes", "must be at least 8192");
-    }
     if is_production {
         in_production(&mut wrong, provider.as_ref());
     }

@@ -180,7 +180,7 @@ pub(crate) fn all() -> Vec<Setting> {
         help: Cow::Owned(format!("{} Why: {}.", one_line(limit.help()), limit.spec().reason)),
         form: u64::FORM,
         is_secret: false,
-        within: Some((1, 1_000_000_000_000)),
+        within: Some((limit.spec().least, limit.spec().most)),
     });
     rows().into_iter().chain(limits).collect()
 }

@@ -92,6 +92,53 @@ fn all_mistakes_are_told_at_once_and_none_repeats_a_secret() {
     expect_test::expect_file!["expected/mistakes.txt"].assert_eq(&(said + "\n"));
 }
 
+/// Every number of the table, too small or too large, in one go: each is refused, and the least and
+/// the most that it may be are named.
+#[test]
+fn numbers_out_of_bounds_are_all_told_at_once_with_both_bounds() {
+    let bounded: Vec<(Setting, (u64, u64))> = settings()
+        .into_iter()
+        .filter_map(|setting| setting.within.map(|within| (setting, within)))
+        .collect();
+    assert!(bounded.len() > Limit::COUNT, "limits and others");
+    let unbounded: Vec<_> = settings()
+        .into_iter()
+        .filter(|setting| setting.form.contains("number") && setting.form.contains("whole"))
+        .filter(|setting| setting.within.is_none())
+        .map(|setting| setting.name)
+        .collect();
+    assert!(unbounded.is_empty(), "numbers without bounds: {unbounded:?}");
+    let below = |least: u64| if least == 0 { "-1".to_owned() } else { (least - 1).to_string() };
+    let silly: [&dyn Fn(u64, u64) -> String; 3] =
+        [&|least, _| below(least), &|_, most| (most + 1).to_string(), &|_, _| {
+            "99999999999999999999999".to_owned()
+        }];
+    for silly in silly {
+        let values = bounded
+            .iter()
+            .map(|(setting, (least, most))| (setting.variable(), silly(*least, *most)));
+        let values: Vec<_> = values.collect();
+        let pairs: Vec<_> = values.iter().map(|(name, text)| (&**name, &**text)).collect();
+        let said = said(&environment(&pairs));
+        assert_eq!(said.lines().count(), bounded.len(), "{said}");
+        for (setting, (least, most)) in &bounded {
+            let line = format!(
+                "{} (environment): must be a whole number from {least} to {most}",
+                setting.variable()
+            );
+            assert!(said.lines().any(|told| told == line), "{line}, in:\n{said}");
+        }
+    }
+    let bounds: [fn((u64, u64)) -> u64; 2] = [|(least, _)| least, |(_, most)| most];
+    for value in bounds {
+        let limits = bounded.iter().filter(|(setting, _)| setting.name.starts_with(LIMIT_PREFIX));
+        let values: Vec<_> =
+            limits.map(|(setting, w)| (setting.variable(), value(*w).to_string())).collect();
+        let pairs: Vec<_> = values.iter().map(|(name, text)| (&**name, &**text)).collect();
+        assert!(load(&environment(&pairs)).is_ok(), "the bounds themselves are fine");
+    }
+}
+
 #[test]
 fn what_only_fits_together_is_checked() {
     let simulated = environment(&[("PUNCTUAL_PROVIDER_SIMULATED", "true")]);

@@ -55,6 +55,8 @@ fn jittered(wait: Duration, chance: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use contract::Limit;
+
     use super::*;
 
     #[test]
@@ -63,6 +65,18 @@ mod tests {
             (1..=10).map(|attempts| retry_after(attempts, None, 0.5).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 128, 128]);
         assert_eq!(doubled(FIRST, LAST, 99), LAST);
+    }
+
+    /// What the limit's reason says of the tries together: seven waits lie between eight of them.
+    #[test]
+    fn all_tries_of_a_text_outlast_the_trouble_that_the_limit_promises() {
+        let limit = Limit::AttemptsPerMessage.spec();
+        let tries = i16::try_from(limit.default).expect("a few");
+        let waits: Duration = (1..tries).map(|attempts| retry_after(attempts, None, 0.5)).sum();
+        let minutes = (waits.as_secs_f64() / 60.0).round();
+        let words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+        let says = format!("that is {} minutes of provider trouble", words[minutes as usize]);
+        assert!(limit.reason.ends_with(&says), "{waits:?} are not what it says: {}", limit.reason);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod cancelled;
 pub mod counts;
 pub mod family;
 pub mod limits;
+pub mod named;
 pub mod once;
 pub mod order;
 pub mod wire;
@@ -65,6 +66,11 @@ impl Check {
     /// Counts a case that broke it.
     pub fn broken(&mut self, example: impl FnOnce() -> String) {
         self.cases += 1;
+        self.refuted(example);
+    }
+
+    /// Counts what breaks it without being a case.
+    pub fn refuted(&mut self, example: impl FnOnce() -> String) {
         self.violations += 1;
         if self.examples.len() < EXAMPLES_MAX {
             self.examples.push(example());

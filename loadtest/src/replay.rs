@@ -141,6 +141,7 @@ impl Replay<'_> {
         let slow = SlowHeads::open(self.target.public.first().map_or("", String::as_str)).await;
         let (live, running, start_ns) = self.day(&mut clock, &keys, speed).await?;
         let stopped = live.stopped();
+        let refusals = live.refusals();
         let token = clock.token().await?;
         let case = judge::Case {
             token,
@@ -148,6 +149,7 @@ impl Replay<'_> {
             keys: &keys,
             target: self.target,
             stopped: &stopped,
+            refusals,
             texts_before: self.facts.texts_before,
             start_ns,
             speed: running.pace.speed,
@@ -177,7 +179,7 @@ impl Replay<'_> {
         let users = self.settings.users;
         let speed =
             calibrate::calibrate(&self.plan, self.target, users, clock, self.interrupt).await?;
-        eprintln!("{:<8} {:.1}, {}", "speed", speed.speed, speed.reason);
+        complain!("{:<8} {:.1}, {}", "speed", speed.speed, speed.reason);
         Ok(speed)
     }
 
@@ -285,7 +287,7 @@ impl Replay<'_> {
         day.drain_seconds = drained.at.saturating_duration_since(end).as_secs_f64();
         if let Some((backlog, callbacks)) = drained.left {
             day.undrained = true;
-            eprintln!("not drained: {backlog:?}, {callbacks} callbacks to come");
+            complain!("not drained: {backlog:?}, {callbacks} callbacks to come");
         }
         Ok(())
     }

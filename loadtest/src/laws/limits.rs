@@ -1,7 +1,8 @@
 //! Law 11: everything is bounded, and a full thing says so at once. After a day the service's
 //! bounds are reached on purpose, one after the other, and what it answers is looked at.
 //!
-//! Every probe is a case. Never here: load; a probe reaches its bound with as little as it can.
+//! A case is a bound that was reached, as the service itself counts it, with its answer. Never
+//! here: load; a probe reaches its bound with as little as it can.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Check;
+use super::{Check, EXAMPLES_MAX};
+use crate::scrape::Metrics;
 
 /// "At once", on a machine whose cores are taken from it for tens of milliseconds.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -48,6 +50,73 @@ struct Raw {
     retry_after: bool,
 }
 
+/// What was tried, and what came of it.
+#[derive(Debug, Clone)]
+struct Probe {
+    what: &'static str,
+    /// The row, for a bound of which something is in use at a time. Against the others single
+    /// things are held, which the service does not count.
+    limit: Option<Limit>,
+    /// The status that it is to be answered with.
+    status: u16,
+    got: Raw,
+}
+
+impl Probe {
+    const fn full(what: &'static str, limit: Limit, got: Raw) -> Self {
+        Self { what, limit: Some(limit), status: 503, got }
+    }
+
+    const fn single(what: &'static str, status: u16, got: Raw) -> Self {
+        Self { what, limit: None, status, got }
+    }
+
+    fn is_kept(&self) -> bool {
+        self.got.status == Some(self.status) && (self.status != 503 || self.got.retry_after)
+    }
+}
+
+/// Nine bounds: eight that answer, and the time for a head, at which nobody is left to answer.
+const PROBES: u64 = 9;
+
+/// Holds the answers against what was to come, each where the service says that the bound was
+/// reached: `reached` is by how much its own count of that rose.
+fn judge(probes: &[Probe], reached: impl Fn(Limit) -> f64) -> Check {
+    let mut check = Check::new(11, "bounds reached on purpose are answered as promised", PROBES);
+    for probe in probes {
+        let Probe { what, limit, status, got } = probe;
+        if limit.is_none_or(|limit| reached(limit) >= 1.0) {
+            check.case(probe.is_kept(), || format!("{what}: expected {status}, got {got:?}"));
+        } else if check.examples.len() < EXAMPLES_MAX {
+            // No case, and so one too few: the reason stands beside the count.
+            check.examples.push(format!("{what}: the service counts none as reached, got {got:?}"));
+        }
+    }
+    check
+}
+
+/// The day's own refusals: each is a case, and says when to come back.
+#[must_use]
+pub fn refusals_say_when_to_come_back(refusals: Refusals) -> Check {
+    let mut check = Check::new(11, "the day's own refusals say when to come back", 0);
+    let Refusals { said, unsaid } = refusals;
+    check.cases = said + unsaid;
+    check.violations = unsaid;
+    if unsaid > 0 {
+        check.examples.push(format!("{unsaid} answers were 503 without Retry-After, or 429"));
+    }
+    check
+}
+
+/// Requests of a day that were answered that there is no room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// By 503 with `Retry-After`.
+    pub said: u64,
+    /// Otherwise.
+    pub unsaid: u64,
+}
+
 impl Probes {
     /// The bound as configured.
     #[must_use]
@@ -55,36 +124,60 @@ impl Probes {
         self.configured.get(limit.name()).copied().unwrap_or(limit.spec().default)
     }
 
-    /// Reaches the bounds one after the other. `slow` was opened before the day.
-    pub async fn run(&self, slow: SlowHeads) -> Check {
-        let mut check = Check::new(11, "bounds reached on purpose are answered as promised", 8);
-        let expect = |check: &mut Check, what: &str, got: &Raw, status: u16| {
-            let kept = got.status == Some(status) && (status != 503 || got.retry_after);
-            check.case(kept, || format!("{what}: expected {status}, got {got:?}"));
-        };
-        let body = contract::Endpoint::UpsertAppointments.spec().body_bytes_max;
-        let got = self.ask(&self.post(u64::from(body) + 1, ""), b"").await;
-        expect(&mut check, "a body larger than its endpoint reads", &got, 413);
-        let items = "{}\n".repeat(usize::try_from(self.limit(Limit::BatchItems)).unwrap_or(0) + 1);
-        let got = self.ask(&self.post(items.len() as u64, ""), items.as_bytes()).await;
-        expect(&mut check, "more appointments than one request may have", &got, 413);
-        let long = "x".repeat(usize::try_from(self.limit(Limit::RequestHeadBytes)).unwrap_or(0));
-        let got = self.ask(&self.post(2, &format!("X-Long: {long}\r\n")), b"{}").await;
-        expect(&mut check, "a head larger than is read", &got, 431);
-        let got = self.all_bodies().await;
-        expect(&mut check, "more bytes of bodies than are held", &got, 503);
-        let got = self.all_requests().await;
-        expect(&mut check, "more requests than are answered at a time", &got, 503);
-        let got = all_connections(&self.public, self.limit(Limit::PublicConnections)).await;
-        expect(&mut check, "more connections than the public listener keeps", &got, 503);
-        let got = all_connections(&self.admin, self.limit(Limit::AdminConnections)).await;
-        expect(&mut check, "more connections than the admin listener keeps", &got, 503);
+    /// Reaches the bounds one after the other. `slow` was opened before the day. `metrics` reads
+    /// what the service counts.
+    pub async fn run(&self, slow: SlowHeads, metrics: impl AsyncFn() -> Metrics) -> Check {
+        let before = metrics().await;
+        let mut probes = self.singles().await;
+        probes.extend(self.fulls().await);
+        let after = metrics().await;
+        let mut check = judge(&probes, |limit| {
+            let count =
+                |metrics: &Metrics| metrics.sum("limit_reached_total", &[("limit", limit.name())]);
+            count(&after) - count(&before)
+        });
         let head = Duration::from_millis(self.limit(Limit::RequestHeadMs));
         let closed = slow.closed_within(head + CLOSING_MARGIN).await;
         check.case(closed == SLOW, || {
             format!("of {SLOW} connections that never finish their head, {closed} were closed")
         });
         check
+    }
+
+    /// Single things that are larger than they may be.
+    async fn singles(&self) -> Vec<Probe> {
+        let body = contract::Endpoint::UpsertAppointments.spec().body_bytes_max;
+        let large = self.ask(&self.post(u64::from(body) + 1, ""), b"").await;
+        let items = "{}\n".repeat(usize::try_from(self.limit(Limit::BatchItems)).unwrap_or(0) + 1);
+        let many = self.ask(&self.post(items.len() as u64, ""), items.as_bytes()).await;
+        let long = "x".repeat(usize::try_from(self.limit(Limit::RequestHeadBytes)).unwrap_or(0));
+        let head = self.ask(&self.post(2, &format!("X-Long: {long}\r\n")), b"{}").await;
+        vec![
+            Probe::single("a body larger than its endpoint reads", 413, large),
+            Probe::single("more appointments than one request may have", 413, many),
+            Probe::single("a head larger than is read", 431, head),
+        ]
+    }
+
+    /// Things of which more are wanted at a time than there is room for.
+    async fn fulls(&self) -> Vec<Probe> {
+        let bodies = self.all_bodies().await;
+        let requests = self.all_requests().await;
+        let public = all_connections(&self.public, self.limit(Limit::PublicConnections)).await;
+        let streams = self.all_streams().await;
+        let admin = all_connections(&self.admin, self.limit(Limit::AdminConnections)).await;
+        let full = Probe::full;
+        vec![
+            full("more bytes of bodies than are held", Limit::BodyBytes, bodies),
+            full("more requests than are answered at a time", Limit::RequestsInFlight, requests),
+            full(
+                "more connections than the public listener keeps",
+                Limit::PublicConnections,
+                public,
+            ),
+            full("more answers than are streamed at a time", Limit::Streams, streams),
+            full("more connections than the admin listener keeps", Limit::AdminConnections, admin),
+        ]
     }
 
     /// The service is itself again as soon as the pressure is gone.
@@ -145,6 +238,13 @@ impl Probes {
         let head = self.post(2, "");
         fill(&self.public, self.limit(Limit::RequestsInFlight), &head, || self.ask(&head, b"{}"))
             .await
+    }
+
+    /// Live pages that go on for as long as somebody reads, until one finds no room.
+    async fn all_streams(&self) -> Raw {
+        let path = contract::Endpoint::StreamLive.spec().path;
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.admin);
+        fill(&self.admin, self.limit(Limit::Streams), &head, || ask(&self.admin, &head, b"")).await
     }
 }
 

@@ -6,6 +6,67 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+const FULL: Raw = Raw { status: Some(503), retry_after: true };
+
+/// All that is probed but the time for a head, answered as promised.
+fn as_promised() -> Vec<Probe> {
+    let single = |status| Raw { status: Some(status), retry_after: false };
+    let limits = [
+        Limit::BodyBytes,
+        Limit::RequestsInFlight,
+        Limit::PublicConnections,
+        Limit::Streams,
+        Limit::AdminConnections,
+    ];
+    let singles = [413, 413, 431].map(|status| Probe::single("too large", status, single(status)));
+    let fulls = limits.map(|limit| Probe::full("full", limit, FULL));
+    singles.into_iter().chain(fulls).collect()
+}
+
+/// With the case of the slow heads, which is judged by itself.
+fn judged(probes: &[Probe], reached: impl Fn(Limit) -> f64) -> Check {
+    let mut check = judge(probes, reached);
+    check.kept();
+    check
+}
+
+#[test]
+fn a_bound_that_was_reached_must_be_answered_as_promised() {
+    assert!(judged(&as_promised(), |_| 1.0).passed());
+    for (at, probe) in as_promised().iter().enumerate() {
+        let wrong = [Some(200), Some(429), Some(500), None].map(|status| Raw { status, ..FULL });
+        let unsaid = Raw { retry_after: false, ..FULL };
+        for got in wrong.into_iter().chain([unsaid]) {
+            let mut probes = as_promised();
+            probes[at].got = got;
+            let check = judged(&probes, |_| 1.0);
+            assert!(!check.passed() && check.violations == 1, "{probe:?}: {check:?}");
+        }
+    }
+}
+
+#[test]
+fn a_bound_that_the_service_does_not_count_as_reached_is_no_case() {
+    for full in as_promised().iter().filter_map(|probe| probe.limit) {
+        let check = judged(&as_promised(), |limit| if limit == full { 0.0 } else { 1.0 });
+        assert!(!check.passed(), "{full:?}: {check:?}");
+        assert_eq!((check.cases, check.promised, check.violations), (8, 9, 0));
+        assert!(check.examples[0].contains("counts none as reached"), "{check:?}");
+    }
+    let check = judged(&as_promised()[1..], |_| 1.0);
+    assert!(!check.passed(), "one was not tried");
+}
+
+#[test]
+fn a_refusal_of_the_day_without_a_time_breaks_it() {
+    let none = refusals_say_when_to_come_back(Refusals::default());
+    assert!(none.passed() && none.cases == 0);
+    let said = refusals_say_when_to_come_back(Refusals { said: 3, unsaid: 0 });
+    assert!(said.passed() && said.cases == 3);
+    let unsaid = refusals_say_when_to_come_back(Refusals { said: 3, unsaid: 1 });
+    assert!(!unsaid.passed() && unsaid.cases == 4 && !unsaid.examples.is_empty(), "{unsaid:?}");
+}
+
 #[test]
 fn an_answers_head_is_read() {
     let text = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nretry-after: 9";

@@ -117,19 +117,38 @@ fn callback_names(url: &str) -> Option<(i64, i64, u32)> {
 pub struct Mention {
     /// The patient's first name.
     pub name: String,
+    /// The day in words, as seen from the replayed one.
+    pub day: DayInWords,
     /// The local time as `HH:MM`.
     pub time: String,
 }
 
+/// How texts of the replayed day call a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DayInWords {
+    /// `today`
+    Today,
+    /// `tomorrow`
+    Tomorrow,
+    /// `on Friday 12 March`
+    Other,
+}
+
 impl Mention {
-    /// True when a text says so: the name, and before the sentence ends, the time.
+    /// How often a text says so: the name, and to the end of its sentence the day and the time.
     #[must_use]
-    pub fn is_in(&self, body: &str) -> bool {
-        body.match_indices(&format!("{}, ", self.name)).any(|(at, name)| {
+    pub fn times_in(&self, body: &str) -> usize {
+        let begins = match self.day {
+            DayInWords::Today => "today at ",
+            DayInWords::Tomorrow => "tomorrow at ",
+            DayInWords::Other => "on ",
+        };
+        let says_so = |(at, name): &(usize, &str)| {
             let rest = &body[at + name.len()..];
             let sentence = rest.split('.').next().unwrap_or_default();
-            sentence.ends_with(&format!(" at {}", self.time))
-        })
+            sentence.starts_with(begins) && sentence.ends_with(&format!(" at {}", self.time))
+        };
+        body.match_indices(&format!("{}, ", self.name)).filter(says_so).count()
     }
 }
 
@@ -186,12 +205,20 @@ pub(crate) mod tests {
 
     #[test]
     fn mentions_are_found_and_counted() {
-        let body = "Clinic at Sea: Ana, tomorrow at 14:05. Bring it. Bo, today at 9:20.";
-        let mention = |name: &str, time: &str| Mention { name: name.into(), time: time.into() };
-        assert!(mention("Ana", "14:05").is_in(body));
-        assert!(!mention("Bo", "14:05").is_in(body));
-        assert!(!mention("Ana", "9:20").is_in(body));
-        assert_eq!(mentions(body), 1, "9:20 is no time of ours");
+        let body = "Clinic at Sea: Ana, tomorrow at 14:05. Bring it. Bo, today at 9:20. \
+                    Ana, on Friday 12 March at 14:05.";
+        let times = |name: &str, day, time: &str| {
+            Mention { name: name.into(), day, time: time.into() }.times_in(body)
+        };
+        assert_eq!(times("Ana", DayInWords::Tomorrow, "14:05"), 1);
+        assert_eq!(times("Ana", DayInWords::Other, "14:05"), 1);
+        assert_eq!(times("Ana", DayInWords::Today, "14:05"), 0);
+        assert_eq!(times("Bo", DayInWords::Tomorrow, "14:05"), 0);
+        assert_eq!(times("Ana", DayInWords::Today, "9:20"), 0);
+        let twins = "Ana, today at 10:00. Ana, today at 10:00.";
+        let ana = Mention { name: "Ana".into(), day: DayInWords::Today, time: "10:00".into() };
+        assert_eq!(ana.times_in(twins), 2);
+        assert_eq!(mentions(body), 2, "9:20 is no time of ours");
         assert_eq!(mentions("A, at 10:00. B, today at 11:30. see you at noon"), 2);
     }
 

@@ -5,13 +5,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::day::request::Appointment;
 use crate::day::schedule::real_offset;
 use crate::day::{Plan, Request};
-use crate::laws::cancelled::{Cancellation, Entry, Reads, Stopped};
-use crate::laws::wire::Mention;
+use crate::laws::cancelled::{By, Cancellation, Entry, Reads, Stopped};
+use crate::laws::wire::{DayInWords, Mention};
 
 /// An appointment of a practice.
 type Key = (u32, u32);
@@ -25,46 +26,38 @@ pub(crate) fn cancelled_appointments(plan: &Plan, stopped: &[Stopped]) -> Vec<Re
     keys.into_iter().map(read).collect()
 }
 
-/// All cancellations with what is known of them. `start_ns` is the replay's start on the machine's
+/// What was cancelled, joined.
+#[derive(Debug, Default)]
+pub(crate) struct Joined {
+    /// All cancellations with what is known of them.
+    pub(crate) cancellations: Vec<Cancellation>,
+    /// Those whose appointment, or whose practice, the plan doesn't have.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// Joins every cancellation that was answered. `start_ns` is the replay's start on the machine's
 /// monotonic clock.
 pub(crate) fn join(
     plan: &Plan,
     stopped: &[Stopped],
     reads: &Reads,
     (start_ns, speed): (u64, f64),
-) -> Vec<Cancellation> {
+) -> Joined {
     let known = Known::of(plan, stopped);
     let senders: HashMap<i64, u64> =
         plan.practices().iter().map(|p| (p.practice_id, p.sender)).collect();
-    stopped
-        .iter()
-        .filter_map(|stopped| {
-            let key = key(plan, stopped)?;
-            let appointment = known.before(key, stopped.arrival)?;
-            let practice_id = appointment.practice_id();
-            let appointment_id = appointment.appointment_id();
-            let spoken = spoken(appointment);
-            let recipient = (practice_id, appointment.phone());
-            let alone = known.speakers.get(&(recipient, spoken.clone())).is_some_and(|n| *n == 1);
-            let again = known.booked_again(key, stopped.arrival);
-            Some(Cancellation {
-                practice_id,
-                from: senders.get(&practice_id).copied()?,
-                to: appointment.phone(),
-                mention: alone.then_some(spoken),
-                answered_ns: stopped.answered_ns,
-                booked_again_ns: again.map(|at| {
-                    let intended = plan.arrivals()[at].intended_domain_ns;
-                    start_ns + real_offset(intended, speed).as_nanos() as u64
-                }),
-                entries: match &stopped.entries {
-                    Some(entries) => entries.clone(),
-                    None => stopped_by_read(reads, practice_id, &appointment_id),
-                },
-                appointment_id,
-            })
-        })
-        .collect()
+    let instant = |at: usize| {
+        let intended = plan.arrivals()[at].intended_domain_ns;
+        start_ns + real_offset(intended, speed).as_nanos() as u64
+    };
+    let mut joined = Joined::default();
+    for stopped in stopped {
+        match known.cancellation(&senders, reads, stopped, instant) {
+            Some(cancellation) => joined.cancellations.push(cancellation),
+            None => joined.unknown.push(format!("arrival {}", stopped.arrival)),
+        }
+    }
+    joined
 }
 
 /// The phones that a cancelled appointment had: whose texts must be read whole.
@@ -100,6 +93,7 @@ fn key(plan: &Plan, stopped: &Stopped) -> Option<Key> {
 /// Versions of the appointments that were cancelled, and how all appointments of their phones are
 /// spoken of.
 struct Known<'a> {
+    plan: &'a Plan,
     /// In the order in which they came; imported ones have no arrival.
     versions: HashMap<Key, Vec<(Option<usize>, &'a Appointment)>>,
     /// How many different appointments of a recipient are spoken of so.
@@ -122,12 +116,45 @@ impl<'a> Known<'a> {
         for (_, appointment) in every_version(plan) {
             let recipient = (appointment.practice_id(), appointment.phone());
             if recipients.contains(&recipient) {
-                let spoken = (recipient, spoken(appointment));
+                let spoken = (recipient, spoken(plan.day(), appointment));
                 speakers.entry(spoken).or_default().insert(appointment.serial);
             }
         }
         let speakers = speakers.into_iter().map(|(spoken, who)| (spoken, who.len())).collect();
-        Self { versions, speakers }
+        Self { plan, versions, speakers }
+    }
+
+    fn cancellation(
+        &self,
+        senders: &HashMap<i64, u64>,
+        reads: &Reads,
+        stopped: &Stopped,
+        instant: impl Fn(usize) -> u64,
+    ) -> Option<Cancellation> {
+        let key = key(self.plan, stopped)?;
+        let appointment = self.before(key, stopped.arrival)?;
+        let practice_id = appointment.practice_id();
+        let appointment_id = appointment.appointment_id();
+        let mention = spoken(self.plan.day(), appointment);
+        let recipient = (practice_id, appointment.phone());
+        let speakers = self.speakers.get(&(recipient, mention.clone())).copied().unwrap_or(0);
+        let (by, entries) = match &stopped.entries {
+            Some(entries) => (By::Call, entries.clone()),
+            None => (By::Upsert, stopped_by_read(reads, practice_id, &appointment_id)),
+        };
+        Some(Cancellation {
+            practice_id,
+            by,
+            from: senders.get(&practice_id).copied()?,
+            to: appointment.phone(),
+            mention,
+            // It is one of them itself.
+            namesakes: speakers.saturating_sub(1),
+            answered_ns: stopped.answered_ns,
+            booked_again_ns: self.booked_again(key, stopped.arrival).map(instant),
+            entries,
+            appointment_id,
+        })
     }
 
     /// The highest version that came before an arrival.
@@ -168,16 +195,22 @@ struct Said<'a> {
     starts_at: &'a str,
 }
 
-/// How a text speaks of an appointment, from what was sent of it: its local time stands in its
-/// RFC 3339 instant.
-fn spoken(appointment: &Appointment) -> Mention {
+/// How a text of this day speaks of an appointment, from what was sent of it: its local day and
+/// time stand in its RFC 3339 instant.
+fn spoken(today: Date, appointment: &Appointment) -> Mention {
     let mut json = Vec::with_capacity(256);
     appointment.write_json(&mut json);
     let said: Said<'_> = serde_json::from_slice(&json).expect("a plan writes JSON");
+    let starts = said.starts_at.get(..10).and_then(|day| day.parse::<Date>().ok());
+    let day = match starts {
+        Some(day) if day == today => DayInWords::Today,
+        Some(day) if Some(day) == today.tomorrow().ok() => DayInWords::Tomorrow,
+        Some(_) | None => DayInWords::Other,
+    };
     let time = said.starts_at.get(11..16).unwrap_or_default().to_owned();
     // Texts call patients by their first name alone.
     let name = said.patient_name.split_whitespace().next().unwrap_or_default().to_owned();
-    Mention { name, time }
+    Mention { name, day, time }
 }
 
 #[cfg(test)]
@@ -213,15 +246,31 @@ mod tests {
     fn every_cancellation_of_a_plan_finds_its_appointment() {
         let plan = plan();
         let stopped = all_stopped(&plan);
-        let joined = join(&plan, &stopped, &Reads::new(), (0, 600.0));
-        assert_eq!(joined.len(), stopped.len());
-        let with_mention = joined.iter().filter(|c| c.mention.is_some()).count();
-        assert!(with_mention * 10 > joined.len() * 9, "{with_mention} of {}", joined.len());
+        let Joined { cancellations: joined, unknown } =
+            join(&plan, &stopped, &Reads::new(), (0, 600.0));
+        assert_eq!((joined.len(), unknown.len()), (stopped.len(), 0));
+        // Hardly anybody has a namesake on the same phone at the same time of the same day.
+        let namesakes = joined.iter().filter(|c| c.namesakes > 0).count();
+        assert!(namesakes * 100 < joined.len(), "{namesakes} of {}", joined.len());
+        let days = [DayInWords::Today, DayInWords::Tomorrow, DayInWords::Other];
+        for day in days {
+            assert!(joined.iter().any(|c| c.mention.day == day), "{day:?}");
+        }
         let again = joined.iter().filter(|c| c.booked_again_ns.is_some()).count();
         assert!(again > 0 && again < joined.len() / 5, "{again} of {}", joined.len());
         let phones = phones(&plan, &stopped);
         assert!(joined.iter().all(|c| phones.contains(&c.to)));
         assert!(cancelled_appointments(&plan, &stopped).len() <= stopped.len());
+    }
+
+    #[test]
+    fn one_of_which_the_plan_knows_nothing_is_told() {
+        let plan = plan();
+        let is_read = |request: &Request| matches!(request, Request::ListMessages { .. });
+        let at = plan.arrivals().iter().position(|a| is_read(&a.request)).unwrap();
+        let stopped = Stopped { arrival: at, answered_ns: 1, entries: Some(Vec::new()) };
+        let joined = join(&plan, &[stopped], &Reads::new(), (0, 600.0));
+        assert_eq!((joined.cancellations.len(), joined.unknown.len()), (0, 1));
     }
 
     #[test]

@@ -12,28 +12,28 @@ use serde::Deserialize;
 use stack::provider::Faults;
 use tokio::time::Instant;
 
-use super::cancellations;
+use super::cancellations::{self, Joined};
 use super::jobs::{CONNECTIONS, Job, Worked, work_off};
 use super::live::Keys;
 use super::probe;
 use super::target::Target;
+use super::watch;
 use crate::client::{Client, ClientError};
 use crate::day::{Plan, Request};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::laws::audit::{Audit, AuditCheck};
-use crate::laws::cancelled::{Cancellation, Fate, Reads, Stopped};
+use crate::laws::cancelled::{By, Fate, Reads, Stopped};
 use crate::laws::counts::DayCounts;
-use crate::laws::limits::{Probes, SlowHeads};
+use crate::laws::limits::{self, Probes, Refusals, SlowHeads};
 use crate::laws::wire::Wire;
-use crate::laws::{Check, cancelled, counts, family, once, order};
+use crate::laws::{Check, cancelled, counts, family, named, once, order};
 use crate::progress::Step;
 use crate::report::units::{count, latency};
+use crate::scrape::Metrics;
 
 /// An audit of half a million messages takes some tens of seconds here.
 const AUDIT_WITHIN: Duration = Duration::from_secs(600);
-/// The statements of a day, of which the service has about twice as many.
-const STATEMENTS_MIN: u64 = 25;
 
 /// What is judged.
 pub(crate) struct Case<'a> {
@@ -43,6 +43,7 @@ pub(crate) struct Case<'a> {
     /// After which a read has seen the whole day, whichever server answers.
     pub(crate) token: Option<HeaderValue>,
     pub(crate) stopped: &'a [Stopped],
+    pub(crate) refusals: Refusals,
     /// Texts that the provider had accepted before the day: the calibration's.
     pub(crate) texts_before: u64,
     /// The replay's start on the machine's monotonic clock.
@@ -72,14 +73,14 @@ pub(crate) async fn judge(case: &Case<'_>, slow: SlowHeads) -> Result<Judged, Fa
     let wire = read_log(case).await?;
     let promise = case.plan.promise();
     let at = (case.start_ns, case.speed);
-    let cancellations = cancellations::join(case.plan, case.stopped, &reads, at);
+    let joined = cancellations::join(case.plan, case.stopped, &reads, at);
     checks.extend(of_the_wire(case, &wire, lost_answers_promised(case, &wire).await));
     checks.extend([
         counts::counts_add_up(&day_counts, promise.practice_rules_min),
         counts::sent_is_what_was_accepted(&wire, &day_counts, practices_with_texts(case.plan)),
     ]);
-    checks.extend(of_the_cancellations(case, &wire, &cancellations, &reads));
-    checks.extend(limits(case, slow).await?);
+    checks.extend(of_the_cancellations(case, &wire, &joined, &reads));
+    checks.extend(bounds(case, slow).await?);
     Ok(Judged { checks, faults: wire.faults })
 }
 
@@ -105,7 +106,7 @@ fn of_the_wire(case: &Case<'_>, wire: &Wire, lost_min: u64) -> Vec<Check> {
 fn of_the_cancellations(
     case: &Case<'_>,
     wire: &Wire,
-    cancellations: &[Cancellation],
+    joined: &Joined,
     reads: &Reads,
 ) -> Vec<Check> {
     let promise = case.plan.promise();
@@ -113,10 +114,17 @@ fn of_the_cancellations(
     let too_late = promise.cancellations_too_late_min;
     let calls =
         in_time + too_late + promise.cancellations_near_due + promise.cancellations_of_nothing;
+    let Joined { cancellations, unknown } = joined;
     vec![
-        cancelled::calls_are_answered(case.stopped, calls),
-        cancelled::nothing_leaves(wire, cancellations, in_time),
-        // Some share their first name and time with another appointment of the phone.
+        cancelled::calls_are_answered(case.stopped, unknown, calls),
+        cancelled::nothing_leaves(wire, cancellations, By::Call, in_time),
+        cancelled::nothing_leaves(
+            wire,
+            cancellations,
+            By::Upsert,
+            promise.cancellations_unsaid_min,
+        ),
+        // Some of those texts fail for good, or are no case by their words.
         cancelled::too_late_is_seen(wire, cancellations, reads, too_late * 4 / 5),
         cancelled::not_shown_as_sent(cancellations, reads, promise.cancellations_in_time_min),
     ]
@@ -151,7 +159,7 @@ async fn audit(case: &Case<'_>) -> Result<Vec<Check>, Failure> {
         (3, _) => promise.recipients_in_order_min,
         (4, _) => promise.cancellations_in_time_min,
         (7, "families") => promise.family_messages_min,
-        (12, _) => STATEMENTS_MIN,
+        (12, _) => named::promised(promise).len() as u64,
         // A check that this harness does not know of must have looked at something.
         (_, _) => 1,
     };
@@ -251,22 +259,28 @@ async fn read_log(case: &Case<'_>) -> Result<Wire, Failure> {
     read.map_err(|error| Failure::Unavailable(format!("the provider's log: {error}")))
 }
 
-async fn limits(case: &Case<'_>, slow: SlowHeads) -> Result<Vec<Check>, Failure> {
+async fn bounds(case: &Case<'_>, slow: SlowHeads) -> Result<Vec<Check>, Failure> {
     let first = |addresses: &[String]| addresses.first().cloned().unwrap_or_default();
     let practice = case.plan.practices().first().map_or(1, |p| p.practice_id);
+    let admin = first(&case.target.admin);
     let probes = Probes {
         public: first(&case.target.public),
-        admin: first(&case.target.admin),
+        admin: admin.clone(),
         appointments_path: crate::day::request::import_path(practice),
         key: case.target.admin_key.clone(),
         configured: case.target.limits.clone(),
     };
+    // What can't be read counts as nothing reached, which is too few cases.
+    let metrics = async || match Client::new(&admin, None) {
+        Ok(client) => watch::scrape(&mut [client]).await.unwrap_or_default(),
+        Err(_) => Metrics::default(),
+    };
     let step = Step::begin("limits", "bounds", 1);
     let reached = tokio::select! {
-        reached = probes.run(slow) => reached,
+        reached = probes.run(slow, metrics) => reached,
         () = case.interrupt.stop.cancelled() => return Err(Failure::Interrupted),
     };
     let recovered = probes.recovers().await;
     step.end(&format!("{} bounds reached on purpose", reached.cases));
-    Ok(vec![reached, recovered])
+    Ok(vec![reached, recovered, limits::refusals_say_when_to_come_back(case.refusals)])
 }

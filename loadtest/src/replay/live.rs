@@ -3,6 +3,7 @@
 //! Never here: when they are sent (the engine), or what the records prove (`laws`).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::day::{Plan, Request};
 use crate::engine::connection::Broken;
 use crate::engine::{Answer, Label, Outgoing, Source, Trace, Traces, Verdict};
 use crate::laws::cancelled::{Entry, Stopped};
+use crate::laws::limits::Refusals;
 
 /// The endpoints of the day's requests; the callbacks' are the provider's.
 const ENDPOINTS: [Endpoint; 5] = [
@@ -44,6 +46,8 @@ pub(crate) struct Live {
     labels: Vec<Label>,
     traces: Traces,
     stopped: Mutex<Vec<Stopped>>,
+    /// Answers that there is no room: those that say when to come back, and those that don't.
+    refusals: [AtomicU64; 2],
     writes: Writes,
 }
 
@@ -51,7 +55,19 @@ impl Live {
     pub(crate) fn new(plan: Arc<Plan>, keys: Keys, speed: f64, writes: Writes) -> Self {
         let labels = ENDPOINTS.map(label).to_vec();
         let traces = Traces::new(plan.hash(), false);
-        Self { plan, keys, speed, labels, traces, stopped: Mutex::default(), writes }
+        let (stopped, refusals) = (Mutex::default(), Default::default());
+        Self { plan, keys, speed, labels, traces, stopped, refusals, writes }
+    }
+
+    /// How requests were answered for which there was no room.
+    pub(crate) fn refusals(&self) -> Refusals {
+        let [said, unsaid] = &self.refusals;
+        Refusals { said: said.load(Ordering::Relaxed), unsaid: unsaid.load(Ordering::Relaxed) }
+    }
+
+    fn refused(&self, answer: &Answer) {
+        let said = answer.status == 503 && answer.retry_after_seconds.is_some();
+        self.refusals[usize::from(!said)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// The cancellations that were answered, in the order of their answers.
@@ -164,7 +180,10 @@ impl Source for Live {
         match answer.status {
             200..=299 => {}
             // Full: a client comes back when it was told to.
-            429 | 503 => return Verdict::Again(retry_after(answer)),
+            429 | 503 => {
+                self.refused(answer);
+                return Verdict::Again(retry_after(answer));
+            }
             status => return Verdict::Bad(status_name(status)),
         }
         match self.plan.arrivals()[index].request {
@@ -286,6 +305,11 @@ mod tests {
         ] {
             assert_eq!(live.answered(index, &answer), expected, "{answer:?}");
         }
+        let untold = Answer { retry_after_seconds: None, ..answer(503, "") };
+        for full in [untold, answer(429, "")] {
+            assert!(matches!(live.answered(booking, &full), Verdict::Again(_)), "{full:?}");
+        }
+        assert_eq!(live.refusals(), Refusals { said: 1, unsaid: 2 });
         let stopped = live.stopped();
         assert_eq!(stopped.len(), 1);
         assert!(stopped[0].entries.as_ref().unwrap()[0].in_time);

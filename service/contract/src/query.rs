@@ -210,7 +210,7 @@ macro_rules! for_each_query {
             AuditGroups = audit_groups: Strong, One, true, "service/src/audit.rs", "run";
             "Texts that tell of several appointments tell of them in one group."
             AuditFamilies = audit_families: Strong, One, true, "service/src/audit.rs", "run";
-            "Statements that PostgreSQL remembers of us, and those without a name."
+            "Statements that PostgreSQL remembers of us, and those whose name is no row's."
             AuditStatements = audit_statements: Strong, One, false, "service/src/audit.rs", "statements";
 
             // The review of the database, for operators.

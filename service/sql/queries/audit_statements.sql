@@ -1,12 +1,15 @@
 -- name: audit_statements
--- Every statement of this database that we sent begins with its name. Left out is what a migration
--- sends: it is no named statement but a file that runs once, by a tool that keeps a table and
--- opens transactions of its own. From a service, both would show as something else as well.
+-- Every statement of this database that we sent begins with its name, and that is one of those in
+-- the program, $1. Left out is what a migration sends: it is no named statement but a file that runs
+-- once, by a tool that keeps a table and opens transactions of its own. From a service, both would
+-- show as something else as well.
 SELECT count(*) AS cases,
        count(*) FILTER (WHERE NOT is_named) AS violations,
        (array_agg(left(query, 80)) FILTER (WHERE NOT is_named))[1:10] AS examples
 FROM (
-    SELECT s.query, s.query LIKE '/*db\_query=''%' AS is_named
+    SELECT s.query,
+           coalesce(substring(s.query FROM '^/\*db_query=''([a-z0-9_]+)''') = ANY ($1), false)
+               AS is_named
     FROM pg_stat_statements s
     WHERE s.userid = (SELECT oid FROM pg_roles WHERE rolname = current_user)
       AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())

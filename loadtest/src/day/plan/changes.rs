@@ -30,6 +30,8 @@ pub(crate) enum Outlook {
     NearDue,
     /// There is nothing to stop any more.
     Nothing,
+    /// By an upsert: every text is stopped, which the appointment shows when it is read.
+    StopsUnsaid,
 }
 
 /// What kind of change an appointment gets.
@@ -117,6 +119,7 @@ impl Households<'_> {
         };
         let cancelled = Version { arrives_ns: Some(arrives_ns), how, ..version };
         draft.versions.push(cancelled);
+        let mut stays_cancelled = true;
         if !self.draw.chance(self.made_up.booked_again) {
             self.cancel_twice(draft);
         } else if let Some((arrives_ns, again)) =
@@ -124,13 +127,17 @@ impl Households<'_> {
         {
             let arrives_ns = Some(arrives_ns);
             draft.versions.push(Version { arrives_ns, how: How::Booked, ..again });
+            stays_cancelled = false;
         }
-        // Only the call says what it stopped; an upsert must stop the same, unseen.
-        match how {
-            How::CancelledByCall { .. } => {
-                Some(self.outlook(&intents, (arrives_ns / NANOS) as i32))
+        let outlook = self.outlook(&intents, (arrives_ns / NANOS) as i32);
+        match (how, outlook) {
+            (How::CancelledByCall { .. }, outlook) => Some(outlook),
+            // An upsert must stop the same and doesn't say so: that is seen by reading what it
+            // left, if that is still there after the day.
+            (How::CancelledByUpsert, Outlook::StopsToday | Outlook::StopsLater) => {
+                stays_cancelled.then_some(Outlook::StopsUnsaid)
             }
-            How::CancelledByUpsert | How::Booked => None,
+            (How::CancelledByUpsert | How::Booked, _) => None,
         }
     }
 

@@ -33,6 +33,9 @@ pub struct Promise {
     pub cancellations_near_due: u64,
     /// Calls to cancel with nothing to stop.
     pub cancellations_of_nothing: u64,
+    /// Cancellations by upsert that stop a text, of appointments that stay cancelled, at least
+    /// (law 4).
+    pub cancellations_unsaid_min: u64,
 }
 
 /// How much there is of everything.
@@ -89,6 +92,7 @@ impl Promise {
             Outlook::TooLate => &mut self.cancellations_too_late_min,
             Outlook::NearDue => &mut self.cancellations_near_due,
             Outlook::Nothing => &mut self.cancellations_of_nothing,
+            Outlook::StopsUnsaid => &mut self.cancellations_unsaid_min,
         } += 1;
     }
 }

@@ -62,7 +62,10 @@ fn a_replay_keeps_the_promises() {
             assert!(day.family_texts >= promise.family_messages_min, "{day:?} {promise:?}");
             let in_time =
                 promise.cancellations_in_time_min + promise.cancellations_in_time_later_min;
-            assert!(day.stopped_in_time >= in_time, "{day:?} {promise:?}");
+            let called = day.stopped_in_time - day.stopped_by_upsert;
+            assert!(called >= in_time, "{day:?} {promise:?}");
+            let unsaid = promise.cancellations_unsaid_min;
+            assert!(unsaid > 0 && day.stopped_by_upsert >= unsaid, "{day:?} {promise:?}");
             assert!(day.too_late >= promise.cancellations_too_late_min, "{day:?} {promise:?}");
             let (first, last) = (plan.origin().as_second(), plan.window_ns() / 1_000_000_000);
             assert!(day.earliest >= first && day.latest <= first + last as i64, "{day:?}");

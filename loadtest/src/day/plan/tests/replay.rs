@@ -45,6 +45,8 @@ pub(super) struct Day {
     pub(super) by_hour: [u64; 24],
     pub(super) family_texts: u64,
     pub(super) stopped_in_time: u64,
+    /// Of these, by upsert.
+    pub(super) stopped_by_upsert: u64,
     pub(super) too_late: u64,
     pub(super) earliest: i64,
     pub(super) latest: i64,
@@ -97,7 +99,11 @@ pub(super) fn replay(plan: &Plan, lateness: impl Fn(u64) -> i64 + 'static) -> Da
 impl Service<'_> {
     fn arrive(&mut self, now: i64, index: usize) {
         match self.plan.arrivals()[index].request {
-            Request::UpsertAppointment(a) => self.upsert(now, a),
+            Request::UpsertAppointment(a) => {
+                let before = self.day.stopped_in_time;
+                self.upsert(now, a);
+                self.day.stopped_by_upsert += self.day.stopped_in_time - before;
+            }
             Request::Cancel { practice_id, serial, version } => {
                 let newest = self.known[&(practice_id, serial)].newest;
                 if !newest.cancelled {

@@ -13,6 +13,11 @@
 
 #![warn(missing_docs)]
 
+/// As `eprintln!`, which panics where nobody reads standard error any more.
+macro_rules! complain {
+    ($($said:tt)*) => { $crate::progress::tell(format_args!($($said)*)) };
+}
+
 pub mod capacity;
 pub mod cli;
 pub mod client;

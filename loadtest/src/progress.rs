@@ -1,12 +1,14 @@
-//! What a person sees while a run goes on: a bar on a terminal, otherwise a plain line every few
-//! seconds. The numbers are the same.
+//! What a person sees while a run goes on: a bar on a terminal, with a second line below it where
+//! there is more to say, otherwise a plain line every few seconds. The numbers are the same.
 //!
 //! Never here: measuring; who shows progress brings the numbers.
 
 use std::collections::VecDeque;
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::report::units::{clock, count, rate};
@@ -17,6 +19,9 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const DRAWS_PER_SECOND: u8 = 10;
 /// The rate shown is that of the last few seconds.
 const RATE_OVER: Duration = Duration::from_secs(5);
+/// A step's name, the bar and a space beside each, which stand before all that is said in a line.
+const TEMPLATE: &str = "{prefix:<8} {bar:10} {msg}";
+const BEFORE_TEXT: usize = 8 + 1 + 10 + 1;
 
 /// How far something is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,6 +32,8 @@ pub struct Status {
     pub per_second: f64,
     /// What else is worth a look.
     pub note: String,
+    /// The same for a terminal that is too narrow for it; nothing where the note is short.
+    pub short_note: String,
     /// Time left, where it can be told.
     pub left: Option<Duration>,
 }
@@ -54,9 +61,7 @@ impl Step {
         let face = if std::io::stderr().is_terminal() {
             let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
             let bar = ProgressBar::with_draw_target(Some(total), target);
-            let style = ProgressStyle::with_template("{prefix:<8} {bar:16} {wide_msg}")
-                .expect("the template is a constant that parses");
-            Face::Bar(bar.with_style(style).with_prefix(name))
+            Face::Bar(drawn(bar, name))
         } else {
             Face::Lines { printed: Instant::now() }
         };
@@ -78,12 +83,13 @@ impl Step {
     pub fn show(&mut self, status: &Status) {
         match &mut self.face {
             Face::Bar(bar) => {
+                let columns = usize::from(Term::stderr().size().1);
                 bar.set_position(status.done.min(self.total));
-                bar.set_message(line(status, self.total, self.unit));
+                bar.set_message(beside_and_below(status, self.total, self.unit, columns));
             }
             Face::Lines { printed } if printed.elapsed() >= LINE_EVERY => {
                 *printed = Instant::now();
-                eprintln!("{:<8} {}", self.name, line(status, self.total, self.unit));
+                complain!("{:<8} {}", self.name, line(status, self.total, self.unit));
             }
             Face::Lines { .. } => {}
         }
@@ -94,8 +100,19 @@ impl Step {
         if let Face::Bar(bar) = &self.face {
             bar.finish_and_clear();
         }
-        eprintln!("{:<8} {text}", self.name);
+        complain!("{:<8} {text}", self.name);
     }
+}
+
+/// Says something on standard error, to whoever may be there: a run goes on when nobody is.
+pub(crate) fn tell(text: impl Display) {
+    let _nobody_reads = writeln!(std::io::stderr(), "{text}");
+}
+
+fn drawn(bar: ProgressBar, name: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template(TEMPLATE);
+    let style = style.expect("the template is a constant that parses");
+    bar.with_style(style).with_prefix(name)
 }
 
 impl Drop for Step {
@@ -112,15 +129,49 @@ impl Drop for Step {
 /// One line for a status.
 #[must_use]
 pub fn line(status: &Status, total: u64, unit: &str) -> String {
-    let mut parts =
-        vec![format!("{} / {} {unit}", count(status.done), count(total)), rate(status.per_second)];
+    let mut parts = figures(status, total, &format!(" {unit}"));
     if !status.note.is_empty() {
-        parts.push(status.note.clone());
-    }
-    if let Some(left) = status.left {
-        parts.push(format!("{} left", clock(left)));
+        // Before the time left, which is the last of them.
+        parts.insert(2, status.note.clone());
     }
     parts.join("  ")
+}
+
+/// How much, how fast, and for how long still.
+fn figures(status: &Status, total: u64, unit: &str) -> Vec<String> {
+    let done = format!("{} / {}{unit}", count(status.done), count(total));
+    let mut parts = vec![done, rate(status.per_second)];
+    parts.extend(status.left.map(|left| format!("{} left", clock(left))));
+    parts
+}
+
+/// What stands beside a bar and, where there is a note, in a line of its own below it, so that
+/// neither is longer than a terminal is wide.
+#[must_use]
+pub fn beside_and_below(status: &Status, total: u64, unit: &str, columns: usize) -> String {
+    let beside = columns.saturating_sub(BEFORE_TEXT);
+    let with_unit = figures(status, total, &format!(" {unit}")).join("  ");
+    let bare = figures(status, total, "").join("  ");
+    let mut text = first_that_fits(&[&with_unit, &bare], beside);
+    if !status.note.is_empty() {
+        text.push('\n');
+        text += &first_that_fits(&[&status.note, &status.short_note], columns);
+    }
+    text
+}
+
+/// The first of these, or as much of the last one that says anything as there is room for.
+fn first_that_fits(texts: &[&str], columns: usize) -> String {
+    let mut said = texts.iter().filter(|text| !text.is_empty());
+    let fits = said.clone().find(|text| text.chars().count() <= columns);
+    match (fits, said.next_back()) {
+        (Some(text), _) => (*text).to_owned(),
+        (None, Some(text)) => {
+            let room = columns.saturating_sub(1);
+            text.chars().take(room).chain("…".chars().take(columns)).collect()
+        }
+        (None, None) => String::new(),
+    }
 }
 
 /// Time left, honestly: what the schedule still takes, and beyond it what has fallen behind at the
@@ -153,44 +204,5 @@ impl Rate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_says_all() {
-        let status = Status {
-            done: 123_456,
-            per_second: 2_104.6,
-            note: "p99 book 12.0 ms of 500 ms".into(),
-            left: Some(Duration::from_secs(83)),
-        };
-        assert_eq!(
-            line(&status, 500_000, "messages"),
-            "123,456 / 500,000 messages  2,105/s  p99 book 12.0 ms of 500 ms  1:23 left"
-        );
-        let line = line(&Status::default(), 10, "x");
-        assert_eq!(line, "0 / 10 x  0.0/s");
-    }
-
-    #[test]
-    fn the_time_left_is_honest() {
-        let minute = Duration::from_secs(60);
-        assert_eq!(time_left(minute, 0, 0.0), Some(minute));
-        assert_eq!(time_left(minute, 500, 100.0), Some(Duration::from_secs(65)));
-        // Nothing moves: no promise.
-        assert_eq!(time_left(minute, 500, 0.0), None);
-    }
-
-    #[test]
-    fn the_rate_is_that_of_the_last_seconds() {
-        let start = Instant::now();
-        let mut rate = Rate::default();
-        let at = |s| start + Duration::from_secs(s);
-        assert_eq!(rate.at(at(0), 0), 0.0);
-        assert_eq!(rate.at(at(1), 100), 100.0);
-        for second in 2..=20 {
-            rate.at(at(second), 100);
-        }
-        assert_eq!(rate.at(at(21), 100), 0.0, "the burst is forgotten");
-    }
-}
+#[path = "progress_tests.rs"]
+mod tests;

@@ -79,7 +79,7 @@ impl Depth<'_> {
         let (mut done, depth) = (0, count(self.depth));
         let mut show = |what: &str| {
             let note = format!("{what} at {depth}");
-            step.show(&Status { done, per_second: 0.0, note, left: None });
+            step.show(&Status { done, note, ..Status::default() });
             done += 1;
         };
         show("plan");

@@ -105,6 +105,6 @@ impl<J: Job> Shared<J> {
         let per_second = step.rate(done);
         let left = step.total().saturating_sub(done) as f64 / per_second;
         let left = Duration::try_from_secs_f64(left).ok();
-        step.show(&Status { done, per_second, note: String::new(), left });
+        step.show(&Status { done, per_second, left, ..Status::default() });
     }
 }

@@ -91,7 +91,7 @@ pub(crate) struct Watch {
     step: Step,
     seen: Seen,
     behind: u64,
-    note: String,
+    note: Note,
 }
 
 /// What a watch is begun with.
@@ -130,7 +130,7 @@ impl Watch {
             step: Step::begin("replay", "messages", messages),
             seen: Seen::default(),
             behind: 0,
-            note: String::new(),
+            note: Note::default(),
         })
     }
 
@@ -203,7 +203,8 @@ impl Watch {
         // What one second brings is no arrears.
         let behind = self.behind.saturating_sub(per_second as u64);
         let left = time_left(schedule_left, behind, per_second);
-        self.step.show(&Status { done, per_second, note: self.note.clone(), left });
+        let Note { full: note, short: short_note } = self.note.clone();
+        self.step.show(&Status { done, per_second, note, short_note, left });
     }
 }
 
@@ -216,16 +217,24 @@ pub(crate) async fn scrape(admin: &mut [Client]) -> Result<Metrics, ClientError>
     Ok(all)
 }
 
-/// The p99 of each critical path against its objective, in short.
-fn note(rows: &[Row], now: &Metrics, before: &Metrics) -> String {
-    let mut parts = Vec::new();
+/// The p99 of each critical path against its objective.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Note {
+    /// Both as they are.
+    full: String,
+    /// The one as a share of the other.
+    short: String,
+}
+
+fn note(rows: &[Row], now: &Metrics, before: &Metrics) -> Note {
+    let mut paths = Vec::new();
     for (name, endpoint) in
         [("book", Endpoint::UpsertAppointments), ("cancel", Endpoint::CancelAppointment)]
     {
         if let Some(row) = rows.iter().find(|row| row.label.name == endpoint.name())
             && row.counts.total > 0
         {
-            parts.push(against(name, row.response.p99, row.label.objective));
+            paths.push((name, row.response.p99, row.label.objective));
         }
     }
     for (name, journey) in [
@@ -235,14 +244,40 @@ fn note(rows: &[Row], now: &Metrics, before: &Metrics) -> String {
     ] {
         let objective = Duration::from_millis(u64::from(journey.spec().latency_ms));
         if let Some(p99) = journey_of(journey, now, before).quantile(0.99) {
-            parts.push(against(name, p99, objective));
+            paths.push((name, p99, objective));
         }
     }
-    if parts.is_empty() { String::new() } else { format!("p99 {}", parts.join(", ")) }
+    Note::of(&paths)
+}
+
+impl Note {
+    /// Nothing where nothing was measured.
+    fn of(paths: &[(&str, f64, Duration)]) -> Self {
+        if paths.is_empty() {
+            return Self::default();
+        }
+        let all = |shown: fn(&(&str, f64, Duration)) -> String| {
+            paths.iter().map(shown).collect::<Vec<_>>().join(", ")
+        };
+        Self {
+            full: format!("p99 {}", all(|(name, p99, objective)| against(name, *p99, *objective))),
+            short: format!(
+                "p99/objective: {}",
+                all(|(name, p99, objective)| {
+                    format!("{name} {}", share(p99 / objective.as_secs_f64()))
+                })
+            ),
+        }
+    }
 }
 
 fn against(name: &str, p99: f64, objective: Duration) -> String {
     format!("{name} {} of {}", latency(p99), latency(objective.as_secs_f64()))
+}
+
+/// In at most five characters.
+fn share(ratio: f64) -> String {
+    if ratio < 9.995 { format!("{:.0}%", ratio * 100.0) } else { ">999%".to_owned() }
 }
 
 /// A journey's histogram since the replay began.
@@ -301,7 +336,21 @@ mod tests {
         };
         let text = bucket("0.5") + &bucket("+Inf");
         let now = Metrics::parse(&text);
-        assert_eq!(note(&[], &now, &Metrics::default()), "p99 send 495 ms of 5.00 s");
-        assert_eq!(note(&[], &now, &now), "", "nothing since the replay began");
+        let said = note(&[], &now, &Metrics::default());
+        assert_eq!(said.full, "p99 send 495 ms of 5.00 s");
+        assert_eq!(said.short, "p99/objective: send 10%");
+        assert_eq!(note(&[], &now, &now), Note::default(), "nothing since the replay began");
+    }
+
+    #[test]
+    fn in_short_all_critical_paths_fit_into_80_columns_however_late_they_are() {
+        let second = Duration::from_secs(1);
+        let names = ["book", "cancel", "send", "receipt", "reply"];
+        let said = Note::of(&names.map(|name| (name, 99.0, second)));
+        let expected = "p99/objective: \
+                        book >999%, cancel >999%, send >999%, receipt >999%, reply >999%";
+        assert_eq!(said.short, expected);
+        assert!(said.short.chars().count() <= 80, "{}", said.short.len());
+        assert!(said.full.starts_with("p99 book 99.0 s of 1.00 s, cancel"), "{}", said.full);
     }
 }

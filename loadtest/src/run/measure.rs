@@ -93,7 +93,7 @@ impl Setup<'_> {
         let seconds = watch.end();
         if let Some(failed) = &outcome.failed {
             // It writes its report last; a disk that is full must not cost the numbers.
-            eprintln!("loadtest: {failed}");
+            complain!("loadtest: {failed}");
         }
         let interrupted = interrupt.stopped();
         let measured = Measured { plan: &plan, work: &work, outcome, seconds, observed };
@@ -158,7 +158,7 @@ pub(crate) async fn show(
         let (done, _) = ledger.progress();
         let per_second = step.rate(done);
         let left = span.saturating_sub(start.elapsed());
-        step.show(&Status { done, per_second, note: String::new(), left: Some(left) });
+        step.show(&Status { done, per_second, left: Some(left), ..Status::default() });
     }
     let (done, _) = ledger.progress();
     let seconds = start.elapsed();

@@ -74,3 +74,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     line
 }
+
+#[cfg(test)]
+#[path = "migrate_tests.rs"]
+mod tests;

@@ -18,7 +18,7 @@ HEAD ?= HEAD
 DEBUG := $(CARGO_TARGET_DIR)/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo dev test ci bench counts gate fmt lint docs clean
+.PHONY: help setup setup-demo setup-tests demo dev test ci bench counts gate fmt lint docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,15 +26,18 @@ help: ## List the targets
 setup: ## Install what the demo needs: PostgreSQL and a C compiler (Debian, Ubuntu)
 	@.ci/setup
 
-# Apart, so that nobody needs Prometheus to see the demo.
+# Nobody needs Prometheus to see the demo: where it can't be had, that is said.
+setup-demo: ## The same, and Prometheus where it can be had
+	@.ci/setup demo
+
 setup-tests: ## The same with what only the tests run: Prometheus, Alertmanager, Chromium
 	@.ci/setup tests
 
-demo: setup ## Replay a day of MESSAGES=500000 texts on a private stack and check the laws
+demo: setup-demo ## Replay a day of MESSAGES=500000 texts on a private stack and check the laws
 	@cargo build --locked --workspace
 	@$(DEBUG)/loadtest demo --messages $(MESSAGES) $(FLAGS)
 
-dev: setup ## Keep a private stack up with a gentle endless replay, until Ctrl-C
+dev: setup-demo ## Keep a private stack up with a gentle endless replay, until Ctrl-C
 	@cargo build --locked --workspace
 	@$(DEBUG)/loadtest dev $(FLAGS)
 

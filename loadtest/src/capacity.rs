@@ -76,7 +76,7 @@ async fn steps(
             }
             let measured = measured?;
             let step = Step::judge(at, phase, measured, &limits);
-            eprintln!("{:<8} {}: {}", "step", rate(at), said(&step));
+            complain!("{:<8} {}: {}", "step", rate(at), said(&step));
             let ended = step.ended;
             steps.push(step);
             let rested = tokio::time::timeout(REST, interrupt.stop.cancelled()).await;

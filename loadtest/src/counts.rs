@@ -174,7 +174,7 @@ async fn repeat(
     let mut all = Vec::new();
     for n in 1..=times {
         all.push(count(args, program, plan, interrupt).await?);
-        eprintln!("{:<8} {n} of {times}", "counts");
+        complain!("{:<8} {n} of {times}", "counts");
     }
     let repeats = Repeats::of(&all).expect("--repeat is two at least");
     Ok(repeats.tell(&reports))
@@ -188,8 +188,8 @@ fn remember(args: &CountsArgs, counted: &Document) {
     match history::append(file, Timestamp::now(), &commit, &figures) {
         Ok(left_out) if left_out.is_empty() => {}
         Ok(left_out) => {
-            eprintln!("history {}: no column for {}", file.display(), left_out.join(", "));
+            complain!("history {}: no column for {}", file.display(), left_out.join(", "));
         }
-        Err(error) => eprintln!("loadtest: {error}"),
+        Err(error) => complain!("loadtest: {error}"),
     }
 }

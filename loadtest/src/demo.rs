@@ -125,7 +125,7 @@ fn copy_logs(from: &[PathBuf], to: &Path) {
         Ok(())
     });
     if let Err(error) = copied {
-        eprintln!("logs {}: {error}", to.display());
+        complain!("logs {}: {error}", to.display());
     }
 }
 

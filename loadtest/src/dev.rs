@@ -169,7 +169,7 @@ fn keep_logs(stack: &StackUp) {
             stack.keep_logs(&logs);
             println!("logs: {}", logs.display());
         }
-        Err(error) => eprintln!("logs: {error}"),
+        Err(error) => complain!("logs: {error}"),
     }
 }
 

@@ -107,7 +107,7 @@ impl Rig {
             None => self.ours(&reports),
             Some(tool) => {
                 let Some(program) = found(tool.program) else {
-                    eprintln!("{:<8} {} is not installed", "freeze", tool.name);
+                    complain!("{:<8} {} is not installed", "freeze", tool.name);
                     return Ok(Vec::new());
                 };
                 let url = format!("http://{}/", self.address);
@@ -116,7 +116,7 @@ impl Rig {
             }
         };
         let name = tool.map_or("loadtest run", |tool| tool.name);
-        eprintln!("{:<8} {name}: {SECONDS} s at {RATE} a second", "freeze");
+        complain!("{:<8} {name}: {SECONDS} s at {RATE} a second", "freeze");
         let process = Process::start(spec, &self.dir).map_err(failed)?;
         let frozen = self.freeze_under(&process).await;
         let truth = truth(frozen);
@@ -126,7 +126,7 @@ impl Rig {
             Some(tool) => match (tool.read)(&output) {
                 Some(seen) => Ok(vec![Line { tool: tool.name.to_owned(), seen, truth }]),
                 None => {
-                    eprintln!("{:<8} {name} said nothing that can be read", "freeze");
+                    complain!("{:<8} {name} said nothing that can be read", "freeze");
                     Ok(Vec::new())
                 }
             },

@@ -97,7 +97,7 @@ pub async fn run(args: GateArgs, interrupt: &Interrupt) -> Result<Exit, Failure>
         return trials::run(&contest, &args, times, &reports, interrupt).await;
     }
     let budget = args.duet.budget;
-    eprintln!(
+    complain!(
         "{:<8} {}: two duets of {} at most, the second only if the first is red",
         "budget",
         clock(budget),
@@ -199,9 +199,9 @@ fn remember(file: &std::path::Path, at: Timestamp, commit: &str, outcome: &Outco
     match history::append(file, at, commit, &figures) {
         Ok(left_out) if left_out.is_empty() => {}
         Ok(left_out) => {
-            eprintln!("history {}: no column for {}", file.display(), left_out.join(", "));
+            complain!("history {}: no column for {}", file.display(), left_out.join(", "));
         }
         // The verdict stands whatever becomes of its history.
-        Err(error) => eprintln!("loadtest: {error}"),
+        Err(error) => complain!("loadtest: {error}"),
     }
 }

@@ -99,7 +99,7 @@ async fn all(
 ) -> Result<(), Failure> {
     let named = |scenario: &&Scenario| names.is_empty() || names.contains(scenario);
     for scenario in scenarios::ALL.iter().filter(named) {
-        eprintln!("{:<8} {}: {}", "incident", scenario.name(), scenario.story());
+        complain!("{:<8} {}: {}", "incident", scenario.name(), scenario.story());
         let began = Instant::now();
         let found = tokio::select! {
             found = Box::pin(scenario.run(ground)) => found?,

@@ -26,7 +26,7 @@ impl Interrupt {
         let count = AtomicU32::new(0);
         let installed = ctrlc::set_handler(move || match count.fetch_add(1, Ordering::Relaxed) {
             0 => {
-                eprintln!("\n{said}");
+                complain!("\n{said}");
                 told.stop.cancel();
             }
             _ => {

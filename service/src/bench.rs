@@ -48,7 +48,7 @@ pub(crate) async fn run(bench: Bench, config: &Config) -> Exit {
     match result {
         Ok(exit) => exit,
         Err(failed) => {
-            eprintln!("punctual: {failed}");
+            complain!("punctual: {failed}");
             match failed {
                 Failed::Refused(_) => Exit::Usage,
                 Failed::Db(error) if error.is_unavailable() => Exit::Unavailable,

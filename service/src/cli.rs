@@ -68,13 +68,13 @@ fn run(arguments: Vec<std::ffi::OsString>) -> Exit {
         (loaded, filter) => {
             let mistakes = loaded.err().unwrap_or_default();
             let mistakes = mistakes.iter().map(ToString::to_string).chain(filter.err());
-            mistakes.for_each(|mistake| eprintln!("punctual: {mistake}"));
+            mistakes.for_each(|mistake| complain!("punctual: {mistake}"));
             return Exit::Usage;
         }
     };
     obs::log::install(loaded.config.log_format, filter);
     if let Err(why) = obs::install() {
-        eprintln!("punctual: {why}");
+        complain!("punctual: {why}");
         return Exit::Failed;
     }
     start(asked.command, loaded)
@@ -95,7 +95,7 @@ fn start(command: args::Command, loaded: Loaded) -> Exit {
     let runtime = match built {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("punctual: no threads to run on: {error}");
+            complain!("punctual: no threads to run on: {error}");
             return Exit::Failed;
         }
     };
@@ -143,7 +143,7 @@ fn render(root: &std::path::Path, links: &render::Links, is_check: bool) -> Exit
     match stale {
         Ok(diffs) if is_check && !diffs.is_empty() => {
             print!("{diffs}");
-            eprintln!("punctual: these files are stale; write them by punctual render");
+            complain!("punctual: these files are stale; write them by punctual render");
             Exit::Failed
         }
         Ok(said) => {
@@ -151,7 +151,7 @@ fn render(root: &std::path::Path, links: &render::Links, is_check: bool) -> Exit
             Exit::Done
         }
         Err(error) => {
-            eprintln!("punctual: {error}");
+            complain!("punctual: {error}");
             Exit::Failed
         }
     }
@@ -189,6 +189,6 @@ async fn audit(config: &Config, is_json: bool) -> Exit {
 
 /// Says that the database is away, or why it refused.
 fn unavailable(error: &crate::db::DbError) -> Exit {
-    eprintln!("punctual: PUNCTUAL_DATABASE_URL: {error}");
+    complain!("punctual: PUNCTUAL_DATABASE_URL: {error}");
     if error.is_unavailable() { Exit::Unavailable } else { Exit::Failed }
 }

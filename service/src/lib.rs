@@ -8,6 +8,15 @@
 
 #![forbid(unsafe_code)]
 
+/// As `eprintln!`, which panics where nobody reads standard error any more: a command ends with the
+/// status that its outcome has.
+macro_rules! complain {
+    ($($said:tt)*) => {{
+        use std::io::Write as _;
+        let _nobody_reads = writeln!(std::io::stderr(), $($said)*);
+    }};
+}
+
 /// As the binary has it: tests count what is allocated.
 #[cfg(test)]
 #[global_allocator]

@@ -3,9 +3,10 @@
 //! Never here: messages that are under way then (`side_by_side`), readiness
 //! (`endpoints::read_readiness`).
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use tests::{Sql, TestApp, appointment, until};
+use tests::client::Client;
+use tests::{Sql, TestApp, TestDatabase, appointment, until};
 
 fn signal(app: &TestApp, name: &str) {
     let pid = app.process.pid().to_string();
@@ -64,4 +65,43 @@ async fn asked_twice_it_goes_at_once() {
     sql.texts("ROLLBACK").await;
     let TestApp { service, .. } = app;
     service.kill().await;
+}
+
+/// Who reads its log may leave before it: lines are lost then, and nothing else.
+#[tokio::test]
+async fn it_works_and_leaves_in_order_though_nobody_reads_its_log() {
+    let database = TestDatabase::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("addresses.json");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut process = tokio::process::Command::new(tests::binary::punctual())
+        .arg("serve")
+        .env("PUNCTUAL_DATABASE_URL", database.url())
+        .env("PUNCTUAL_PUBLIC_ADDR", "127.0.0.1:0")
+        .env("PUNCTUAL_ADMIN_ADDR", "127.0.0.1:0")
+        .env("PUNCTUAL_ADDRESS_FILE", &file)
+        .env("PUNCTUAL_DRAIN_GRACE_MS", "0")
+        // Many lines, of which none can be written.
+        .env("RUST_LOG", "debug")
+        .stdin(Stdio::null())
+        .stderr(writer)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let addresses = until("it listens", async || std::fs::read_to_string(&file).ok()).await;
+    let addresses: serde_json::Value = serde_json::from_str(&addresses).unwrap();
+    let address = |name: &str| addresses[name].as_str().unwrap().parse().unwrap();
+    let client = Client::new(address("public"), address("admin"));
+    until("it is ready", async || {
+        let answer = client.get("/readyz").anonymous().send().await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    // A caller's mistake is a line of the log as well.
+    client.get("/v1/practices/1").anonymous().send().await.problem(401, "unauthenticated");
+    let pid = process.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let status = tests::wait::soon("its end", process.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
 }

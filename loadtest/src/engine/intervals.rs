@@ -54,7 +54,7 @@ impl Intervals {
         let (give_back, back) = channel();
         let thread = thread::Builder::new().name("intervals".to_owned()).spawn(move || {
             if let Err(error) = write_all(files, &comments, at, &names, &intervals, &give_back) {
-                eprintln!("the interval logs end here: {error}");
+                complain!("the interval logs end here: {error}");
             }
         })?;
         Ok(Self { send: Some(send), back, thread: Some(thread) })

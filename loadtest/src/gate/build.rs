@@ -67,7 +67,7 @@ pub(super) fn program(
 
 fn build(commit: &str, dir: &Path, kept: &Path, stop: &CancellationToken) -> Result<(), Failure> {
     let failed = |what: &str, e: io::Error| Failure::Usage(format!("{what}: {e}"));
-    eprintln!("{:<8} {commit} (minutes the first time, kept in {})", "build", dir.display());
+    complain!("{:<8} {commit} (minutes the first time, kept in {})", "build", dir.display());
     let run = RunDir::create(None).map_err(|e| Failure::Unavailable(e.to_string()))?;
     let tree = WorkTree::add(run.path().join(format!("source-{commit}")), commit)?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -83,7 +83,7 @@ pub(super) async fn run(
             if ended.is_err() {
                 break 'trials;
             }
-            eprintln!("{:<8} {} of {times}: {}", "trial", trial + 1, line(tally, confidence));
+            complain!("{:<8} {} of {times}: {}", "trial", trial + 1, line(tally, confidence));
         }
     }
     let document = Document {

@@ -131,7 +131,7 @@ pub(crate) fn say(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
     let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     if let Err(error) = &said {
-        eprint!("loadtest: standard output: {error}\n{text}");
+        complain!("loadtest: standard output: {error}\n{}", text.trim_end_matches('\n'));
     }
     said.is_ok()
 }
@@ -146,7 +146,7 @@ pub(crate) fn kept(written: Result<PathBuf, ReportError>, said: bool, exit: Exit
         }
         Ok(_) => unkept(exit),
         Err(error) => {
-            eprintln!("loadtest: {error}");
+            complain!("loadtest: {error}");
             unkept(exit)
         }
     }

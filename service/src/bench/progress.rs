@@ -24,7 +24,7 @@ impl Progress {
         let step = step.into();
         let is_terminal = std::io::stderr().is_terminal();
         if !is_terminal {
-            eprintln!("{step} …");
+            complain!("{step} …");
         }
         let drawn = Mutex::new(is_terminal.then(Instant::now));
         Self { step, total, done: AtomicU64::new(0), drawn }

@@ -103,7 +103,7 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
             let given = inputs(matches);
             if let Some((name, _)) = given.flags.first() {
                 let flag = name.replace('_', "-");
-                eprintln!("punctual: render reads no settings: leave out --{flag}");
+                complain!("punctual: render reads no settings: leave out --{flag}");
                 return Err(Exit::Usage);
             }
             let root = matches.get_one::<PathBuf>("root").cloned().unwrap_or_default();
@@ -132,7 +132,7 @@ fn tell(error: &clap::Error) -> Exit {
             Exit::Usage
         }
         _ => {
-            eprintln!("punctual: {}", one_line(&error.to_string()));
+            complain!("punctual: {}", one_line(&error.to_string()));
             Exit::Usage
         }
     }

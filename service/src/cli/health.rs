@@ -25,7 +25,7 @@ pub(super) fn run(admin: SocketAddr) -> Exit {
     match answered {
         Ok(line) if line.split(' ').nth(1) == Some("200") => Exit::Done,
         Ok(said) | Err(said) => {
-            eprintln!("punctual: {admin}: {said}");
+            complain!("punctual: {admin}: {said}");
             Exit::Failed
         }
     }

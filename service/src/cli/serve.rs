@@ -49,7 +49,7 @@ pub(super) async fn run(loaded: Loaded) -> Exit {
         (Ok(public), Ok(admin)) => (public, admin),
         (public, admin) => {
             for mistake in [public.err(), admin.err()].into_iter().flatten() {
-                eprintln!("punctual: {mistake}");
+                complain!("punctual: {mistake}");
             }
             return Exit::Usage;
         }
@@ -100,7 +100,7 @@ pub(super) async fn run(loaded: Loaded) -> Exit {
 }
 
 fn wrong(what: &str) -> Exit {
-    eprintln!("punctual: {what}");
+    complain!("punctual: {what}");
     Exit::Usage
 }
 

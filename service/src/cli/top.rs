@@ -81,7 +81,7 @@ pub(super) fn run(top: &Top, inputs: &Inputs) -> Exit {
         }
         Err(failed) => {
             for line in failed.to_string().lines() {
-                eprintln!("punctual: {line}");
+                complain!("punctual: {line}");
             }
             failed.exit()
         }

@@ -38,6 +38,10 @@ pub(crate) fn install(format: LogFormat, filter: EnvFilter) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A line that can't be written is lost. By default that is said on standard error, which is
+        // where it could not be written: where that is closed, by a panic, whose line can't be
+        // written either.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::NONE);
     let installed = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),

@@ -2,6 +2,7 @@
 //!
 //! Never here: doing it. Each command has its module.
 
+mod mistake;
 pub(crate) mod plan_args;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use contract::Limit;
 use jiff::Zoned;
@@ -33,7 +35,7 @@ use crate::provider_command::{self, ProviderArgs};
 use crate::replay::{self, Settings, Target};
 use crate::report::files::{ReportDir, kept, say};
 use crate::report::{Ended, Report, terminal};
-use crate::run::args::RunArgs;
+use crate::run::args::{RunArgs, target};
 use crate::{demo, dev, open_files, run as any_run};
 pub use plan_args::{PlanArgs, Planned, ReplayArgs};
 
@@ -107,10 +109,10 @@ enum Command {
 #[derive(Debug, Args)]
 struct DayArgs {
     /// Public listener of the service; once for each of its processes.
-    #[arg(long, value_name = "HOST:PORT", required = true)]
+    #[arg(long, value_name = "HOST:PORT", required = true, value_parser = target)]
     service: Vec<String>,
     /// Admin listener of the service; once for each of its processes, in the same order.
-    #[arg(long, value_name = "HOST:PORT", required = true)]
+    #[arg(long, value_name = "HOST:PORT", required = true, value_parser = target)]
     admin: Vec<String>,
     /// The service's admin key.
     #[arg(long, value_name = "KEY", env = "PUNCTUAL_ADMIN_KEY", hide_env_values = true)]
@@ -139,16 +141,14 @@ struct ProfileArgs {
 
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and versions go to stdout and end well; nobody may be there to read them.
-            let _nobody_reads = error.print();
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
-            return exit.into();
-        }
+        Err(error) => return refused(&error, &arguments).into(),
     };
-    log_to_stderr();
+    if let Err(failure) = log_to_stderr() {
+        return fail(&failure).into();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::Unavailable(format!("threads: {error}"))).into(),
@@ -157,16 +157,35 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn fail(failure: &Failure) -> Exit {
-    eprintln!("loadtest: {failure}");
+    complain!("loadtest: {failure}");
     failure.exit()
 }
 
+/// Help and versions go to standard output and end well; so does help for who asks for nothing,
+/// but for where it goes. All else is a mistake.
+fn refused(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if error.use_stderr() && !is_help {
+        complain!("{}", mistake::one_line(error, arguments));
+    } else {
+        let _nobody_reads = error.print();
+    }
+    if error.use_stderr() { Exit::Usage } else { Exit::Passed }
+}
+
 /// Warnings, unless `RUST_LOG` says otherwise: progress and results are not log lines.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+fn log_to_stderr() -> Result<(), Failure> {
+    let asked = std::env::var("RUST_LOG").ok().filter(|text| !text.trim().is_empty());
+    let filter = EnvFilter::try_new(asked.as_deref().unwrap_or("warn")).map_err(|error| {
+        Failure::Usage(format!("RUST_LOG: {error}; write for instance warn,loadtest=debug"))
+    })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where nobody reads standard error any more, nobody reads that either: by default it is said
+    // there, by a way that panics.
+    let lines = lines.log_internal_errors(false);
     // Fails only where a test has installed its own.
-    let _installed =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _installed = lines.try_init();
+    Ok(())
 }
 
 /// Said at the first Ctrl-C of a run that ends with a report.
@@ -292,7 +311,7 @@ pub(crate) fn tell(report: &Report, reports: &ReportDir) -> Exit {
 fn profile(args: &ProfileArgs) -> Result<Exit, Failure> {
     let read = appointments::read(&args.file).map_err(|e| Failure::Usage(e.to_string()))?;
     if read.rejected.total() > 0 {
-        eprintln!("{}", read.rejected);
+        complain!("{}", read.rejected);
     }
     let json = serde_json::to_string_pretty(&fit(&read)).expect("a profile is JSON");
     println!("{json}");
@@ -304,8 +323,11 @@ fn limit(text: &str) -> Result<(&'static str, u64), String> {
     let (name, number) =
         text.split_once('=').ok_or("write NAME=NUMBER, such as request_head_ms=30000")?;
     let limit = Limit::from_name(name).ok_or_else(|| format!("the bounds are {}", names()))?;
-    let number = number.parse().map_err(|_| format!("{number:?} is no whole number"))?;
-    Ok((limit.name(), number))
+    let contract::limit::Spec { least, most, .. } = limit.spec();
+    match number.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok((limit.name(), number)),
+        Ok(_) | Err(_) => Err(format!("{name} is a whole number from {least} to {most}")),
+    }
 }
 
 #[cfg(test)]

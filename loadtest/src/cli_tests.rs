@@ -100,6 +100,7 @@ fn a_limit_is_one_of_the_contracts() {
     assert_eq!(limit("request_head_ms=30000"), Ok(("request_head_ms", 30_000)));
     assert!(limit("patience=3").unwrap_err().contains("request_head_ms"));
     assert!(limit("request_head_ms=long").unwrap_err().contains("whole number"));
+    assert!(limit("request_head_ms=0").unwrap_err().contains("from 100 to 3600000"));
     assert!(limit("request_head_ms").unwrap_err().contains("NAME=NUMBER"));
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Never here: the errors' causes; they are printed where the program ends.
 
+use std::fmt::Display;
+use std::path::Path;
 use std::process::ExitCode;
 
 use stack::StackError;
@@ -82,6 +84,12 @@ impl Failure {
             Self::Interrupted => Exit::Interrupted,
         }
     }
+}
+
+/// What to say of a file that can't be read, or not as what it should be.
+#[must_use]
+pub fn unreadable(file: &Path, why: &dyn Display) -> String {
+    format!("{}: {why}; give a file that can be read", file.display())
 }
 
 /// The text for `--help`.

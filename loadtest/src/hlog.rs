@@ -18,7 +18,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry, LogIteratorError};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, unreadable};
 
 /// A log as it stands in its file.
 #[derive(Debug)]
@@ -45,8 +45,8 @@ impl Log {
     /// # Errors
     /// When it can't be read.
     pub fn read(file: &Path) -> Result<Self, Failure> {
-        let bytes = std::fs::read(file)
-            .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
+        let bytes =
+            std::fs::read(file).map_err(|error| Failure::Usage(unreadable(file, &error)))?;
         Ok(Self { file: file.to_owned(), bytes })
     }
 

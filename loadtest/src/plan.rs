@@ -95,7 +95,7 @@ pub struct About {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// A file that can't be read.
-    #[error("{file}: {source}", file = file.display())]
+    #[error("{file}: {source}; give a file that can be read", file = file.display())]
     File {
         /// Which.
         file: PathBuf,

@@ -92,7 +92,10 @@ pub async fn run(args: ProviderArgs) -> Result<Exit, Failure> {
         (handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?);
     let address_file = args.address_file.clone();
     let file_failure = |file: &Path, error: io::Error| {
-        Failure::Usage(format!("address-file {}: {error}", file.display()))
+        Failure::Usage(format!(
+            "address-file {}: {error}; give another place with --address-file",
+            file.display()
+        ))
     };
     if let Some(file) = &address_file {
         forget(file).map_err(|error| file_failure(file, error))?;
@@ -119,8 +122,10 @@ impl ProviderArgs {
     fn options(self) -> Result<Options, Failure> {
         let log = if self.log.is_dir() { self.log.join("messages.jsonl") } else { self.log };
         if let Some(folder) = log.parent() {
-            fs::create_dir_all(folder)
-                .map_err(|error| Failure::Usage(format!("log {}: {error}", log.display())))?;
+            fs::create_dir_all(folder).map_err(|error| {
+                let log = log.display();
+                Failure::Usage(format!("log {log}: {error}; give another place with --log"))
+            })?;
         }
         let profile = self.faults.profile;
         Ok(Options {

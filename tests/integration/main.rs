@@ -30,6 +30,7 @@ mod isolate;
 mod leaving;
 mod live;
 mod migrations;
+mod mistakes;
 mod plans;
 mod pruning;
 mod reconcile;

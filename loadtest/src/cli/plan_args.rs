@@ -28,7 +28,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "N")]
     pub book: Option<u64>,
     /// The local date of the day.
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
     pub day: Option<Date>,
 }
 
@@ -84,7 +84,7 @@ impl PlanArgs {
             planned.source
         ));
         for line in &planned.left_out {
-            eprintln!("{:<8} {line}", "");
+            complain!("{:<8} {line}", "");
         }
         Ok(planned)
     }
@@ -133,6 +133,10 @@ fn left_out(read: &Appointments) -> Vec<String> {
         return Vec::new();
     }
     read.rejected.to_string().lines().map(str::to_owned).collect()
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "write a date such as 2027-03-09".to_owned())
 }
 
 pub(crate) fn speed(text: &str) -> Result<f64, String> {

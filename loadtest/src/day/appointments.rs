@@ -78,7 +78,10 @@ pub struct BadRow {
 #[derive(Debug, thiserror::Error)]
 pub enum AppointmentsError {
     /// It can't be read.
-    #[error("{path}: can't read appointments: {source}", path = path.display())]
+    #[error(
+        "{path}: can't read appointments: {source}; give a file that can be read, CSV or gzip",
+        path = path.display()
+    )]
     Read {
         /// The file.
         path: PathBuf,

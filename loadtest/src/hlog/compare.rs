@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Log, empty};
 use crate::engine::distribution::{MEASURES, Quantiles};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, unreadable};
 use crate::report::lines::put;
 use crate::report::units::{count, latency};
 
@@ -68,7 +68,7 @@ fn plans(base: &Path, head: &Path) -> Result<String, Failure> {
 
 fn read(dir: &Path) -> Result<Value, Failure> {
     let file = dir.join("run.json");
-    let wrong = |e: &dyn std::fmt::Display| Failure::Usage(format!("{}: {e}", file.display()));
+    let wrong = |e: &dyn std::fmt::Display| Failure::Usage(unreadable(&file, e));
     let text = std::fs::read_to_string(&file).map_err(|e| wrong(&e))?;
     serde_json::from_str(&text).map_err(|e| wrong(&e))
 }

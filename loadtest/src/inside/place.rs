@@ -45,6 +45,9 @@ impl FromStr for Place {
         if text.starts_with("https://") {
             return Err("HTTPS isn't spoken here; name the plain listener".to_owned());
         }
+        if let Some((scheme, _)) = text.split_once("://").filter(|(scheme, _)| *scheme != "http") {
+            return Err(format!("{scheme}:// isn't spoken here; write http://HOST:PORT"));
+        }
         let text = text.strip_prefix("http://").unwrap_or(text);
         let (address, path) = match text.find('/') {
             Some(at) if &text[at..] != "/" => text.split_at(at),
@@ -80,6 +83,7 @@ mod tests {
             assert_eq!(text.parse::<Place>().map(|p| p.to_string()).as_deref(), Ok(place));
         }
         assert!("https://host".parse::<Place>().is_err_and(|e| e.contains("plain listener")));
+        assert!("ftp://host".parse::<Place>().is_err_and(|e| e.contains("http://HOST:PORT")));
         assert!("http://a b".parse::<Place>().is_err());
     }
 }

@@ -64,10 +64,16 @@ pub fn segments(rate: &str, duration: Duration) -> Result<Vec<Segment>, String> 
     };
     let total: f64 = segments.iter().map(Segment::area).sum();
     if total < 1.0 {
-        return Err(format!("{rate:?} for {seconds} s is less than one request"));
+        return Err(format!(
+            "{rate:?} for {seconds} s is less than one request; \
+             give a higher rate or a longer --duration"
+        ));
     }
     if total > ARRIVALS_MAX as f64 {
-        return Err(format!("{rate:?} for {seconds} s is more than {ARRIVALS_MAX} requests"));
+        return Err(format!(
+            "{rate:?} for {seconds} s is more than {ARRIVALS_MAX} requests; \
+             give a lower rate or a shorter --duration"
+        ));
     }
     Ok(segments)
 }

@@ -157,6 +157,9 @@ pub(crate) fn target(text: &str) -> Result<String, String> {
     if text.starts_with("https://") {
         return Err("HTTPS isn't spoken here; name the plain listener behind the proxy".to_owned());
     }
+    if let Some((scheme, _)) = text.split_once("://").filter(|(scheme, _)| *scheme != "http") {
+        return Err(format!("{scheme}:// isn't spoken here; write http://HOST:PORT"));
+    }
     let address = text.strip_prefix("http://").unwrap_or(text);
     let address = address.strip_suffix('/').unwrap_or(address);
     if address.contains('/') {
@@ -219,6 +222,7 @@ mod tests {
         }
         assert!(target("https://example").is_err_and(|e| e.contains("behind the proxy")));
         assert!(target("http://example/path").is_err_and(|e| e.contains("the plan's")));
+        assert!(target("ftp://example").is_err_and(|e| e.contains("http://HOST:PORT")));
         assert!(target("http://a b").is_err());
     }
 

@@ -91,7 +91,9 @@ impl Objectives {
         let kinds: Vec<&str> = plan.kinds().iter().map(|kind| kind.name.as_str()).collect();
         let Some(unknown) = all.unknown(&kinds) else { return Ok(all) };
         let kinds = kinds.join(", ");
-        Err(Failure::Usage(format!("--objective {unknown}: the plan has {kinds}")))
+        Err(Failure::Usage(format!(
+            "--objective {unknown}: no request has that name; the plan has {kinds}"
+        )))
     }
 
     /// A name that no kind of request has.

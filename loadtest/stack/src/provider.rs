@@ -89,7 +89,7 @@ pub enum StartError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// It can't listen.
-    #[error("listen {address}: {source}")]
+    #[error("listen {address}: {source}; give another address, or port 0 for a free one")]
     Listen {
         /// Where it was told to.
         address: SocketAddr,

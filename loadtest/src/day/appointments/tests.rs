@@ -109,14 +109,15 @@ fn what_is_no_appointments_file_is_one_error() {
         day.csv: not an appointments file: its first line has no AppointmentID, AppointmentDay, Neighbourhood; expected CSV (gzip or plain) with the columns PatientId, AppointmentID, ScheduledDay, AppointmentDay, Neighbourhood
         day.csv: not an appointments file: it has no row below its header; expected CSV (gzip or plain) with the columns PatientId, AppointmentID, ScheduledDay, AppointmentDay, Neighbourhood
         day.csv: not an appointments file: it has no usable row: 2 left out: PatientId is not a positive number (line 2, 3); expected CSV (gzip or plain) with the columns PatientId, AppointmentID, ScheduledDay, AppointmentDay, Neighbourhood
-        day.csv: can't read appointments: invalid gzip header
-        day.csv: can't read appointments: unexpected end of file"#]].assert_eq(&errors.join("\n"));
+        day.csv: can't read appointments: invalid gzip header; give a file that can be read, CSV or gzip
+        day.csv: can't read appointments: unexpected end of file; give a file that can be read, CSV or gzip"#]].assert_eq(&errors.join("\n"));
 }
 
 #[test]
 fn a_missing_file_is_one_error() {
     let error = read(Path::new("/nowhere/day.csv")).unwrap_err().to_string();
     assert!(error.starts_with("/nowhere/day.csv: can't read appointments: "), "{error}");
+    assert!(error.ends_with("; give a file that can be read, CSV or gzip"), "{error}");
 }
 
 /// The file that the figures come from, where this machine has it.

@@ -129,7 +129,8 @@ impl Fates {
             }
             let sum: f64 = shares.iter().map(|(_, share)| share).sum();
             if sum > 1.0 {
-                wrong.push(format!("the shares of the {group} add up to {sum}, above 1"));
+                wrong
+                    .push(format!("the shares of the {group} add up to {sum}, above 1: lower one"));
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(FaultsError(wrong)) }

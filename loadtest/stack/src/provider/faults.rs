@@ -103,7 +103,9 @@ impl Faults {
         }
         let sum: f64 = self.request_faults().iter().map(|(_, share)| share).sum();
         if sum > 1.0 {
-            wrong.push(format!("the shares of the request faults add up to {sum}, above 1"));
+            wrong.push(format!(
+                "the shares of the request faults add up to {sum}, above 1: lower one"
+            ));
         }
         if wrong.is_empty() { Ok(()) } else { Err(FaultsError(wrong)) }
     }

@@ -54,7 +54,7 @@ async fn serve(mut stream: TcpStream, since: Instant) {
     }
 }
 
-/// What it tells after so many seconds: a tenth of its processor is busy, and its disk half as much.
+/// What it tells after so many seconds: a tenth of its processor is busy, its disk half as much.
 fn exposition(seconds: f64) -> String {
     let disk = r#"device="/dev/sda1",device_error="",fstype="ext4",mountpoint="/""#;
     let series = [

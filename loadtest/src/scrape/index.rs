@@ -1,7 +1,6 @@
-//! Which series a text in Prometheus' format has, in its order and by name. A process says the same
-//! series at every look but for its newest ones, so what was read of their names and labels is kept,
-//! and the next look reads the values alone: names and labels of 25,000 lines took longer than all
-//! that a harness does for the requests of that second.
+//! Which series a text in Prometheus' format has, in its order and by name. A process says the
+//! same series at nearly every look, so what was read of their names and labels is kept, and the
+//! next look reads the values alone: there are some 25,000 lines.
 //!
 //! Belongs here: taking lines apart. Never here: values (`scrape`).
 

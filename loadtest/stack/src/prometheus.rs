@@ -77,7 +77,10 @@ impl PrometheusConfig {
         let texts = |addresses: &[SocketAddr]| -> Vec<String> {
             addresses.iter().map(ToString::to_string).collect()
         };
-        let job = |name: &str, addresses: &[SocketAddr]| json!({ "job_name": name, "static_configs": [{ "targets": texts(addresses) }] });
+        let job = |name: &str, addresses: &[SocketAddr]| {
+            let targets = texts(addresses);
+            json!({ "job_name": name, "static_configs": [{ "targets": targets }] })
+        };
         json!({
             "global": {
                 "scrape_interval": interval(self.scrape_interval),

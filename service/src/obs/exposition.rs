@@ -1,5 +1,5 @@
-//! The scrape's text: Prometheus' format 0.0.4, or OpenMetrics with exemplars. The
-//! histograms are printed here; what the exporter prints is taken over, line by line. `gzip` packs it.
+//! The scrape's text: Prometheus' format 0.0.4, or OpenMetrics with exemplars. The histograms are
+//! printed here; what the exporter prints is taken over, line by line. `gzip` packs it.
 //!
 //! Belongs here: the two formats. Never here: what is measured.
 

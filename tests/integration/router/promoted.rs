@@ -1,5 +1,6 @@
-//! A replica is promoted while the old primary lives on: it is no replica any more from then on, and
-//! the highest timeline wins. Two servers that take writes on one timeline are written to by nobody.
+//! A replica is promoted while the old primary lives on: it is no replica any more from then on,
+//! and the highest timeline wins. Two servers that take writes on one timeline are written to by
+//! nobody.
 //!
 //! Never here: a primary that is gone (`promotion`).
 

@@ -1,7 +1,8 @@
 //! What fails on a replica for a reason of its own is read once more, on the primary, and only
 //! that: what would fail there too is told as it is.
 //!
-//! Never here: failures in a row (`breaker`), a replica that is gone before it is read (`failures`).
+//! Never here: failures in a row (`breaker`), a replica that is gone before it is read
+//! (`failures`).
 
 use contract::{Pool, Query, Stage};
 use nix::sys::signal::{Signal, kill};

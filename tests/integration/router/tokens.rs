@@ -160,8 +160,8 @@ async fn of_many_reads_with_tokens_none_is_stale_and_without_them_many_are() {
     let scrape = app.scrape().await;
     let of = |reason| decided(&scrape, reason);
     let said = format!(
-        "stale of {} without: {late} while replay was late, {paused} while it stood still, {between} \
-         in between; with: {} replayed, {} waited for, {} by the primary",
+        "stale of {} without: {late} while replay was late, {paused} while it stood still, \
+         {between} in between; with: {} replayed, {} waited for, {} by the primary",
         READS / READS_A_WRITE,
         of("caught_up"),
         of("waited"),

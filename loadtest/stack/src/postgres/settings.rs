@@ -108,8 +108,8 @@ const DEMO: &[(&str, &str)] = &[
     ("max_connections", "100"),
     ("work_mem", "16MB"),
     ("maintenance_work_mem", "256MB"),
-    // Until the first checkpoint every segment is a new one, and zeros written ahead of it double what
-    // the primary and the replica write.
+    // Until the first checkpoint every segment is a new one, and zeros written ahead of it double
+    // what the primary and the replica write.
     ("wal_init_zero", "off"),
     // Two cores carry everything: one worker at a time leaves them to the statements.
     ("autovacuum_max_workers", "2"),

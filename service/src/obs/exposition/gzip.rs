@@ -3,8 +3,8 @@
 //!
 //! Here that is known: a line has its begin and its end from the line before, so one copy takes the
 //! end of a line and the begin of the next, whose distance is the line's length. What lies between
-//! is a few digits, or names that were met before. The codes are not fitted to each text but once, to ours
-//! (`fitted`). Any bytes can be packed, others than ours only worse.
+//! is a few digits, or names that were met before. The codes are not fitted to each text but once,
+//! to ours (`fitted`). Any bytes can be packed, others than ours only worse.
 //!
 //! Belongs here: how text is cut into copies and bytes. Never here: what the text says.
 
@@ -29,8 +29,8 @@ const PART: usize = 256 * 1024;
 /// A copy of less takes more bits than its bytes do.
 const WORTH_COPYING: usize = 4;
 
-/// What lies between a line's begin and its end is searched for words from so many bytes on: less is
-/// a bound and a count, in which there is nothing to be found.
+/// What lies between a line's begin and its end is searched for words from so many bytes on: less
+/// is a bound and a count, in which there is nothing to be found.
 const WORTH_SEARCHING: usize = 20;
 
 /// Words that are remembered: some hundred names stand in a window.

@@ -2,7 +2,7 @@
 //!
 //! Never here: how Alertmanager is asked about them.
 
-/// One of our alerts as it fires: its severity, and labels that the rule sets or that its series has.
+/// One of our alerts as it fires: its severity, and labels that the rule sets or its series has.
 #[derive(Debug)]
 pub(super) struct Firing {
     pub(super) alert: &'static str,

@@ -2,8 +2,8 @@
 //! by Huffman's method with an upper bound, from the counts of three scrapes, as a busy process has
 //! them in both formats and as one has them in which nine in ten series are empty.
 //!
-//! Belongs here: what is worth fitting again when the text changes much. Never here: the codes, which
-//! follow (`code`). A misfit costs bytes, never the text.
+//! Belongs here: what is worth fitting again when the text changes much. Never here: the codes,
+//! which follow (`code`). A misfit costs bytes, never the text.
 
 use super::code;
 

@@ -197,7 +197,7 @@ async fn what_cannot_be_used_is_one_clear_line() {
         (&["plan", "--rate", "fast"], "--rate \"fast\": write a rate a second"),
         (
             &["run", "--target", "127.0.0.1:1", "--rate", "9", "--objective", "x=1s"],
-            "--objective x: the plan has GET:/",
+            "--objective x: no request has that name; the plan has GET:/",
         ),
     ] {
         let output = run(arguments).await;

@@ -112,11 +112,11 @@ async fn its_numbers_move_with_the_work() {
 /// A memory that is full is as it is meant to be; a bound that turns callers away isn't.
 #[tokio::test]
 async fn a_full_memory_is_nothing_to_look_at() {
-    let bounds = TestApp::with().env("PUNCTUAL_LIMIT_PRACTICE_CACHE", 1);
+    let bounds = TestApp::with().env("PUNCTUAL_LIMIT_API_KEY_CACHE", 1);
     let app = bounds.env("PUNCTUAL_LIMIT_STREAMS", 1).start().await;
     app.practice(1).await.book(&appointment("a1")).await;
     let browser = opened(&app).await;
-    for limit in ["practice_cache", "streams"] {
+    for limit in ["api_key_cache", "streams"] {
         let full = cell("t-limits", limit, "In use").replace("?? null", "?.includes('100')");
         browser.until(&format!("{limit} is full"), &full).await;
     }

@@ -127,8 +127,8 @@ table! {
     /// Reads under way on the primary that a replica should have answered.
     FallbackReads = fallback_reads {
         default: 3, least: 1, most: 500, unit: "reads", has_level: true, forgets: false,
-        reason: "they share the eight connections of the writes, which keep half: one is for readers \
-                 of another history",
+        reason: "they share the eight connections of the writes, which keep half: one is for \
+                 readers of another history",
     }
     /// Reports under way on the primary that a replica should have answered.
     FallbackReports = fallback_reports {
@@ -140,8 +140,8 @@ table! {
     /// or of another database.
     ForeignTokens = foreign_tokens {
         default: 1, least: 1, most: 500, unit: "reads", has_level: true, forgets: false,
-        reason: "anybody can make such a token up, so they take no place of others; who had it from \
-                 before a promotion gets a new one with the answer, and is here once",
+        reason: "anybody can make such a token up, so they take no place of others; who had it \
+                 from before a promotion gets a new one with the answer, and is here once",
     }
     /// Milliseconds for which a read waits for such a place; a report waits for none.
     FallbackWaitMs = fallback_wait_ms {

@@ -43,7 +43,7 @@ const LOSSES: [Loss; 3] = [
         least: 10,
         recent: "10m",
         hold: "1m",
-        why: "A provider that is away is tried for four minutes; then its texts are given up, and \
+        why: "A provider that is away is tried for two minutes; then its texts are given up, and \
               nothing that waits tells of it any more. A fifth is told within three minutes from \
               there. Numbers that don't exist are a few in a hundred; ten at least, so that one \
               practice's list of wrong ones is no page.",

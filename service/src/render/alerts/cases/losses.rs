@@ -32,7 +32,7 @@ fn says(share: &str, window: &str) -> String {
 
 fn given_up() -> Vec<Case> {
     let (ten, six) = ("ten minutes", "6 hours");
-    // Nothing leaves from 20 minutes on, and four minutes later the first are given up.
+    // Nothing leaves from 20 minutes on, and some minutes later the first are given up.
     let away = [("sent", "0+20x40 800x200"), ("failed", "0x47 0+20x192")];
     vec![
         ended("the provider is away", "27m", &away).fires(FAST, JOB, says("50%", ten)),

@@ -20,6 +20,26 @@ pub(super) const STARTUP: Duration = Duration::from_secs(45);
 const LENGTH_MAX: Duration = Duration::from_secs(240);
 /// A shorter one has too few windows to say anything.
 const LENGTH_MIN: Duration = Duration::from_secs(5);
+/// What is for any other service alone: the reminder service has work of its own, and its keys.
+const OF_OTHERS: [&str; 17] = [
+    "rate",
+    "duration",
+    "poisson",
+    "trace",
+    "access_log",
+    "all_methods",
+    "sort",
+    "day",
+    "appointments",
+    "warp",
+    "window",
+    "routes",
+    "requests",
+    "path",
+    "method",
+    "body",
+    "header",
+];
 
 /// The flags of `loadtest gate`.
 #[derive(Debug, Args)]
@@ -44,7 +64,8 @@ pub struct GateArgs {
 #[command(next_help_heading = "What is compared")]
 pub struct SidesArgs {
     /// The reminder service as it was: a revision of this repository, which is built, or a binary.
-    #[arg(long, value_name = "REV|BINARY", requires = "head", conflicts_with = "base_start")]
+    #[arg(long, value_name = "REV|BINARY", requires = "head", conflicts_with = "base_start",
+        conflicts_with_all = OF_OTHERS)]
     pub(super) base: Option<String>,
     /// The reminder service as it is to be: a revision or a binary.
     #[arg(long, value_name = "REV|BINARY", requires = "base")]
@@ -85,10 +106,11 @@ pub struct DuetArgs {
     pub(super) budget: Duration,
     /// How long each of the two duets is; what the budget has room for, 4 minutes at most, if not
     /// given. Of another service the plan's own length.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "base_start")]
     pub(super) length: Option<Duration>,
     /// Pairs of requests a second to the reminder service.
-    #[arg(long, value_name = "RATE", default_value_t = 60.0, value_parser = pairs)]
+    #[arg(long, value_name = "RATE", default_value_t = 60.0, value_parser = pairs,
+        conflicts_with = "base_start")]
     pub(super) pairs: f64,
     /// Most pairs that are under way at a time; each has a connection to either side.
     #[arg(long, value_name = "N", default_value_t = 64,
@@ -235,6 +257,22 @@ mod tests {
             assert!(parsed(flags).is_err(), "{flags:?}");
         }
         assert!(parsed(&["--base-start", "x", "--head-start", "y", "--rate", "100"]).is_ok());
+    }
+
+    #[test]
+    fn a_flag_that_would_do_nothing_is_refused() {
+        let refused = |flags: &[&str], flag: &str| {
+            let error = parsed(flags).unwrap_err();
+            assert!(error.contains("cannot be used with") && error.contains(flag), "{error}");
+        };
+        let ours = ["--base", "a", "--head", "b"];
+        refused(&[&ours[..], &["--rate", "100"]].concat(), "--rate");
+        refused(&[&ours[..], &["--path", "/healthz"]].concat(), "--path");
+        refused(&[&ours[..], &["--header", "a: b"]].concat(), "--header");
+        let others = ["--base-start", "x", "--head-start", "y", "--rate", "100"];
+        refused(&[&others[..], &["--pairs", "9"]].concat(), "--pairs");
+        refused(&[&others[..], &["--length", "30s"]].concat(), "--length");
+        assert!(parsed(&[&ours[..], &["--seed", "3", "--pairs", "9"]].concat()).is_ok());
     }
 
     #[test]

@@ -276,6 +276,14 @@ mod tests {
     }
 
     #[test]
+    fn all_that_says_what_is_sent_is_for_other_services_but_the_seed() {
+        let of_work = WorkArgs::augment_args(clap::Command::new("work"));
+        for flag in of_work.get_arguments().map(|flag| flag.get_id().as_str()) {
+            assert_eq!(OF_OTHERS.contains(&flag), flag != "seed", "{flag}");
+        }
+    }
+
+    #[test]
     fn rules_are_ratios() {
         let flags = ["--base", "a", "--head", "b", "--effect-p50", "2", "--confidence", "99%"];
         let rules = parsed(&flags).unwrap().rules();

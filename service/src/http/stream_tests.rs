@@ -358,7 +358,8 @@ async fn its_first_byte_is_what_counts() {
         assert_eq!(after.latency.good, before.latency.good + u64::from(!late));
         assert_eq!(after.judged.count(), before.judged.count() + 1);
         assert!(after.judged.sum < before.judged.sum + 1.0, "not by its length");
-        assert!(after.duration.sum >= before.duration.sum + 3_599.0);
+        // Sums of fractions are rounded.
+        assert!(after.duration.sum - before.duration.sum > 3_600.0 - 1e-6);
     }
 }
 

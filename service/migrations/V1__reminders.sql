@@ -342,13 +342,13 @@ WHERE a.status = 'b'
   AND (a.unplanned_from IS NULL OR w.within::date < a.unplanned_from);
 
 -- What is planned or became a text, against which that is held: the first of those that are alike, and
--- the others. What became a text of an older version stays and is not promised again.
+-- the others. What became a text of an older version stays and is not promised again, to that phone.
 CREATE VIEW planned AS
 SELECT i.shard, i.practice_id, i.appointment_id, i.rule_id, i.starts_at, i.due_day, i.plan_version,
        i.state, i.due_at, i.message_id,
-       row_number() OVER (PARTITION BY i.shard, i.practice_id, i.appointment_id, i.rule_id, i.state,
+       row_number() OVER (PARTITION BY i.shard, i.practice_id, i.appointment_id, i.rule_id, i.phone,
                                        i.starts_at, i.due_day
-                          ORDER BY i.plan_version) AS nth
+                          ORDER BY i.state = 'p', i.plan_version) AS nth
 FROM intent i
 WHERE i.state IN ('p', 'r');
 

@@ -16,7 +16,7 @@ WITH derived AS (
            coalesce(d.appointment_id, p.appointment_id) AS appointment_id,
            coalesce(d.rule_id, p.rule_id) AS rule_id,
            CASE WHEN p.practice_id IS NULL THEN 'missing'
-                WHEN p.state = 'p' AND (d.practice_id IS NULL OR p.nth > 1) THEN 'surplus'
+                WHEN p.nth > 1 OR p.state = 'p' AND d.practice_id IS NULL THEN 'surplus'
            END AS wrong
     FROM derived d
     FULL JOIN present p

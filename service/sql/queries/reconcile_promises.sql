@@ -1,8 +1,9 @@
 -- name: reconcile_promises
 -- What appointments and rules promise from day $3 on, for some practices, against the intents that
 -- are there: what is missing, what is there for nothing or twice, what still waits though its
--- appointment began by domain time $4, and what became a text that is gone or waits in no lane. By
--- name, up to $5, the most urgent first; as it stood at as_of (report_as_of).
+-- appointment began by domain time $4, and what became a text that is gone or waits in no lane; not
+-- what somebody was told of. By name, up to $5, the most urgent first of what hadn't closed by $4; as
+-- it stood at as_of (report_as_of).
 WITH derived AS (
     SELECT d.practice_id, d.appointment_id, d.rule_id, d.starts_at, d.local_day, d.opens_at,
            d.closes_at
@@ -39,13 +40,13 @@ WITH derived AS (
            coalesce(p.due_at, d.opens_at) AS due_at,
            coalesce(d.closes_at, p.starts_at) AS closes_at,
            CASE WHEN p.practice_id IS NULL THEN 'm'
-                WHEN p.state = 'p' AND (d.practice_id IS NULL OR p.nth > 1) THEN 's'
+                WHEN p.nth > 1 OR p.state = 'p' AND d.practice_id IS NULL THEN 's'
                 WHEN p.state = 'p' AND p.starts_at <= $4 THEN 'u'
                 WHEN p.is_lost THEN 'u'
            END AS kind,
            CASE WHEN p.practice_id IS NULL THEN '?'
-                WHEN p.is_lost THEN 'l'
                 WHEN p.nth > 1 THEN 't'
+                WHEN p.is_lost THEN 'l'
                 WHEN d.practice_id IS NULL THEN 'n'
                 ELSE 'p'
            END AS reason
@@ -73,11 +74,28 @@ WITH derived AS (
       AND t.expires_at <= $4
       AND m.state = 'q'
       AND m.local_day >= $3
-), named AS MATERIALIZED (
+), untold AS MATERIALIZED (
     SELECT w.practice_id, w.appointment_id, w.rule_id, w.due_day, w.plan_version, w.kind, w.reason,
            w.starts_at, w.due_at, w.closes_at
     FROM wrong w
-    ORDER BY w.closes_at, w.practice_id, w.appointment_id, w.rule_id, w.due_day, w.plan_version
+    WHERE NOT EXISTS (
+        SELECT
+        FROM residual r
+        WHERE r.shard = $1
+          AND r.practice_id = w.practice_id
+          AND r.appointment_id = w.appointment_id
+          AND r.rule_id = w.rule_id
+          AND r.due_day = w.due_day
+          AND r.plan_version = w.plan_version
+          AND r.kind = w.kind::"char"
+          AND r.provider_ref = ''
+          AND r.told_at IS NOT NULL)
+), named AS MATERIALIZED (
+    SELECT w.practice_id, w.appointment_id, w.rule_id, w.due_day, w.plan_version, w.kind, w.reason,
+           w.starts_at, w.due_at, w.closes_at
+    FROM untold w
+    ORDER BY w.closes_at < $4, w.closes_at, w.practice_id, w.appointment_id, w.rule_id, w.due_day,
+             w.plan_version
     LIMIT $5
 ), explained AS (
     SELECT n.practice_id, n.appointment_id, n.rule_id, n.due_day, n.plan_version, n.kind,
@@ -116,7 +134,7 @@ WITH derived AS (
     ) AS c ON n.kind = 's'
 )
 SELECT (SELECT count(*) FROM compared) AS cases,
-       (SELECT count(*) FROM wrong) AS violations,
+       (SELECT count(*) FROM untold) AS violations,
        CASE WHEN pg_is_in_recovery() THEN (SELECT h.beaten_at FROM heartbeat h)
             ELSE statement_timestamp()
        END AS as_of,

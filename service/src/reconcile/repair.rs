@@ -107,9 +107,17 @@ async fn find(bench: &Bench, has_seen: Option<Timestamp>) -> Result<Found, DbErr
         let conn = bench.db.get(Pool::Upkeep).await?;
         let since = visit::first_day(bench.clock.domain_now());
         let (count, named) = ledger::passed(&conn, shard, since).await?;
+        // What became a text for nothing has passed, and a look names it as long as its day is looked at.
+        let seen = report.residuals.len();
+        for residual in named {
+            if report.residuals[..seen].iter().any(|known| known.is_same(&residual)) {
+                report.residual -= 1;
+            } else {
+                report.residuals.push(residual.clone());
+            }
+            passed.push(residual);
+        }
         report.residual += count;
-        report.residuals.extend(named.iter().cloned());
-        passed.extend(named);
     }
     report.residuals.sort_by_key(|residual| residual.closes_at);
     report.holds = report.residual == 0;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::app::Ending;
 use tests::binary::run;
 use tests::database::Sql;
 use tests::practice::FIRST_DUE;
-use tests::{TestApp, appointment, at};
+use tests::{Appointment, TestApp, appointment, at};
 
 use super::{FOUND, named, reconcile};
 
@@ -90,6 +90,75 @@ async fn what_was_sent_for_nothing_stays_until_somebody_is_told() {
     assert_eq!(output.status, Some(1), "{output:?}");
     assert_eq!(named(&report["too_late"]), copied, "{report:#}");
     assert_eq!((&report["residuals"], &report["repaired"]), (&json!([]), &json!([])));
+    let (output, _) = reconcile(&app, &[]).await;
+    assert_eq!(output.status, Some(0), "{output:?}");
+    app.finish_as(Ending { is_broken: true, ..FOUND }).await;
+}
+
+#[tokio::test]
+async fn what_nobody_can_mend_any_more_hides_nothing_that_somebody_can() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    // More than a look names, all of which have closed when anybody looks, and one for later.
+    let many: Vec<Appointment> = (0..505).map(|n| appointment(&format!("a{n}")).phone(n)).collect();
+    for some in many.chunks(101) {
+        one.send(some).await;
+    }
+    one.book(&appointment("z").starts("2026-05-20T14:30")).await;
+    let sql = Sql::connect(&app.database.url()).await;
+    sql.run("DELETE FROM intent", &[]).await;
+    app.hold(at("2026-05-06T20:30")).await;
+    let (output, report) = reconcile(&app, &["--repair"]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let later = [(1, "2026-05-19"), (2, "2026-05-20")];
+    let later = later.map(|(rule, day)| ("z".to_owned(), rule, day.into(), "missing".into()));
+    assert_eq!(named(&report["repaired"]), BTreeSet::from(later), "{report:#}");
+    let told = |report: &Value| report["too_late"].as_array().unwrap().len();
+    let first = told(&report);
+    assert!(first > 0 && report["residual"] == 1_010 - first, "{first} and {}", report["residual"]);
+    // Whoever was told of the first thousand is told of the others.
+    let (output, report) = reconcile(&app, &["--repair"]).await;
+    assert_eq!((output.status, first + told(&report)), (Some(1), 1_010));
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!((output.status, &report["residual"]), (Some(0), &json!(0)));
+    app.finish_as(Ending { is_broken: true, ..FOUND }).await;
+}
+
+#[tokio::test]
+async fn what_became_a_text_is_not_planned_beside_it() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    one.until_fate("a", 1, "sent").await;
+    // Behind the service's back: the same once more, for half an hour later.
+    let sql = Sql::connect(&app.database.url()).await;
+    let again = "INSERT INTO intent (due_day, shard, practice_id, appointment_id, rule_id, \
+                                     plan_version, state, group_slot, revision, phone, due_at, \
+                                     starts_at) \
+                 SELECT due_day, shard, practice_id, appointment_id, rule_id, plan_version + 1, \
+                        'p', group_slot, revision, phone, due_at + interval '30 minutes', \
+                        starts_at \
+                 FROM intent WHERE rule_id = 1";
+    sql.run(again, &[]).await;
+    let twice = ("a".to_owned(), 1, "2026-05-05".to_owned(), "surplus".to_owned());
+    let twice = BTreeSet::from([twice]);
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!((output.status, named(&report["residuals"])), (Some(1), twice.clone()));
+    assert_eq!(report["residuals"][0]["reason"], "it is planned twice");
+    let (output, report) = reconcile(&app, &["--repair"]).await;
+    assert_eq!((output.status, named(&report["repaired"])), (Some(0), twice.clone()));
+
+    // Where nobody looked in time, two texts left: that is out of order until somebody is told.
+    sql.run(again, &[]).await;
+    app.hold(at("2026-05-05T12:30")).await;
+    app.idle().await;
+    assert_eq!(app.simulator.state().accepted, 2);
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!((output.status, named(&report["residuals"])), (Some(1), twice.clone()));
+    assert_eq!(report["residual"], 1, "{report:#}");
+    let (output, report) = reconcile(&app, &["--repair"]).await;
+    assert_eq!((output.status, named(&report["too_late"])), (Some(1), twice), "{report:#}");
     let (output, _) = reconcile(&app, &[]).await;
     assert_eq!(output.status, Some(0), "{output:?}");
     app.finish_as(Ending { is_broken: true, ..FOUND }).await;

@@ -10,6 +10,7 @@ use tests::{Ending, TestApp, appointment, until};
 use super::{decided, name, start, tell};
 
 const BOOKED: &str = "SELECT count(*) FROM appointment";
+const BEATEN: &str = "SELECT extract(epoch FROM beaten_at)::float8 FROM heartbeat";
 
 /// Leaves the database's first server aside, which is another one than at the start.
 pub(super) async fn finish(app: TestApp, errors: &'static [&'static str]) {
@@ -67,6 +68,14 @@ async fn a_promoted_replica_is_written_to_and_the_old_primary_is_not() {
     let on_new = Sql::connect(&app.database.replica_url()).await;
     assert_eq!(on_old.one::<i64>(BOOKED, &[]).await, 1, "a alone");
     assert_eq!(on_new.one::<i64>(BOOKED, &[]).await, 3);
+    // Not even the heartbeat is written there.
+    let beaten = on_old.one::<f64>(BEATEN, &[]).await;
+    let began = on_new.one::<f64>(BEATEN, &[]).await;
+    until("the new primary is beaten some times more", async || {
+        (on_new.one::<f64>(BEATEN, &[]).await > began + 1.0).then_some(())
+    })
+    .await;
+    assert_eq!(on_old.one::<f64>(BEATEN, &[]).await.to_bits(), beaten.to_bits());
     finish(app, &["stage", "listen"]).await;
     pair.stop().await;
 }

@@ -169,7 +169,10 @@ async fn of_many_reads_with_tokens_none_is_stale_and_without_them_many_are() {
     );
     eprintln!("{said}");
     assert!(late > 0 && paused > 0, "the test can't fail: {said}");
-    assert!(of("caught_up") > 0.0 && of("behind") > 0.0, "{said}");
+    assert!(of("caught_up") > 0.0 && of("waited") > 0.0 && of("behind") > 0.0, "{said}");
+    let counted = |name| scrape.sum(name, &[]);
+    assert!(counted("db_route_wait_seconds_count") >= of("waited"), "{said}");
+    assert!(counted("db_route_staleness_seconds_count") >= of("caught_up"), "{said}");
     app.finish().await;
     pair.stop().await;
 }

@@ -76,7 +76,10 @@ impl Monitor {
             self.db.saw(self.server, look);
             let Some(look) = look else { continue };
             if look.is_primary() {
-                self.beat(&mut single).await;
+                // One that was replaced, or is one of two, is written to by nobody.
+                if self.db.view().leader() == Ok(self.server) {
+                    self.beat(&mut single).await;
+                }
             } else if counted.is_none_or(|at| at.elapsed() >= CONFLICTS_EVERY) {
                 counted = Some(Instant::now());
                 self.conflicts(&mut single).await;

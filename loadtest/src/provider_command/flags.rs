@@ -54,6 +54,9 @@ pub(super) struct FaultArgs {
     /// Messages whose final status is called back before "sent".
     #[arg(long, value_name = "SHARE", value_parser = share)]
     out_of_order_callbacks: Option<f64>,
+    /// Accepted texts that carriers don't deliver, beside those that fail anyway.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    blocked: Option<f64>,
 }
 
 /// What becomes of accepted messages.
@@ -137,6 +140,7 @@ impl FaultArgs {
             out_of_order_callback_share: self
                 .out_of_order_callbacks
                 .unwrap_or(start.out_of_order_callback_share),
+            blocked_share: self.blocked.unwrap_or(start.blocked_share),
         }
     }
 }

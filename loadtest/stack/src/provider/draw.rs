@@ -27,6 +27,7 @@ pub(crate) enum Purpose {
     ReplyDelay,
     Reference,
     ReplyReference,
+    Blocked,
 }
 
 impl Key {

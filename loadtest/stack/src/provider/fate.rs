@@ -139,7 +139,9 @@ impl Fates {
     /// The plan for a text: the same for the same text, whatever came before it.
     pub(crate) fn plan(&self, faults: &Faults, key: Key) -> Plan {
         let unit = key.unit(Purpose::Fate, 0);
-        let fate = if unit < self.failed_share {
+        let fate = if key.unit(Purpose::Blocked, 0) < faults.blocked_share {
+            Fate::Undelivered
+        } else if unit < self.failed_share {
             Fate::Failed
         } else if unit < self.failed_share + self.undelivered_share {
             Fate::Undelivered
@@ -309,6 +311,26 @@ mod tests {
         let replies = plans.iter().filter(|plan| plan.reply.is_some()).count();
         assert!((550..800).contains(&replies), "9.6 % of 7,000 came out as {replies}");
         assert!(plans.iter().all(|plan| plan.reply.is_none() || plan.fate == Fate::Delivered));
+    }
+
+    #[test]
+    fn what_carriers_block_does_not_arrive_and_the_rest_fares_as_before() {
+        let fates = Fates { failed_share: 0.1, ..Fates::day() };
+        let plan = |blocked_share, n| {
+            let faults = Faults { blocked_share, ..Faults::none() };
+            fates.plan(&faults, Key::of_number(5, n))
+        };
+        assert!((0..1_000).all(|n| plan(1.0, n).fate == Fate::Undelivered));
+        let (mut blocked, mut failed) = (0, 0);
+        for n in 0..10_000 {
+            let (with, without) = (plan(0.3, n), plan(0.0, n));
+            blocked += u32::from(with != without);
+            failed += u32::from(with.fate == Fate::Failed);
+            assert!(with == without || with.fate == Fate::Undelivered);
+        }
+        // Some of the blocked would not have arrived anyway.
+        assert!((2_750..3_150).contains(&blocked), "30 % of 10,000 came out as {blocked}");
+        assert!((600..800).contains(&failed), "7 % of 10,000 came out as {failed}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Faults: what the simulator does wrong on request, how often, and which of it a request meets.
 //!
-//! Here belong the settings, their checks and the pure choice; carrying a fault out is in `server`
-//! and `callbacks`. A new fault is a share here, a variant of [`Fault`] and a test of its own.
+//! Here belong the settings, their checks and the pure choice; carrying a fault out is in `server`,
+//! `callbacks` and `fate`. A new fault is a share here, a variant of [`Fault`] where a request
+//! meets it, and a test of its own.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,9 @@ pub struct Faults {
     pub duplicate_callback_share: f64,
     /// Messages whose final status is sent before `sent`.
     pub out_of_order_callback_share: f64,
+    /// Accepted texts that carriers don't deliver, as from a sender that they block. What becomes
+    /// of the others is not changed by it.
+    pub blocked_share: f64,
 }
 
 /// The faults that a request can meet.
@@ -77,6 +81,7 @@ impl Faults {
             reset_connection_share: 0.0,
             duplicate_callback_share: 0.0,
             out_of_order_callback_share: 0.0,
+            blocked_share: 0.0,
         }
     }
 
@@ -131,7 +136,7 @@ impl Faults {
         ]
     }
 
-    fn shares(&self) -> [(&'static str, f64); 8] {
+    fn shares(&self) -> [(&'static str, f64); 9] {
         let Self {
             latency: _,
             server_error_share,
@@ -143,6 +148,7 @@ impl Faults {
             reset_connection_share,
             duplicate_callback_share,
             out_of_order_callback_share,
+            blocked_share,
         } = self;
         [
             ("server_error_share", *server_error_share),
@@ -153,6 +159,7 @@ impl Faults {
             ("reset_connection_share", *reset_connection_share),
             ("duplicate_callback_share", *duplicate_callback_share),
             ("out_of_order_callback_share", *out_of_order_callback_share),
+            ("blocked_share", *blocked_share),
         ]
     }
 }

@@ -96,6 +96,18 @@ async fn what_does_not_arrive_has_an_error_code() {
     }
 }
 
+/// A sender is blocked from one moment to the next, and so it is let go again.
+#[tokio::test]
+async fn what_carriers_block_does_not_arrive() {
+    let mut receiver = Receiver::start().await;
+    let fixture = with(|_| {}).await;
+    for (blocked_share, last) in [(0.0, "delivered"), (1.0, "undelivered"), (0.0, "delivered")] {
+        fixture.simulator.set_faults(Faults { blocked_share, ..Faults::none() }).unwrap();
+        text(&fixture.simulator, TO, last, &receiver.url("/cb")).await;
+        assert_eq!(statuses(&mut receiver).await, ["sent", last]);
+    }
+}
+
 #[tokio::test]
 async fn the_final_status_alone() {
     let mut receiver = Receiver::start().await;

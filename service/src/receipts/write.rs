@@ -231,8 +231,12 @@ async fn apply<'a>(
         if before == now {
             continue;
         }
-        deltas.extend(fate_of(now).map(|fate| key_of_delta(row, fate, members)));
-        deltas.extend(fate_of(before).map(|fate| key_of_delta(row, fate, -members)));
+        let (was, is) = (fate_of(before), fate_of(now));
+        // What was delivered and then read is one delivery.
+        if was != is {
+            deltas.extend(is.map(|fate| key_of_delta(row, fate, members)));
+            deltas.extend(was.map(|fate| key_of_delta(row, fate, -members)));
+        }
         let sent_at: Option<Timestamp> = row.get("sent_at");
         if let (0, Some(sent_at)) = (before, sent_at) {
             let took = real_now.duration_since(sent_at).try_into().unwrap_or(Duration::ZERO);

@@ -50,6 +50,10 @@ async fn the_furthest_counts_in_whatever_order_and_however_often() {
     let counts = one.counts("2026-05-05", 1).await;
     let [delivered, undelivered] = [&counts["delivered"], &counts["undelivered"]];
     assert_eq!((delivered, undelivered), (&json!(1), &json!(0)));
+    // What is counted for operators only rises: it went wrong once and arrived once.
+    let scrape = app.scrape().await;
+    let counted = |fate: &str| scrape.sum("messages_total", &[("fate", fate)]);
+    assert_eq!((counted("delivered"), counted("undelivered")), (1.0, 1.0));
     app.finish().await;
 }
 

@@ -94,14 +94,7 @@ impl Practices {
         let read = store::read(&conn, self.shard(practice_id), practice_id).await?;
         drop(conn);
         let newest = read.map(Arc::new);
-        let mut known = self.known();
-        if let Some(revision) = &newest {
-            make_room(&mut known.revisions, self.room);
-            known.revisions.insert((practice_id, revision.revision), Arc::clone(revision));
-        }
-        make_room(&mut known.newest, self.room);
-        known.newest.insert(practice_id, Newest::new(asked_at, newest.clone()));
-        obs::limit::used(Limit::PracticeCache, ratio(known.newest.len(), self.room));
+        self.keep(practice_id, Newest::new(asked_at, newest.clone()));
         Ok(newest)
     }
 
@@ -131,13 +124,25 @@ impl Practices {
 
     /// Takes a change of this process's own into memory at once.
     pub(crate) fn remember(&self, revision: Revision) {
-        let revision = Arc::new(revision);
         let id = revision.practice_id;
+        self.keep(id, Newest::new(Instant::now(), Some(Arc::new(revision))));
+    }
+
+    /// Keeps what is the newest, and that revision by its number.
+    fn keep(&self, practice_id: i64, newest: Newest) {
         let mut known = self.known();
-        make_room(&mut known.revisions, self.room);
-        known.revisions.insert((id, revision.revision), Arc::clone(&revision));
+        if let Some(revision) = &newest.revision {
+            make_room(&mut known.revisions, self.room);
+            known.revisions.insert((practice_id, revision.revision), Arc::clone(revision));
+        }
         make_room(&mut known.newest, self.room);
-        known.newest.insert(id, Newest::new(Instant::now(), Some(revision)));
+        known.newest.insert(practice_id, newest);
+        self.tell(&known);
+    }
+
+    /// States how full it is, whenever that has changed.
+    fn tell(&self, known: &Known) {
+        obs::limit::used(Limit::PracticeCache, ratio(known.newest.len(), self.room));
     }
 
     /// What is remembered of a practice, if anything is and it is not too old.
@@ -184,6 +189,7 @@ impl Practices {
                 known.newest.remove(&id);
             }
         }
+        self.tell(&known);
         Ok(())
     }
 

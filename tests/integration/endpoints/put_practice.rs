@@ -1,6 +1,6 @@
 //! `PUT /v1/practices/{practice_id}`
 
-use contract::Endpoint;
+use contract::{Endpoint, Limit};
 use serde_json::{Value, json};
 use tests::{TestApp, practice, until};
 
@@ -62,6 +62,19 @@ async fn a_change_of_the_rules_plans_again() {
     })
     .await;
     assert_eq!(reminders.len(), 1);
+    app.finish().await;
+}
+
+/// Before anybody has asked for them, and when one has been forgotten for another.
+#[tokio::test]
+async fn what_was_put_is_seen_to_be_in_memory() {
+    let app = TestApp::with().env("PUNCTUAL_LIMIT_PRACTICE_CACHE", 4).start().await;
+    for (id, share) in [(1, 0.25), (2, 0.5), (3, 0.75), (4, 1.0), (5, 1.0)] {
+        let path = format!("/v1/practices/{id}");
+        app.put(&path, &practice::settings(id)).send().await.expect(201);
+        let used = [("limit", Limit::PracticeCache.name())];
+        assert_eq!(app.scrape().await.sum("limit_used_ratio", &used), share, "{id} of four");
+    }
     app.finish().await;
 }
 

@@ -321,6 +321,13 @@ table! {
     }
 }
 
+impl Endpoint {
+    /// Those whose latency is the time to their first byte.
+    pub fn that_stream() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|row| row.spec().streams)
+    }
+}
+
 // A silly row does not compile.
 const _: () = {
     let mut i = 0;

@@ -215,9 +215,12 @@ impl Course {
 async fn the_grid_is_the_services() {
     let app = TestApp::start().await;
     let scrape = app.scrape().await;
-    for family in
-        [Family::HttpServerRequestDuration, Family::JourneyDuration, Family::StageLateness]
-    {
+    for family in [
+        Family::HttpServerRequestDuration,
+        Family::HttpServerTimeToFirstByte,
+        Family::JourneyDuration,
+        Family::StageLateness,
+    ] {
         let name = format!("{}_bucket", family.name());
         let series = scrape.all(&name, &[]).map(|sample| sample.labels["le"].as_str());
         let bounds: BTreeSet<&str> = series.collect();

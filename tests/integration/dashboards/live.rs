@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use contract::{Endpoint, Family};
 use serde_json::Value;
 use stack::provider::{Fates, Options};
 use tests::practice::FIRST_DUE;
@@ -67,6 +68,7 @@ async fn every_query_shows_something_under_load() {
     }
     shown.all(asked).await;
     shown.examples_lead_to_requests(&boards).await;
+    shown.a_stream_is_drawn_by_its_first_byte(&app, &boards).await;
     app.finish().await;
 }
 
@@ -220,6 +222,42 @@ impl Shown {
         assert_eq!(look("up", &[], 1).await, Look::TooMany(2));
         assert_eq!(look("up", &["pool"], 9).await, Look::Unnamed("pool".to_owned()));
         assert_eq!(look("up", &["job"], 9).await, Look::Good);
+    }
+
+    /// What is held against the objective is what it judges: a page that is left open for some
+    /// pushes, each a second after the other, has begun at once.
+    async fn a_stream_is_drawn_by_its_first_byte(&self, app: &TestApp, boards: &[Dashboard]) {
+        let mut page = app.events("/live/events").await;
+        for _ in 0..3 {
+            page.next().await;
+        }
+        drop(page);
+        let route = Endpoint::StreamLive.name();
+        let of = |family: Family| {
+            format!(
+                "histogram_quantile(0.99, sum by (http_route, le) \
+                 (rate({}_bucket{{http_route=\"{route}\"}}[{RATE_INTERVAL}])))",
+                family.name()
+            )
+        };
+        let first = of(Family::HttpServerTimeToFirstByte);
+        let whole = of(Family::HttpServerRequestDuration);
+        let mut drawn = 0;
+        for board in boards {
+            let queries = board.queries();
+            let is_p99 = |query: &&super::file::Query| {
+                query.place.contains(" against the objective /") && query.legend.ends_with(" p99")
+            };
+            for query in queries.iter().filter(is_p99) {
+                let expr = query.expr.replace("$http_route", route);
+                let expr = board.substituted(&expr, RATE_INTERVAL);
+                let as_judged = format!("({expr}) == on (http_route) {first}");
+                let and_no_longer = format!("({as_judged}) < on (http_route) {whole}");
+                self.prometheus.until(&and_no_longer, |found| !found.is_empty()).await;
+                drawn += 1;
+            }
+        }
+        assert_eq!(drawn, 1, "the panel has another name");
     }
 
     /// Families that panels ask for examples have some, each with the label that the data source's

@@ -17,10 +17,6 @@ const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
 /// Families that no panel and no rule needs, with the reason.
 const UNUSED: &[(&str, &str)] = &[
     (
-        "http_server_time_to_first_byte_seconds",
-        "the counters of the latency objective judge streams by it, and they have panels and rules",
-    ),
-    (
         "http_server_unforeseen_answers_total",
         "a row of the service's own tables is missing: no test may end with one, and each is a \
          line of the log",

@@ -3,7 +3,7 @@
 //! Belongs here: the three gates, and what they are applied to. Never here: what is too slow now
 //! (`burn`). The figures that the gates were measured with are in `docs/alerts.md`.
 
-use contract::{Family, RequestOutcome};
+use contract::{Endpoint, Family, RequestOutcome};
 
 use super::model::{Alert, Board, Group, Record, Rule, RuleFile, Severity, lines};
 use super::objective::Kind;
@@ -38,22 +38,32 @@ pub(super) fn rules() -> RuleFile {
     }
 }
 
-/// The histogram of a kind of path. Answers that were no success are another distribution.
-fn histogram(kind: Kind) -> (&'static str, String) {
+/// The histograms of a kind of path, each of its own rows. Answers that were no success are another
+/// distribution, and those that are streamed are judged by their first byte.
+fn histograms(kind: Kind) -> Vec<(Family, String)> {
     match kind {
         Kind::Endpoint => {
             let ok = RequestOutcome::Ok.name();
-            (Family::HttpServerRequestDuration.name(), format!("{{outcome=\"{ok}\"}}"))
+            let streams: Vec<&str> = Endpoint::that_stream().map(Endpoint::name).collect();
+            let streams = streams.join("|");
+            let whole = format!("{{outcome=\"{ok}\",http_route!~\"{streams}\"}}");
+            let first_byte = (Family::HttpServerTimeToFirstByte, String::new());
+            vec![(Family::HttpServerRequestDuration, whole), first_byte]
         }
-        Kind::Journey => (Family::JourneyDuration.name(), String::new()),
-        Kind::Stage => (Family::StageLateness.name(), String::new()),
+        Kind::Journey => vec![(Family::JourneyDuration, String::new())],
+        Kind::Stage => vec![(Family::StageLateness, String::new())],
     }
+}
+
+/// What happens to a part of a kind's histograms within a day.
+fn within_a_day(kind: Kind, part: &str, how: &str) -> String {
+    let each = |(family, of): (Family, String)| format!("{how}({}{part}{of}[1d])", family.name());
+    histograms(kind).into_iter().map(each).collect::<Vec<_>>().join(" or ")
 }
 
 fn events() -> Rule {
     let each = |kind: Kind| {
-        let ((family, of), label) = (histogram(kind), kind.label());
-        format!("sum by (job, {label}) (increase({family}_count{of}[1d]))")
+        format!("sum by (job, {}) ({})", kind.label(), within_a_day(kind, "_count", "increase"))
     };
     Record::new(EVENTS, Kind::ALL.map(each).join("\nor\n"))
         .why("Events of a day, to leave out days that say nothing: a closed weekend.")
@@ -62,11 +72,8 @@ fn events() -> Rule {
 
 fn quantile(quantile: &'static str) -> Rule {
     let each = |kind: Kind| {
-        let ((family, of), label) = (histogram(kind), kind.label());
-        format!(
-            "histogram_quantile({quantile}, sum by (job, {label}, le) \
-             (rate({family}_bucket{of}[1d])))"
-        )
+        let (buckets, label) = (within_a_day(kind, "_bucket", "rate"), kind.label());
+        format!("histogram_quantile({quantile}, sum by (job, {label}, le) ({buckets}))")
     };
     let expr = lines([
         format!("({})", Kind::ALL.map(each).join("\nor\n")),

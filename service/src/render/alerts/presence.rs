@@ -29,6 +29,7 @@ pub(super) const NEEDED: &[Family] = &[
     Family::SloGoodStageItems,
     Family::SloLatencyThreshold,
     Family::HttpServerRequestDuration,
+    Family::HttpServerTimeToFirstByte,
     Family::JourneyDuration,
     Family::StageLateness,
     Family::DbClientConnections,

@@ -6,8 +6,8 @@ use contract::{Endpoint, Family};
 
 use super::Uid;
 use super::board::{Board, Choice, WRONG};
-use super::expr::{Unit, buckets, count_rate, gauge, mean, quantile, rate};
-use super::objective::{AVAILABILITY, LATENCY};
+use super::expr::{Unit, count_rate, gauge, mean, quantile, rate};
+use super::objective::{AVAILABILITY, LATENCY, latency, latency_buckets};
 use super::panel::{BAD, FEW, LEFT, PACE, Panel};
 
 /// The endpoints that were chosen.
@@ -86,23 +86,24 @@ fn rates() -> [Panel; 3] {
 }
 
 fn durations() -> Panel {
-    let duration = |q| quantile(q, Family::HttpServerRequestDuration, CHOSEN, ROUTE);
     Panel::lines(
         "Duration against the objective",
-        "From the head to the last byte. A dot is one request: it leads to its waterfall.",
+        "From the head to the last byte; of an answer that is streamed, to its first, by which it \
+         is judged. A dot is one request: it leads to its waterfall.",
     )
-    .query_with_examples(duration(0.5), "{{http_route}} p50")
-    .query_with_examples(duration(0.9), "{{http_route}} p90")
-    .query_with_examples(duration(0.99), "{{http_route}} p99")
+    .query_with_examples(latency(0.5, CHOSEN), "{{http_route}} p50")
+    .query_with_examples(latency(0.9, CHOSEN), "{{http_route}} p90")
+    .query_with_examples(latency(0.99, CHOSEN), "{{http_route}} p99")
     .query(LATENCY.threshold(CHOSEN), "{{http_route}} objective")
 }
 
 fn heat() -> Panel {
     Panel::heat(
         "Durations",
-        "How many requests took how long: two humps are two kinds of requests.",
+        "How many requests took how long, streams to their first byte: two humps are two kinds of \
+         requests.",
     )
-    .query_with_examples(buckets(Family::HttpServerRequestDuration, CHOSEN), "")
+    .query_with_examples(latency_buckets(CHOSEN), "")
 }
 
 fn database() -> [Panel; 3] {

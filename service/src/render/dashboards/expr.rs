@@ -76,11 +76,17 @@ pub(super) struct Expr {
 }
 
 /// A selector of a family's series, or of a part of a histogram's. A value with regular-expression
-/// characters, or a variable, is matched as one.
+/// characters, or a variable, is matched as one; one that begins with `!` must not match.
 pub(super) fn selector(family: Family, part: &str, matchers: Matchers<'_>) -> String {
     let mut text = format!("{}{part}{{{CHOSEN}", family.name());
     for (label, value) in matchers {
-        let operator = if value.contains(['|', '$', '+', '*']) { "=~" } else { "=" };
+        let is_pattern = value.contains(['|', '$', '+', '*']);
+        let (operator, value) = match (value.strip_prefix('!'), is_pattern) {
+            (Some(value), true) => ("!~", value),
+            (Some(value), false) => ("!=", value),
+            (None, true) => ("=~", *value),
+            (None, false) => ("=", *value),
+        };
         text += &format!(", {label}{operator}\"{value}\"");
     }
     text + "}"
@@ -141,14 +147,6 @@ pub(super) fn mean(family: Family, matchers: Matchers<'_>, by: &[&str]) -> Expr 
     let count = count_rate(family, matchers, unit).sum(by);
     let sum = sum_rate(family, matchers).sum(by);
     Expr { promql: format!("{} / ({} > 0)", sum.promql, count.promql), unit }
-}
-
-/// How many values fell into each bucket of a histogram, for a heat map.
-pub(super) fn buckets(family: Family, matchers: Matchers<'_>) -> Expr {
-    debug_assert!(family.spec().kind == Kind::Histogram, "{}", family.name());
-    let buckets = selector(family, "_bucket", matchers);
-    let promql = format!("sum by (le) (increase({buckets}[{RATE_WINDOW}]))");
-    Expr { promql, unit: Unit::Count }
 }
 
 /// How many processes were reached by their last scrape, as Prometheus itself tells. It tells that
@@ -346,5 +344,7 @@ mod tests {
     fn values_are_matched_as_what_they_are() {
         let text = selector(Family::Messages, "", &[("fate", "sent|failed"), ("a", "b")]);
         assert!(text.ends_with(r#", fate=~"sent|failed", a="b"}"#), "{text}");
+        let text = selector(Family::Messages, "", &[("fate", "!sent|failed"), ("a", "!b")]);
+        assert!(text.ends_with(r#", fate!~"sent|failed", a!="b"}"#), "{text}");
     }
 }

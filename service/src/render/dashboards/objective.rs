@@ -3,9 +3,9 @@
 //!
 //! Never here: the numbers themselves; they are rows of the tables, and the service states them.
 
-use contract::Family;
+use contract::{Endpoint, Family};
 
-use super::expr::{Expr, Matchers, Unit, gauge, increase, rate};
+use super::expr::{Expr, Matchers, RATE_WINDOW, Unit, gauge, increase, rate, selector};
 
 /// What a budget is for: the share of events that may be bad, over this long.
 pub(super) const BUDGET_WINDOW: &str = "30d";
@@ -43,6 +43,41 @@ pub(super) const STAGES: Objectives = Objectives {
     of: "stage",
     slo: "lateness",
 };
+
+/// The family by which the latency of an endpoint is judged.
+pub(super) const fn latency_of(endpoint: Endpoint) -> Family {
+    if endpoint.spec().streams {
+        Family::HttpServerTimeToFirstByte
+    } else {
+        Family::HttpServerRequestDuration
+    }
+}
+
+/// A quantile, by endpoint, of what their latency objectives are about.
+pub(super) fn latency(q: f64, which: Matchers<'_>) -> Expr {
+    let buckets = latencies("rate", which);
+    let promql = format!("histogram_quantile({q}, sum by (http_route, le) ({buckets}))");
+    Expr { promql, unit: Unit::Seconds }
+}
+
+/// How many answers fell into each bucket of that, for a heat map.
+pub(super) fn latency_buckets(which: Matchers<'_>) -> Expr {
+    let promql = format!("sum by (le) ({})", latencies("increase", which));
+    Expr { promql, unit: Unit::Count }
+}
+
+/// The buckets of both families, each of its own endpoints: how long a stream goes on is its
+/// reader's affair.
+fn latencies(how: &str, which: Matchers<'_>) -> String {
+    let streams: Vec<&str> = Endpoint::that_stream().map(Endpoint::name).collect();
+    let no_stream = format!("!{}", streams.join("|"));
+    let whole = [which, &[("http_route", no_stream.as_str())]].concat();
+    let each = |family, which: Matchers<'_>| {
+        format!("{how}({}[{RATE_WINDOW}])", selector(family, "_bucket", which))
+    };
+    let whole = each(Family::HttpServerRequestDuration, &whole);
+    format!("{whole} or {}", each(Family::HttpServerTimeToFirstByte, which))
+}
 
 impl Objectives {
     /// Events a second.
@@ -108,5 +143,24 @@ impl Objectives {
 
     fn matchers<'a>(self, which: Matchers<'a>) -> Vec<(&'a str, &'a str)> {
         [which, &[("slo", self.slo)]].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_endpoint_is_drawn_as_it_is_judged() {
+        let text = latency(0.99, &[]).promql;
+        let (whole, first) = text.split_once(" or ").unwrap();
+        for row in Endpoint::ALL {
+            let is_left_out = whole.contains(row.name());
+            assert_eq!(is_left_out, row.spec().streams, "{} in {whole}", row.name());
+        }
+        assert!(whole.contains("http_route!~"), "{whole}");
+        assert!(first.contains(Family::HttpServerTimeToFirstByte.name()), "{first}");
+        assert_eq!(latency_of(Endpoint::ReadJobReport), Family::HttpServerTimeToFirstByte);
+        assert_eq!(latency_of(Endpoint::ReadPractice), Family::HttpServerRequestDuration);
     }
 }

@@ -9,7 +9,7 @@ use super::Uid;
 use super::board::{Board, WRONG};
 use super::expr::{self, Expr, Unit, count_rate, gauge, increase, quantile, rate};
 use super::machine;
-use super::objective::{AVAILABILITY, JOURNEYS, LATENCY, Objectives};
+use super::objective::{AVAILABILITY, JOURNEYS, LATENCY, Objectives, latency, latency_of};
 use super::panel::{FEW, FULL, LEFT, Panel, Steps, ZERO};
 
 /// Work that waits longer than the objective from due to handed over is late; a minute is an
@@ -151,7 +151,7 @@ fn endpoints() -> Panel {
     .query(AVAILABILITY.rate(&[]), "Rate")
     .query(AVAILABILITY.bad_share(&[]), "Failed")
     .query(LATENCY.bad_share(&[]), "Too slow")
-    .query(quantile(0.99, Family::HttpServerRequestDuration, &[], &["http_route"]), "p99")
+    .query(latency(0.99, &[]), "p99")
     .query(LATENCY.threshold(&[]), "Objective")
     .query(LATENCY.budget_left(&[]), "Latency budget left")
     .query(AVAILABILITY.budget_left(&[]), "Availability budget left")
@@ -211,7 +211,7 @@ fn of_journey(journey: Journey) -> [Panel; 4] {
 fn of_endpoint(endpoint: Endpoint) -> [Panel; 4] {
     let (name, help) = (endpoint.name(), endpoint.help());
     let which = [("http_route", name)];
-    let duration = |q| quantile(q, Family::HttpServerRequestDuration, &which, &["http_route"]);
+    let duration = |q| quantile(q, latency_of(endpoint), &which, &["http_route"]);
     let more = format!("&var-http_route={name}");
     [
         Panel::lines(format!("{name}: rate"), help)

@@ -3,7 +3,7 @@
 
 use std::f64::consts::TAU;
 
-use contract::{Endpoint, Family, Journey, RequestOutcome, Stage};
+use contract::{Endpoint, Family, Journey, Stage};
 
 use super::super::case::Case;
 use super::super::creep;
@@ -20,22 +20,42 @@ const A_QUARTER: f64 = 2_000.0;
 /// the series.
 const OBJECTIVE: f64 = 0.5;
 
+/// What an answer's duration has beside its endpoint, where it was a success.
+const OK: &str = ",outcome=\"ok\"";
+
 /// A path of one of the kinds.
 #[derive(Clone, Copy)]
 struct Path {
     kind: Kind,
     row: &'static str,
+    /// Of the histogram by which it is judged, and what its series have beside their row.
+    family: Family,
+    labels: &'static str,
 }
 
 impl Path {
     /// One of a kind. All of a kind are judged by one expression that names no row.
     fn of(kind: Kind) -> Self {
-        let row = match kind {
-            Kind::Endpoint => Endpoint::UpsertAppointments.name(),
-            Kind::Journey => Journey::DueToHandedOver.name(),
-            Kind::Stage => Stage::Release.name(),
+        let (row, family, labels) = match kind {
+            Kind::Endpoint => {
+                let row = Endpoint::UpsertAppointments.name();
+                (row, Family::HttpServerRequestDuration, OK)
+            }
+            Kind::Journey => (Journey::DueToHandedOver.name(), Family::JourneyDuration, ""),
+            Kind::Stage => (Stage::Release.name(), Family::StageLateness, ""),
         };
-        Self { kind, row }
+        Self { kind, row, family, labels }
+    }
+
+    /// An endpoint that streams, by the time to its first byte.
+    fn of_stream() -> Self {
+        let (kind, row) = (Kind::Endpoint, Endpoint::ReadJobReport.name());
+        Self { kind, row, family: Family::HttpServerTimeToFirstByte, labels: "" }
+    }
+
+    /// The same by how long it goes on, which is its reader's affair.
+    fn of_whole_stream() -> Self {
+        Self { family: Family::HttpServerRequestDuration, labels: OK, ..Self::of_stream() }
     }
 
     /// Its events, whose 95th percentile is what a function of the step says, in objectives.
@@ -53,14 +73,11 @@ impl Path {
             }
         }
         let row = format!("{}=\"{}\"", self.kind.label(), self.row);
-        let (family, labels, slo) = match self.kind {
-            Kind::Endpoint => {
-                let ok = RequestOutcome::Ok.name();
-                (Family::HttpServerRequestDuration, format!("{row},outcome=\"{ok}\""), "latency")
-            }
-            Kind::Journey => (Family::JourneyDuration, row.clone(), "latency"),
-            Kind::Stage => (Family::StageLateness, row.clone(), "lateness"),
+        let slo = match self.kind {
+            Kind::Endpoint | Kind::Journey => "latency",
+            Kind::Stage => "lateness",
         };
+        let (family, labels) = (self.family, format!("{row}{}", self.labels));
         let case = Case::new(creep::ALERT, story, "528h");
         let all = series(&values[SECONDS.len()]);
         let case = case.series(&format!("{}_count", family.name()), &labels, all);
@@ -100,12 +117,14 @@ fn days(step: u32) -> f64 {
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for kind in Kind::ALL {
-        let path = Path::of(kind);
-        let story = "from two fifths of the objective, a hundredth of it more each day";
-        cases.push(path.fires(story, |step| 0.4 + 0.01 * days(step)));
+    let story = "from two fifths of the objective, a hundredth of it more each day";
+    let rising = |step| 0.4 + 0.01 * days(step);
+    for path in Kind::ALL.map(Path::of).into_iter().chain([Path::of_stream()]) {
+        cases.push(path.fires(story, rising));
         cases.push(path.case("flat", |_| 0.4));
     }
+    let longer = "streams go on for longer each day, and begin as soon as ever";
+    cases.push(Path::of_whole_stream().case(longer, rising));
     let path = Path::of(Kind::Endpoint);
     cases.extend([
         path.case("noise of a half up and down", |step| 0.4 * (0.5 + noise(step))),

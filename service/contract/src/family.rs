@@ -157,6 +157,11 @@ table! {
     ReconcileRound = reconcile_round_seconds { kind: Kind::Gauge, labels: &[], }
     /// Promises that reconciliation looked at.
     ReconciledPromises = reconciled_promises_total { kind: Kind::Counter, labels: &[], }
+    /// Until when what the provider took was compared with what is known as sent, since the epoch;
+    /// zero where nobody compares them.
+    ProviderComparedUntil = provider_compared_until_timestamp_seconds {
+        kind: Kind::Gauge, labels: &[],
+    }
     /// Age of the oldest change of a count not yet folded.
     FoldLag = fold_lag_seconds { kind: Kind::Gauge, labels: &[], }
     /// By how much the oldest week of a table is older than it is to be kept; zero when none is.

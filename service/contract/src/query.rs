@@ -176,6 +176,8 @@ macro_rules! for_each_query {
             ResidualCounts = residual_counts: Strong, Batch, true, "service/src/reconcile/ledger.rs", "counts";
             "Promises that are in order again."
             ResidualMend = residual_mend: Strong, Many, true, "service/src/reconcile/ledger.rs", "record";
+            "Until when the provider's list was compared."
+            DeploymentCompared = deployment_compared: Strong, One, false, "service/src/reconcile/accepted/noted.rs", "until";
             "Texts of which the provider's list says the same as we do again."
             ResidualAgreed = residual_agreed: Strong, Page, true, "service/src/reconcile/ledger.rs", "differ";
             "Promises that were found out of order."

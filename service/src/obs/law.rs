@@ -16,6 +16,7 @@ struct Handles {
     reconciled_until: Level,
     round: Level,
     reconciled: Count,
+    compared_until: Level,
     audited: Level,
     /// When that was found, in seconds since the epoch; 0 for never.
     audited_at: AtomicU64,
@@ -36,6 +37,7 @@ pub(super) fn register() {
         reconciled_until: Level::register(Family::ReconciledUntil, family::NONE),
         round: Level::register(Family::ReconcileRound, family::NONE),
         reconciled: Count::register(Family::ReconciledPromises, family::NONE),
+        compared_until: Level::register(Family::ProviderComparedUntil, family::NONE),
         audited: Level::register(Family::AuditViolations, family::NONE),
         audited_at: AtomicU64::new(0),
         fold_lag: Level::register(Family::FoldLag, family::NONE),
@@ -72,6 +74,11 @@ pub(crate) fn reconciled(promises: u64) {
 pub(crate) fn reconciled_until(seconds: i64, round: Duration) {
     set(|handles| &handles.reconciled_until, seconds as f64);
     set(|handles| &handles.round, round.as_secs_f64());
+}
+
+/// States until when, in seconds since the epoch, the provider's list was compared; zero for never.
+pub(crate) fn compared_until(seconds: f64) {
+    set(|handles| &handles.compared_until, seconds);
 }
 
 /// States how many violations of law 1 an audit found.

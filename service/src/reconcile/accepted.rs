@@ -133,6 +133,7 @@ pub(crate) async fn compare(
     surplus.into_iter().for_each(|text| found.is_surplus(text));
     found.misses(&tries);
     noted::note(sides, &found, &tries).await?;
+    noted::until(sides, span.until).await?;
     Ok(found)
 }
 

@@ -99,6 +99,7 @@ async fn database(conn: &Conn) -> Result<(), DbError> {
         });
         obs::database::deadlocks(row.get("deadlocks"));
         obs::database::transaction_ids(row.get("transaction_ids"));
+        obs::law::compared_until(row.get::<_, Option<f64>>("compared_until").unwrap_or_default());
     }
     for (space, used) in review::spaces(conn).await? {
         obs::database::id_space(&space, used);

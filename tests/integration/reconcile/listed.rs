@@ -13,25 +13,30 @@ use tests::{TestApp, appointment, at, until};
 
 use super::{every_report_says, reconcile};
 
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
 /// What the provider lists from an hour ago to an hour ahead, compared.
 async fn compared(app: &TestApp) -> (Output, Value) {
-    let hour = SignedDuration::from_hours(1);
-    let (since, until) = (Timestamp::now() - hour, Timestamp::now() + hour);
-    let (since, until) = (since.to_string(), until.to_string());
-    let (url, provider) = (app.database.url(), app.simulator.base_url());
+    let output = compare(app, &app.simulator.base_url(), Timestamp::now() + HOUR).await;
+    let report: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (output, report["provider"].clone())
+}
+
+/// Compares what a provider lists in the two hours until an instant.
+async fn compare(app: &TestApp, provider: &str, until: Timestamp) -> Output {
+    let (since, until) = ((until - HOUR * 2).to_string(), until.to_string());
+    let url = app.database.url();
     let environment = [
         ("PUNCTUAL_DATABASE_URL", url.as_str()),
-        ("PUNCTUAL_PROVIDER_URL", &provider),
+        ("PUNCTUAL_PROVIDER_URL", provider),
         ("PUNCTUAL_PROVIDER_SIMULATED", "true"),
         ("PUNCTUAL_TWILIO_ACCOUNT_SID", Options::ACCOUNT_SID),
         ("PUNCTUAL_TWILIO_AUTH_TOKEN", Options::AUTH_TOKEN),
     ];
     let span = ["--since", &since, "--until", &until];
     let arguments = [["reconcile", "--json", "--provider"].as_slice(), &span].concat();
-    let output = run(&arguments, &environment).await;
-    let report: Value =
-        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
-    (output, report["provider"].clone())
+    run(&arguments, &environment).await
 }
 
 /// Listed, known here, in doubt, surplus, missing, and answers lost.
@@ -185,5 +190,38 @@ async fn a_provider_without_a_list_or_away_is_one_line() {
     assert!(told.stderr.contains("it can't be reached"), "{told:?}");
     let told = run(&["reconcile", "--since", "2026-05-04T00:00:00Z"], &[database]).await;
     assert_eq!(told.status, Some(2), "--since asks the provider: {told:?}");
+    app.finish().await;
+}
+
+/// Cron runs it, and somebody has to hear when it no longer does.
+#[tokio::test]
+async fn until_when_lists_were_compared_is_told_and_only_moves_on() {
+    let app = TestApp::start().await;
+    let sql = Sql::connect(&app.database.url()).await;
+    let noted = "SELECT extract(epoch FROM compared_until)::float8 FROM deployment";
+    let noted = async || sql.one::<Option<f64>>(noted, &[]).await;
+    let provider = app.simulator.base_url();
+    assert_eq!(noted().await, None);
+
+    // A provider that doesn't answer has compared nothing.
+    let failed = compare(&app, "http://127.0.0.1:1", Timestamp::now()).await;
+    assert_eq!((failed.status, noted().await), (Some(3), None), "{failed:?}");
+
+    let until_then = Timestamp::now() - HOUR;
+    assert_eq!(compare(&app, &provider, until_then).await.status, Some(0));
+    let first = noted().await.unwrap();
+    assert!((first - until_then.as_second() as f64).abs() <= 1.0, "{first} {until_then}");
+    // What lies ahead was not compared, and an older stretch takes nothing back.
+    let ahead = compare(&app, &provider, Timestamp::now() + HOUR).await;
+    let second = noted().await.unwrap();
+    let now = Timestamp::now().as_second() as f64;
+    assert!(ahead.status == Some(0) && first < second && second <= now + 1.0, "{second} {now}");
+    assert_eq!(compare(&app, &provider, until_then).await.status, Some(0));
+    assert_eq!(noted().await, Some(second));
+    until("every process says so", async || {
+        let told = app.scrape().await.sum("provider_compared_until_timestamp_seconds", &[]);
+        ((told - second).abs() < 1e-3).then_some(())
+    })
+    .await;
     app.finish().await;
 }

@@ -1,10 +1,12 @@
 //! What a comparison leaves behind: a residual for each text of which the lists differ, so that
 //! every process, the live page, the reports and the alert say it until a later comparison finds
-//! the text in order, or whoever runs a repair was told.
+//! the text in order, or whoever runs a repair was told; and until when was compared, so that
+//! somebody hears when nobody does any more.
 //!
 //! Never here: comparing.
 
-use contract::{Pool, Read, ResidualKind, shard_of};
+use contract::{Pool, Query, Read, ResidualKind, shard_of};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::super::visit::first_day;
@@ -41,6 +43,14 @@ pub(super) async fn note(
             ledger::differ(&mut conn, shard, (&differing, &agreed), real_now).await?;
         }
     }
+    Ok(())
+}
+
+/// Notes until when the lists were compared. What lies ahead was not.
+pub(super) async fn until(sides: &Sides<'_>, until: Timestamp) -> Result<(), DbError> {
+    let until = until.min(sides.clock.real_now());
+    let conn = sides.db.get(Pool::Upkeep).await?;
+    conn.execute(Query::DeploymentCompared, &[&until]).await?;
     Ok(())
 }
 

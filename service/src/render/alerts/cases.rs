@@ -50,6 +50,7 @@ pub(super) fn all() -> Result<Vec<CaseFile>, Refused> {
         file("saturation", "saturation", "15s", full),
         file("forecast", "saturation", "1h", fills),
         file("work", "work", "30s", work::cases()),
+        file("work_slow", "work", "1h", reconciliation::slow()),
         file("database", "database", "30s", database::cases()),
         file("presence", "presence", "15s", presence::cases()),
     ])

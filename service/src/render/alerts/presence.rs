@@ -45,6 +45,7 @@ pub(super) const NEEDED: &[Family] = &[
     Family::AuditViolations,
     Family::ReconciledUntil,
     Family::ReconcileRound,
+    Family::ProviderComparedUntil,
     Family::StrandedRows,
     Family::Messages,
     Family::MessagesDue,

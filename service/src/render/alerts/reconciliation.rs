@@ -9,9 +9,10 @@ const RESIDUAL: &str = Family::ConservationResidual.name();
 const VIOLATIONS: &str = Family::AuditViolations.name();
 const UNTIL: &str = Family::ReconciledUntil.name();
 const ROUND: &str = Family::ReconcileRound.name();
+const COMPARED: &str = Family::ProviderComparedUntil.name();
 
 pub(super) fn rules() -> Vec<Rule> {
-    [broken(), audit_broken(), missed()].map(Rule::from).into()
+    [broken(), audit_broken(), missed(), comparison_missed()].map(Rule::from).into()
 }
 
 fn broken() -> Alert {
@@ -56,5 +57,20 @@ fn missed() -> Alert {
             "Nobody checks that all reminders are there.",
             "Some reminders had their turn {{ $value | humanizeDuration }} ago: a missing one \
              would not be found before it is due.",
+        )
+}
+
+fn comparison_missed() -> Alert {
+    Alert::new("PunctualComparisonMissed", Severity::Warning, Board::Pipeline)
+        .when(format!("time() - max by (job) ({COMPARED} > 0) > 3 * 86400"))
+        .hold("1h")
+        .why(
+            "It is of a day, unless somebody wishes otherwise, so it is made daily; after three \
+             days it failed twice. Zero is never: whoever doesn't compare is not told.",
+        )
+        .says(
+            "The provider's list is no longer compared with what is known as sent.",
+            "The last comparison reaches to {{ $value | humanizeDuration }} ago. A text that the \
+             provider never had, or that left twice, would go unseen.",
         )
 }

@@ -120,6 +120,7 @@ pub(super) fn table() -> Vec<(&'static str, Role)> {
     all.extend(
         [
             "PunctualAuditBroken",
+            "PunctualComparisonMissed",
             "PunctualConservationBroken",
             "PunctualDeadlocks",
             "PunctualHostUnwatched",

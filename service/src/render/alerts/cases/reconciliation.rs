@@ -57,3 +57,21 @@ pub(super) fn cases() -> Vec<Case> {
             .series(round, "", "900x130"),
     ]
 }
+
+/// A sample each hour.
+pub(super) fn slow() -> Vec<Case> {
+    let case = |story: &str, at: &str, values: &str| {
+        let case = Case::new("PunctualComparisonMissed", story, at);
+        case.series(Family::ProviderComparedUntil.name(), "", values)
+    };
+    vec![
+        case("the last one was three days ago", "80h", "1x23 3600x100").fires(
+            &[],
+            JOB,
+            "The last comparison reaches to 3d 7h 0m 0s ago. A text that the provider never had, \
+             or that left twice, would go unseen.",
+        ),
+        case("one a day, and one of them failed", "71h", "1x23 86400x47 259200x30"),
+        case("nobody ever compared", "80h", "0x100"),
+    ]
+}

@@ -1,5 +1,5 @@
 //! Alerts: that the files are what Prometheus and Alertmanager take, that each rule is about series
-//! that exist, and that an incident made on purpose is one notification.
+//! that exist, and that incidents made on purpose are told, each as one notification.
 //!
 //! Never here: when a single alert fires; those are the cases in `alerts/tests`, which are run
 //! here.
@@ -8,6 +8,7 @@ mod creep;
 mod files;
 mod incident;
 mod inhibition;
+mod undelivered;
 
 use std::path::PathBuf;
 

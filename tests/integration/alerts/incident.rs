@@ -31,7 +31,7 @@ const CALLERS: usize = 120;
 /// The rules with what takes its time shortened: evaluated each second, and held two where it was a
 /// minute. What is held for longer is a trend or a mean, and that of a few seconds is none. Those
 /// about presence stay: until its first scrape Prometheus knows of no process.
-fn quick_rules(run: &RunDir) -> Vec<PathBuf> {
+pub(super) fn quick_rules(run: &RunDir) -> Vec<PathBuf> {
     let quick = |line: &str, is_presence: bool| {
         let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
         match rest.split_once(": ") {
@@ -105,11 +105,11 @@ fn callers(app: &TestApp, one: &Practice) -> (Arc<AtomicBool>, Vec<tokio::task::
     (stop, tasks)
 }
 
-fn firing(alert: &str, labels: &str) -> String {
+pub(super) fn firing(alert: &str, labels: &str) -> String {
     format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"{labels}}}")
 }
 
-async fn fires(prometheus: &Prometheus, alert: &str, labels: &str) {
+pub(super) async fn fires(prometheus: &Prometheus, alert: &str, labels: &str) {
     prometheus.until(&firing(alert, labels), |found| !found.is_empty()).await;
 }
 

@@ -1,5 +1,5 @@
-//! Part of `alerts/work.rules.yaml`: what came to a bad end: reminders that were given up, and
-//! texts of which nobody knows whether they arrived.
+//! Part of `alerts/work.rules.yaml`: what came to a bad end: reminders that were given up, texts of
+//! which nobody knows whether they arrived, and texts that left and don't arrive.
 //!
 //! Never here: what has come to no end yet (`work`), and how long anything takes (`burn`): who has
 //! given up is no longer late.
@@ -13,13 +13,16 @@ const JOURNEYS: &str = Family::SloJourneys.name();
 
 pub(super) const LOST: &str = "PunctualMessagesLost";
 pub(super) const RECEIPTS: &str = "PunctualReceiptsMissing";
+pub(super) const UNDELIVERED: &str = "PunctualMessagesUndelivered";
 
 pub(super) fn rules() -> Vec<Rule> {
-    LOSSES.iter().map(Loss::alert).chain([receipts_missing()]).map(Rule::from).collect()
+    let given_up = LOST_ABOVE.iter().map(given_up);
+    let undelivered = UNDELIVERED_ABOVE.iter().map(undelivered);
+    given_up.chain([receipts_missing()]).chain(undelivered).map(Rule::from).collect()
 }
 
-/// Which share of what came to an end may be given up, and over how long.
-struct Loss {
+/// Which share may come to a bad end, and over how long.
+struct Bound {
     severity: Severity,
     window: &'static str,
     words: &'static str,
@@ -27,15 +30,15 @@ struct Loss {
     share: f64,
     /// And no fewer than so many.
     least: u32,
-    /// It goes on while some were given up within this, so that the alert ends soon after the
-    /// trouble does.
+    /// It goes on while it went on within this, so that the alert ends soon after the trouble does.
     recent: &'static str,
     hold: &'static str,
     why: &'static str,
 }
 
-const LOSSES: [Loss; 3] = [
-    Loss {
+/// Of what came to an end, what may be given up.
+const LOST_ABOVE: [Bound; 3] = [
+    Bound {
         severity: Severity::Critical,
         window: "10m",
         words: "ten minutes",
@@ -48,7 +51,7 @@ const LOSSES: [Loss; 3] = [
               there. Numbers that don't exist are a few in a hundred; ten at least, so that one \
               practice's list of wrong ones is no page.",
     },
-    Loss {
+    Bound {
         severity: Severity::Critical,
         window: "6h",
         words: "6 hours",
@@ -59,7 +62,7 @@ const LOSSES: [Loss; 3] = [
         why: "For a quiet hour, in which ten are not reached: half of all, and five of them, are \
               more than wrong numbers are.",
     },
-    Loss {
+    Bound {
         severity: Severity::Warning,
         window: "6h",
         words: "6 hours",
@@ -72,36 +75,109 @@ const LOSSES: [Loss; 3] = [
     },
 ];
 
-impl Loss {
-    fn alert(&self) -> Alert {
-        let Self { severity, window, words, share, least, recent, hold, why } = *self;
-        let given_up = [Fate::Failed, Fate::Expired].map(Fate::name);
-        // What was suppressed was not to leave.
-        let ended = [&[Fate::Sent.name()][..], &given_up].concat();
-        let of = |fates: &[&str], window: &str| {
-            format!("sum by (job) (increase({MESSAGES}{{{}}}[{window}]))", one_of("fate", fates))
-        };
-        let lost = of(&given_up, window);
-        let expr = lines([
-            lost.clone(),
-            format!("  / ({} > 0) > {share}", of(&ended, window)),
-            format!("and {lost} >= {least}"),
-            format!("and {} > 0", of(&given_up, recent)),
-        ]);
-        Alert::new(LOST, severity, Board::Pipeline)
-            .when(expr)
-            .hold(hold)
-            .label("window", window)
-            .why(why)
-            .says(
-                "Reminders are given up.",
-                format!(
-                    "{{{{ $value | humanizePercentage }}}} of the reminders that were to leave in \
-                     the last {words} were given up: the provider refused them for good or again \
-                     and again, or it was too late. Nobody sends them any more."
-                ),
-            )
-    }
+/// Of the receipts that say how a text ended, those that may say that it won't arrive.
+const UNDELIVERED_ABOVE: [Bound; 3] = [
+    Bound {
+        severity: Severity::Critical,
+        window: "10m",
+        words: "ten minutes",
+        share: 0.2,
+        least: 20,
+        recent: "5m",
+        hold: "1m",
+        why: "Usual are two or three in a hundred: landlines, and numbers that are nobody's any \
+              more. When all is blocked, a fifth is told within four minutes; a carrier that \
+              filters a quarter of all phones is told as well. It ends within five minutes of the \
+              trouble. Twenty at least, so that one practice's list of wrong numbers is no page.",
+    },
+    Bound {
+        severity: Severity::Critical,
+        window: "6h",
+        words: "6 hours",
+        share: 0.5,
+        least: 5,
+        recent: "1h",
+        hold: "5m",
+        why: "For a quiet hour, in which twenty are not reached: half of all, and five of them, \
+              are more than wrong numbers are.",
+    },
+    Bound {
+        severity: Severity::Warning,
+        window: "6h",
+        words: "6 hours",
+        share: 0.1,
+        least: 20,
+        recent: "1h",
+        hold: "15m",
+        why: "Three times what is usual, for a working day's quarter: a sender of one practice \
+              that is blocked, a small carrier, or a list of numbers that don't exist.",
+    },
+];
+
+/// Reminders that came to one of some fates within a window.
+fn increase(fates: &[Fate], window: &str) -> String {
+    let names: Vec<&str> = fates.iter().map(|fate| fate.name()).collect();
+    format!("sum by (job) (increase({MESSAGES}{{{}}}[{window}]))", one_of("fate", &names))
+}
+
+const GIVEN_UP: [Fate; 2] = [Fate::Failed, Fate::Expired];
+
+fn given_up(bound: &Bound) -> Alert {
+    let Bound { severity, window, words, share, least, recent, hold, why } = *bound;
+    // What was suppressed was not to leave.
+    let ended = increase(&[Fate::Sent, Fate::Failed, Fate::Expired], window);
+    let lost = increase(&GIVEN_UP, window);
+    let expr = lines([
+        lost.clone(),
+        format!("  / ({ended} > 0) > {share}"),
+        format!("and {lost} >= {least}"),
+        format!("and {} > 0", increase(&GIVEN_UP, recent)),
+    ]);
+    Alert::new(LOST, severity, Board::Pipeline)
+        .when(expr)
+        .hold(hold)
+        .label("window", window)
+        .why(why)
+        .says(
+            "Reminders are given up.",
+            format!(
+                "{{{{ $value | humanizePercentage }}}} of the reminders that were to leave in the \
+                 last {words} were given up: the provider refused them for good or again and \
+                 again, or it was too late. Nobody sends them any more."
+            ),
+        )
+}
+
+/// Receipts alone would tell of the past: phones that were off all day are given up by their
+/// carriers in the evening, when hardly anything leaves any more. So the same share and as many
+/// must be missing among what left in the same time.
+fn undelivered(bound: &Bound) -> Alert {
+    let Bound { severity, window, words, share, least, recent, hold, why } = *bound;
+    let bad = |window| increase(&[Fate::Undelivered], window);
+    let heard = |window| increase(&[Fate::Delivered, Fate::Undelivered], window);
+    let left = increase(&[Fate::Sent], window);
+    let astray = format!("{left} - {}", increase(&[Fate::Delivered], window));
+    let expr = lines([
+        bad(window),
+        format!("  / ({} > 0) > {share}", heard(window)),
+        format!("and {} >= {least}", bad(window)),
+        format!("and {} > {share} * {}", bad(recent), heard(recent)),
+        format!("and {astray} > {share} * {left}"),
+        format!("and {astray} >= {least}"),
+    ]);
+    Alert::new(UNDELIVERED, severity, Board::Pipeline)
+        .when(expr)
+        .hold(hold)
+        .label("window", window)
+        .why(why)
+        .says(
+            "Texts leave and don't arrive.",
+            format!(
+                "{{{{ $value | humanizePercentage }}}} of the receipts of the last {words} say \
+                 that a text will not arrive. The provider takes the texts, and carriers refuse \
+                 them: a sender that is blocked, or a filter. Nobody sends those reminders again."
+            ),
+        )
 }
 
 fn receipts_missing() -> Alert {

@@ -136,6 +136,7 @@ pub(super) fn table() -> Vec<(&'static str, Role)> {
             "PunctualRowsStranded",
             "PunctualSeriesDropped",
             "PunctualSessionsBlocked",
+            super::losses::UNDELIVERED,
             super::presence::WATCHDOG,
         ]
         .map(|name| (name, Role::Alone)),

@@ -28,7 +28,7 @@ pub(super) fn board() -> Board {
     )
     .row(WRONG, (4, 4), wrong())
     .row("Due against done", (12, 8), [due_and_done(), by_fate()])
-    .row("Lost on the way", (12, 8), lost())
+    .row("Lost on the way", (8, 8), lost())
     .row("Stages by name", (24, 11), [stages()])
     .row("Lateness", (8, 8), lateness())
     .row("Depth", (8, 8), depth())
@@ -38,11 +38,12 @@ pub(super) fn board() -> Board {
 }
 
 /// What ends the objectives' interest, and is worse than late.
-fn lost() -> [Panel; 2] {
+fn lost() -> [Panel; 3] {
     let texts =
         |journey: Journey| rate(Family::SloJourneys, &[("journey", journey.name())]).sum(&[]);
     let ended = rate(Family::Messages, &[("fate", "sent|failed|expired")]).sum(&[]);
-    let share = |fate| rate(Family::Messages, &[("fate", fate)]).sum(&[]).share_of(ended.clone());
+    let of = |fate| rate(Family::Messages, &[("fate", fate)]).sum(&[]);
+    let share = |fate| of(fate).share_of(ended.clone());
     [
         Panel::lines(
             "Given up",
@@ -57,6 +58,12 @@ fn lost() -> [Panel; 2] {
         )
         .query(texts(Journey::DueToHandedOver), "handed over")
         .query(texts(Journey::HandedOverToReceipt), "receipts"),
+        Panel::lines(
+            "Undelivered",
+            "The share of the receipts that say how a text ended which say that it won't arrive: \
+             some numbers are always wrong; more are carriers that refuse.",
+        )
+        .query(of("undelivered").share_of(of("delivered|undelivered")), "undelivered"),
     ]
 }
 

@@ -106,7 +106,7 @@ pub(super) const EXPLAINED: [Pair; 36] = [
 ];
 
 /// What fires at one time and doesn't explain the other: both are told.
-pub(super) const UNEXPLAINED: [Pair; 15] = [
+pub(super) const UNEXPLAINED: [Pair; 17] = [
     // What requests wait for isn't what the pipeline waits for.
     (page("PunctualPoolExhausted", PIPELINE), page("PunctualLatencyBudgetBurn", BOOKS)),
     (page("PunctualPoolExhausted", INTERACTIVE), page("PunctualJourneyBudgetBurn", DUE)),
@@ -128,6 +128,12 @@ pub(super) const UNEXPLAINED: [Pair; 15] = [
     // Laws are told whatever else is wrong, and so is what is lost.
     (page("PunctualNobodyIsWrittenTo", &[]), page("PunctualRowsStranded", &[])),
     (page("PunctualDown", &[]), page("PunctualMessagesLost", &[("window", "10m")])),
+    (page("PunctualDown", &[]), page("PunctualMessagesUndelivered", &[("window", "10m")])),
+    // That a provider refuses some texts is not why others, which it took, don't arrive.
+    (
+        page("PunctualMessagesLost", &[("window", "10m")]),
+        page("PunctualMessagesUndelivered", &[("window", "10m")]),
+    ),
     // That a path is slow is not why it fails, in a month's budget or at all.
     (page("PunctualLatencyBudgetBurn", BOOKS), ticket("PunctualAvailabilityBudgetBurn", FAILED)),
 ];

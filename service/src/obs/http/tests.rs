@@ -9,6 +9,16 @@ const ENDPOINT: Endpoint = Endpoint::RevokeApiKey;
 
 /// A request that ends so.
 fn end(endpoint: Endpoint, status: u16, outcome: RequestOutcome, took: Duration) {
+    end_of(endpoint, status, outcome, took, None);
+}
+
+fn end_of(
+    endpoint: Endpoint,
+    status: u16,
+    outcome: RequestOutcome,
+    took: Duration,
+    first_byte: Option<Duration>,
+) {
     let scope = Scope::new(TraceId::from_random(1), Instant::now());
     finished(&Finished {
         endpoint: Some(endpoint),
@@ -19,7 +29,7 @@ fn end(endpoint: Endpoint, status: u16, outcome: RequestOutcome, took: Duration)
         code: "",
         cause: "",
         took,
-        first_byte: None,
+        first_byte,
         bytes_in: 0,
         bytes_out: 0,
         scope: &scope,
@@ -53,6 +63,22 @@ fn a_request_counts_by_its_end_and_its_time() {
     ] {
         assert_eq!(adds(outcome, status, took), expected, "{outcome:?} after {took:?}");
     }
+}
+
+/// What has begun was judged then: that its reader leaves, however late, says nothing more of it.
+#[test]
+fn a_stream_that_is_left_is_not_judged_again() {
+    crate::obs::install().unwrap();
+    // Of no other test.
+    let endpoint = Endpoint::RunStage;
+    let (before, hour) = (read(endpoint), Duration::from_secs(3_600));
+    for outcome in [RequestOutcome::Aborted, RequestOutcome::Ok] {
+        end_of(endpoint, 200, outcome, hour, Some(Duration::ZERO));
+    }
+    let after = read(endpoint);
+    assert_eq!(after.latency, before.latency);
+    assert_eq!(after.availability.all, before.availability.all + 1, "one was served");
+    assert_eq!(after.aborted, before.aborted + 1);
 }
 
 /// How many requests of a route are counted under a status and an outcome; none without a series.

@@ -1,22 +1,27 @@
 -- name: news_apply
 -- Receipts and replies of texts in one statement, so that the texts are locked in key order, which
 -- is the order in which the keys are given, whatever came of each: who settles locks them so too.
--- A receipt that says no more than is known touches nothing (0 is none); a later reply replaces an
--- earlier one. Locking inside of LATERAL keeps the order and the way: whatever the statistics say,
+-- A receipt that says no more than is known touches nothing (0 is none), nor does one of another
+-- text: where a primary was lost with what no other server had received, a message's number is given
+-- again, and only the provider's name for what was sent tells the two apart. A later reply replaces
+-- an earlier one. Locking inside of LATERAL keeps the order and the way: whatever the statistics say,
 -- each is looked up by its primary key.
 WITH known AS (
     SELECT u.practice_id, u.message_id, n.receipt AS receipt_before, n.reply AS reply_before,
-           u.receipt > n.receipt AS is_received, u.receipt, u.provider_ref, u.error_code, u.reply
+           n.is_received, u.receipt, u.provider_ref, u.error_code, u.reply
     FROM unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::text[], $6::integer[],
                 $7::"char"[])
              AS u(practice_id, message_id, receipt, provider_ref, error_code, reply)
     CROSS JOIN LATERAL (
-        SELECT o.receipt, o.reply
+        SELECT o.receipt, o.reply,
+               o.receipt < u.receipt AND (o.state <> 's' OR o.provider_ref = u.provider_ref)
+                   AS is_received
         FROM message o
         WHERE o.shard = $1
           AND o.practice_id = u.practice_id
           AND o.message_id = u.message_id
-          AND (o.receipt < u.receipt OR u.reply IS NOT NULL)
+          AND (u.reply IS NOT NULL
+               OR o.receipt < u.receipt AND (o.state <> 's' OR o.provider_ref = u.provider_ref))
         FOR UPDATE
     ) AS n
 )

@@ -82,6 +82,25 @@ async fn a_signature_that_is_not_the_providers_changes_nothing() {
     app.finish().await;
 }
 
+/// A message's number is given again where a primary was lost with what no other server had: then
+/// the text that had it before is still called back, at an address of ours.
+#[tokio::test]
+async fn what_came_of_another_text_of_the_same_number_changes_nothing() {
+    let (app, one, text) = sent().await;
+    let another = LogEntry { sid: format!("SM{}", "f".repeat(32)), ..text.clone() };
+    call_back(&app.client, &another, "delivered", &[]).await.expect(204);
+    assert_eq!(receipt(&one).await, Value::Null);
+    let unreachable = [("ErrorCode", "30003")];
+    call_back(&app.client, &text, "undelivered", &unreachable).await.expect(204);
+    call_back(&app.client, &another, "read", &[("ErrorCode", "30005")]).await.expect(204);
+    assert_eq!(receipt(&one).await, "undelivered");
+    assert_eq!(one.messages().await[0]["error_code"], 30003);
+    let counts = one.counts("2026-05-05", 1).await;
+    let [delivered, undelivered] = [&counts["delivered"], &counts["undelivered"]];
+    assert_eq!((delivered, undelivered), (&json!(0), &json!(1)));
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn refuses_what_is_wrong() {
     let (app, one, text) = sent().await;

@@ -4,15 +4,15 @@
 //!
 //! Never here: who is found to lead (`promotion`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use stack::postgres::{Options, PostgresPair, Profile};
-use stack::provider::{Faults, Latency, Options as Provider};
+use stack::provider::{Faults, Latency, LogEntry, Options as Provider};
 use tests::practice::FIRST_DUE;
-use tests::provider::accepted;
+use tests::provider::{accepted, call_back, carried};
 use tests::{Ending, TestApp, TestDatabase, appointment, at, until};
 
 use super::{tell, until_read};
@@ -139,7 +139,8 @@ async fn with_a_standby_that_has_replayed_nothing_acknowledged_is_lost() {
 }
 
 /// So that nobody has to find out: an acknowledged booking is gone, a cancellation too, so that its
-/// text leaves, and a text that left is sent once more, as nobody knows of its attempt.
+/// text leaves, and a text that left is sent once more, as nobody knows of its attempt. What is
+/// told of it later changes no other text.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_one_what_the_replica_had_not_received_is_lost() {
     let (pair, app) = start(&[]).await;
@@ -163,6 +164,7 @@ async fn without_one_what_the_replica_had_not_received_is_lost() {
     one.until_fate("a", 1, "sent").await;
     app.idle().await;
     assert_eq!(times_accepted(&app).len(), 2, "a's and b's");
+    let before = accepted(&app.simulator);
 
     promote(&pair, &app).await;
     let read = app.get("/v1/practices/1/appointments/b").send().await;
@@ -175,5 +177,19 @@ async fn without_one_what_the_replica_had_not_received_is_lost() {
     let mut times: Vec<_> = times_accepted(&app).into_values().collect();
     times.sort_unstable();
     assert_eq!(json!(times), json!([1, 1, 2]), "b's once, c's after all, a's twice");
+
+    // Their numbers were given again, and what is told of those that had them is of nobody.
+    let numbers = |texts: &[LogEntry]| -> BTreeSet<i64> {
+        texts.iter().map(|text| carried(text).1).collect()
+    };
+    let of_now = accepted(&app.simulator).split_off(before.len());
+    assert_eq!(numbers(&before), numbers(&of_now), "the test can't fail");
+    for text in &before {
+        call_back(&app.client, text, "read", &[]).await.expect(204);
+    }
+    for id in ["a", "c"] {
+        let reminders = one.reminders(id, 1).await;
+        assert!(reminders.iter().all(|reminder| reminder["receipt"] != "read"), "{reminders:?}");
+    }
     finish(app, pair).await;
 }

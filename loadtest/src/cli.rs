@@ -36,7 +36,7 @@ use crate::replay::{self, Settings, Target};
 use crate::report::files::{ReportDir, kept, say};
 use crate::report::{Ended, Report, terminal};
 use crate::run::args::{RunArgs, target};
-use crate::{demo, dev, open_files, run as any_run};
+use crate::{demo, dev, open_files, run as any_run, stdout};
 pub use plan_args::{PlanArgs, Planned, ReplayArgs};
 
 /// Replays a real day of appointment reminders and checks that what the service promised was kept.
@@ -157,7 +157,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn fail(failure: &Failure) -> Exit {
-    complain!("loadtest: {failure}");
+    match failure {
+        Failure::Usage(_) | Failure::Unavailable(_) | Failure::Interrupted => {
+            complain!("loadtest: {failure}");
+        }
+        // As other programs do whose reader has seen enough.
+        Failure::Unread => {}
+    }
     failure.exit()
 }
 
@@ -197,13 +203,15 @@ const AT_ONCE: &str = "stopping (Ctrl-C again: at once)";
 async fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Demo(args) => {
-            interruptible(REPORTS, async |i: &Interrupt| demo::run(args, i).await).await
+            let run = async |i: &Interrupt| attended(Box::pin(demo::run(args, i))).await;
+            interruptible(REPORTS, run).await
         }
         Command::Day(args) => {
             interruptible(REPORTS, async |i: &Interrupt| day(args, i).await).await
         }
         Command::Dev(args) => {
-            interruptible(AT_ONCE, async |i: &Interrupt| dev::run(args, i).await).await
+            let run = async |i: &Interrupt| attended(Box::pin(dev::run(args, i))).await;
+            interruptible(AT_ONCE, run).await
         }
         Command::Provider(args) => provider_command::run(*args).await,
         Command::Run(args) => {
@@ -250,6 +258,16 @@ async fn interruptible(
         result = run(&interrupt) => result,
         // What was started is stopped as it is dropped.
         () = abandoned.cancelled() => Err(Failure::Interrupted),
+    }
+}
+
+/// Runs what is there to be looked at: it ends when whoever reads its standard output has left.
+async fn attended(run: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    tokio::select! {
+        biased;
+        result = run => result,
+        // What was started is stopped as it is dropped.
+        () = stdout::unread() => Err(Failure::Unread),
     }
 }
 
@@ -314,8 +332,7 @@ fn profile(args: &ProfileArgs) -> Result<Exit, Failure> {
         complain!("{}", read.rejected);
     }
     let json = serde_json::to_string_pretty(&fit(&read)).expect("a profile is JSON");
-    println!("{json}");
-    Ok(Exit::Passed)
+    stdout::result(&format!("{json}\n"))
 }
 
 fn limit(text: &str) -> Result<(&'static str, u64), String> {

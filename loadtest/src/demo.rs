@@ -80,7 +80,7 @@ pub async fn run(args: DemoArgs, interrupt: &Interrupt) -> Result<Exit, Failure>
         stack = StackUp::start(&args.stack, &program, plan.seed()) => stack?,
         () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
     };
-    println!("{}", stack.first_lines());
+    announce!("{}", stack.first_lines());
     let result = replay::run(plan, &stack.target(), &settings, stack.watched(), interrupt).await;
     let passed = matches!(&result, Ok(report) if report.ended != Ended::Failed);
     let kept = (args.stack.keep || !passed).then(|| reports.path().join("logs"));
@@ -90,7 +90,7 @@ pub async fn run(args: DemoArgs, interrupt: &Interrupt) -> Result<Exit, Failure>
     stack.stop().await;
     let exit = result.map(|report| tell(&report, &reports));
     if let Some(kept) = kept {
-        println!("logs: {}", kept.display());
+        announce!("logs: {}", kept.display());
     }
     exit
 }

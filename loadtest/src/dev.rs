@@ -55,7 +55,7 @@ pub const EXIT_HELP: &str = "\
 Exit status:
   2    usage: a wrong flag, or something must be installed first (the message says what)
   3    unavailable: the service or a part of the stack is away or failed
-  130  interrupted: Ctrl-C, the way to end it";
+  130  interrupted: Ctrl-C, the way to end it, or nobody reads its standard output any more";
 
 /// Keeps a stack up until Ctrl-C.
 ///
@@ -68,8 +68,8 @@ pub async fn run(args: DevArgs, interrupt: &Interrupt) -> Result<Exit, Failure> 
         stack = StackUp::start(&args.stack, &program, args.seed) => stack?,
         () = interrupt.stop.cancelled() => return Ok(Exit::Interrupted),
     };
-    println!("{}", stack.first_lines());
-    println!("days are replayed at speed {} until Ctrl-C", args.speed);
+    announce!("{}", stack.first_lines());
+    announce!("days are replayed at speed {} until Ctrl-C", args.speed);
     let Err(failure) = days(&args, &stack, interrupt).await;
     // What fails because it is being stopped is no failure of its own.
     let is_asked = interrupt.stopped();
@@ -93,7 +93,7 @@ async fn days(
         let plan = tokio::task::spawn_blocking(move || plan(&options)).await;
         let plan = Arc::new(plan.map_err(|error| Failure::Unavailable(error.to_string()))??);
         next = following(next, &plan);
-        println!("day {}: {} texts", plan.day(), count(plan.promise().messages_min));
+        announce!("day {}: {} texts", plan.day(), count(plan.promise().messages_min));
         let settings = Settings {
             users: args.users,
             speed: Some(args.speed),
@@ -111,7 +111,7 @@ async fn days(
             audit = audited(admin) => audit?,
             () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
         };
-        println!("day {day}: {audit}");
+        announce!("day {day}: {audit}");
     }
 }
 
@@ -167,7 +167,7 @@ fn keep_logs(stack: &StackUp) {
         Ok(reports) => {
             let logs: PathBuf = reports.path().join("logs");
             stack.keep_logs(&logs);
-            println!("logs: {}", logs.display());
+            announce!("logs: {}", logs.display());
         }
         Err(error) => complain!("logs: {error}"),
     }

@@ -21,7 +21,7 @@ pub enum Exit {
     Unavailable,
     /// The run can't tell whether the service is good: neither a pass nor a failure.
     Invalid,
-    /// Ctrl-C.
+    /// Ctrl-C, or nobody reads any more what it would say.
     Interrupted,
 }
 
@@ -59,6 +59,9 @@ pub enum Failure {
     /// Nothing: it was asked for.
     #[error("interrupted")]
     Interrupted,
+    /// Nothing: whoever read standard output has left.
+    #[error("nobody reads standard output")]
+    Unread,
 }
 
 /// What is missing has to be installed; all else is for whoever looks at the stack.
@@ -81,7 +84,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Unavailable(_) => Exit::Unavailable,
-            Self::Interrupted => Exit::Interrupted,
+            Self::Interrupted | Self::Unread => Exit::Interrupted,
         }
     }
 }
@@ -100,7 +103,8 @@ Exit status:
   2    usage: a wrong flag or file, or something must be installed first (the message says what)
   3    unavailable: the service or a part of the stack is away or failed, or the report of a run
        that passed could not be written
-  130  interrupted: Ctrl-C; the report covers what was done so far";
+  130  interrupted: Ctrl-C; the report covers what was done so far. A demo also ends so, without a
+       report, when nobody reads its standard output any more";
 
 /// The text for `--help` of what judges any service.
 pub const RUN_EXIT_HELP: &str = "\

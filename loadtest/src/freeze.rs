@@ -85,9 +85,9 @@ pub async fn run(args: FreezeArgs, interrupt: &Interrupt) -> Result<Exit, Failur
         lines.extend(measured);
         sleep(REST).await;
     }
-    print!("{}", table(&lines));
+    announce!("{}", table(&lines));
     let ours = lines.first().map_or(f64::INFINITY, Line::off);
-    println!("\nthis harness is off by {}, {} at most", share(ours.abs()), share(OFF_MAX));
+    announce!("this harness is off by {}, {} at most", share(ours.abs()), share(OFF_MAX));
     Ok(if ours.abs() <= OFF_MAX { Exit::Passed } else { Exit::Failed })
 }
 

@@ -18,6 +18,11 @@ macro_rules! complain {
     ($($said:tt)*) => { $crate::progress::tell(format_args!($($said)*)) };
 }
 
+/// As `println!`, which panics where nobody reads standard output any more.
+macro_rules! announce {
+    ($($said:tt)*) => { $crate::stdout::line(format_args!($($said)*)) };
+}
+
 pub mod capacity;
 pub mod cli;
 pub mod client;
@@ -45,4 +50,5 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scrape;
+mod stdout;
 mod unpacked;

@@ -7,7 +7,7 @@ mod flags;
 
 use std::convert::Infallible;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -101,11 +101,11 @@ pub async fn run(args: ProviderArgs) -> Result<Exit, Failure> {
         forget(file).map_err(|error| file_failure(file, error))?;
     }
     let simulator = Simulator::start(args.options()?).await.map_err(failure)?;
-    say(&format!(
+    announce!(
         "provider simulator on {}, logging to {}",
         simulator.base_url(),
         simulator.log_path().display()
-    ));
+    );
     if let Some(file) = address_file {
         make_known(&file, &simulator).map_err(|error| file_failure(&file, error))?;
     }
@@ -113,7 +113,7 @@ pub async fn run(args: ProviderArgs) -> Result<Exit, Failure> {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    say(&summary(&simulator.stop().await));
+    announce!("{}", summary(&simulator.stop().await));
     Ok(Exit::Passed)
 }
 
@@ -169,11 +169,6 @@ fn make_known(file: &Path, simulator: &Simulator) -> io::Result<()> {
     let whole = file.with_added_extension("new");
     fs::write(&whole, format!("{document}\n"))?;
     fs::rename(&whole, file)
-}
-
-/// Prints a line; that nobody reads it is no reason to stop.
-fn say(line: &str) {
-    let _nobody_reads = writeln!(io::stdout(), "{line}");
 }
 
 fn summary(state: &State) -> String {

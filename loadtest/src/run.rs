@@ -27,9 +27,9 @@ use tokio::time::timeout;
 use crate::exit::{Exit, Failure};
 use crate::inside::Inside;
 use crate::interrupt::Interrupt;
-use crate::open_files;
 use crate::plan::summary;
 use crate::report::files::ReportDir;
+use crate::{open_files, stdout};
 use args::RunArgs;
 use facts::{Document, Facts, SCHEMA};
 use measure::Setup;
@@ -98,6 +98,5 @@ fn tell(facts: &Facts, args: &RunArgs, reports: &ReportDir) -> Exit {
 /// When a flag or a file can't be used.
 pub fn plan(args: &crate::plan::args::WorkArgs) -> Result<Exit, Failure> {
     let plan = args.plan().map_err(|error| Failure::Usage(error.to_string()))?;
-    print!("{}", summary::render(&plan));
-    Ok(Exit::Passed)
+    stdout::result(&summary::render(&plan))
 }

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -14,6 +15,7 @@ use tests::binary;
 use tests::client::Client;
 use tests::database::pair;
 use tests::wait::{soon, until, until_within};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 /// Two days of three hundred texts at the highest speed, on a loaded machine.
 const DAYS_WITHIN: Duration = Duration::from_secs(120);
@@ -103,6 +105,35 @@ async fn a_demo_that_is_interrupted_reports_what_there_is() {
     assert_eq!(status.code(), Some(130), "{}", demo.output());
     interrupted(&demo, &report);
     until("nothing is left", async || is_empty(base.path()).then_some(())).await;
+}
+
+/// What is there to be looked at ends when whoever read its first line has left, as `head -1` does:
+/// without a word, and nothing is left.
+#[tokio::test]
+async fn what_nobody_looks_at_any_more_ends_without_a_word() {
+    for command in ["demo", "dev"] {
+        let base = stack_dir();
+        // So slow that it isn't over by itself.
+        let slow = ["--messages", "300", "--speed", "100", "--users", "8", "--no-prometheus"];
+        let mut program = tokio::process::Command::new(binary::loadtest());
+        program.arg(command).args(slow).env("PUNCTUAL_STACK_DIR", base.path());
+        if command == "demo" {
+            program.arg("--report-dir").arg(base.path().join("report"));
+        }
+        program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = program.kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
+        let first = tokio::time::timeout(DAYS_WITHIN, lines.next_line()).await.expect("a line");
+        let first = first.unwrap().unwrap_or_default();
+        assert!(first.starts_with("live page http://"), "{command}: {first}");
+        drop(lines);
+        let ended = soon("its end", running.wait_with_output()).await.unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(130), "{command}: {stderr}");
+        let is_quiet = ["panicked", "loadtest: "].iter().all(|word| !stderr.contains(word));
+        assert!(is_quiet, "{command}: {stderr}");
+        until("nothing is left", async || is_empty(base.path()).then_some(())).await;
+    }
 }
 
 /// Says what was done until a day was interrupted, on the terminal and in all files.

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use tests::binary::{self, Output, run_program};
 
@@ -188,4 +189,24 @@ async fn who_reads_no_complaint_still_gets_the_exit_status() {
     command.args(["plan", "--rate", "0"]).stderr(writer).kill_on_drop(true);
     let status = tests::wait::soon("its end", command.status()).await.unwrap();
     assert_eq!(status.code(), Some(2));
+}
+
+/// Whoever reads standard output may have seen enough; what can't be written there is a mistake.
+#[tokio::test]
+async fn who_reads_no_result_is_no_mistake_and_a_full_disk_is_one() {
+    let plan = async |stdout: Stdio| {
+        let mut command = tokio::process::Command::new(binary::loadtest());
+        command.args(["plan", "--rate", "5", "--duration", "1s"]).stdout(stdout);
+        command.stderr(Stdio::piped()).kill_on_drop(true);
+        let child = command.spawn().unwrap();
+        let ended = tests::wait::soon("its end", child.wait_with_output()).await.unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(plan(writer.into()).await, (Some(0), String::new()));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let (status, said) = plan(full.into()).await;
+    assert_eq!(status, Some(3), "{said}");
+    assert!(said.starts_with("loadtest: standard output: No space left"), "{said}");
 }

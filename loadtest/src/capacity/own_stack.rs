@@ -98,7 +98,7 @@ impl<'a> OwnStack<'a> {
             stack = StackUp::start(&self.args.stack, &self.program, seed) => stack?,
             () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
         };
-        println!("{}", stack.first_lines());
+        announce!("{}", stack.first_lines());
         let settings = Settings {
             users: self.args.how.connections,
             speed: Some(window_seconds() * rate / messages as f64),

@@ -47,7 +47,7 @@ pub fn run(args: &ServerArgs) -> Result<Exit, Failure> {
 
 async fn serve(at: SocketAddr) -> std::io::Result<()> {
     let listener = TcpListener::bind(at).await?;
-    println!("{LISTENING} {}", listener.local_addr()?);
+    announce!("{LISTENING} {}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

@@ -15,6 +15,7 @@ use crate::engine::distribution::{MEASURES, Quantiles};
 use crate::exit::{Exit, Failure, unreadable};
 use crate::report::lines::put;
 use crate::report::units::{count, latency};
+use crate::stdout;
 
 /// The flags of `loadtest compare`.
 #[derive(Debug, Args)]
@@ -46,8 +47,7 @@ pub fn run(args: &CompareArgs) -> Result<Exit, Failure> {
     } else {
         table(&mut out, "", base, head)?;
     }
-    print!("{out}");
-    Ok(Exit::Passed)
+    stdout::result(&out)
 }
 
 /// Whether both had the same work, and what each was worth.

@@ -55,7 +55,7 @@ pub fn run(args: &MergeArgs) -> Result<Exit, Failure> {
     let mut file = BufWriter::new(File::create(&args.out).map_err(unwritable)?);
     let requests = write(&mut file, base, seconds)?.map_err(unwritable)?;
     file.flush().map_err(unwritable)?;
-    println!(
+    announce!(
         "{}: {} requests of {} logs",
         args.out.display(),
         count(requests),

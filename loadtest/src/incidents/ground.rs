@@ -109,7 +109,7 @@ impl Ground {
     pub(super) async fn stop(self, logs: Option<PathBuf>) {
         if let Some(logs) = logs {
             self.stack.keep_logs(&logs);
-            println!("logs: {}", logs.display());
+            announce!("logs: {}", logs.display());
         }
         if let Ok(prometheus) = &self.prometheus {
             prometheus.process.kill().await;

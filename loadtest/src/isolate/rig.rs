@@ -126,7 +126,7 @@ impl Rig {
         drop(watched);
         if let Some(logs) = logs {
             stack.keep_logs(&logs);
-            println!("logs: {}", logs.display());
+            announce!("logs: {}", logs.display());
         }
         stack.stop().await;
     }

@@ -73,6 +73,41 @@ async fn what_was_promoted_answers_no_read_from_then_on_seen_or_not() {
     pair.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_at_the_old_one_is_not_committed_there() {
+    let (pair, app) = start_with(&[]).await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    pair.wait_until_caught_up(Duration::from_secs(30)).await.unwrap();
+    // The change has its connection there, and waits for a lock when the other one comes to lead.
+    let holder = Sql::connect(&app.database.url()).await;
+    holder.texts("BEGIN").await;
+    holder.rows("SELECT 1 FROM appointment FOR UPDATE", &[]).await;
+    let writer = one.clone();
+    let changed = async move { writer.try_book(&appointment("a").version(2)).await.unwrap() };
+    let changed = tokio::spawn(changed);
+    until("it waits for that", async || {
+        let waits = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE wait_event_type = 'Lock' AND query LIKE '%appointment_lock%'";
+        (app.database.sql.one::<i64>(waits, &[]).await > 0).then_some(())
+    })
+    .await;
+    tell(pair.replica(), "SELECT pg_promote()").await;
+    until_leads(&app, pair.replica()).await;
+    holder.texts("ROLLBACK").await;
+    changed.await.unwrap().problem(503, "unavailable");
+    let versions = async || {
+        let version = "SELECT version FROM appointment";
+        let old = Sql::connect(&app.database.url()).await.one::<i64>(version, &[]).await;
+        (old, Sql::connect(&app.database.replica_url()).await.one::<i64>(version, &[]).await)
+    };
+    assert_eq!(versions().await, (1, 1));
+    one.book(&appointment("a").version(2)).await;
+    assert_eq!(versions().await, (1, 2));
+    finish(app, &["stage", "listen"]).await;
+    pair.stop().await;
+}
+
 /// A primary, two replicas, and a service that knows all of them.
 async fn start_three() -> (PostgresPair, Server, TestApp) {
     let pair = PostgresPair::start(Options::new(Profile::Test)).await.unwrap();

@@ -8,7 +8,8 @@ use stack::provider::Options;
 use tests::app::Ending;
 use tests::binary::{Output, run};
 use tests::database::Sql;
-use tests::practice::FIRST_DUE;
+use tests::practice::{FIRST_DUE, SECOND_DUE};
+use tests::provider::until_accepted;
 use tests::{TestApp, appointment, at, until};
 
 use super::{every_report_says, reconcile};
@@ -45,9 +46,10 @@ fn counts(comparison: &Value) -> [u64; 6] {
         .map(|name| comparison[name].as_u64().unwrap())
 }
 
-/// The provider's name for an appointment's only text.
+/// The provider's name for an appointment's text under the first rule.
 async fn name_of(sql: &Sql, appointment_id: &str) -> String {
-    let name = "SELECT provider_ref FROM message WHERE appointment_ids = ARRAY[$1::text]";
+    let name = "SELECT provider_ref FROM message \
+                WHERE appointment_ids = ARRAY[$1::text] AND rule_id = 1";
     sql.one(name, &[&appointment_id]).await
 }
 
@@ -86,8 +88,11 @@ async fn a_lost_answer_hides_no_other_text() {
     let app = TestApp::start().await;
     let one = app.practice(1).await;
     one.send(&[appointment("a"), appointment("b").phone(2)]).await;
-    app.hold(at(FIRST_DUE)).await;
-    app.idle().await;
+    for (due, texts) in [(FIRST_DUE, 2), (SECOND_DUE, 4)] {
+        app.hold(at(due)).await;
+        until_accepted(&app.simulator, texts).await;
+        app.idle().await;
+    }
     let sql = Sql::connect(&app.database.url()).await;
     let (a, b) = (name_of(&sql, "a").await, name_of(&sql, "b").await);
     // Another try of the first, without an answer, that the provider has never had.
@@ -98,21 +103,29 @@ async fn a_lost_answer_hides_no_other_text() {
                 WHERE m.provider_ref = $1";
     assert_eq!(sql.run(lost, &[&a]).await, 1);
     let (output, comparison) = compared(&app).await;
-    assert_eq!((output.status, counts(&comparison)), (Some(0), [2, 2, 0, 0, 0, 1]));
+    assert_eq!((output.status, counts(&comparison)), (Some(0), [4, 4, 0, 0, 0, 1]));
 
     // The second one left by another hand.
     let forget = "DELETE FROM attempt t USING message m \
                   WHERE m.message_id = t.message_id AND m.provider_ref = $1";
     assert_eq!(sql.run(forget, &[&b]).await, 1);
     let (output, comparison) = compared(&app).await;
-    assert_eq!((output.status, counts(&comparison)), (Some(1), [2, 1, 0, 1, 0, 1]));
+    assert_eq!((output.status, counts(&comparison)), (Some(1), [4, 3, 0, 1, 0, 1]));
     assert_eq!(comparison["surplus_texts"][0]["provider_ref"], b);
 
     // Neither is the answer to the first one's first try known.
     let forget = "DELETE FROM attempt_outcome WHERE provider_ref = $1";
     assert_eq!(sql.run(forget, &[&a]).await, 1);
     let (output, comparison) = compared(&app).await;
-    assert_eq!((output.status, counts(&comparison)), (Some(1), [2, 0, 1, 1, 0, 2]));
+    assert_eq!((output.status, counts(&comparison)), (Some(1), [4, 2, 1, 1, 0, 2]));
+
+    // The second text to the same recipient left by another hand, and there is one lost answer.
+    let forget = "DELETE FROM attempt t USING message m \
+                  WHERE m.message_id = t.message_id AND m.appointment_ids = '{a}' \
+                    AND (t.attempt_no = 2 OR m.rule_id = 2)";
+    assert_eq!(sql.run(forget, &[]).await, 2);
+    let (output, comparison) = compared(&app).await;
+    assert_eq!((output.status, counts(&comparison)), (Some(1), [4, 1, 1, 2, 0, 1]));
     app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
 }
 

@@ -15,12 +15,15 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tests::app::Ending;
 use tests::binary::{Output, run};
-use tests::{TestApp, until};
+use tests::database::pair;
+use tests::{SOON, TestApp, until};
 
 /// The line that the stage writes.
 const FOUND: Ending = Ending { errors: &["promises are out of order"], is_broken: false };
 
+/// Runs the command, which reads the replica, once that has all that was done before.
 async fn reconcile(app: &TestApp, flags: &[&str]) -> (Output, Value) {
+    pair().await.wait_until_caught_up(SOON).await.unwrap();
     let (url, replica) = (app.database.url(), app.database.replica_url());
     let environment =
         [("PUNCTUAL_DATABASE_URL", url.as_str()), ("PUNCTUAL_DATABASE_REPLICA_URLS", &replica)];

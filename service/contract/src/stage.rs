@@ -4,6 +4,7 @@
 //!
 //! Never here: how a stage works (`service/src/stages/<name>.rs`).
 
+use crate::pool::Pool;
 use crate::table::{is_snake_case, table};
 use crate::tier::Tier;
 
@@ -20,6 +21,13 @@ pub struct Spec {
     pub batch_max: u32,
     /// For periodic work, how often each shard has its turn; 0 for work that is woken.
     pub period_ms: u32,
+    /// The pool whose connections it works with, one a task; none where it holds none of its own.
+    pub pool: Option<Pool>,
+    /// Tasks that do it side by side in a process, unless configured otherwise: two keep a
+    /// connection busy while the other waits for the disk, and more only make its batches smaller.
+    /// 1 for periodic work, which is always one task's; 0 for what has no tasks: a text is rendered
+    /// within its release or its claim, and deliveries have a bound of their own.
+    pub tasks: u32,
 }
 
 table! {
@@ -29,70 +37,87 @@ table! {
     /// Plans the reminders of appointments in the transaction that takes them in. Lateness is the time from arrival to the start of the transaction.
     Plan = plan {
         tier: Tier::Critical, lateness_ms: 250, objective: 0.99, batch_max: 1_000, period_ms: 0,
+        pool: Some(Pool::Interactive), tasks: 2,
     }
     /// Records the providers' receipts and the patients' replies.
     Receive = receive {
         tier: Tier::Critical, lateness_ms: 500, objective: 0.99, batch_max: 1_000, period_ms: 0,
+        pool: Some(Pool::Interactive), tasks: 2,
     }
     /// Turns intents that fall due into texts in their recipients' lanes. Lateness is real time since the due instant.
     Release = release {
         tier: Tier::Critical, lateness_ms: 2_500, objective: 0.99, batch_max: 1_000, period_ms: 0,
+        pool: Some(Pool::Pipeline), tasks: 2,
     }
     /// Renders the text of a group and counts its segments.
     Render = render {
         tier: Tier::Critical, lateness_ms: 2_500, objective: 0.99, batch_max: 1_000, period_ms: 0,
+        pool: None, tasks: 0,
     }
     /// Leases ready lanes, looks at their appointments again and records the attempts. Lateness is the time since the lane was ready.
     Claim = claim {
         tier: Tier::Critical, lateness_ms: 2_500, objective: 0.99, batch_max: 500, period_ms: 0,
+        pool: Some(Pool::Pipeline), tasks: 2,
     }
     /// Hands a text to the provider. Lateness is the time from the claim's commit to the first byte.
     Deliver = deliver {
         tier: Tier::Critical, lateness_ms: 1_000, objective: 0.99, batch_max: 1, period_ms: 0,
+        pool: None, tasks: 0,
     }
     /// Records what came of the deliveries and frees their lanes. Lateness is the time since the provider's answer.
     Settle = settle {
         tier: Tier::Critical, lateness_ms: 1_000, objective: 0.99, batch_max: 500, period_ms: 0,
+        pool: Some(Pool::Pipeline), tasks: 2,
     }
     /// Finds leases that ran out. What may have left becomes unresolved, the rest ready again.
     Recover = recover {
         tier: Tier::Critical, lateness_ms: 10_000, objective: 0.99, batch_max: 500, period_ms: 1_000,
+        pool: Some(Pool::Pipeline), tasks: 1,
     }
     /// Asks the provider about deliveries whose answer was lost.
     Resolve = resolve {
         tier: Tier::Critical, lateness_ms: 10_000, objective: 0.99, batch_max: 100, period_ms: 500,
+        pool: Some(Pool::Pipeline), tasks: 1,
     }
     /// Raises the floors below which no scan looks.
     Floor = floor {
         tier: Tier::Standard, lateness_ms: 5_000, objective: 0.99, batch_max: 1, period_ms: 1_000,
+        pool: Some(Pool::Upkeep), tasks: 1,
     }
     /// Proves that nothing stands below a floor. Its count must be zero.
     Sweep = sweep {
         tier: Tier::Standard, lateness_ms: 30_000, objective: 0.99, batch_max: 1_000, period_ms: 30_000,
+        pool: Some(Pool::Upkeep), tasks: 1,
     }
     /// Compares what appointments and rules promise with what is planned and sent, a part of the practices a turn.
     Reconcile = reconcile {
         tier: Tier::Standard, lateness_ms: 30_000, objective: 0.99, batch_max: 1_000, period_ms: 5_000,
+        pool: Some(Pool::Upkeep), tasks: 1,
     }
     /// Folds the deltas of the counts into their sums.
     Fold = fold {
         tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 20_000, period_ms: 2_000,
+        pool: Some(Pool::Upkeep), tasks: 1,
     }
     /// Looks at the backlog and at the database, for gauges; acts on nothing.
     Observe = observe {
         tier: Tier::Standard, lateness_ms: 5_000, objective: 0.99, batch_max: 2, period_ms: 5_000,
+        pool: Some(Pool::Upkeep), tasks: 1,
     }
     /// Attaches the days ahead and plans appointments that came inside the horizon.
     Extend = extend {
         tier: Tier::Standard, lateness_ms: 60_000, objective: 0.99, batch_max: 500, period_ms: 5_000,
+        pool: Some(Pool::Upkeep), tasks: 1,
     }
     /// Drops the weeks of promises and tries that are older than they are kept, once nothing of them waits or is unfolded. One shard's turn does it for all.
     Prune = prune {
         tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 8, period_ms: 10_000,
+        pool: Some(Pool::Upkeep), tasks: 1,
     }
     /// Plans a practice's future appointments again after its rules or settings changed.
     Replan = replan {
         tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 500, period_ms: 1_000,
+        pool: Some(Pool::Upkeep), tasks: 1,
     }
 }
 
@@ -102,6 +127,18 @@ impl Stage {
     #[must_use]
     pub const fn has_gate(self) -> bool {
         !matches!(self, Self::Render)
+    }
+
+    /// Whether the number of its tasks can be set: it is woken, and has some.
+    #[must_use]
+    pub const fn has_tasks(self) -> bool {
+        let spec = self.spec();
+        spec.period_ms == 0 && spec.tasks > 0
+    }
+
+    /// The stages that work with a pool's connections.
+    pub fn of_pool(pool: Pool) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |stage| stage.spec().pool == Some(pool))
     }
 }
 
@@ -114,6 +151,8 @@ const _: () = {
         assert!(is_snake_case(row.name()), "a stage's name is snake_case");
         assert!(spec.lateness_ms > 0 && spec.batch_max > 0);
         assert!(spec.objective > 0.0 && spec.objective < 1.0);
+        assert!(spec.period_ms == 0 || spec.tasks == 1, "periodic work is one task's");
+        assert!(spec.pool.is_some() == (spec.tasks > 0), "a task works with a connection");
         i += 1;
     }
 };

@@ -57,20 +57,9 @@ impl Holder {
     fn pools(self) -> &'static [Pool] {
         match self {
             Self::Endpoint(endpoint) => super::budget::pools(endpoint),
-            Self::Stage(stage) => match stage {
-                Stage::Plan | Stage::Receive => &[Pool::Interactive],
-                Stage::Release | Stage::Claim | Stage::Settle | Stage::Recover | Stage::Resolve => {
-                    &[Pool::Pipeline]
-                }
-                Stage::Floor
-                | Stage::Sweep
-                | Stage::Fold
-                | Stage::Reconcile
-                | Stage::Observe
-                | Stage::Extend
-                | Stage::Prune
-                | Stage::Replan => &[Pool::Upkeep],
-                Stage::Render | Stage::Deliver => &[],
+            Self::Stage(stage) => match stage.spec().pool {
+                Some(pool) => &Pool::ALL[pool.index()..=pool.index()],
+                None => &[],
             },
             Self::Process => &[Pool::Upkeep],
         }

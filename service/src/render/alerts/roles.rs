@@ -302,27 +302,10 @@ fn reads_shed() -> Role {
         .of("http_route", endpoints(|spec| spec.method == Method::Get && is_of_practices(spec)))])
 }
 
-/// In which pool a stage has its connections; none for one that needs none. (As in
-/// `service/src/stages`: what it names when it asks for one.)
+/// In which pool a stage's work has its connections; none for one that needs none. A text is
+/// rendered within its release or its claim.
 const fn works_in(stage: Stage) -> Option<Pool> {
-    match stage {
-        Stage::Plan | Stage::Receive => Some(Pool::Interactive),
-        Stage::Release
-        | Stage::Render
-        | Stage::Claim
-        | Stage::Settle
-        | Stage::Recover
-        | Stage::Resolve => Some(Pool::Pipeline),
-        Stage::Deliver => None,
-        Stage::Floor
-        | Stage::Sweep
-        | Stage::Reconcile
-        | Stage::Fold
-        | Stage::Observe
-        | Stage::Extend
-        | Stage::Prune
-        | Stage::Replan => Some(Pool::Upkeep),
-    }
+    if matches!(stage, Stage::Render) { Stage::Release.spec().pool } else { stage.spec().pool }
 }
 
 /// What fills up before a pool of connections.

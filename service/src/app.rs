@@ -28,9 +28,6 @@ use crate::wake::Wake;
 /// How long the first write of a group commit waits for company: a fiftieth of the tightest
 /// objective of an endpoint that writes.
 const COMMIT_LINGER: Duration = Duration::from_millis(5);
-/// Batches that each group commit writes at a time: two keep a connection busy while the other
-/// waits for the disk; more only make the batches smaller.
-const COMMIT_FLUSHERS: usize = 2;
 /// How often the clock's row is read where it may change.
 const CLOCK_POLL: Duration = Duration::from_millis(250);
 
@@ -156,6 +153,7 @@ pub(crate) fn db_settings(config: &Config) -> db::Settings {
         replica_urls: replicas.map(|url| url.expose().to_owned()).collect(),
         connections: config.database_connections,
         replica_connections: config.database_replica_connections,
+        pool_sizes: config.database_pool_sizes.given(),
         statement_timeout: config.database_statement_timeout_ms,
         replica_statement_timeout: config.database_replica_statement_timeout_ms,
         ca_file: config.database_ca_file.clone(),
@@ -198,7 +196,7 @@ fn bounds(config: &Config, stage: Stage) -> Bounds {
         queue_max: config.limit_usize(Limit::CommitQueue),
         batch_max: stage.spec().batch_max as usize,
         linger: COMMIT_LINGER,
-        flushers: COMMIT_FLUSHERS,
+        flushers: config.tasks(stage),
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Never here: what a setting does; a bound's default and reason (`contract::limit`).
 
+mod amounts;
 mod check;
 mod layers;
 mod settings;
@@ -14,7 +15,7 @@ mod tests;
 
 use std::fmt;
 
-use contract::Limit;
+use contract::{Limit, Stage};
 
 pub(crate) use layers::{Inputs, Loaded, admin_addr, load};
 pub(crate) use settings::{Config, Setting, all as settings};
@@ -30,6 +31,11 @@ impl Config {
     /// A bound of the limit table as configured.
     pub(crate) const fn limit(&self, limit: Limit) -> u64 {
         self.limits[limit.index()]
+    }
+
+    /// How many tasks do a stage's work side by side.
+    pub(crate) fn tasks(&self, stage: Stage) -> usize {
+        self.stage_tasks.of(stage)
     }
 
     /// A bound as a size; the table's bounds fit.

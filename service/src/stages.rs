@@ -7,7 +7,8 @@
 //! (`provider`).
 //!
 //! No stage holds a connection while it waits for anything but the database, and each runs as a
-//! fixed number of tasks, so that the pools can't be exhausted by work.
+//! fixed number of tasks (`stage_tasks`), each with one connection at the most: how much of a pool
+//! work can take is known beforehand.
 
 pub(crate) mod alone;
 mod claim;
@@ -49,10 +50,6 @@ use deliver::Deliveries;
 use rhythm::Rhythm;
 use settle::Queue;
 use shards::Shards;
-
-/// Tasks of a stage that moves messages. Two of each keep a connection busy while the other waits
-/// for the disk; with three stages that is the pipeline's share of the default connections.
-const RUNNERS: usize = 2;
 
 /// A shard is looked at after this, also when nobody asked for it: notifications can get lost, and
 /// other processes plan too. A fraction of the lateness that release may have.
@@ -114,9 +111,14 @@ pub(crate) fn start(app: Arc<App>, drain: CancellationToken) -> Stages {
     shared.app.gates.attach(&shared);
     let mut takers = JoinSet::new();
     let mut settlers = JoinSet::new();
-    for _ in 0..RUNNERS {
+    let tasks = |stage| 0..shared.app.config.tasks(stage);
+    for _ in tasks(Stage::Release) {
         takers.spawn(release::run(Arc::clone(&shared), drain.clone()));
+    }
+    for _ in tasks(Stage::Claim) {
         takers.spawn(claim::run(Arc::clone(&shared), drain.clone()));
+    }
+    for _ in tasks(Stage::Settle) {
         settlers.spawn(settle::run(Arc::clone(&shared)));
     }
     for stage in Stage::ALL.iter().copied().filter(|stage| stage.spec().period_ms > 0) {

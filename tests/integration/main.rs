@@ -32,6 +32,7 @@ mod live;
 mod migrations;
 mod mistakes;
 mod plans;
+mod pool_sizes;
 mod pruning;
 mod reconcile;
 mod replica;

@@ -16,6 +16,8 @@ async fn all_mistakes_at_once_a_line_each() {
             ("PUNCTUAL_ENV", "moon"),
             ("PUNCTUAL_DATABASE_URL", "mysql://x"),
             ("PUNCTUAL_DATABASE_CONNECTIONS", "2"),
+            ("PUNCTUAL_DATABASE_POOL_SIZES", "interactive=none"),
+            ("PUNCTUAL_STAGE_TASKS", "plan=2,deliver=2"),
             ("PUNCTUAL_ADMIN_KEY", "short"),
             ("PUNCTUAL_PUBLIC_ADDR", "everywhere"),
             ("PUNCTUAL_PROVIDER", "pigeon"),
@@ -33,6 +35,8 @@ async fn all_mistakes_at_once_a_line_each() {
         "PUNCTUAL_ENV",
         "PUNCTUAL_DATABASE_URL",
         "PUNCTUAL_DATABASE_CONNECTIONS",
+        "PUNCTUAL_DATABASE_POOL_SIZES",
+        "PUNCTUAL_STAGE_TASKS",
         "PUNCTUAL_ADMIN_KEY",
         "PUNCTUAL_PUBLIC_ADDR",
         "PUNCTUAL_PROVIDER",
@@ -45,7 +49,7 @@ async fn all_mistakes_at_once_a_line_each() {
         let about = lines.iter().filter(|line| line.contains(&format!("{name} (environment)")));
         assert_eq!(about.count(), 1, "{name}: {}", output.stderr);
     }
-    assert_eq!(lines.len(), 11, "{}", output.stderr);
+    assert_eq!(lines.len(), 13, "{}", output.stderr);
     for given in ["moon", "mysql", "short", "pigeon", "54321", "loud"] {
         let harmless = given == "short" || given == "loud"; // words of the explanations
         assert!(harmless || !output.stderr.contains(given), "{given}: {}", output.stderr);

@@ -3,7 +3,7 @@
 //!
 //! Never here: what the service makes of them.
 
-use contract::{Endpoint, shard_of};
+use contract::{Endpoint, Pool, shard_of};
 
 use crate::app::TestApp;
 use crate::database::Sql;
@@ -22,6 +22,14 @@ impl Held {
         let shard = shard_of(practice.id, count);
         sql.texts("BEGIN").await;
         sql.rows("SELECT 1 FROM shard WHERE shard = $1 FOR UPDATE", &[&shard]).await;
+        Self(sql)
+    }
+
+    /// Holds every shard.
+    pub async fn every_shard(app: &TestApp) -> Self {
+        let sql = Sql::connect(&app.database.url()).await;
+        sql.texts("BEGIN").await;
+        sql.rows("SELECT 1 FROM shard ORDER BY shard FOR UPDATE", &[]).await;
         Self(sql)
     }
 
@@ -45,6 +53,15 @@ impl Held {
             (app.database.sql.one::<i64>(waits, &[&pid]).await > 0).then_some(())
         })
         .await;
+    }
+
+    /// How many sessions of a pool wait for it, or for others that do.
+    pub async fn waiting(&self, app: &TestApp, pool: Pool) -> i64 {
+        let waits = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = $1
+              AND wait_event_type = 'Lock'";
+        // Not by the transaction that holds: it would see for ever what it saw first.
+        app.database.sql.one(waits, &[&format!("punctual {}", pool.name())]).await
     }
 
     /// Lets them go on.

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
+use contract::pool::Side;
+
 use super::Mistake;
+use super::amounts::PoolSizes;
 use super::layers::Values;
 use super::value::{BaseUrl, Environment, ProviderKind, Secret, StageGates, Value};
 
@@ -49,8 +52,24 @@ pub(super) fn together(values: &Values, mistakes: &mut Vec<Mistake>) {
     if public.is_some() && public == wrong.read::<SocketAddr>("admin_addr") {
         wrong.note("admin_addr", "must not be the public address");
     }
+    if let Some(sizes) = wrong.read::<PoolSizes>("database_pool_sizes") {
+        pools_fit(&mut wrong, &sizes);
+    }
     if is_production {
         in_production(&mut wrong, provider.as_ref());
+    }
+}
+
+/// Sizes that are given are of the connections that there are, and leave one to each other pool.
+fn pools_fit(wrong: &mut Wrong<'_>, sizes: &PoolSizes) {
+    let sides =
+        [(Side::Primary, "database_connections"), (Side::Replica, "database_replica_connections")];
+    for (side, name) in sides {
+        let needed = sizes.needed(side);
+        if sizes.names_any(side) && wrong.read::<u32>(name).is_some_and(|most| most < needed) {
+            let what = format!("with one for each other pool these are {needed}, above {name}");
+            wrong.note("database_pool_sizes", &what);
+        }
     }
 }
 

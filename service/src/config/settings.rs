@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use contract::Limit;
 
+use super::amounts::{PoolSizes, StageTasks};
 use super::layers::Values;
 use super::value::{
     BaseUrl, DatabaseUrl, Environment, LogFormat, ProviderKind, Secret, StageGates, Value as _,
@@ -104,6 +105,15 @@ settings! {
     database_catch_up_ms: Duration = "50", "milliseconds", within 0 to 10_000;
     /// Connections to the primary, split over its pools by their shares.
     database_connections: u32 = "18", "connections", within 4 to 500;
+    /// Sizes of single pools, the replicas' too. The others split what these leave of the
+    /// connections to their side by their shares. By Little's law a pool needs the rate of its
+    /// checkouts times how long each is held, and some to spare: `loadtest capacity` says how many.
+    database_pool_sizes: PoolSizes = "", "";
+    /// How many tasks do a stage's work side by side in a process; 2 where nothing is said. Each
+    /// holds at most one connection of the stage's pool (`plan` and `receive`: interactive; the
+    /// others: pipeline). More tasks than connections wait for each other, and requests behind
+    /// them; a shard is worked on by one of them at a time.
+    stage_tasks: StageTasks = "", "";
     /// A statement is given up after this, except audits.
     database_statement_timeout_ms: Duration = "5000", "milliseconds", within 100 to 600_000;
     /// Promises are kept for this long after the week in which they were due; then that week is

@@ -179,6 +179,31 @@ fn production_with_all_that_it_needs() {
 }
 
 #[test]
+fn sizes_of_pools_must_fit_the_connections_that_there_are() {
+    let sizes = |text| environment(&[("PUNCTUAL_DATABASE_POOL_SIZES", text)]);
+    assert!(load(&sizes("interactive=9,pipeline=7,replica_interactive=7")).is_ok());
+    let wrong = said(&sizes("interactive=10,pipeline=7,replica_interactive=8"));
+    let line = |needed: u32, name: &str| {
+        let name_and_place = "PUNCTUAL_DATABASE_POOL_SIZES (environment)";
+        format!("{name_and_place}: with one for each other pool these are {needed}, above {name}")
+    };
+    let both = [line(19, "database_connections"), line(9, "database_replica_connections")];
+    assert_eq!(wrong, both.join("\n"));
+    let more = [
+        ("PUNCTUAL_DATABASE_POOL_SIZES", "interactive=10,pipeline=7"),
+        ("PUNCTUAL_DATABASE_CONNECTIONS", "19"),
+        ("PUNCTUAL_STAGE_TASKS", "settle=1"),
+    ];
+    let Loaded { config, .. } = load(&environment(&more)).unwrap();
+    assert_eq!((config.tasks(Stage::Settle), config.tasks(Stage::Claim)), (1, 2));
+    assert_eq!(
+        said(&environment(&[("PUNCTUAL_STAGE_TASKS", "deliver=3")])),
+        "PUNCTUAL_STAGE_TASKS (environment): must be numbers of tasks from 1 to 64 such as \
+         plan=2,claim=4; entry 1 must name one of plan, receive, release, claim, settle"
+    );
+}
+
+#[test]
 fn a_secret_from_a_file() {
     let path = file("key", &format!("{KEY}\n"));
     let mut inputs = environment(&[("PUNCTUAL_ADMIN_KEY_FILE", path.to_str().unwrap())]);

@@ -1,5 +1,6 @@
-//! The pools of one server: one a row of the pool table, sized by its share of the process's
-//! connections, with all three of deadpool's timeouts set (none of them is by default).
+//! The pools of one server: one a row of the pool table, of the size that is set for it or by its
+//! share of the process's connections, with all three of deadpool's timeouts set (none of them is
+//! by default).
 //!
 //! Never here: which server (`router`).
 
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) connections: u32,
     /// Connections of the process to each replica.
     pub(crate) replica_connections: u32,
+    /// What single pools have of them; the others split the rest.
+    pub(crate) pool_sizes: [Option<u32>; Pool::COUNT],
     /// The server ends a statement after this.
     pub(crate) statement_timeout: Duration,
     /// The same on a replica, reports apart.
@@ -67,6 +70,7 @@ impl Settings {
             replica_urls: Vec::new(),
             connections: 18,
             replica_connections: 8,
+            pool_sizes: [None; Pool::COUNT],
             statement_timeout: long,
             replica_statement_timeout: long,
             ca_file: None,
@@ -116,7 +120,8 @@ impl ServerPools {
     /// # Errors
     /// One line that says which setting is wrong and how.
     pub(super) fn new(settings: &Settings) -> Result<Self, String> {
-        let sizes = sizes(settings.connections, settings.replica_connections);
+        let Settings { connections, replica_connections, pool_sizes, .. } = settings;
+        let sizes = sizes(*connections, *replica_connections, pool_sizes);
         let pools = Pool::ALL.iter().map(|&pool| OnePool::new(pool, sizes[pool.index()], settings));
         pools.collect::<Result<Vec<_>, _>>().map(Self)
     }
@@ -261,18 +266,28 @@ pub(crate) fn parse_url(url: &str) -> Result<tokio_postgres::Config, String> {
     })
 }
 
-/// Splits the connections of each side by the rows' shares; each pool has at least one.
-fn sizes(to_primary: u32, to_replica: u32) -> [usize; Pool::COUNT] {
+/// Splits the connections of each side: what is given first, the rest by the rows' shares. Each
+/// pool has at least one.
+fn sizes(
+    to_primary: u32,
+    to_replica: u32,
+    given: &[Option<u32>; Pool::COUNT],
+) -> [usize; Pool::COUNT] {
     std::array::from_fn(|i| {
         let row = Pool::ALL[i].spec();
         let connections = match row.side {
             Side::Primary => to_primary,
             Side::Replica => to_replica,
         };
-        let of_side = Pool::ALL.iter().map(|pool| pool.spec()).filter(|spec| spec.side == row.side);
-        let shares: u32 = of_side.map(|spec| spec.share).sum();
-        let exact = u64::from(connections) * u64::from(row.share) / u64::from(shares);
-        usize::try_from(exact).unwrap_or(usize::MAX).max(1)
+        let of_side = || Pool::ALL.iter().filter(|pool| pool.spec().side == row.side);
+        let size = given[i].unwrap_or_else(|| {
+            let taken: u32 = of_side().filter_map(|pool| given[pool.index()]).sum();
+            let others = of_side().filter(|pool| given[pool.index()].is_none());
+            let shares: u32 = others.map(|pool| pool.spec().share).sum();
+            let left = u64::from(connections.saturating_sub(taken));
+            u32::try_from(left * u64::from(row.share) / u64::from(shares)).unwrap_or(u32::MAX)
+        });
+        size.max(1) as usize
     })
 }
 
@@ -282,9 +297,20 @@ mod tests {
 
     #[test]
     fn shares_of_the_default() {
-        assert_eq!(sizes(18, 8), [8, 6, 2, 2, 6, 2]);
-        assert_eq!(sizes(1, 1), [1, 1, 1, 1, 1, 1]);
-        assert_eq!(sizes(36, 4), [16, 12, 4, 4, 3, 1]);
+        let shared = |primary, replica| sizes(primary, replica, &[None; Pool::COUNT]);
+        assert_eq!(shared(18, 8), [8, 6, 2, 2, 6, 2]);
+        assert_eq!(shared(1, 1), [1, 1, 1, 1, 1, 1]);
+        assert_eq!(shared(36, 4), [16, 12, 4, 4, 3, 1]);
+    }
+
+    #[test]
+    fn what_is_given_comes_first_and_the_others_split_the_rest() {
+        let mut given = [None; Pool::COUNT];
+        given[Pool::Interactive.index()] = Some(4);
+        assert_eq!(sizes(18, 8, &given), [4, 8, 2, 2, 6, 2]);
+        given[Pool::Pipeline.index()] = Some(12);
+        given[Pool::ReplicaReporting.index()] = Some(7);
+        assert_eq!(sizes(18, 8, &given), [4, 12, 1, 1, 1, 7]);
     }
 
     #[test]

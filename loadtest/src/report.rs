@@ -66,6 +66,8 @@ pub struct Report {
     pub journeys: Vec<ServerRow>,
     /// What the service measured of its stages.
     pub stages: Vec<StageRow>,
+    /// How long was waited for connections, as the service measured it.
+    pub pools: Vec<PoolRow>,
     /// The laws.
     pub laws: Vec<Verdict>,
     /// Faults that the provider made, and what else went wrong on purpose.
@@ -204,6 +206,19 @@ pub struct StageRow {
     pub lateness_p99_seconds: Option<f64>,
     /// The lateness objective in seconds.
     pub lateness_objective_seconds: f64,
+}
+
+/// Waits for a pool's connections as the service measured them.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct PoolRow {
+    /// Its name in the contract.
+    pub name: &'static str,
+    /// Waits, also those that ended without a connection.
+    pub waits: u64,
+    /// 99th percentile of a wait in seconds.
+    pub wait_p99_seconds: Option<f64>,
+    /// The share of them that took longer than a millisecond: what is free is had in less.
+    pub waited_share: Option<f64>,
 }
 
 /// What a process used from the replay's start to its end.

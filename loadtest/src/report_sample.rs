@@ -70,6 +70,12 @@ pub(crate) fn report() -> Report {
             lateness_p99_seconds: None,
             lateness_objective_seconds: 2.5,
         }],
+        pools: vec![PoolRow {
+            name: "pipeline",
+            waits: 9_000,
+            wait_p99_seconds: Some(0.004),
+            waited_share: Some(0.02),
+        }],
         laws: verdicts(&checks),
         faults: BTreeMap::from([("accept_then_drop".to_owned(), 20)]),
         processes: vec![ProcessRow {

@@ -14,8 +14,14 @@ pub use buckets::Buckets;
 use index::{Index, Labels, Series};
 
 /// What a replay reads of the service's metrics: all else, thousands of lines, is skipped unparsed.
-pub const FAMILIES: [&str; 5] =
-    ["journey_", "stage_", "http_server_request_", "messages_total", "limit_reached_total"];
+pub const FAMILIES: [&str; 6] = [
+    "journey_",
+    "stage_",
+    "http_server_request_",
+    "messages_total",
+    "limit_reached_total",
+    "db_client_connections_wait_time_",
+];
 
 /// One process's or several processes' metrics: values by name and labels.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use contract::{Endpoint, Journey, Stage};
+use contract::{Endpoint, Journey, Pool, Stage};
 use jiff::Timestamp;
 use stack::provider::State;
 
@@ -23,7 +23,7 @@ use crate::laws::{Check, verdicts};
 use crate::report::outside::offered;
 use crate::report::slow::SlowRow;
 use crate::report::{
-    Day, Ended, EndpointRow, Import, Report, Run, SCHEMA, Series, ServerRow, StageRow,
+    Day, Ended, EndpointRow, Import, PoolRow, Report, Run, SCHEMA, Series, ServerRow, StageRow,
 };
 use crate::scrape::{Buckets, Metrics};
 
@@ -110,6 +110,7 @@ impl Facts {
             day: self.day,
             journeys: journeys(after, before),
             stages: stages(after, before),
+            pools: pools(after, before),
             // A run that was cut short is not judged.
             laws: match ended {
                 Ended::Passed | Ended::Failed => verdicts(&self.checks),
@@ -236,6 +237,24 @@ fn stages(after: &Metrics, before: &Metrics) -> Vec<StageRow> {
         }
     };
     Stage::ALL.iter().map(of_stage).collect()
+}
+
+/// A connection that is free is had in less.
+const FREE_WITHIN_SECONDS: f64 = 0.001;
+
+fn pools(after: &Metrics, before: &Metrics) -> Vec<PoolRow> {
+    let of_pool = |pool: &Pool| {
+        let labels = [("pool", pool.name())];
+        let family = "db_client_connections_wait_time_seconds";
+        let waits = after.buckets(family, &labels).since(&before.buckets(family, &labels));
+        PoolRow {
+            name: pool.name(),
+            waits: waits.count(),
+            wait_p99_seconds: waits.quantile(0.99),
+            waited_share: waits.share_within(FREE_WITHIN_SECONDS).map(|free| 1.0 - free),
+        }
+    };
+    Pool::ALL.iter().map(of_pool).collect()
 }
 
 /// One point a second: a finer rate is noise.

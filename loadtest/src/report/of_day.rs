@@ -23,7 +23,7 @@ pub fn sheet(report: &Report) -> Sheet {
     let mut sections =
         vec![endpoints(&report.endpoints), journeys(report), the_run(report), outside];
     sections.extend(outside::inside(&report.inside));
-    sections.extend([stages(report), processes(report)]);
+    sections.extend([stages(report), pools(report), processes(report)]);
     sections.extend(slow::section(&report.slowest));
     sections.extend(faults(report));
     Sheet {
@@ -160,6 +160,21 @@ fn stages(report: &Report) -> Section {
         );
     }
     Section::new("Stages, as the service measured them", "", vec![Block::Table(table)])
+}
+
+fn pools(report: &Report) -> Section {
+    let mut table = Table::new(&["", "waits", "wait p99", "longer than 1 ms"]);
+    for row in report.pools.iter().filter(|row| row.waits > 0) {
+        let cells = vec![
+            row.name.to_owned(),
+            count(row.waits),
+            optional(row.wait_p99_seconds),
+            row.waited_share.map_or("–".to_owned(), share),
+        ];
+        table.push(Mark::None, cells);
+    }
+    let note = "A connection that is free is had in less than a millisecond.";
+    Section::new("Waits for connections, by pool", note, vec![Block::Table(table)])
 }
 
 fn processes(report: &Report) -> Section {

@@ -2,7 +2,8 @@
 //! bracket with repeats, and what that means for whoever plans.
 //!
 //! Belongs here: the order of the steps. Never here: which rate comes next (`search`), what passing
-//! means (`step`), sending (`run::measure`), or one rate judged by itself (`run`).
+//! means (`step`), the sweep of pools that follows (`pools`), sending (`run::measure`), or one rate
+//! judged by itself (`run`).
 
 pub mod args;
 
@@ -12,6 +13,7 @@ mod binomial;
 mod load;
 mod own_stack;
 mod planner;
+mod pools;
 mod report;
 mod resources;
 mod search;
@@ -29,7 +31,7 @@ use crate::open_files;
 use crate::report::files::{ReportDir, kept, say};
 use crate::report::plain;
 use crate::report::units::rate;
-use answer::{Answer, Verdict};
+use answer::{Answer, Verdict, bracket_of};
 use args::CapacityArgs;
 use load::{Load, search_and_scale};
 use report::{Document, SCHEMA};
@@ -52,8 +54,12 @@ pub async fn run(args: CapacityArgs, interrupt: &Interrupt) -> Result<Exit, Fail
     let (search, scale) = search_and_scale(&args)?;
     let load = Load::new(&args, reports.path()).await?;
     let began = Timestamp::now();
-    let steps = steps(&args, &search, &load, interrupt).await?;
-    let answer = Answer::new(&steps, &args, &scale, interrupt.stopped());
+    let steps = match args.sweep.pools_at {
+        Some(_) => Vec::new(),
+        None => steps(&args, &search, &load, interrupt).await?,
+    };
+    let sweep = load.sweep(&args, &bracket_of(&steps), interrupt).await;
+    let answer = Answer::new(&steps, &args, &scale, interrupt.stopped(), sweep);
     Ok(tell(&Document::new(SCHEMA, began, &args, &steps, &answer), &args, &reports))
 }
 

@@ -3,10 +3,12 @@
 //!
 //! Never here: the search's own arithmetic (unit tests of `capacity`).
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use stack::{Process, ProcessSpec};
 use tests::binary::{self, Output};
 use tests::database::pair;
@@ -21,6 +23,8 @@ const WORK: Duration = Duration::from_millis(10);
 const CEILING: f64 = 100.0;
 /// Ten steps of a second or two each, on a loaded machine.
 const WITHIN: Duration = Duration::from_secs(180);
+/// Three stacks, one after the other, on a machine that is busy with other tests.
+const SWEPT_WITHIN: Duration = Duration::from_secs(240);
 
 /// The one that works: it is free again at this instant. A request that comes late, as the machine
 /// was busy, is not charged for it: the ceiling stays what it is.
@@ -58,7 +62,7 @@ async fn serve(mut stream: TcpStream, worker: Worker) {
 }
 
 /// Searches from 20 a second on, quickly, judging by the answers whatever the machine does.
-async fn search(address: &str, dir: &std::path::Path, flags: &[&str]) -> Output {
+async fn search(address: &str, dir: &Path, flags: &[&str]) -> Output {
     let own = ["capacity", "--target", address, "--report-dir", dir.to_str().unwrap()];
     let rates = ["--start", "20", "--step", "1s", "--within", "50", "--repeats", "1", "--even"];
     let judged = ["--objective", "400ms@80", "--lag-max", "100", "--spoilt-max", "100"];
@@ -128,4 +132,94 @@ async fn a_target_that_is_away_is_one_clear_line() {
     let output = search(&gone, dir.path(), &[]).await;
     assert_eq!(output.status, Some(3), "{output:?}");
     assert!(output.stderr.contains("is the service up, and is --target right?"), "{output:?}");
+}
+
+/// Sweeps the pools of the service's own stack in a few short steps.
+fn sweep(name: &str, dir: &Path, flags: &[&str]) -> ProcessSpec {
+    let at = ["capacity", "--pools-at", "60", "--pools", "3s", "--spoilt-max", "100"];
+    ProcessSpec::new(name, binary::loadtest())
+        .arguments(at)
+        .arguments(["--no-faults", "--no-prometheus", "--connections", "16"])
+        .arguments(flags)
+        .argument(format!("--report-dir={}", dir.display()))
+        .ending(Signal::SIGTERM)
+}
+
+/// A pool's connections and workers in each step.
+fn laid(sweep: &Value, pool: &str) -> Vec<(u64, u64)> {
+    let of_step = |step: &Value| {
+        let pools = step["pools"].as_array().unwrap();
+        let found = pools.iter().find(|found| found["pool"] == pool).unwrap();
+        assert!(found["waits"].as_u64() > Some(0), "nobody took a connection: {found}");
+        let number = |what: &str| found[what].as_u64().unwrap();
+        (number("connections"), number("workers"))
+    };
+    sweep["steps"].as_array().unwrap().iter().map(of_step).collect()
+}
+
+#[tokio::test]
+async fn each_step_of_a_sweep_has_the_connections_and_workers_that_were_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = sweep("pools", dir.path(), &["--pools-steps", "2"]);
+    let running = Process::start(spec, pair().await.run_dir()).unwrap();
+    let ended = tokio::time::timeout(SWEPT_WITHIN, running.wait()).await;
+    let output = running.output();
+    assert_eq!(ended.expect(&output).code(), Some(0), "{output}");
+    let json = schema::read(&dir.path().join("capacity.json"), "capacity");
+    assert_eq!(
+        (&json["answer"]["verdict"], json["steps"].as_array().unwrap().len()),
+        (&"pass".into(), 0)
+    );
+    let sweep = &json["answer"]["sweep"];
+    assert_eq!((&sweep["rate"], &sweep["broke_off"]), (&60.0.into(), &Value::Null));
+    for (pool, by_default) in [("interactive", (8, 4)), ("pipeline", (6, 8))] {
+        let laid = laid(sweep, pool);
+        assert_eq!((laid.len(), laid[0]), (3, by_default), "{sweep}");
+        let answers = sweep["pools"].as_array().unwrap().iter();
+        let answer = answers.map(|a| &a["by_law"]).find(|law| law["pool"] == pool).unwrap();
+        assert!(answer["rate"].as_f64() > Some(0.0), "nothing was checked out: {answer}");
+        let size = answer["size"].as_u64().unwrap();
+        // The half is rounded up.
+        let tried = [size.div_ceil(2), size, size * 2];
+        assert!(laid[1..].iter().all(|(size, _)| tried.contains(size)), "{laid:?}: {answer}");
+        let said = format!("{pool} of size {} with {} workers", laid[1].0, laid[1].1);
+        assert!(output.contains(&said), "{said}, in: {output}");
+    }
+    let both = |step: usize| [laid(sweep, "interactive")[step], laid(sweep, "pipeline")[step]];
+    assert_ne!(both(1), both(2), "no step is tried twice");
+    assert!(output.contains("so by Little's law"), "{output}");
+    let page = std::fs::read_to_string(dir.path().join("capacity.html")).unwrap();
+    assert!(page.contains("wait for a connection of interactive, p99"), "{page}");
+    let markdown = std::fs::read_to_string(dir.path().join("capacity.md")).unwrap();
+    assert!(markdown.contains("Pools and workers"), "{markdown}");
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_stopped_tells_the_steps_that_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = sweep("pools-stopped", dir.path(), &[]);
+    let running = Process::start(spec, pair().await.run_dir()).unwrap();
+    running.ready_line("pools    1 of ", SWEPT_WITHIN).await.unwrap();
+    running.signal(Signal::SIGINT);
+    let ended = tokio::time::timeout(SWEPT_WITHIN, running.wait()).await.expect("it ends");
+    assert_eq!(ended.code(), Some(130), "{}", running.output());
+    let json = schema::read(&dir.path().join("capacity.json"), "capacity");
+    let sweep = &json["answer"]["sweep"];
+    assert_eq!(
+        (&json["answer"]["verdict"], &sweep["broke_off"]),
+        (&"interrupted".into(), &"stopped".into())
+    );
+    assert!(!sweep["steps"].as_array().unwrap().is_empty(), "{sweep}");
+}
+
+#[tokio::test]
+async fn the_pools_of_another_service_are_not_swept() {
+    let sweeps =
+        [&["--pools", "5s"][..], &["--no-pools"], &["--pools-at", "5"], &["--pools-steps", "5"]];
+    for flags in sweeps {
+        let arguments = [&["capacity", "--target", "127.0.0.1:9"], flags].concat();
+        let output = binary::run_program(&binary::loadtest(), &arguments, &[]).await;
+        assert_eq!((output.status, output.stderr.lines().count()), (Some(2), 1), "{output:?}");
+        assert!(output.stderr.contains("--target"), "{output:?}");
+    }
 }

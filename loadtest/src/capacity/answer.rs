@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::args::{CapacityArgs, PlannerArgs};
 use super::load::Scale;
 use super::planner::{DAY_MESSAGES, pool_size};
+use super::pools::PoolSweep;
 use super::resources::first_to_give_out;
 use super::search::{Bracket, Tally, Tried, bracket};
 use super::step::{Ended, Step, Written};
@@ -32,7 +33,11 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct PoolSize {
     pub(crate) pool: String,
-    /// Connections held in the mean, by Little's law.
+    /// Connections checked out a second.
+    pub(crate) rate: f64,
+    /// How long each was held in the mean.
+    pub(crate) hold_seconds: f64,
+    /// Connections held in the mean, by Little's law: the product of both.
     pub(crate) held: f64,
     /// Connections of which at most a hundredth of checkouts finds none free.
     pub(crate) size: u32,
@@ -40,6 +45,12 @@ pub(crate) struct PoolSize {
 
 /// Checkouts that may find no connection free.
 const WAIT_SHARE: f64 = 0.01;
+
+/// The size of a pool of which so many connections are checked out a second and so many are held.
+pub(super) fn sized(pool: &str, rate: f64, held: f64) -> PoolSize {
+    let hold_seconds = if rate > 0.0 { held / rate } else { 0.0 };
+    PoolSize { pool: pool.to_owned(), rate, hold_seconds, held, size: pool_size(held, WAIT_SHARE) }
+}
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -53,6 +64,8 @@ pub(crate) struct Answer {
     pub(crate) law: Option<Fitted>,
     /// Pools of connections at the highest rate that passes.
     pub(crate) pools: Vec<PoolSize>,
+    /// What their sweep says, where there was one.
+    pub(crate) sweep: Option<PoolSweep>,
     /// For the planner, a sentence each.
     pub(crate) sentences: Vec<String>,
 }
@@ -63,20 +76,16 @@ impl Answer {
         args: &CapacityArgs,
         scale: &Scale,
         interrupted: bool,
+        sweep: Option<PoolSweep>,
     ) -> Self {
-        let told = |step: &Step| Tried {
-            rate: step.rate,
-            phase: step.phase,
-            passed: step.ended == Ended::Passed,
+        let bracket = bracket_of(steps);
+        let (verdict, reasons) = match &sweep {
+            Some(sweep) if steps.is_empty() && !interrupted => sweep.verdict(),
+            Some(_) | None => {
+                let judged = verdict(&bracket, steps, args.search.at_least, interrupted);
+                with_sweep(judged, sweep.as_ref())
+            }
         };
-        // What told nothing counts as tried where nothing else is known of its rate.
-        let known = |step: &&Step| {
-            step.ended != Ended::Untold
-                || !steps.iter().any(|s| s.rate == step.rate && s.ended != Ended::Untold)
-        };
-        let tried: Vec<Tried> = steps.iter().filter(known).map(told).collect();
-        let bracket = bracket(&tried);
-        let (verdict, reasons) = verdict(&bracket, steps, args.search.at_least, interrupted);
         let failed: Vec<_> = steps
             .iter()
             .filter(|step| step.ended == Ended::Failed)
@@ -89,6 +98,7 @@ impl Answer {
             gives_out: first_to_give_out(&failed),
             law: usl::fit(&points, args.work.seed),
             pools: pools(steps, bracket.passes.as_ref()),
+            sweep,
             sentences: sentences(
                 &bracket,
                 &args.planner,
@@ -97,6 +107,38 @@ impl Answer {
             ),
             bracket,
         }
+    }
+}
+
+/// The bracket that the steps make.
+pub(super) fn bracket_of(steps: &[Step]) -> Bracket {
+    let told = |step: &Step| Tried {
+        rate: step.rate,
+        phase: step.phase,
+        passed: step.ended == Ended::Passed,
+    };
+    // What told nothing counts as tried where nothing else is known of its rate.
+    let known = |step: &&Step| {
+        step.ended != Ended::Untold
+            || !steps.iter().any(|s| s.rate == step.rate && s.ended != Ended::Untold)
+    };
+    let tried: Vec<Tried> = steps.iter().filter(known).map(told).collect();
+    bracket(&tried)
+}
+
+/// A search that was judged, once the sweep that followed it is known: one that broke off leaves a
+/// part of the answer open.
+fn with_sweep(
+    (verdict, mut reasons): (Verdict, Vec<String>),
+    sweep: Option<&PoolSweep>,
+) -> (Verdict, Vec<String>) {
+    let broken = sweep.and_then(|sweep| Some(sweep.broken(sweep.broke_off.as_ref()?)));
+    match (verdict, broken) {
+        (Verdict::Pass, Some(broken)) => {
+            reasons.push(broken);
+            (Verdict::Invalid, reasons)
+        }
+        (verdict, _) => (verdict, reasons),
     }
 }
 
@@ -151,12 +193,15 @@ fn verdict(
 fn pools(steps: &[Step], at: Option<&Tally>) -> Vec<PoolSize> {
     let mut all: Vec<PoolSize> = Vec::new();
     let of_rate = steps.iter().filter(|step| at.is_some_and(|at| at.rate == step.rate));
-    for (pool, held) in of_rate.flat_map(|step| &step.measured.held) {
-        let (pool, held, size) = (pool.clone(), *held, pool_size(*held, WAIT_SHARE));
-        match all.iter_mut().find(|other| other.pool == pool) {
-            Some(other) if other.held < held => *other = PoolSize { pool, held, size },
-            Some(_) => {}
-            None => all.push(PoolSize { pool, held, size }),
+    for measured in of_rate.map(|step| &step.measured) {
+        for (pool, held) in &measured.held {
+            let rate = measured.checkouts.iter().find(|(name, _)| name == pool);
+            let size = sized(pool, rate.map_or(0.0, |(_, rate)| *rate), *held);
+            match all.iter_mut().find(|other| other.pool == *pool) {
+                Some(other) if other.held < size.held => *other = size,
+                Some(_) => {}
+                None => all.push(size),
+            }
         }
     }
     all
@@ -233,6 +278,7 @@ fn gigabytes(bytes: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::planner::Hours;
+    use super::super::pools;
     use super::super::search::Phase;
     use super::super::step::sample;
     use super::*;
@@ -268,16 +314,28 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_that_broke_off_leaves_the_answer_open() {
+        let passed = || (Verdict::Pass, vec!["100/s passes".to_owned()]);
+        let broken = PoolSweep { broke_off: Some("no service".to_owned()), ..pools::sample() };
+        assert_eq!(with_sweep(passed(), Some(&pools::sample())).0, Verdict::Pass);
+        let (verdict, reasons) = with_sweep(passed(), Some(&broken));
+        assert_eq!((verdict, reasons.len()), (Verdict::Invalid, 2));
+        assert_eq!(with_sweep((Verdict::Fail, Vec::new()), Some(&broken)).0, Verdict::Fail);
+    }
+
+    #[test]
     fn pools_are_sized_by_the_most_that_was_held_at_the_rate_that_passes() {
         let with = |rate, held: f64| {
             let mut step = step(rate, Ended::Passed);
             step.measured.held = vec![("interactive".to_owned(), held)];
+            step.measured.checkouts = vec![("interactive".to_owned(), held * 100.0)];
             step
         };
         let steps = [with(100.0, 3.0), with(100.0, 4.0), with(200.0, 9.0)];
         let at = Tally { rate: 100.0, passed: 2, tried: 2 };
         let pools = pools(&steps, Some(&at));
         assert_eq!((pools.len(), pools[0].held), (1, 4.0));
+        assert_eq!((pools[0].rate, pools[0].hold_seconds), (400.0, 0.01));
         assert_eq!(pools[0].size, pool_size(4.0, 0.01));
     }
 

@@ -132,7 +132,8 @@ impl<'a> AnyService<'a> {
             written: Written::default(),
             point: (spoilt.is_none() && all > 0).then_some((concurrency, throughput)),
             used: resources::used(&outside, &facts.inside),
-            held: resources::held(&facts.inside),
+            held: resources::held(&facts.inside, facts.span_seconds),
+            checkouts: resources::checkouts(&facts.inside, facts.span_seconds),
             spoilt,
         }
     }

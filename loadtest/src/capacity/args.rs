@@ -34,6 +34,8 @@ pub struct CapacityArgs {
     #[command(flatten)]
     pub(super) planner: PlannerArgs,
     #[command(flatten)]
+    pub(super) sweep: PoolsArgs,
+    #[command(flatten)]
     pub(super) stack: StackArgs,
 }
 
@@ -123,6 +125,29 @@ pub(super) struct PlannerArgs {
     #[arg(long, value_name = "HOURS", default_value_t = 2,
         value_parser = clap::value_parser!(u8).range(1..=24))]
     pub(super) sending_window: u8,
+}
+
+/// The sweep of the service's pools of connections.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "The sweep of pools, on the service's own stack")]
+pub(super) struct PoolsArgs {
+    /// How long each step of the sweep is: a day of the swept rate at other sizes of the pools and
+    /// with other numbers of workers.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration,
+        conflicts_with = "target")]
+    pub(super) pools: Duration,
+    /// No sweep of pools.
+    #[arg(long, conflicts_with_all = ["pools", "target"])]
+    pub(super) no_pools: bool,
+    /// Sweeps the pools at this rate and searches for nothing; else four fifths of the highest rate
+    /// that passed are swept.
+    #[arg(long, value_name = "RATE", value_parser = rate,
+        conflicts_with_all = ["no_pools", "at_least", "target"])]
+    pub(super) pools_at: Option<f64>,
+    /// No more steps of the sweep than this, besides the one with what is set by default.
+    #[arg(long, value_name = "N", conflicts_with_all = ["no_pools", "target"],
+        value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(super) pools_steps: Option<u32>,
 }
 
 impl SearchArgs {

@@ -9,7 +9,8 @@ use super::any_service::AnyService;
 use super::args::CapacityArgs;
 use super::own_stack::OwnStack;
 use super::planner::Hours;
-use super::search::Search;
+use super::pools::{self, PoolSweep};
+use super::search::{Bracket, Search};
 use super::step::Measured;
 use crate::day::Profile;
 use crate::exit::Failure;
@@ -56,6 +57,18 @@ impl<'a> Load<'a> {
             Self::Any(any) => any.measure(number, rate, interrupt).await,
             Self::Own(own) => own.measure(number, rate, interrupt).await,
         }
+    }
+
+    /// Sweeps the pools, where they are ours and something is known of the rate.
+    pub(super) async fn sweep(
+        &self,
+        args: &CapacityArgs,
+        bracket: &Bracket,
+        interrupt: &Interrupt,
+    ) -> Option<PoolSweep> {
+        let Self::Own(own) = self else { return None };
+        let rate = pools::rate(args, bracket).filter(|_| !interrupt.stopped())?;
+        Some(pools::sweep(args, own, rate, interrupt).await)
     }
 }
 

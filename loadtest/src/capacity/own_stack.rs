@@ -19,15 +19,15 @@ use super::resources::{self, Outside, Used};
 use super::step::{Kind, Measured, Written};
 use crate::client::Client;
 use crate::day::{Options, Plan};
-use crate::demo::program;
-use crate::demo::stack_up::StackUp;
+use crate::demo::stack_up::{Shape, StackUp};
+use crate::demo::{StackArgs, program};
 use crate::dev;
 use crate::engine::machine::Spoilt;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::replay::{self, Settings, Target};
 use crate::report::units::{count, share};
-use crate::report::{EndpointRow, ProcessRow, Report, ServerRow};
+use crate::report::{EndpointRow, PoolRow, ProcessRow, Report, ServerRow, StageRow};
 use crate::scrape::Metrics;
 
 /// A day that is replayed in less finds the service's own timers, which don't run faster.
@@ -43,6 +43,29 @@ pub(super) struct OwnStack<'a> {
     args: &'a CapacityArgs,
     dir: &'a Path,
     program: PathBuf,
+}
+
+/// A day to be replayed, and on what.
+pub(super) struct Day {
+    /// Where goose's report goes, and the logs where something failed.
+    pub(super) dir: PathBuf,
+    /// Texts a second.
+    pub(super) rate: f64,
+    /// Texts.
+    pub(super) messages: u64,
+    /// Shards of the database.
+    pub(super) shards: u16,
+    /// How the stack differs from others.
+    pub(super) shape: Shape,
+}
+
+/// What was observed of a day.
+pub(super) struct Observed {
+    pub(super) measured: Measured,
+    /// The most connections that there may be, by pool, as the service says.
+    pub(super) connections: Vec<(String, f64)>,
+    pub(super) pools: Vec<PoolRow>,
+    pub(super) stages: Vec<StageRow>,
 }
 
 /// What the service's statements wrote so far, and how large its database is.
@@ -80,6 +103,11 @@ impl<'a> OwnStack<'a> {
         Ok(Self { args, dir, program })
     }
 
+    /// Where reports go.
+    pub(super) const fn dir(&self) -> &Path {
+        self.dir
+    }
+
     /// Replays a day of this rate on a stack that is started for it.
     pub(super) async fn measure(
         &self,
@@ -88,31 +116,43 @@ impl<'a> OwnStack<'a> {
         interrupt: &Interrupt,
     ) -> Result<Measured, Failure> {
         let length = self.args.search.step.max(DAY_MIN).as_secs_f64();
-        let messages = ((rate * length) as u64).max(TEXTS_MIN);
+        let day = Day {
+            dir: self.dir.join("steps").join(format!("{:02}-{rate}", number + 1)),
+            rate,
+            messages: ((rate * length) as u64).max(TEXTS_MIN),
+            shards: self.args.stack.shards,
+            shape: Shape::demo(&self.args.stack),
+        };
+        self.day(&day, interrupt).await.map(|observed| observed.measured)
+    }
+
+    /// Replays a day on a stack that is started for it.
+    pub(super) async fn day(&self, day: &Day, interrupt: &Interrupt) -> Result<Observed, Failure> {
+        let Day { dir, rate, messages, shards, shape } = day;
         let seed = self.args.work.seed;
-        let options = Options { seed, messages, book: Some(0), ..Options::default() };
+        let options = Options { seed, messages: *messages, book: Some(0), ..Options::default() };
         let plan = tokio::task::spawn_blocking(move || dev::plan(&options)).await;
         let plan = Arc::new(plan.map_err(|error| Failure::Unavailable(error.to_string()))??);
-        let dir = self.dir.join("steps").join(format!("{:02}-{rate}", number + 1));
+        let args = StackArgs { shards: *shards, ..self.args.stack.clone() };
         let stack = tokio::select! {
-            stack = StackUp::start(&self.args.stack, &self.program, seed) => stack?,
+            stack = StackUp::start_as(shape, &args, &self.program, seed) => stack?,
             () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
         };
         announce!("{}", stack.first_lines());
         let settings = Settings {
             users: self.args.how.connections,
-            speed: Some(window_seconds() * rate / messages as f64),
+            speed: Some(window_seconds() * rate / *messages as f64),
             goose_dir: dir.join("goose"),
             dashboard_port: self.args.how.dashboard,
             source: String::new(),
             left_out: Vec::new(),
         };
-        let measured = self.replay(plan, &stack, &settings, interrupt).await;
-        if self.args.stack.keep || measured.is_err() {
+        let observed = self.replay(plan, &stack, &settings, interrupt).await;
+        if self.args.stack.keep || observed.is_err() {
             stack.keep_logs(&dir.join("logs"));
         }
         stack.stop().await;
-        measured
+        observed
     }
 
     async fn replay(
@@ -121,13 +161,18 @@ impl<'a> OwnStack<'a> {
         stack: &StackUp,
         settings: &Settings,
         interrupt: &Interrupt,
-    ) -> Result<Measured, Failure> {
+    ) -> Result<Observed, Failure> {
         let target = stack.target();
         let before = disk(&target).await?;
         let watched = stack.watched();
         let report = replay::run_unjudged(plan, &target, settings, watched, interrupt).await?;
         let after = disk(&target).await?;
-        Ok(self.measured(&report, before, after))
+        Ok(Observed {
+            measured: self.measured(&report, before, after),
+            connections: resources::connections(&report.inside),
+            pools: report.pools,
+            stages: report.stages,
+        })
     }
 
     fn measured(&self, report: &Report, before: Disk, after: Disk) -> Measured {
@@ -167,7 +212,8 @@ impl<'a> OwnStack<'a> {
             }),
             point: (at_work > 0.0).then_some((at_work, texts / span.max(1e-9))),
             used,
-            held: resources::held(&report.inside),
+            held: resources::held(&report.inside, span),
+            checkouts: resources::checkouts(&report.inside, span),
         }
     }
 }

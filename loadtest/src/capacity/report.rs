@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::answer::{Answer, PoolSize, Verdict};
 use super::args::CapacityArgs;
+use super::pools;
 use super::step::{Ended, Limits, Step};
 use super::usl::Fitted;
 use crate::report::sheet::{
@@ -52,8 +53,10 @@ impl<'a> Document<'a> {
 pub(super) fn sheet(document: &Document<'_>, args: &CapacityArgs) -> Sheet {
     let Document { answer, steps, limits, .. } = document;
     let mut planner: Vec<Block> = answer.sentences.iter().cloned().map(Block::Text).collect();
-    planner.extend(pools(answer));
-    planner.push(Block::Text(format!("The first to give out: {}.", answer.gives_out)));
+    planner.extend(pool_sizes(answer));
+    if !steps.is_empty() {
+        planner.push(Block::Text(format!("The first to give out: {}.", answer.gives_out)));
+    }
     let (verdict, outcome) = match answer.verdict {
         Verdict::Pass => ("PASS", Outcome::Passed),
         Verdict::Fail => ("FAIL", Outcome::Failed),
@@ -86,29 +89,44 @@ pub(super) fn sheet(document: &Document<'_>, args: &CapacityArgs) -> Sheet {
         reasons: answer.reasons.clone(),
         facts: facts.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         checks: steps.iter().enumerate().map(check).collect(),
-        sections: vec![
-            Section::new("For the planner", "", planner),
-            Section::new("The steps", "", vec![Block::Table(table(steps)), edge(steps)]),
-            scalability(steps, answer.law.as_ref()),
-        ],
+        sections: sections(planner, answer, steps),
         foot: format!(
             "{SCHEMA}. The same numbers for machines: capacity.json; each step's interval logs and \
-             goose's report: steps/."
+             goose's report: steps/ and pools/."
         ),
     }
 }
 
-fn pools(answer: &Answer) -> Option<Block> {
+/// What was searched, and what was swept.
+fn sections(planner: Vec<Block>, answer: &Answer, steps: &[Step]) -> Vec<Section> {
+    let mut all = Vec::new();
+    if !planner.is_empty() {
+        all.push(Section::new("For the planner", "", planner));
+    }
+    all.extend(answer.sweep.as_ref().map(pools::sheet::section));
+    if !steps.is_empty() {
+        all.push(Section::new("The steps", "", vec![Block::Table(table(steps)), edge(steps)]));
+        all.push(scalability(steps, answer.law.as_ref()));
+    }
+    all
+}
+
+fn pool_sizes(answer: &Answer) -> Option<Block> {
     if answer.pools.is_empty() {
         return None;
     }
     let mut table = Table::new(&[
         "pool of connections",
+        "checkouts",
+        "held for",
         "held in the mean",
         "size for 1 % of checkouts to wait",
     ]);
-    for PoolSize { pool, held, size } in &answer.pools {
-        table.push(Mark::None, vec![pool.clone(), format!("{held:.2}"), size.to_string()]);
+    for PoolSize { pool, rate: checkouts, hold_seconds, held, size } in &answer.pools {
+        let held = format!("{held:.2}");
+        let cells =
+            vec![pool.clone(), rate(*checkouts), latency(*hold_seconds), held, size.to_string()];
+        table.push(Mark::None, cells);
     }
     Some(Block::Table(table))
 }
@@ -237,6 +255,7 @@ fn say(fitted: &Fitted) -> String {
 mod tests {
     use expect_test::expect_file;
 
+    use super::super::answer::sized;
     use super::super::search::{Bracket, Phase, Tally};
     use super::super::step::sample;
     use super::super::usl::Law;
@@ -262,7 +281,8 @@ mod tests {
                 measured_to: 12.0,
                 peak: Some((100.0, 700.0)),
             }),
-            pools: vec![PoolSize { pool: "interactive".to_owned(), held: 1.5, size: 4 }],
+            pools: vec![sized("interactive", 100.0, 1.5)],
+            sweep: Some(pools::sample()),
             sentences: vec!["It carries a day.".to_owned()],
         }
     }
@@ -274,6 +294,7 @@ mod tests {
             bracket: Bracket { passes: None, fails: None },
             law: None,
             pools: Vec::new(),
+            sweep: None,
             ..answer.clone()
         };
         let targets = ["127.0.0.1:8080".to_owned()];

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::engine::machine::Second;
-use crate::inside::rules::HELD;
+use crate::inside::rules::{CHECKED_OUT, CONNECTIONS_MAX, HELD};
 use crate::inside::{Panel, Told};
 use crate::report::units::share;
 
@@ -52,20 +52,37 @@ pub(crate) fn used(outside: &Outside<'_>, told: &Told) -> Vec<Used> {
     for (name, points) in bounds.filter(|(name, _)| !forgets(name)) {
         all.push(Used { name: format!("the bound {name}"), ratio: mean(points) });
     }
-    if let (Some(used), Some(most)) =
-        (panel("db_client_connections"), panel("db_client_connections_max"))
-    {
+    if let (Some(used), Some(most)) = (panel("db_client_connections"), panel(CONNECTIONS_MAX)) {
         all.extend(pools(used, most));
     }
     all.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
     all
 }
 
-/// Connections that were held in the mean, by pool.
-pub(crate) fn held(told: &Told) -> Vec<(String, f64)> {
-    let panel = told.panels.iter().find(|panel| panel.family == HELD);
+/// Connections that were held in the mean, by pool, until the last request was to leave: what comes
+/// after it is less than the load.
+pub(crate) fn held(told: &Told, span_seconds: f64) -> Vec<(String, f64)> {
+    means(told, HELD, span_seconds)
+}
+
+/// Connections that were checked out a second, by pool, in the same time.
+pub(crate) fn checkouts(told: &Told, span_seconds: f64) -> Vec<(String, f64)> {
+    means(told, CHECKED_OUT, span_seconds)
+}
+
+/// The most connections that there may be, by pool.
+pub(crate) fn connections(told: &Told) -> Vec<(String, f64)> {
+    means(told, CONNECTIONS_MAX, f64::INFINITY)
+}
+
+fn means(told: &Told, family: &str, until_seconds: f64) -> Vec<(String, f64)> {
+    let panel = told.panels.iter().find(|panel| panel.family == family);
     let lines = panel.into_iter().flat_map(|panel| &panel.lines);
-    lines.map(|(pool, points)| (pool.clone(), mean(points))).collect()
+    let of = |(name, points): (&String, &Vec<(f64, f64)>)| {
+        let within: Vec<_> = points.iter().copied().filter(|p| p.0 <= until_seconds).collect();
+        (name.clone(), mean(&within))
+    };
+    lines.map(of).collect()
 }
 
 fn pools(used: &Panel, most: &Panel) -> Vec<Used> {
@@ -152,7 +169,17 @@ mod tests {
         assert_eq!(of["the harness's 64 connections"], 0.25);
         assert_eq!((all.len(), all[0].name.as_str()), (4, "the bound commit_queue"));
         let told = Told { panels: vec![panel(HELD, &[("interactive", 2.5)])], ..told };
-        assert_eq!(held(&told), [("interactive".to_owned(), 2.5)]);
+        assert_eq!(held(&told, 1.0), [("interactive".to_owned(), 2.5)]);
+        assert_eq!((checkouts(&told, 1.0), connections(&told)), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn what_is_held_once_all_has_left_is_not_the_loads() {
+        let mut taken = panel(CHECKED_OUT, &[("pipeline", 30.0)]);
+        taken.lines.entry("pipeline".to_owned()).or_default().push((2.0, 0.0));
+        let told = Told { panels: vec![taken], ..Told::default() };
+        assert_eq!(checkouts(&told, 1.5), [("pipeline".to_owned(), 30.0)]);
+        assert_eq!(checkouts(&told, 2.0), [("pipeline".to_owned(), 20.0)]);
     }
 
     #[test]

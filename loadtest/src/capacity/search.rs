@@ -103,11 +103,7 @@ impl Search {
         rates.sort_by(f64::total_cmp);
         rates.dedup();
         let mut all: Vec<f64> = (0..self.repeats).flat_map(|_| rates.iter().copied()).collect();
-        let mut chance = ChaCha8Rng::seed_from_u64(self.seed);
-        // Fisher and Yates.
-        for i in (1..all.len()).rev() {
-            all.swap(i, (chance.next_u64() % (i as u64 + 1)) as usize);
-        }
+        shuffle(&mut all, self.seed);
         all
     }
 
@@ -117,6 +113,14 @@ impl Search {
         let rounded = (rate / unit).round() * unit;
         // Without the digits that the powers of ten leave behind.
         ((rounded * 1e6).round() / 1e6).clamp(LEAST, self.most)
+    }
+}
+
+/// Puts things into an order that the seed alone decides (Fisher and Yates).
+pub(super) fn shuffle<T>(all: &mut [T], seed: u64) {
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    for i in (1..all.len()).rev() {
+        all.swap(i, (chance.next_u64() % (i as u64 + 1)) as usize);
     }
 }
 

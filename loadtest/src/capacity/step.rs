@@ -63,6 +63,8 @@ pub(crate) struct Measured {
     pub(crate) used: Vec<Used>,
     /// Connections that were held in the mean, by pool.
     pub(crate) held: Vec<(String, f64)>,
+    /// Connections that were checked out a second, by pool.
+    pub(crate) checkouts: Vec<(String, f64)>,
 }
 
 /// What a message leaves on the database's disks, in bytes, where that is known.
@@ -178,6 +180,7 @@ pub(crate) fn sample(good: u64) -> Measured {
         point: Some((4.0, 100.0)),
         used: Vec::new(),
         held: Vec::new(),
+        checkouts: Vec::new(),
     }
 }
 

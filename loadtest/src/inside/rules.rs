@@ -55,17 +55,24 @@ pub enum Across {
 /// Seconds for which connections are held, a second: by Little's law how many are held.
 pub const HELD: &str = "db_client_connections_use_time_seconds_sum";
 
+/// Connections that are checked out, a second.
+pub const CHECKED_OUT: &str = "db_client_connections_use_time_seconds_count";
+/// Connections that a pool may have at the most.
+pub const CONNECTIONS_MAX: &str = "db_client_connections_max";
+
 /// What is looked for in any service.
 #[must_use]
 pub fn usual() -> Vec<Rule> {
     let answered = "http_server_request_duration_seconds_count";
-    let (mean, most) = ("database connections held in the mean", "db_client_connections_max");
+    let mean = "database connections held in the mean";
+    let taken = "database connections checked out";
     let mut all = vec![rate("requests answered", answered, Unit::PerSecond, "http_route")];
     all.push(p99("lateness of the stages", "stage_lateness_seconds", "stage"));
     all.extend([
         p99("wait for a database connection", "db_client_connections_wait_time_seconds", "pool"),
         p99("time of holding a connection", "db_client_connections_use_time_seconds", "pool"),
         rate(mean, HELD, Unit::Number, "pool"),
+        rate(taken, CHECKED_OUT, Unit::PerSecond, "pool"),
         Rule {
             only: Some(("state", "used")),
             across: Across::Sum,
@@ -73,7 +80,7 @@ pub fn usual() -> Vec<Rule> {
         },
         Rule {
             across: Across::Sum,
-            ..level("database connections, at most", most, Unit::Number, "pool")
+            ..level("database connections, at most", CONNECTIONS_MAX, Unit::Number, "pool")
         },
         p99("time of statements", "db_client_operation_duration_seconds", "db_query_name"),
         level("work that stands before the stages", "pending_messages", Unit::Number, "stage"),

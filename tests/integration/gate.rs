@@ -36,6 +36,9 @@ const LENIENT: [&str; 14] = [
     "6m",
 ];
 
+/// How fast the simulator is that is compared with.
+const AT_ONCE: &str = "--latency constant:5";
+
 /// The simulator's account and its token, which are no secrets.
 const KEY: &str = concat!(
     "authorization: Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDk5OT",
@@ -179,14 +182,13 @@ async fn a_build_is_not_slower_than_itself() {
     assert!(seen.count() > 0, "{duet:#}");
 }
 
-/// A duet of any service: here the simulator, by its answer's time.
-async fn other(dir: &Path, head_ms: u32, duration: &str, flags: &[&str]) -> Output {
+/// A duet of any service: here the simulator, by its answer's time or what goes wrong with it.
+async fn other(dir: &Path, head: &str, duration: &str, flags: &[&str]) -> Output {
     let program = loadtest();
     // A log for each process: in trials both sides are the same command.
-    let start = |ms: u32| {
+    let start = |flags: &str| {
         format!(
-            "exec {} provider --listen 127.0.0.1:{{port}} --log {}/{{port}}.jsonl --latency \
-             constant:{ms}",
+            "exec {} provider --listen 127.0.0.1:{{port}} --log {}/{{port}}.jsonl {flags}",
             program.display(),
             dir.display()
         )
@@ -194,7 +196,7 @@ async fn other(dir: &Path, head_ms: u32, duration: &str, flags: &[&str]) -> Outp
     let reset = |side: &str| format!("touch {}/{side}-was-reset", dir.display());
     let account = "AC00000000000000000000000000000999";
     let path = format!("/2010-04-01/Accounts/{account}/Messages.json");
-    let (base, head) = (start(5), start(head_ms));
+    let (base, head) = (start(AT_ONCE), start(head));
     let (base_reset, head_reset) = (reset("base"), reset("head"));
     let sides =
         ["gate", "--base-start", &base, "--head-start", &head, "--health", "/control/state"];
@@ -209,7 +211,7 @@ async fn other(dir: &Path, head_ms: u32, duration: &str, flags: &[&str]) -> Outp
 #[tokio::test]
 async fn any_service_is_compared_by_its_commands() {
     let dir = tempfile::tempdir().unwrap();
-    let output = other(dir.path(), 150, "14s", &[]).await;
+    let output = other(dir.path(), "--latency constant:150", "14s", &[]).await;
     assert_eq!(output.status, Some(1), "{output:?}");
     assert!(
         dir.path().join("base-was-reset").exists() && dir.path().join("head-was-reset").exists()
@@ -217,15 +219,28 @@ async fn any_service_is_compared_by_its_commands() {
     let outcome = outcome(dir.path());
     assert_eq!(outcome["duets"][0]["failures"], Value::Array(Vec::new()), "{output:?}");
     let dir = tempfile::tempdir().unwrap();
-    let output = other(dir.path(), 5, "14s", &[]).await;
+    let output = other(dir.path(), AT_ONCE, "14s", &[]).await;
     assert_ne!(output.status, Some(1), "{output:?}");
+}
+
+/// No figure compares what was not answered, and no objective is missed more plainly.
+#[tokio::test]
+async fn a_head_that_answers_nothing_well_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = other(dir.path(), "--server-errors 1", "5s", &[]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let outcome = outcome(dir.path());
+    assert_eq!(outcome["duets"].as_array().unwrap().len(), 2, "once is not believed");
+    assert_eq!(outcome["duets"][1]["pairs_answered"], 0);
+    let reason = outcome["verdict"]["reasons"][0].as_str().unwrap();
+    assert!(reason.contains("500 of 500 requests missed"), "{reason}");
 }
 
 #[tokio::test]
 async fn trials_tell_how_often_it_was_red() {
     let dir = tempfile::tempdir().unwrap();
     symlink("/dev/full", dir.path().join("trials.md")).unwrap();
-    let output = other(dir.path(), 5, "5s", &["--aa", "1"]).await;
+    let output = other(dir.path(), AT_ONCE, "5s", &["--aa", "1"]).await;
     assert_eq!(output.status, Some(3), "measured, and not whole on disk: {output:?}");
     assert!(output.stdout.contains("\nMEASURED    against itself"), "{output:?}");
     assert!(output.stderr.contains("trials.md: No space left on device"), "{output:?}");

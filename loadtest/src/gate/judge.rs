@@ -8,6 +8,8 @@
 pub(super) mod figures;
 pub(super) mod objectives;
 
+use std::cmp::Reverse;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -86,9 +88,12 @@ impl Duet {
     pub(super) fn of(played: &Played, origin: Origin, rules: &Rules) -> Self {
         let Origin { started_first, seed, plan_hash } = origin;
         let figures = figures::all(played, rules, seed);
+        let objectives = objectives::all(played, rules.confidence);
         let mut invalid = invalid(played, &rules.thresholds);
-        if figures.iter().all(|figure| figure.said == Said::Unseen) {
-            invalid.push("there are too few pairs for any figure; play it longer".to_owned());
+        // A head that answers nothing well leaves no figure, and says enough by its objectives.
+        let is_missed = objectives.iter().any(|objective| objective.kept == Keeps::Missed);
+        if !is_missed && figures.iter().all(|figure| figure.said == Said::Unseen) {
+            invalid.push(lacking(played, &figures));
         }
         Self {
             started_first: SIDES[started_first],
@@ -99,7 +104,7 @@ impl Duet {
             achieved_ratio: played.achieved_ratio,
             invalid,
             figures,
-            objectives: objectives::all(played, rules.confidence),
+            objectives,
             failures: failures(played),
             seconds: played.seconds.clone(),
         }
@@ -247,6 +252,35 @@ fn invalid(played: &Played, thresholds: &Thresholds) -> Vec<String> {
         }
     }
     invalid
+}
+
+/// What a duet lacked of whose figures none says anything.
+fn lacking(played: &Played, figures: &[Figure]) -> String {
+    let answered = played.pairs.len() as u64;
+    let spoilt =
+        |second: u32| played.seconds.get(second as usize).is_none_or(|s| s.spoilt.is_some());
+    let clean = played.pairs.iter().filter(|pair| !spoilt(pair.second)).count() as u64;
+    let failed = played.planned.saturating_sub(answered);
+    let what = if failed > answered {
+        "look at what failed"
+    } else if clean < answered / 2 {
+        "use a quieter machine"
+    } else {
+        "play it longer"
+    };
+    let most = figures
+        .iter()
+        .max_by_key(|figure| (figure.windows.len(), figure.pairs, Reverse(figure.pairs_needed)));
+    let most = most.map_or_else(String::new, |most| {
+        format!("; the best is {} {} with {}", most.kind, most.quantile, most.lacks())
+    });
+    format!(
+        "no figure says anything: of {} pairs {} were answered well on both sides, {} of them in \
+         seconds that nothing spoilt{most}; {what}",
+        count(played.planned),
+        count(answered),
+        count(clean)
+    )
 }
 
 fn failures(played: &Played) -> Vec<Failures> {

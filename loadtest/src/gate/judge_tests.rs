@@ -156,10 +156,56 @@ fn too_few_pairs_say_nothing() {
     let rare = figure(&duet, "read", "p50");
     assert_eq!((rare.said, rare.pairs, rare.pairs_needed), (Said::Unseen, 75, 120));
     assert_eq!(figure(&duet, "book", "p50").said, Said::Slower);
-    few.pairs.truncate(50);
-    let duet = read(&few, 1);
-    assert!(duet.invalid[0].contains("too few pairs"), "{:?}", duet.invalid);
-    assert_eq!(judge(&[duet]).value, Value::Invalid);
+}
+
+/// Whoever reads it learns what lacked, and is not sent to play longer where that helps nothing.
+#[test]
+fn a_duet_without_a_figure_says_what_it_lacked() {
+    type Lack = fn(&mut Played);
+    let cases: [(Lack, &str, &str); 3] = [
+        (
+            |played| {
+                played.planned = 60;
+                played.pairs.truncate(50);
+            },
+            "of 60 pairs 50 were answered well on both sides, 50 of them in seconds",
+            "with 50 pairs of 120; play it longer",
+        ),
+        (
+            |played| played.pairs.truncate(50),
+            "of 12,000 pairs 50 were answered well",
+            "look at what failed",
+        ),
+        (
+            |played| played.seconds[10..].fill(Second { spoilt: Some(Spoilt::Steal), ..CLEAN }),
+            "of 12,000 pairs 12,000 were answered well on both sides, 1,000 of them in seconds",
+            "with 10 windows of 12; use a quieter machine",
+        ),
+    ];
+    for (lack, has, ends) in cases {
+        let mut lacking = played(1, 3.0);
+        lack(&mut lacking);
+        let duet = read(&lacking, 1);
+        let said = duet.invalid.last().expect("it can't tell");
+        assert!(said.contains(has) && said.ends_with(ends), "{said}");
+        assert_eq!(judge(&[duet]).value, Value::Invalid);
+    }
+}
+
+/// There is no figure of what answers nothing well, and yet nothing is plainer.
+#[test]
+fn a_head_that_answers_nothing_well_fails() {
+    let dead = |seed| {
+        let mut dead = played(seed, 1.0);
+        dead.pairs.clear();
+        dead.clean[1].iter_mut().for_each(|row| row.good = 0);
+        read(&dead, seed)
+    };
+    let duets = [dead(1), dead(2)];
+    assert!(duets[0].is_red(), "another one is played: {:?}", duets[0].invalid);
+    let verdict = judge(&duets);
+    assert_eq!(verdict.value, Value::Fail, "{verdict:?}");
+    assert!(verdict.reasons[0].contains("6,000 of 6,000 requests missed"), "{verdict:?}");
 }
 
 #[test]

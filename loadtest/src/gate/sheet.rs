@@ -114,11 +114,7 @@ fn detail(figure: &Figure) -> String {
     let (Some(ratio), Some(interval), Some(seen)) =
         (figure.ratio, figure.interval, figure.could_have_seen)
     else {
-        return format!(
-            "{} pairs; {} are needed at least",
-            count(figure.pairs),
-            count(figure.pairs_needed)
-        );
+        return figure.lacks();
     };
     format!(
         "{} ({} to {}); {} would have been seen",
@@ -166,8 +162,7 @@ fn figures(n: usize, duet: &Duet) -> Section {
             cells.extend([ratio, interval.low, interval.high, 1.0 + seen].map(change));
             cells.push(count(figure.windows.len() as u64));
         } else {
-            let missing = format!("{} pairs of {}", figure.pairs, figure.pairs_needed);
-            cells.push(missing);
+            cells.push(figure.lacks());
         }
         table.push(mark, cells);
     }

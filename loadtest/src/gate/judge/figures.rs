@@ -11,6 +11,7 @@ use super::Rules;
 use crate::gate::play::Played;
 use crate::gate::stats::windows::{self, Pair, Window};
 use crate::gate::stats::{Interval, bootstrap, median, tail};
+use crate::report::units::count;
 
 /// What is compared, with its share.
 pub(in crate::gate) const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)];
@@ -61,8 +62,20 @@ pub struct Figure {
     pub could_have_seen: Option<f64>,
     /// What it says.
     pub said: Said,
-    /// Each window: its first second, and the ratio in it.
+    /// Each window: its first second, and the ratio in it; also where they are too few to say
+    /// anything.
     pub windows: Vec<(u32, f64)>,
+}
+
+impl Figure {
+    /// What it has, and what it would take, in words.
+    #[must_use]
+    pub(in crate::gate) fn lacks(&self) -> String {
+        if self.pairs < self.pairs_needed {
+            return format!("{} pairs of {}", count(self.pairs), count(self.pairs_needed));
+        }
+        format!("{} windows of {WINDOWS_MIN}", self.windows.len())
+    }
 }
 
 pub(super) fn all(played: &Played, rules: &Rules, seed: u64) -> Vec<Figure> {
@@ -103,6 +116,8 @@ pub(super) fn all(played: &Played, rules: &Rules, seed: u64) -> Vec<Figure> {
 }
 
 fn read(figure: Figure, windows: &[Window], rules: &Rules, seed: u64) -> Figure {
+    let ratios = windows.iter().map(|w| (w.second, w.log_ratio().exp())).collect();
+    let figure = Figure { windows: ratios, ..figure };
     if windows.len() < WINDOWS_MIN {
         return figure;
     }
@@ -129,7 +144,6 @@ fn read(figure: Figure, windows: &[Window], rules: &Rules, seed: u64) -> Figure 
         interval: Some(Interval { low: interval.low.exp(), high: interval.high.exp() }),
         could_have_seen: Some((effect + visible(interval, rules.confidence)).exp_m1()),
         said,
-        windows: windows.iter().map(|w| (w.second, w.log_ratio().exp())).collect(),
         ..figure
     }
 }

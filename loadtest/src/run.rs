@@ -15,7 +15,7 @@ pub mod verdict;
 pub(crate) mod work;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -182,9 +182,56 @@ async fn a_target_that_is_away_is_one_clear_line() {
     let output = run(&["run", "--target", &gone, "--rate", "1"]).await;
     assert_eq!(output.status, Some(3), "{output:?}");
     let line = one_line(&output);
+        let of = |value: &Value| value.as_u64().unwrap();
+        let refused = of(&counts["refused"]);
+        assert_eq!(of(&run["sent"]) + refused, 200, "what found no connection was not sent");
+        assert_eq!(refused > 0, gone_after < usize::MAX, "{counts}");
     assert!(line.contains(&gone) && line.contains("Connection refused"), "{line}");
     assert!(line.ends_with("is the service up, and is --target right?"), "{line}");
 }
+/// All of the little that it is sent stays without an answer; that the harness can't send the rest
+/// is no excuse.
+#[tokio::test]
+async fn a_service_that_hangs_fails_though_most_was_never_sent() {
+    let server = Server::start("", usize::MAX).await;
+    let dir = tempfile::tempdir().unwrap();
+    let flags = ["--rate", "2000", "--duration", "1s", "--path", "/a", "--timeout", "1s"];
+    let lenient = without(&["--objective", "--achieved-min"]);
+    let judged = ["--objective", "100ms", "--achieved-min", "99.5"];
+    let own = ["run", "--target", &server.address, "--connections", "4"];
+    let place = ["--report-dir", dir.path().to_str().unwrap()];
+    let output = run(&[&own[..], &place, &lenient, &flags, &judged].concat()).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    assert!(output.stdout.contains("requests that it was asked failed"), "{output:?}");
+    let counts = &json(dir.path())["run"]["kinds"][0]["counts"];
+    assert!(counts["unsent"].as_u64().unwrap() > 1_900, "{counts}");
+}
+
+/// A harness without a processor of its own can't tell anything.
+#[tokio::test]
+async fn a_run_that_cannot_tell_is_invalid() {
+    let server = Server::start(OK, usize::MAX).await;
+    let dir = tempfile::tempdir().unwrap();
+    let work = ["--rate", "200", "--duration", "1s", "--path", "/a/1"];
+    let lenient = without(&["--busy-max", "--spoilt-max"]);
+    let own = ["run", "--target", &server.address, "--busy-max", "0", "--spoilt-max", "0"];
+    let place = ["--report-dir", dir.path().to_str().unwrap()];
+    let output = run(&[&own[..], &place, &lenient, &work].concat()).await;
+    assert_eq!(output.status, Some(3), "{output:?}");
+    assert!(output.stdout.contains("\nINVALID     "), "{output:?}");
+    assert!(output.stdout.contains("by a harness out of processor time"), "{output:?}");
+    let verdict = &json(dir.path())["verdict"];
+    assert_eq!(verdict["value"], "invalid", "{verdict}");
+    let xml = std::fs::read_to_string(dir.path().join("junit.xml")).unwrap();
+    assert!(xml.contains("<error") && xml.contains("failures=\"0\""), "{xml}");
+}
+
+/// The lenient flags but for these.
+fn without(names: &[&str]) -> Vec<&'static str> {
+    let kept = LENIENT.chunks(2).filter(|flag| !names.contains(&flag[0]));
+    kept.flatten().copied().collect()
+}
+
 
 #[tokio::test]
 async fn what_cannot_be_used_is_one_clear_line() {

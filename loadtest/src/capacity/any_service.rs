@@ -12,6 +12,7 @@ use super::binomial::cases_min;
 use super::resources::{self, Outside};
 use super::step::{Kind, Measured, Written};
 use crate::exit::Failure;
+use crate::engine::ledger::Counts;
 use crate::inside::rules::Rule;
 use crate::inside::{Inside, Told};
 use crate::interrupt::Interrupt;
@@ -118,8 +119,8 @@ impl<'a> AnyService<'a> {
         let spoilt = spoilt
             .or_else(|| facts.kinds.iter().find_map(|kind| verdict::lagged(kind, &thresholds)));
         let all: u64 = facts.kinds.iter().map(|kind| kind.counts.total).sum();
-        let spent: f64 =
-            facts.kinds.iter().map(|k| k.service_mean_seconds * k.counts.total as f64).sum();
+        let sent = |c: &Counts| c.total.saturating_sub(c.unsent + c.refused) as f64;
+        let spent: f64 = facts.kinds.iter().map(|k| k.service_mean_seconds * sent(&k.counts)).sum();
         let seconds = facts.span_seconds.max(1e-9);
         let (throughput, concurrency) = (facts.sent as f64 / seconds, spent / seconds);
         let outside =

@@ -20,6 +20,11 @@ pub struct CleanRow {
     /// Those that miss the objective by the service's time alone, failed, or had no answer at the
     /// end.
     pub missed_by_service: u64,
+    /// Those that the service was asked: sent, or refused a connection.
+    pub asked: u64,
+    /// Of those without an answer at the end, the ones that the service had no longer than the
+    /// objective.
+    pub young: u64,
     /// From the intended start to the last byte.
     pub response: Quantiles,
     /// The harness's own part of the lag.
@@ -35,6 +40,8 @@ pub(super) struct Clean {
     total: u64,
     good: u64,
     missed_by_service: u64,
+    asked: u64,
+    young: u64,
     response: Histogram<u64>,
     own_lag: Histogram<u64>,
 }
@@ -46,6 +53,8 @@ pub(super) struct Entry {
     pub(super) own_lag: u64,
     pub(super) good: bool,
     pub(super) missed_by_service: bool,
+    pub(super) asked: bool,
+    pub(super) young: bool,
 }
 
 impl Clean {
@@ -56,6 +65,8 @@ impl Clean {
             total: 0,
             good: 0,
             missed_by_service: 0,
+            asked: 0,
+            young: 0,
             response: histogram(),
             own_lag: histogram(),
         }
@@ -87,6 +98,8 @@ impl Clean {
         self.total += 1;
         self.good += u64::from(entry.good);
         self.missed_by_service += u64::from(entry.missed_by_service);
+        self.asked += u64::from(entry.asked);
+        self.young += u64::from(entry.young);
     }
 
     pub(super) fn row(&self) -> CleanRow {
@@ -94,6 +107,8 @@ impl Clean {
             total: self.total,
             good: self.good,
             missed_by_service: self.missed_by_service,
+            asked: self.asked,
+            young: self.young,
             response: Quantiles::of(&self.response),
             own_lag: Quantiles::of(&self.own_lag),
         }

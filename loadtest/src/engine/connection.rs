@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::source::{Answer, Outgoing};
 use super::trace::TRACEPARENT;
@@ -121,8 +121,11 @@ impl Connection {
         Ok(sender)
     }
 
-    async fn send(&mut self, request: &Outgoing) -> Result<Answer, Broken> {
-        let mut sender = self.sender().await?;
+    async fn send(
+        &mut self,
+        mut sender: SendRequest<Full<Bytes>>,
+        request: &Outgoing,
+    ) -> Result<Answer, Broken> {
         let request = assemble(request, self.host.clone());
         let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
         let answer = read(response).await?;
@@ -134,7 +137,7 @@ impl Connection {
 impl Transport for Connection {
     async fn exchange(&mut self, request: &Outgoing) -> Result<Answer, Broken> {
         // A connection is put back only after a whole answer: what was given up is never reused.
-        match timeout(self.deadline, self.send(request)).await {
+        match timeout_at(until, self.send(sender, request)).await {
             Ok(result) => result,
             Err(_) => Err(Broken::Timeout),
         }
@@ -145,6 +148,8 @@ fn broken(error: &hyper::Error) -> Broken {
     if error.is_parse() { Broken::NotHttp } else { Broken::Exchange }
 }
 
+        let until = Instant::now() + self.deadline;
+        let sender = timeout_at(until, self.sender()).await.unwrap_or(Err(Broken::Connect))?;
 fn assemble(outgoing: &Outgoing, host: Option<HeaderValue>) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.method_mut() = outgoing.method.clone();
@@ -184,4 +189,54 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Broken> {
         body,
         ended: Instant::now(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+    /// Answers one request with its head and so many chunks of a MiB, until nobody takes them.
+    async fn answered(chunks: usize, keeps: bool) -> Result<Answer, Broken> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut head).await.unwrap();
+            }
+            let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
+            stream.write_all(HEAD.as_bytes()).await.unwrap();
+            for _ in 0..chunks {
+                if stream.write_all(chunk.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+            let _gone = stream.write_all(b"0\r\n\r\n").await;
+        });
+        let mut connection = Connection::new(address, Duration::from_secs(60)).keeping(keeps);
+        let answer = connection.exchange(&Outgoing::default()).await;
+        drop(connection);
+        serving.await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_kept_only_where_somebody_reads_it() {
+        assert_eq!(answered(2, true).await.unwrap().body.len(), 2 << 20);
+        assert!(answered(2, false).await.unwrap().body.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_an_end_is_named() {
+        for keeps in [true, false] {
+            assert_eq!(answered(usize::MAX, keeps).await.unwrap_err(), Broken::TooLarge);
+        }
+    }
 }

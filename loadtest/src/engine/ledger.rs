@@ -52,8 +52,10 @@ pub struct Due {
 pub struct Times {
     /// When it was to leave.
     pub due: Due,
-    /// When it left, unless it never did.
+    /// When it left, or was to when no connection was made; none where it was never its turn.
     pub sent: Option<Instant>,
+    /// True where no connection was made, so that nothing of it left.
+    pub refused: bool,
     /// When its last byte came, or the run ended.
     pub ended: Instant,
     /// How often it was sent beyond the first time.
@@ -65,11 +67,13 @@ impl Times {
         self.ended.saturating_duration_since(self.due.intended)
     }
 
-    fn service(&self) -> Option<Duration> {
-        self.sent.map(|sent| self.ended.saturating_duration_since(sent))
+    /// None of what never left.
+    pub(crate) fn service(&self) -> Option<Duration> {
+        let sent = self.sent.filter(|_| !self.refused)?;
+        Some(self.ended.saturating_duration_since(sent))
     }
 
-    /// What was never sent has waited all its life.
+    /// What never had its turn has waited all its life.
     fn lag(&self) -> Duration {
         self.sent.unwrap_or(self.ended).saturating_duration_since(self.due.intended)
     }
@@ -91,12 +95,23 @@ pub struct Counts {
     pub good: u64,
     /// Answered wrongly or given up.
     pub failed: u64,
+    /// Those of the failed to which no connection was made: nothing of them left.
+    pub refused: u64,
     /// Sent, not answered at the end.
     pub unanswered: u64,
     /// Due, not sent at the end.
     pub unsent: u64,
     /// Sendings beyond the first.
     pub again: u64,
+}
+
+/// How the requests of one kind ended that ended in a window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WindowCounts {
+    /// Within the objective.
+    pub good: u64,
+    /// Answered wrongly, or not at all.
+    pub failed: u64,
 }
 
 /// What is known of one kind of request.
@@ -136,7 +151,7 @@ struct Cell {
     all: Triple,
     /// Since the last window was closed.
     window: Triple,
-    window_good: u64,
+    window_counts: WindowCounts,
     reasons: BTreeMap<&'static str, u64>,
     sent_by_second: Vec<u32>,
     /// Where somebody says which seconds were spoilt.
@@ -186,7 +201,7 @@ impl Ledger {
         self.cell(label).record(times, ending, objective);
         self.total.fetch_add(1, Ordering::Relaxed);
         if times.sent.is_some() {
-            self.sent.fetch_add(1, Ordering::Relaxed);
+            self.sent.fetch_add(u64::from(!times.refused), Ordering::Relaxed);
             self.last_sent.fetch_max(micros(times.due.offset + times.lag()), Ordering::Relaxed);
         }
     }
@@ -232,8 +247,9 @@ impl Ledger {
     }
 
     /// Closes the window that is open and opens the next. What the closed one held is put in place
-    /// of `spare`, which is emptied for it; the answer is how many were good, for each kind.
-    pub fn close_window(&self, spare: &mut [Triple]) -> Vec<u64> {
+    /// of `spare`, which is emptied for it; the answer is how many were good and failed, for each
+    /// kind.
+    pub fn close_window(&self, spare: &mut [Triple]) -> Vec<WindowCounts> {
         let close = |(i, spare): (usize, &mut Triple)| {
             spare.reset();
             self.cell(i).close_window(spare)
@@ -264,7 +280,7 @@ impl Cell {
             counts: Counts::default(),
             all: Triple::new(),
             window: Triple::new(),
-            window_good: 0,
+            window_counts: WindowCounts::default(),
             reasons: BTreeMap::new(),
             sent_by_second: Vec::new(),
             clean: settled.then(Clean::new),
@@ -282,7 +298,7 @@ impl Cell {
         }
         self.counts.total += 1;
         self.counts.again += times.again;
-        if times.sent.is_some() {
+        if times.sent.is_some() && !times.refused {
             self.sent_in((times.due.offset + times.lag()).as_secs());
         }
         let mut good = false;
@@ -290,13 +306,15 @@ impl Cell {
             Ending::Good => good = response <= objective,
             Ending::Failed(reason) => {
                 self.counts.failed += 1;
+                self.counts.refused += u64::from(times.refused);
                 *self.reasons.entry(reason).or_default() += 1;
             }
             Ending::Unanswered => self.counts.unanswered += 1,
             Ending::Unsent => self.counts.unsent += 1,
         }
         self.counts.good += u64::from(good);
-        self.window_good += u64::from(good);
+        self.window_counts.good += u64::from(good);
+        self.window_counts.failed += u64::from(ending != Ending::Good);
         let Some(clean) = &mut self.clean else { return };
         let missed_by_service = match ending {
             Ending::Good => times.service().is_some_and(|service| service > objective),
@@ -311,6 +329,10 @@ impl Cell {
             own_lag: micros(times.own_lag()),
             good,
             missed_by_service,
+            // The service was asked: it had the request, or did not take the connection.
+            asked: times.sent.is_some(),
+            young: ending == Ending::Unanswered
+                && times.service().is_none_or(|service| service <= objective),
         });
     }
 
@@ -335,9 +357,9 @@ impl Cell {
         }
     }
 
-    fn close_window(&mut self, spare: &mut Triple) -> u64 {
+    fn close_window(&mut self, spare: &mut Triple) -> WindowCounts {
         std::mem::swap(&mut self.window, spare);
-        std::mem::take(&mut self.window_good)
+        std::mem::take(&mut self.window_counts)
     }
 }
 

@@ -17,7 +17,7 @@ fn label() -> Label {
 fn times(start: Instant, sent_ms: Option<u64>, ended_ms: u64) -> Times {
     let at = |ms| start + Duration::from_millis(ms);
     let due = Due { offset: Duration::ZERO, intended: start, free: start };
-    Times { due, sent: sent_ms.map(at), ended: at(ended_ms), again: 0 }
+    Times { due, sent: sent_ms.map(at), refused: false, ended: at(ended_ms), again: 0 }
 }
 
 fn near(a: f64, b: f64) -> bool {
@@ -34,7 +34,8 @@ async fn every_request_is_in_the_books_once() {
     ledger.record(0, &times(start, Some(0), 1_000), Ending::Unanswered);
     ledger.record(0, &times(start, None, 2_000), Ending::Unsent);
     let row = ledger.rows().remove(0);
-    let expected = Counts { total: 5, good: 1, failed: 1, unanswered: 1, unsent: 1, again: 0 };
+    let expected =
+        Counts { total: 5, good: 1, failed: 1, refused: 0, unanswered: 1, unsent: 1, again: 0 };
     assert_eq!((row.counts, ledger.progress()), (expected, (5, 4)));
     assert_eq!(row.reasons, BTreeMap::from([("503", 1)]));
     assert!(near(row.response.max, 2.0), "{:?}", row.response);
@@ -49,11 +50,29 @@ async fn a_window_holds_what_came_since_the_last() {
     let ledger = Ledger::new(&[label()], true);
     let mut spare = [Triple::new()];
     ledger.record(0, &times(start, Some(0), 100), Ending::Good);
-    assert_eq!(ledger.close_window(&mut spare), [1]);
-    assert_eq!(spare[0].each().map(Histogram::len), [1, 1, 1]);
-    assert_eq!(ledger.close_window(&mut spare), [0]);
+    ledger.record(0, &times(start, Some(0), 100), Ending::Failed("503"));
+    assert_eq!(ledger.close_window(&mut spare), [WindowCounts { good: 1, failed: 1 }]);
+    assert_eq!(spare[0].each().map(Histogram::len), [2, 2, 2]);
+    assert_eq!(ledger.close_window(&mut spare), [WindowCounts::default()]);
     assert_eq!(spare[0].each().map(Histogram::len), [0, 0, 0]);
-    assert_eq!(ledger.rows()[0].counts.total, 1);
+    assert_eq!(ledger.rows()[0].counts.total, 2);
+}
+
+/// Where nobody takes a connection nothing is sent, and so nothing took the service any time.
+#[tokio::test(start_paused = true)]
+async fn what_found_no_connection_was_not_sent() {
+    let start = Instant::now();
+    let ledger = Ledger::new(&[label()], true);
+    ledger.record(0, &times(start, Some(0), 100), Ending::Good);
+    let refused = Times { refused: true, ..times(start, Some(0), 1) };
+    ledger.record(0, &refused, Ending::Failed("no connection"));
+    ledger.settle_second(false);
+    let row = ledger.rows().remove(0);
+    assert_eq!((row.counts.total, row.counts.failed, row.counts.refused), (2, 1, 1));
+    assert_eq!((ledger.progress(), ledger.sent_by_second()), ((2, 1), vec![1]));
+    assert!(near(row.service.p50, 0.1), "of the one that was sent: {:?}", row.service);
+    let clean = ledger.clean()[0];
+    assert_eq!((clean.asked, clean.missed_by_service), (2, 1), "it was asked all the same");
 }
 
 /// Requests of a spoilt second are left out whenever they end; those of a clean one are kept, also
@@ -67,7 +86,11 @@ async fn clean_seconds_are_those_of_the_intended_start() {
         let intended = start + offset;
         let ended = intended + Duration::from_millis(took_ms);
         let due = Due { offset, intended, free: start };
-        ledger.record(0, &Times { due, sent: Some(intended), ended, again: 0 }, Ending::Good);
+        ledger.record(
+            0,
+            &Times { due, sent: Some(intended), refused: false, ended, again: 0 },
+            Ending::Good,
+        );
     };
     at(100, 10);
     at(1_100, 20);
@@ -97,6 +120,7 @@ async fn what_is_unanswered_at_the_end_is_the_services_miss_however_young() {
     ledger.settle_second(false);
     let clean = ledger.clean()[0];
     assert_eq!((clean.total, clean.good, clean.missed_by_service), (3, 1, 1));
+    assert_eq!((clean.asked, clean.young), (2, 1));
     assert!(near(clean.response.max, 0.1), "at its age: {:?}", clean.response);
 }
 
@@ -108,7 +132,8 @@ async fn the_harness_answers_for_its_own_part_of_the_lag() {
     let ms = Duration::from_millis;
     let record = |free: u64, sent: u64| {
         let due = Due { offset: ms(100), intended: start + ms(100), free: start + ms(free) };
-        let times = Times { due, sent: Some(start + ms(sent)), ended: start + ms(700), again: 0 };
+        let (sent, ended) = (Some(start + ms(sent)), start + ms(700));
+        let times = Times { due, sent, refused: false, ended, again: 0 };
         ledger.record(0, &times, Ending::Good);
     };
     record(0, 102);

@@ -108,7 +108,7 @@ mod tests {
         for (index, millis) in [3, 9, 1, 7, 2, 8, 5, 5, 4, 6].into_iter().enumerate() {
             let due = Due { offset: Duration::ZERO, intended: start, free: start };
             let ended = start + Duration::from_millis(millis);
-            let times = Times { due, sent: Some(start), ended, again: 0 };
+            let times = Times { due, sent: Some(start), refused: false, ended, again: 0 };
             slowest.offer((index, 1), &times, Ending::Good, Seen::default);
         }
         let all = slowest.all();

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::distribution::{Triple, seconds};
 use super::intervals::Intervals;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, WindowCounts};
 
 /// One kind of request within a window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
@@ -21,6 +21,8 @@ pub struct WindowRow {
     pub count: u64,
     /// Those within their objective.
     pub good: u64,
+    /// Those that were answered wrongly, or not at all.
+    pub failed: u64,
     /// Median response in seconds.
     pub p50_seconds: f64,
     /// 99th percentile of the response in seconds.
@@ -64,9 +66,9 @@ pub async fn collect(
             _ = ticks.tick() => false,
             () = stop.cancelled() => true,
         };
-        let good = ledger.close_window(&mut spare);
+        let counts = ledger.close_window(&mut spare);
         let until = start.elapsed();
-        let rows = spare.iter().zip(good).map(|(triple, good)| row(triple, good)).collect();
+        let rows = spare.iter().zip(counts).map(|(triple, counts)| row(triple, counts)).collect();
         windows.push(Window { at_seconds: until.as_secs_f64(), rows });
         if let Some(log) = &mut log {
             spare = log.write(from, until.saturating_sub(from), spare);
@@ -78,7 +80,7 @@ pub async fn collect(
     }
 }
 
-fn row(triple: &Triple, good: u64) -> WindowRow {
+fn row(triple: &Triple, WindowCounts { good, failed }: WindowCounts) -> WindowRow {
     let Triple { response, service, lag } = triple;
     let [p50, p99] = [0.5, 0.99]
         .map(|quantile| [response, service, lag].map(|of| seconds(of.value_at_quantile(quantile))));
@@ -87,6 +89,7 @@ fn row(triple: &Triple, good: u64) -> WindowRow {
         good,
         p50_seconds: p50[0],
         p99_seconds: p99[0],
+        failed,
         max_seconds: seconds(response.max()),
         service_p50_seconds: p50[1],
         service_p99_seconds: p99[1],
@@ -118,7 +121,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let now = Instant::now();
             let due = Due { offset: now - start, intended: now, free: now };
-            let times = Times { due, sent: Some(now), ended: now, again: 0 };
+            let times = Times { due, sent: Some(now), refused: false, ended: now, again: 0 };
             ledger.record(0, &times, Ending::Good);
         }
         stop.cancel();

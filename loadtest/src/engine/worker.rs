@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Transport;
+use super::connection::{Broken, Transport};
 use super::ledger::{Due, Ending, Ledger, Times};
 use super::pacer::Pacer;
 use super::slowest::Seen;
@@ -100,11 +100,17 @@ impl<S: Source> Shared<S> {
         let sent = Instant::now();
         let mut seen = Seen::default();
         let mut again = 0;
+        // Whether anything of it left: nothing does while no connection is made.
+        let mut left = false;
         let ending = loop {
+            let noted = (&mut seen, &mut left);
             let verdict = tokio::select! {
                 biased;
-                verdict = self.ask(index, &request, transport, &mut seen, again + 1) => verdict,
-                () = self.stop.cancelled() => break Ending::Unanswered,
+                verdict = self.ask(index, &request, transport, noted, again + 1) => verdict,
+                () = self.stop.cancelled() => {
+                    left = true;
+                    break Ending::Unanswered;
+                }
             };
             match verdict {
                 Verdict::Good => break Ending::Good,
@@ -113,14 +119,18 @@ impl<S: Source> Shared<S> {
                     again += 1;
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
-                        () = self.stop.cancelled() => break Ending::Unanswered,
+                        () = self.stop.cancelled() => {
+                            break if left { Ending::Unanswered } else { Ending::Unsent };
+                        }
                     }
                 }
                 Verdict::Again(_) => break Ending::Failed("given up"),
             }
         };
         let ended = Instant::now();
-        let times = Times { due, sent: Some(sent), ended, again };
+        let refused = !left && matches!(ending, Ending::Failed(_));
+        let sent = (left || refused).then_some(sent);
+        let times = Times { due, sent, refused, ended, again };
         self.ledger.record(request.label, &times, ending);
         let status = seen.status;
         self.ledger.slowest().offer((index, request.label), &times, ending, || seen);
@@ -133,10 +143,12 @@ impl<S: Source> Shared<S> {
         index: usize,
         request: &Outgoing,
         transport: &mut impl Transport,
-        seen: &mut Seen,
+        (seen, left): (&mut Seen, &mut bool),
         sending: u64,
     ) -> Verdict {
-        match transport.exchange(request).await {
+        let answer = transport.exchange(request).await;
+        *left |= !matches!(answer, Err(Broken::Connect));
+        match answer {
             Ok(answer) => {
                 seen.status = Some(answer.status);
                 seen.server_timing.clone_from(&answer.server_timing);
@@ -150,7 +162,7 @@ impl<S: Source> Shared<S> {
     fn close_one(&self, index: usize, due: Due) {
         let now = Instant::now();
         if due.intended <= now {
-            let times = Times { due, sent: None, ended: now, again: 0 };
+            let times = Times { due, sent: None, refused: false, ended: now, again: 0 };
             let label = self.source.label(index);
             self.ledger.record(label, &times, Ending::Unsent);
             self.ledger.slowest().offer((index, label), &times, Ending::Unsent, Seen::default);

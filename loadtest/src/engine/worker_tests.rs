@@ -196,3 +196,23 @@ async fn a_shed_request_is_sent_again_and_keeps_its_intended_start() {
     assert_eq!(row.counts.good, 0, "a second late is a miss");
     assert!(row.response.max > 1.0);
 }
+
+/// Nobody listens, ever.
+struct Gone;
+
+impl Transport for Gone {
+    async fn exchange(&mut self, _: &Outgoing) -> Result<Answer, Broken> {
+        Err(Broken::Connect)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_connection_is_not_sent() {
+    let start = Instant::now();
+    let source = Even::new(3, Duration::from_millis(10));
+    let shared = Arc::new(Shared::new(source, Pacer::Runtime, false, CancellationToken::new()));
+    shared.work(start, &mut Gone, &mut Nobody).await;
+    assert_eq!(shared.ledger.progress(), (3, 0));
+    let row = shared.ledger.rows().remove(0);
+    assert_eq!((row.counts.failed, row.counts.refused, row.service.max), (3, 3, 0.0));
+}

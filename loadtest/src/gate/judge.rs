@@ -48,7 +48,7 @@ pub struct Duet {
     pub pairs_planned: u64,
     /// Pairs that were answered well on both sides.
     pub pairs_answered: u64,
-    /// The rate at which requests left over the one at which they were to.
+    /// The rate at which requests left, or found no connection, over the one at which they were to.
     pub achieved_ratio: f64,
     /// Why it can't tell, if it can't.
     pub invalid: Vec<String>,

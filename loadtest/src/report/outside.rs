@@ -1,4 +1,4 @@
-//! What was measured from outside, over time: offered, sent and answered, response, service and
+//! What was measured from outside, over time: offered, sent, ended and failed, response, service and
 //! lag, and the machine; and beside it what the service said of itself. Charts of a sheet.
 //!
 //! Never here: where the numbers come from (`engine`, `inside`).
@@ -39,19 +39,19 @@ pub fn offered(source: &impl Source) -> Vec<u64> {
 }
 
 /// What a chart shows of a window.
-type Shown = fn(&WindowRow) -> f64;
+type Shown = fn(&WindowRow) -> Option<f64>;
 
 /// The charts' section.
 #[must_use]
 pub fn section(outside: &Outside<'_>) -> Section {
     let mut blocks = vec![rates(outside)];
     let charts: [(&str, Shown); 6] = [
-        ("response p50, from the intended start", |row| row.p50_seconds),
-        ("response p99, from the intended start", |row| row.p99_seconds),
-        ("service p50, from the send", |row| row.service_p50_seconds),
-        ("service p99, from the send", |row| row.service_p99_seconds),
-        ("lag p50, from the intended start to the send", |row| row.lag_p50_seconds),
-        ("lag p99, from the intended start to the send", |row| row.lag_p99_seconds),
+        ("response p50, from the intended start", |row| Some(row.p50_seconds)),
+        ("response p99, from the intended start", |row| Some(row.p99_seconds)),
+        ("service p50, from the send", |row| served(row.service_p50_seconds)),
+        ("service p99, from the send", |row| served(row.service_p99_seconds)),
+        ("lag p50, from the intended start to the send", |row| Some(row.lag_p50_seconds)),
+        ("lag p99, from the intended start to the send", |row| Some(row.lag_p99_seconds)),
     ];
     blocks.extend(charts.map(|(title, of)| by_kind(outside, title, of)));
     blocks.extend(machine(outside));
@@ -96,24 +96,35 @@ pub fn inside(told: &Told) -> Option<Section> {
     Some(Section::new("From inside, as the service says", "", blocks))
 }
 
+/// Of what was not sent there is no service time.
+fn served(seconds: f64) -> Option<f64> {
+    (seconds > 0.0).then_some(seconds)
+}
+
 fn rates(outside: &Outside<'_>) -> Block {
     let per_second = |counts: &[u64]| {
         counts.iter().enumerate().map(|(i, &n)| (i as f64 + 0.5, n as f64)).collect::<Vec<_>>()
     };
-    let mut answered = Vec::new();
+    let (mut ended, mut failed) = (Vec::new(), Vec::new());
     let mut before = 0.0;
     for window in outside.windows {
-        let (length, n) = (window.at_seconds - before, window.rows.iter().map(|row| row.count));
+        let length = window.at_seconds - before;
+        let rate = |of: fn(&WindowRow) -> u64| {
+            let n: u64 = window.rows.iter().map(of).sum();
+            (window.at_seconds - length / 2.0, n as f64 / length)
+        };
         // The last window may be a sliver, from which no rate can be told.
         if length > 0.5 {
-            answered.push((window.at_seconds - length / 2.0, n.sum::<u64>() as f64 / length));
+            ended.push(rate(|row| row.count));
+            failed.push(rate(|row| row.failed));
         }
         before = window.at_seconds;
     }
     let lines = vec![
         Line::new("offered", per_second(outside.offered)),
         Line::new("sent", per_second(outside.sent)),
-        Line::new("answered", answered),
+        Line::new("ended", ended),
+        Line::new("failed", failed),
     ];
     Block::Chart(Chart::over_time("requests a second", Unit::PerSecond, lines))
 }
@@ -121,8 +132,8 @@ fn rates(outside: &Outside<'_>) -> Block {
 fn by_kind(outside: &Outside<'_>, title: &str, of: Shown) -> Block {
     let line = |(i, kind): (usize, &&str)| {
         let rows = outside.windows.iter().map(|window| (window.at_seconds, &window.rows[i]));
-        let points = rows.filter(|(_, row)| row.count > 0).map(|(at, row)| (at, of(row)));
-        Line::new(*kind, points.collect())
+        let points = rows.filter(|(_, row)| row.count > 0);
+        Line::new(*kind, points.filter_map(|(at, row)| Some((at, of(row)?))).collect())
     };
     let (lines, left_out) = most_telling(outside.kinds.iter().enumerate().map(line).collect());
     let title = match left_out {
@@ -179,6 +190,30 @@ mod tests {
         };
         assert_eq!(of(&[false, true, true, false, true]), [(1.0, 3.0), (4.0, 5.0)]);
         assert_eq!(of(&[false]), []);
+    }
+
+    /// A service that is gone ends all of its requests, and answers none.
+    #[test]
+    fn what_fails_is_drawn_as_such_and_has_no_service_time() {
+        let mut row = crate::run::sample::facts().windows[0].rows[0];
+        (row.count, row.failed) = (1_000, 1_000);
+        (row.service_p50_seconds, row.service_p99_seconds) = (0.0, 0.0);
+        let windows = [Window { at_seconds: 1.0, rows: vec![row] }];
+        let outside =
+            Outside { kinds: &["a"], windows: &windows, offered: &[], sent: &[], seconds: &[] };
+        let section = section(&outside);
+        let line = |chart: &str, name: &str| {
+            let charts = section.blocks.iter();
+            let mut lines = charts.filter_map(|block| match block {
+                Block::Chart(found) if found.title.starts_with(chart) => Some(&found.lines),
+                _ => None,
+            });
+            let lines = lines.next().expect("the chart is there");
+            lines.iter().find(|line| line.name == name).map(|line| line.points.clone())
+        };
+        let rates = ["ended", "failed"].map(|name| line("requests a second", name));
+        assert_eq!(rates, [Some(vec![(0.5, 1_000.0)]), Some(vec![(0.5, 1_000.0)])]);
+        assert_eq!(line("service p50", "a").unwrap_or_default(), []);
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl SlowRow {
             response_seconds: since(*response),
             connection_wait_seconds: since(left.min(could).saturating_duration_since(intended)),
             harness_late_seconds: since(left.saturating_duration_since(could)),
-            service_seconds: times.sent.map(|s| since(times.ended.saturating_duration_since(s))),
+            service_seconds: times.service().map(since),
             status: seen.status,
             ended: match ending {
                 Ending::Good => "good",
@@ -226,7 +226,7 @@ mod tests {
             index: 7,
             label: 0,
             response: Duration::from_millis(100),
-            times: Times { due, sent: Some(at(32)), ended: at(100), again: 0 },
+            times: Times { due, sent: Some(at(32)), refused: false, ended: at(100), again: 0 },
             ending: Ending::Good,
             seen: Seen { status: Some(200), server_timing },
         }

@@ -111,6 +111,23 @@ pub struct Document<'a> {
 }
 
 impl Facts {
+    /// Requests to which no connection was made.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.kinds.iter().map(|kind| kind.counts.refused).sum()
+    }
+
+    /// The rate at which the harness sent or found no connection, over the offered one: its own
+    /// part of the achieved rate.
+    #[must_use]
+    pub fn tried_ratio(&self) -> f64 {
+        let refused = self.refused() as f64;
+        if self.sent == 0 {
+            return refused / self.planned.max(1) as f64;
+        }
+        self.achieved_ratio * (1.0 + refused / self.sent as f64)
+    }
+
     /// The share of seconds that the machine spoilt.
     #[must_use]
     pub fn spoilt_share(&self) -> f64 {

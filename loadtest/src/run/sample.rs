@@ -16,7 +16,7 @@ pub(super) const THRESHOLDS: Thresholds = Thresholds {
     tolerance: Tolerance { steal_max: 0.2, waiting_max: 0.25, busy_max: 0.9 },
 };
 
-pub(super) fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let clean = Second {
         steal_ratio: 0.03,
         busy_ratio: 0.5,
@@ -28,6 +28,7 @@ pub(super) fn facts() -> Facts {
     let window = WindowRow {
         count: 1_000,
         good: 998,
+        failed: 1,
         p50_seconds: 0.002,
         p99_seconds: 0.02,
         max_seconds: 0.09,
@@ -81,6 +82,8 @@ fn kind(name: &'static str, objective_seconds: f64) -> KindRow {
             total: 4_500,
             good: 4_490,
             missed_by_service: 4,
+            asked: 4_500,
+            young: 0,
             response: quantiles(1.9),
             own_lag: quantiles(0.06),
         },

@@ -79,10 +79,11 @@ fn checks(facts: &Facts, verdict: &Verdict, thresholds: &Thresholds) -> Vec<Chec
     checks.push(check(
         "the run",
         "achieved rate",
-        judged(facts.achieved_ratio >= thresholds.achieved_min, false),
+        judged(facts.tried_ratio() >= thresholds.achieved_min, false),
         format!(
-            "{} of the offered rate, {} at least",
-            share(facts.achieved_ratio),
+            "{} of the offered rate{}, {} at least",
+            share(facts.tried_ratio()),
+            text::refused(facts).map_or_else(String::new, |refused| format!(", with {refused}")),
             share(thresholds.achieved_min)
         ),
     ));

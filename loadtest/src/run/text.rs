@@ -38,12 +38,13 @@ pub(super) fn facts(facts: &Facts) -> Vec<(String, String)> {
     let connections = count(facts.connections);
     let offered = facts.planned as f64 / facts.span_seconds.max(1e-9);
     let rate = format!(
-        "{} requests over {}: {} offered, {} of it achieved; {} sent",
+        "{} requests over {}: {} offered, {} of it achieved; {} sent{}",
         count(facts.planned),
         latency(facts.span_seconds),
         rate(offered),
         share(facts.achieved_ratio),
-        count(facts.sent)
+        count(facts.sent),
+        refused(facts).map_or_else(String::new, |refused| format!(", {refused}"))
     );
     let target = format!("{} over {connections} connections", facts.targets.join(", "));
     let notes = facts.notes.iter().map(|note| ("", note.clone()));
@@ -53,6 +54,12 @@ pub(super) fn facts(facts: &Facts) -> Vec<(String, String)> {
     lines.extend([("target", target), ("pacer", facts.pacer.to_owned()), ("rate", rate)]);
     lines.extend(inside(facts).map(|text| ("inside", text)));
     lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Those that could not be sent, as the service took no connection.
+pub(super) fn refused(facts: &Facts) -> Option<String> {
+    let refused = facts.refused();
+    (refused > 0).then(|| format!("{} that found no connection", count(refused)))
 }
 
 /// How the service was asked, where it was.
@@ -127,7 +134,12 @@ pub(super) fn trouble(row: &KindRow) -> Option<String> {
             parts.push(format!("{} {what}", count(n)));
         }
     }
-    (!parts.is_empty()).then(|| parts.join(", "))
+    let bad = counts.failed + counts.unanswered + counts.unsent;
+    let of = match bad {
+        0 => String::new(),
+        _ => format!("{} of the {} above failed: ", count(bad), count(counts.total)),
+    };
+    (!parts.is_empty()).then(|| format!("{of}{}", parts.join(", ")))
 }
 
 fn machine(out: &mut String, facts: &Facts, thresholds: &Thresholds) {

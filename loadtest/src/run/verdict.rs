@@ -3,8 +3,9 @@
 //! INVALID says that the run can't tell: the work that was asked for was not done, the harness
 //! itself was late, or the machine spoilt too much of it. It is never a pass. Nor does it excuse
 //! the service: where its own time alone, in seconds that nothing spoilt, misses the objective, the
-//! run fails whatever the harness did besides; what it had and left without an answer is a miss at
-//! whatever age. Never here: measuring.
+//! run fails whatever the harness did besides, also by what little it was sent. Only too many
+//! spoilt seconds leave nothing proven: a machine that spoils those is not trusted in the others.
+//! Never here: measuring.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -130,11 +131,13 @@ pub(crate) fn spoilt(facts: &Facts, thresholds: &Thresholds) -> Option<String> {
 }
 
 fn achieved(facts: &Facts, thresholds: &Thresholds) -> Option<String> {
-    (facts.achieved_ratio < thresholds.achieved_min).then(|| {
+    // Where the service took no connection the harness was not too slow.
+    let tried = facts.tried_ratio();
+    (tried < thresholds.achieved_min).then(|| {
         format!(
             "only {} of the offered rate was achieved, {} at least; the harness was too slow, or \
              all {} connections waited for the service: try more --connections",
-            share(facts.achieved_ratio),
+            share(tried),
             share(thresholds.achieved_min),
             count(facts.connections)
         )
@@ -169,17 +172,30 @@ fn unseen(kind: &KindRow) -> Option<String> {
 /// A kind that misses its objective by the service's time alone.
 fn proven(kind: &KindRow) -> Option<String> {
     let KindRow { name, clean, .. } = kind;
-    let good = 1.0 - clean.missed_by_service as f64 / clean.total.max(1) as f64;
-    (clean.total > 0 && good < kind.objective_share).then(|| {
-        format!(
-            "{name}: {} of {} requests failed, had no answer at the end, or took the service \
-             itself longer than {}; {} good, {} asked for",
-            count(clean.missed_by_service),
-            count(clean.total),
-            latency(kind.objective_seconds),
-            share(good),
-            share(kind.objective_share)
-        )
+    // Of what is open at the end, and young, it isn't known how it would have ended: against all
+    // that was due it counts, as every answer that did not come; against the few that were sent,
+    // it would prove the harness's own lack.
+    let against = [
+        (clean.missed_by_service, clean.total, "requests"),
+        (
+            clean.missed_by_service.saturating_sub(clean.young),
+            clean.asked.saturating_sub(clean.young),
+            "requests that it was asked",
+        ),
+    ];
+    against.into_iter().find_map(|(missed, all, what)| {
+        let good = 1.0 - missed as f64 / all.max(1) as f64;
+        (all > 0 && good < kind.objective_share).then(|| {
+            format!(
+                "{name}: {} of {} {what} failed, had no answer at the end, or took the service \
+                 itself longer than {}; {} good, {} asked for",
+                count(missed),
+                count(all),
+                latency(kind.objective_seconds),
+                share(good),
+                share(kind.objective_share)
+            )
+        })
     })
 }
 

@@ -11,7 +11,7 @@ fn run(good: u64, missed_by_service: u64) -> Facts {
     let mut facts = sample::facts();
     facts.kinds.truncate(1);
     let clean = &mut facts.kinds[0].clean;
-    *clean = CleanRow { total: 1_000, good, missed_by_service, ..*clean };
+    *clean = CleanRow { total: 1_000, good, missed_by_service, asked: 1_000, ..*clean };
     facts
 }
 
@@ -77,6 +77,36 @@ fn what_the_service_alone_misses_is_excused_by_nothing() {
     let facts = Facts { achieved_ratio: 0.5, ..run(900, 11) };
     check(&facts, Value::Fail, "11 of 1,000 requests failed, had no answer");
     check(&Facts { achieved_ratio: 0.5, ..run(900, 10) }, Value::Invalid, "50.00 %");
+}
+
+/// A service that hangs is sent little, and leaves all of it without an answer: that the harness
+/// could not send the rest excuses nothing. What it had for a moment only is no proof.
+#[test]
+fn what_little_was_sent_is_judged() {
+    let hangs = |missed, asked, young| {
+        let mut facts = Facts { achieved_ratio: 0.004, ..run(0, missed) };
+        let clean = &mut facts.kinds[0].clean;
+        *clean = CleanRow { total: 20_000, asked, young, ..*clean };
+        facts
+    };
+    check(&hangs(64, 64, 0), Value::Fail, "64 of 64 requests that it was asked failed, had no");
+    check(&hangs(64, 64, 16), Value::Fail, "48 of 48 requests that it was asked");
+    check(&hangs(16, 144, 16), Value::Invalid, "0.40 % of the offered rate");
+    check(&hangs(1, 100, 0), Value::Invalid, "0.40 %");
+    check(&hangs(2, 100, 0), Value::Fail, "2 of 100");
+}
+
+#[test]
+fn a_rate_that_the_service_refused_is_not_the_harnesss_lack() {
+    let refused = |refused| {
+        let mut facts = Facts { planned: 1_000, sent: 993, achieved_ratio: 0.993, ..run(993, 7) };
+        facts.kinds[0].counts.refused = refused;
+        facts
+    };
+    check(&refused(7), Value::Pass, "every objective was met");
+    check(&refused(0), Value::Invalid, "99.30 % of the offered rate");
+    let gone = Facts { sent: 0, achieved_ratio: 0.0, ..refused(1_000) };
+    assert!((gone.tried_ratio() - 1.0).abs() < 1e-9);
 }
 
 #[test]

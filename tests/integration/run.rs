@@ -278,6 +278,7 @@ async fn ctrl_c_reports_what_there_is() {
     let xml = std::fs::read_to_string(dir.path().join("junit.xml")).unwrap();
     assert!(xml.contains("<skipped") && xml.contains("failures=\"0\""), "not judged: {xml}");
     let page = std::fs::read_to_string(dir.path().join("run.html")).unwrap();
+    running.signal(Signal::SIGTERM);
     assert!(page.contains("INTERRUPTED"), "{page}");
 }
 

@@ -218,7 +218,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
             interruptible(REPORTS, async |i: &Interrupt| any_run::run(*args, i).await).await
         }
         Command::Gate(args) => {
-            interruptible(AT_ONCE, async |i: &Interrupt| gate::run(*args, i).await).await
+            interruptible(REPORTS, async |i: &Interrupt| gate::run(*args, i).await).await
         }
         Command::Counts(args) => {
             interruptible(AT_ONCE, async |i: &Interrupt| counts::run(args, i).await).await

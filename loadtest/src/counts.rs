@@ -43,7 +43,7 @@ Exit status:
   2    usage: a wrong flag or file, or a baseline of another plan
   3    unavailable: the service or a part of the stack is away or failed, or the report of counts
        that are the same could not be written
-  130  interrupted: Ctrl-C";
+  130  interrupted: Ctrl-C; with --repeat the report has the counts until then";
 
 /// The flags of `loadtest counts`.
 #[derive(Debug, Args)]
@@ -172,12 +172,26 @@ async fn repeat(
 ) -> Result<Exit, Failure> {
     let reports = reports(args)?;
     let mut all = Vec::new();
+    let mut ended = Ok(());
     for n in 1..=times {
-        all.push(count(args, program, plan, interrupt).await?);
+        match count(args, program, plan, interrupt).await {
+            Ok(counted) => all.push(counted),
+            Err(failure) => {
+                ended = Err(failure);
+                break;
+            }
+        }
         complain!("{:<8} {n} of {times}", "counts");
     }
-    let repeats = Repeats::of(&all).expect("--repeat is two at least");
-    Ok(repeats.tell(&reports))
+    // Of a single one nothing can be apart.
+    match (ended, Repeats::of(&all)) {
+        (Ok(()), Some(repeats)) => Ok(repeats.tell(&reports)),
+        (Err(why), Some(repeats)) if all.len() > 1 => {
+            Ok(repeats.cut_short(times, &why, interrupt.stopped()).tell(&reports))
+        }
+        (Err(why), _) => Err(why),
+        (Ok(()), None) => Err(Failure::Usage("--repeat is two at least".to_owned())),
+    }
 }
 
 /// Appends the sums to the history. What is counted stands whatever becomes of that.

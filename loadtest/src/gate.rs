@@ -52,7 +52,7 @@ Exit status:
   2    usage: a wrong flag or file, or a revision that doesn't build
   3    INVALID: the duets can't tell, a side is away, or the report of a PASS could not be written
        (one retry, then a person)
-  130  interrupted: Ctrl-C; nothing is judged";
+  130  interrupted: Ctrl-C; the report has the duets that were played, and nothing is judged";
 
 /// Duets before a verdict: what one says alone is not believed.
 const DUETS: usize = 2;
@@ -109,7 +109,7 @@ pub async fn run(args: GateArgs, interrupt: &Interrupt) -> Result<Exit, Failure>
     let playing = duets_of(&contest, &args, Seeds::first(args.work.seed), &mut duets, interrupt);
     let in_time = timeout_at(began + budget, playing).await;
     let verdict = match in_time {
-        Ok(played) => played.map(|()| judge(&duets))?,
+        Ok(played) => worth(played, &duets, interrupt.stopped())?,
         Err(_) => out_of_time(budget),
     };
     let outcome = Outcome {
@@ -183,6 +183,30 @@ async fn duets_of(
     Ok(())
 }
 
+/// What it is worth. What ended it early costs no duet that was played to its end: only
+/// where there is none is it all there is to say.
+fn worth(
+    played: Result<(), Failure>,
+    duets: &[Duet],
+    is_stopped: bool,
+) -> Result<Verdict, Failure> {
+    let full = duets.len();
+    match played {
+        Ok(()) => Ok(judge(duets)),
+        // What fails because it is being stopped is no failure of its own.
+        Err(_) if is_stopped => {
+            let reason =
+                format!("stopped with {full} duets played to their end; nothing is judged");
+            Ok(Verdict { value: Value::Interrupted, reasons: vec![reason] })
+        }
+        Err(Failure::Unavailable(why)) if full > 0 => {
+            let reason = format!("duet {} was not played: {why}", full + 1);
+            Ok(Verdict { value: Value::Invalid, reasons: vec![reason] })
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
 fn out_of_time(budget: Duration) -> Verdict {
     let reason = format!("the budget of {} ran out; give more, or a --length", clock(budget));
     Verdict { value: Value::Invalid, reasons: vec![reason] }
@@ -203,5 +227,28 @@ fn remember(file: &std::path::Path, at: Timestamp, commit: &str, outcome: &Outco
         }
         // The verdict stands whatever becomes of its history.
         Err(error) => complain!("loadtest: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge::tests::duet;
+    use super::*;
+
+    #[test]
+    fn what_ends_a_gate_early_costs_no_duet_that_was_played() {
+        let away = || Err(Failure::Unavailable("head ended".to_owned()));
+        let red = [duet(1, 1.2)];
+        let told = |played, duets: &[Duet], is_stopped| {
+            worth(played, duets, is_stopped).map(|verdict| (verdict.value, verdict.reasons))
+        };
+        let stopped = told(Err(Failure::Interrupted), &red, true).expect("it is told");
+        assert_eq!(stopped.0, Value::Interrupted);
+        assert!(stopped.1[0].starts_with("stopped with 1 duets played"), "{stopped:?}");
+        assert_eq!(told(away(), &[], true).expect("it is told").0, Value::Interrupted);
+        let broken = told(away(), &red, false).expect("it is told");
+        assert_eq!(broken, (Value::Invalid, vec!["duet 2 was not played: head ended".to_owned()]));
+        assert!(told(away(), &[], false).is_err(), "there is nothing else to say");
+        assert!(told(Err(Failure::Usage("x".to_owned())), &red, false).is_err());
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::compare::{self, Compared, Said, Spread};
 use super::document::{Document, MadeWith};
 use super::sheet;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::report::files::ReportDir;
 use crate::report::plain;
 use crate::run::verdict::{Value, Verdict};
@@ -120,6 +120,13 @@ impl<'a> Repeats<'a> {
         Some(Self { schema: SPREAD_SCHEMA, verdict, plan_hash, made_with, times, spreads })
     }
 
+    /// That fewer were counted than were asked for: what there is is told, and not judged.
+    pub(super) fn cut_short(mut self, asked: u32, why: &Failure, is_stopped: bool) -> Self {
+        self.verdict.value = if is_stopped { Value::Interrupted } else { Value::Invalid };
+        self.verdict.reasons.push(format!("{} of {asked} runs: {why}", self.times));
+        self
+    }
+
     /// Prints it and writes the report; the exit status follows from it.
     pub(super) fn tell(&self, reports: &ReportDir) -> Exit {
         let sheet = sheet::of_repeats(self);
@@ -151,6 +158,9 @@ mod tests {
         schema::check(expect_file!["../../../docs/counts.schema.json"], &[same, other]);
 
         let all = [document(), changed()];
+        let stopped = Repeats::of(&all).unwrap().cut_short(20, &Failure::Interrupted, true);
+        assert_eq!(stopped.verdict.value.exit(), Exit::Interrupted);
+        assert_eq!(stopped.verdict.reasons[1], "2 of 20 runs: interrupted");
         let repeats = Repeats::of(&all).unwrap();
         schema::check(expect_file!["../../../docs/counts-spread.schema.json"], &[repeats]);
     }

@@ -8,10 +8,15 @@ use crate::report::sheet::{
     Block, Chart, Check, Line, Mark, Outcome as Ended, Section, Sheet, Stroke, Table, Unit,
 };
 use crate::report::units::{clock, count, latency, share};
+use crate::run::verdict::Value;
 
 /// The whole sheet.
 pub(super) fn of(outcome: &Outcome) -> Sheet {
     let Outcome { verdict, duets, .. } = outcome;
+    let mut checks = checks(duets);
+    if verdict.value == Value::Interrupted {
+        checks.iter_mut().for_each(|check| check.outcome = Ended::Skipped);
+    }
     let mut sections = Vec::new();
     for (n, duet) in (1..).zip(duets) {
         sections.push(figures(n, duet));
@@ -24,7 +29,7 @@ pub(super) fn of(outcome: &Outcome) -> Sheet {
         outcome: verdict.value.outcome(),
         reasons: verdict.reasons.clone(),
         facts: facts(outcome),
-        checks: checks(duets),
+        checks,
         sections,
         foot: format!("{SCHEMA}. All figures and windows are in gate.json."),
     }
@@ -246,6 +251,16 @@ mod tests {
         let sheet = of(&outcome());
         assert_eq!(sheet.outcome, Ended::Failed);
         expect_file!["../../testdata/gate.txt"].assert_eq(&plain::render(&sheet));
+    }
+
+    #[test]
+    fn what_was_stopped_is_shown_and_not_judged() {
+        let mut outcome = outcome();
+        outcome.verdict.value = Value::Interrupted;
+        let sheet = of(&outcome);
+        assert_eq!((sheet.verdict.as_str(), sheet.outcome), ("INTERRUPTED", Ended::Skipped));
+        assert!(!sheet.checks.is_empty() && sheet.sections.len() >= 4, "{sheet:?}");
+        assert!(sheet.checks.iter().all(|check| check.outcome == Ended::Skipped), "{sheet:?}");
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //!
 //! Never here: what a line means.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::{BODY_BYTES_MAX, PlanError};
 use crate::unpacked::unpacked;
@@ -31,6 +33,56 @@ pub(super) fn at(file: &Path, source: std::io::Error) -> PlanError {
     PlanError::File { file: file.to_owned(), source }
 }
 
+/// What is said of a line, or a record of several, that is longer than any may be.
+pub(super) fn too_long() -> String {
+    format!("is longer than {} MiB, so its body is too; leave the row out", LINE_BYTES_MAX >> 20)
+}
+
+/// A reader of whose bytes none come beyond the longest record, until that is over: for parsers
+/// that keep a record whole, however long it is.
+pub(super) struct Bounded<R> {
+    reader: R,
+    left: Left,
+}
+
+/// What a [`Bounded`] reader still gives of this record.
+#[derive(Debug, Clone)]
+pub(super) struct Left(Rc<Cell<usize>>);
+
+impl<R: Read> Bounded<R> {
+    /// What is read, and what says when a record is over.
+    pub(super) fn new(reader: R) -> (Self, Left) {
+        let left = Left(Rc::default());
+        left.renew();
+        (Self { reader, left: left.clone() }, left)
+    }
+}
+
+impl Left {
+    /// A record is over. A parser may have read ahead of it, so the next one has all of its own.
+    pub(super) fn renew(&self) {
+        self.0.set(LINE_BYTES_MAX);
+    }
+
+    /// Whether a record went on beyond its bound.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.0.get();
+        if left == 0 {
+            return Err(io::Error::other(too_long()));
+        }
+        let most = into.len().min(left);
+        let read = self.reader.read(&mut into[..most])?;
+        self.left.0.set(left - read);
+        Ok(read)
+    }
+}
+
 /// The lines of a file that aren't blank, with their numbers.
 pub(super) struct Lines {
     file: PathBuf,
@@ -55,10 +107,7 @@ impl Lines {
             }
             self.number += 1;
             if self.line.len() > LINE_BYTES_MAX {
-                return Err(self.wrong(format!(
-                    "is longer than {} MiB, so its body is too; leave the row out",
-                    LINE_BYTES_MAX >> 20
-                )));
+                return Err(self.wrong(too_long()));
             }
             let text = String::from_utf8_lossy(&self.line);
             let text = text.trim_end_matches(['\r', '\n']);

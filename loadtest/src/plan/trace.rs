@@ -3,6 +3,7 @@
 //! Never here: access logs, which say less (`access_log`).
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::at::{At, Timed};
 use super::build::{Builder, Wanted};
-use super::lines::{self, Lines};
+use super::lines::{self, Bounded, Lines};
 use super::{ARRIVALS_MAX, PlanError};
 
 const COLUMNS: &str = "t, method, path, body, headers, name";
@@ -67,11 +68,17 @@ fn at(text: &str) -> Result<At, String> {
 /// Reads either form; the first character says which.
 pub(super) fn read(file: &Path, builder: &mut Builder) -> Result<Vec<Timed>, PlanError> {
     let rows = if is_json(file)? { ndjson(file, builder)? } else { csv(file, builder)? };
-    if rows.len() > ARRIVALS_MAX {
+    Ok(rows)
+}
+
+/// Enters a row, unless there are too many.
+fn enter(rows: &mut Vec<Timed>, row: Timed, file: &Path) -> Result<(), PlanError> {
+    if rows.len() == ARRIVALS_MAX {
         let file = file.display();
         return Err(PlanError::Wrong(format!("{file}: has more than {ARRIVALS_MAX} rows")));
     }
-    Ok(rows)
+    rows.push(row);
+    Ok(())
 }
 
 /// Whether a file's first character opens a JSON object.
@@ -88,7 +95,7 @@ fn ndjson(file: &Path, builder: &mut Builder) -> Result<Vec<Timed>, PlanError> {
             let at = line.at()?;
             Ok(Timed { at, line: number, request: builder.request(line.wanted()?)? })
         });
-        rows.push(row.map_err(|what| lines.wrong(what))?);
+        enter(&mut rows, row.map_err(|what| lines.wrong(what))?, file)?;
     }
     Ok(rows)
 }
@@ -116,10 +123,15 @@ struct Record {
 }
 
 fn csv(file: &Path, builder: &mut Builder) -> Result<Vec<Timed>, PlanError> {
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(lines::open(file)?);
+    records(lines::open(file)?, file, builder)
+}
+
+fn records(from: impl Read, file: &Path, builder: &mut Builder) -> Result<Vec<Timed>, PlanError> {
+    let (from, left) = Bounded::new(from);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(from);
     let wrong = |line, what| PlanError::Line { file: file.to_owned(), line, what };
     let header = reader.headers().map_err(|e| wrong(1, e.to_string()))?.clone();
+    left.renew();
     if !header.iter().any(|column| column == "t") || !header.iter().any(|column| column == "path") {
         return Err(wrong(
             1,
@@ -133,6 +145,7 @@ fn csv(file: &Path, builder: &mut Builder) -> Result<Vec<Timed>, PlanError> {
         match reader.read_record(&mut record) {
             Ok(false) => return Ok(rows),
             Ok(true) => {}
+            Err(_) if left.is_used_up() => return Err(wrong(line, lines::too_long())),
             Err(error) => {
                 let line = error.position().map_or(line, csv::Position::line);
                 return Err(wrong(line, cells(&error)));
@@ -143,7 +156,8 @@ fn csv(file: &Path, builder: &mut Builder) -> Result<Vec<Timed>, PlanError> {
         let row = row.and_then(|row| {
             Ok(Timed { at: at(row.t.trim())?, line, request: builder.request(row.wanted()?)? })
         });
-        rows.push(row.map_err(|what| wrong(line, what))?);
+        enter(&mut rows, row.map_err(|what| wrong(line, what))?, file)?;
+        left.renew();
     }
 }
 

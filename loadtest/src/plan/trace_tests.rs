@@ -93,6 +93,49 @@ fn a_bad_row_says_where_what_and_what_to_do() {
     }
 }
 
+/// Neither a cell without an end nor what unpacks to one is read to where memory ends.
+#[test]
+fn a_record_is_bounded_while_it_is_read() {
+    let mut read = 0;
+    let endless = std::io::repeat(b'x').take(256 << 20);
+    let all = std::io::Cursor::new("t,path,body\n1,/a,b\n2,/a,\"").chain(endless);
+    let mut counted = Counted(all, &mut read);
+    let error = records(&mut counted, Path::new("x.csv"), &mut Builder::new(Routes::default()));
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("x.csv:3: is longer than 2 MiB"), "{error}");
+    assert!(read < 3 << 20, "{read} bytes");
+
+    let mut packed = tempfile::NamedTempFile::new().unwrap();
+    let mut pack = flate2::write::GzEncoder::new(&mut packed, flate2::Compression::fast());
+    std::io::copy(
+        &mut std::io::Cursor::new("t,path\n1,/").chain(std::io::repeat(b'x').take(16 << 20)),
+        &mut pack,
+    )
+    .unwrap();
+    pack.finish().unwrap();
+    let error = super::read(packed.path(), &mut Builder::new(Routes::default())).unwrap_err();
+    assert!(error.to_string().contains(":2: is longer than 2 MiB"), "{error}");
+}
+
+/// A record as long as any may be is read whole, also when others have been read ahead.
+#[test]
+fn the_longest_body_is_read_from_csv() {
+    let body = "x".repeat(BODY_BYTES_MAX);
+    let rows = requests(&format!("t,path,method,body\n0,/a,PUT,{body}\n1,/a,PUT,{body}\n"));
+    assert_eq!(rows.len(), 2);
+}
+
+/// Counts what is read.
+struct Counted<'a, R>(R, &'a mut usize);
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.0.read(into)?;
+        *self.1 += read;
+        Ok(read)
+    }
+}
+
 #[test]
 fn a_file_that_is_not_there_is_one_clear_line() {
     let absent = Path::new("/nonexistent/trace.csv");

@@ -295,7 +295,8 @@ impl<S: Source> User<S> {
     async fn replay(&self, goose: &mut GooseUser) {
         let turn = self.launched.fetch_add(1, Ordering::Relaxed);
         let target = self.targets[turn % self.targets.len()].clone();
-        let mut connection = Connection::new(target, self.answer_wait);
+        let keeps = self.shared.source.reads_bodies();
+        let mut connection = Connection::new(target, self.answer_wait).keeping(keeps);
         while connection.open().await.is_err() {
             if self.shared.stop.is_cancelled() || is_killswitch_triggered() {
                 return;

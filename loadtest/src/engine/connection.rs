@@ -9,7 +9,7 @@ use bytes::Bytes;
 use contract::READ_AFTER;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::source::{Answer, Outgoing};
 use super::trace::TRACEPARENT;
 
-/// Largest answer read: a page of 500 messages is about 300 kB; eight times that is a fault.
+/// Largest answer: a page of 500 messages is about 300 kB, and one that never ends is a fault.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Where a service says what its time went on (W3C Server Timing).
@@ -40,6 +40,9 @@ pub enum Broken {
     /// The answer did not come in time.
     #[error("no answer in time")]
     Timeout,
+    /// The answer went on beyond what any should have.
+    #[error("answer too large")]
+    TooLarge,
 }
 
 impl Broken {
@@ -51,6 +54,7 @@ impl Broken {
             Self::Exchange => "connection broke",
             Self::NotHttp => "answer is not HTTP",
             Self::Timeout => "no answer in time",
+            Self::TooLarge => "answer too large",
         }
     }
 }
@@ -71,6 +75,8 @@ pub struct Connection {
     /// The address as a header, made once.
     host: Option<HeaderValue>,
     deadline: Duration,
+    /// Whether answers have their bodies.
+    keeps: bool,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
@@ -80,7 +86,13 @@ impl Connection {
     #[must_use]
     pub fn new(address: String, deadline: Duration) -> Self {
         let host = HeaderValue::from_str(&address).ok();
-        Self { address, host, deadline, sender: None }
+        Self { address, host, deadline, keeps: true, sender: None }
+    }
+
+    /// Whether bodies are kept, or dropped as they come where nobody reads them.
+    #[must_use]
+    pub fn keeping(self, keeps: bool) -> Self {
+        Self { keeps, ..self }
     }
 
     /// The address.
@@ -128,7 +140,7 @@ impl Connection {
     ) -> Result<Answer, Broken> {
         let request = assemble(request, self.host.clone());
         let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
-        let answer = read(response).await?;
+        let answer = read(response, self.keeps).await?;
         self.sender = Some(sender);
         Ok(answer)
     }
@@ -136,6 +148,8 @@ impl Connection {
 
 impl Transport for Connection {
     async fn exchange(&mut self, request: &Outgoing) -> Result<Answer, Broken> {
+        let until = Instant::now() + self.deadline;
+        let sender = timeout_at(until, self.sender()).await.unwrap_or(Err(Broken::Connect))?;
         // A connection is put back only after a whole answer: what was given up is never reused.
         match timeout_at(until, self.send(sender, request)).await {
             Ok(result) => result,
@@ -148,8 +162,11 @@ fn broken(error: &hyper::Error) -> Broken {
     if error.is_parse() { Broken::NotHttp } else { Broken::Exchange }
 }
 
-        let until = Instant::now() + self.deadline;
-        let sender = timeout_at(until, self.sender()).await.unwrap_or(Err(Broken::Connect))?;
+/// Why a body did not come to its end.
+fn cut(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Broken {
+    if error.is::<LengthLimitError>() { Broken::TooLarge } else { Broken::Exchange }
+}
+
 fn assemble(outgoing: &Outgoing, host: Option<HeaderValue>) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.method_mut() = outgoing.method.clone();
@@ -175,10 +192,17 @@ fn assemble(outgoing: &Outgoing, host: Option<HeaderValue>) -> Request<Full<Byte
     request
 }
 
-async fn read(response: Response<Incoming>) -> Result<Answer, Broken> {
+async fn read(response: Response<Incoming>, keeps: bool) -> Result<Answer, Broken> {
     let (head, body) = response.into_parts();
-    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-    let body = body.map_err(|_| Broken::Exchange)?.to_bytes();
+    let mut body = Limited::new(body, ANSWER_BYTES_MAX);
+    let body = if keeps {
+        body.collect().await.map_err(|e| cut(&*e))?.to_bytes()
+    } else {
+        while let Some(frame) = body.frame().await {
+            frame.map_err(|e| cut(&*e))?;
+        }
+        Bytes::new()
+    };
     let text = |name| head.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     Ok(Answer {
         status: head.status.as_u16(),

@@ -64,7 +64,7 @@ pub struct Answer {
     pub server_timing: Option<HeaderValue>,
     /// `Content-Type`, where there is one.
     pub content_type: Option<String>,
-    /// The whole body.
+    /// The whole body, where the schedule reads bodies.
     pub body: Bytes,
     /// When its last byte had come.
     pub ended: Instant,
@@ -100,6 +100,10 @@ pub trait Source: Send + Sync + 'static {
     /// The trace that a request begins, if it is to begin one.
     fn trace(&self, _: usize) -> Option<Trace> {
         None
+    }
+    /// Whether it reads the bodies of answers; else they are dropped as they come.
+    fn reads_bodies(&self) -> bool {
+        true
     }
     /// Looks at an answer and keeps what the checks after the run need.
     fn answered(&self, index: usize, answer: &Answer) -> Verdict;

@@ -124,6 +124,10 @@ impl<S: Source> Source for Pairs<S> {
         Outgoing { label: self.label(index), ..request }
     }
 
+    fn reads_bodies(&self) -> bool {
+        self.sides[0].reads_bodies()
+    }
+
     fn answered(&self, index: usize, answer: &Answer) -> Verdict {
         let Place { pair, side, .. } = self.place(index);
         let verdict = self.sides[side].answered(pair, answer);

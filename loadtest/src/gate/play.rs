@@ -73,7 +73,7 @@ pub(super) async fn play<S: Source>(
     let shared = Arc::new(Shared::new(pairs.clone(), pacer, true, over.clone()));
     let mut ready = Vec::with_capacity(how.connections);
     for _ in 0..how.connections {
-        ready.push(Both::open(&addresses, pairs.kinds().len(), how.timeout).await?);
+        ready.push(Both::open(&addresses, &*pairs, how.timeout).await?);
     }
     let start = start.await?.max(Instant::now() + HEAD_START);
     pairs.starts(start);
@@ -151,12 +151,14 @@ struct Both {
 }
 
 impl Both {
-    async fn open(
+    async fn open<S: Source>(
         addresses: &[String; 2],
-        kinds: usize,
+        pairs: &Pairs<S>,
         timeout: Duration,
     ) -> Result<Self, Failure> {
-        let mut sides = addresses.each_ref().map(|a| Connection::new(a.clone(), timeout));
+        let (keeps, kinds) = (pairs.reads_bodies(), pairs.kinds().len());
+        let connection = |a: &String| Connection::new(a.clone(), timeout).keeping(keeps);
+        let mut sides = addresses.each_ref().map(connection);
         for (connection, name) in sides.iter_mut().zip(SIDES) {
             let opened = connection.open().await;
             opened.map_err(|broken| {

@@ -200,7 +200,7 @@ impl Source for Live {
     fn broken(&self, _: usize, broken: Broken, _: u64) -> Verdict {
         match broken {
             Broken::Connect | Broken::Exchange | Broken::NotHttp => Verdict::Again(BROKEN_WAIT),
-            Broken::Timeout => Verdict::Bad(Broken::Timeout.name()),
+            Broken::Timeout | Broken::TooLarge => Verdict::Bad(broken.name()),
         }
     }
 }

@@ -130,6 +130,11 @@ impl Source for Work {
         self.traces.as_ref().filter(|_| !has_own).map(|traces| traces.of(index))
     }
 
+    /// The status says all.
+    fn reads_bodies(&self) -> bool {
+        false
+    }
+
     /// A full service's 503 is an answer like any other: a load generator that came back later
     /// would answer to the service's speed.
     fn answered(&self, index: usize, answer: &Answer) -> Verdict {
@@ -147,9 +152,11 @@ impl Source for Work {
             Broken::Exchange if sending == 1 && self.idempotent(index) => {
                 Verdict::Again(Duration::ZERO)
             }
-            Broken::Connect | Broken::Exchange | Broken::NotHttp | Broken::Timeout => {
-                self.bad(index, broken.name())
-            }
+            Broken::Connect
+            | Broken::Exchange
+            | Broken::NotHttp
+            | Broken::Timeout
+            | Broken::TooLarge => self.bad(index, broken.name()),
         }
     }
 }

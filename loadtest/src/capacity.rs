@@ -28,7 +28,7 @@ use jiff::{Timestamp, Zoned};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::open_files;
-use crate::report::files::{ReportDir, kept, say};
+use crate::report::files::{ReportDir, kept, say, unkept};
 use crate::report::plain;
 use crate::report::units::rate;
 use answer::{Answer, Verdict, bracket_of};
@@ -60,7 +60,8 @@ pub async fn run(args: CapacityArgs, interrupt: &Interrupt) -> Result<Exit, Fail
     };
     let sweep = load.sweep(&args, &bracket_of(&steps), interrupt).await;
     let answer = Answer::new(&steps, &args, &scale, interrupt.stopped(), sweep);
-    Ok(tell(&Document::new(SCHEMA, began, &args, &steps, &answer), &args, &reports))
+    let exit = tell(&Document::new(SCHEMA, began, &args, &steps, &answer), &args, &reports);
+    Ok(if load.is_whole() { exit } else { unkept(exit) })
 }
 
 /// Tries rates until all is known that is to be known, or until told to stop.

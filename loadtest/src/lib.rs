@@ -52,3 +52,4 @@ pub mod run;
 pub mod scrape;
 mod stdout;
 mod unpacked;
+mod whole;

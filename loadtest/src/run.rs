@@ -28,11 +28,11 @@ use crate::exit::{Exit, Failure};
 use crate::inside::Inside;
 use crate::interrupt::Interrupt;
 use crate::plan::summary;
-use crate::report::files::ReportDir;
+use crate::report::files::{ReportDir, unkept};
 use crate::{open_files, stdout};
 use args::RunArgs;
-use facts::{Document, Facts, SCHEMA};
-use measure::Setup;
+use facts::{Document, SCHEMA};
+use measure::{Setup, Taken};
 use objective::Objectives;
 
 /// A target that doesn't take a connection within this time is away.
@@ -62,8 +62,8 @@ pub async fn run(args: RunArgs, interrupt: &Interrupt) -> Result<Exit, Failure> 
         dir: reports.path(),
         progress: "run",
     };
-    let facts = setup.measure(plan, inside, interrupt).await?;
-    Ok(tell(&facts, &args, &reports))
+    let taken = setup.measure(plan, inside, interrupt).await?;
+    Ok(tell(&taken, &args, &reports))
 }
 
 /// Says at once that nobody is there, rather than after a run of failures.
@@ -81,7 +81,8 @@ pub(crate) async fn reach(target: &str) -> Result<(), Failure> {
 }
 
 /// Prints and writes the report; the exit status follows from the verdict.
-fn tell(facts: &Facts, args: &RunArgs, reports: &ReportDir) -> Exit {
+fn tell(taken: &Taken, args: &RunArgs, reports: &ReportDir) -> Exit {
+    let Taken { facts, is_whole } = taken;
     let thresholds = args.judged.thresholds();
     let verdict = verdict::judge(facts, &thresholds);
     let text = text::render(facts, &verdict, &thresholds);
@@ -89,7 +90,8 @@ fn tell(facts: &Facts, args: &RunArgs, reports: &ReportDir) -> Exit {
     let exit = verdict.value.exit();
     let document =
         Document { schema: SCHEMA, verdict: &verdict, thresholds: &thresholds, run: facts };
-    reports.tell("run", &document, &text, &sheet, exit)
+    let exit = reports.tell("run", &document, &text, &sheet, exit);
+    if *is_whole { exit } else { unkept(exit) }
 }
 
 /// Prints what a run would send.

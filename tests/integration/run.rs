@@ -130,6 +130,14 @@ async fn what_is_planned_is_sent_once_measured_logged_and_judged() {
     assert_eq!(counted, 200, "the windows add up to the run");
     assert!(one.join("goose/report.html").exists());
 
+    let log = std::fs::read_to_string(one.join("response.hlog")).unwrap();
+    let (_, start) = log.split_once("[StartTime: ").unwrap();
+    let start: f64 = start.split(' ').next().unwrap().parse().unwrap();
+    let started_at = first["run"]["started_at"].as_str().unwrap();
+    let started_at: jiff::Timestamp = started_at.parse().unwrap();
+    let apart = start - started_at.as_nanosecond() as f64 / 1e9;
+    assert!(apart.abs() < 0.001, "the log counts from the run's start: {apart} s apart");
+
     let files = [&one, &other].map(|dir| dir.join("response.hlog").display().to_string());
     let merged = dir.path().join("merged.hlog").display().to_string();
     let output = run(&["merge", "--out", &merged, &files[0], &files[1]]).await;
@@ -171,24 +179,16 @@ async fn a_service_that_fails_is_a_failure_and_says_how() {
         assert_eq!(output.status, Some(1), "{output:?}");
         assert!(output.stdout.contains(says), "{output:?}");
         assert!(output.stdout.contains("FAIL        GET:/a/{id}: "), "{output:?}");
-        let counts = &json(dir.path())["run"]["kinds"][0]["counts"];
+        let run = &json(dir.path())["run"];
+        let counts = &run["kinds"][0]["counts"];
         assert_eq!(counts["total"], 200, "late or failed, never dropped: {counts}");
-    }
-}
-
-#[tokio::test]
-async fn a_target_that_is_away_is_one_clear_line() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-    let output = run(&["run", "--target", &gone, "--rate", "1"]).await;
-    assert_eq!(output.status, Some(3), "{output:?}");
-    let line = one_line(&output);
         let of = |value: &Value| value.as_u64().unwrap();
         let refused = of(&counts["refused"]);
         assert_eq!(of(&run["sent"]) + refused, 200, "what found no connection was not sent");
         assert_eq!(refused > 0, gone_after < usize::MAX, "{counts}");
-    assert!(line.contains(&gone) && line.contains("Connection refused"), "{line}");
-    assert!(line.ends_with("is the service up, and is --target right?"), "{line}");
+    }
 }
+
 /// All of the little that it is sent stays without an answer; that the harness can't send the rest
 /// is no excuse.
 #[tokio::test]
@@ -232,6 +232,15 @@ fn without(names: &[&str]) -> Vec<&'static str> {
     kept.flatten().copied().collect()
 }
 
+#[tokio::test]
+async fn a_target_that_is_away_is_one_clear_line() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let output = run(&["run", "--target", &gone, "--rate", "1"]).await;
+    assert_eq!(output.status, Some(3), "{output:?}");
+    let line = one_line(&output);
+    assert!(line.contains(&gone) && line.contains("Connection refused"), "{line}");
+    assert!(line.ends_with("is the service up, and is --target right?"), "{line}");
+}
 
 #[tokio::test]
 async fn what_cannot_be_used_is_one_clear_line() {
@@ -267,7 +276,9 @@ async fn ctrl_c_reports_what_there_is() {
     soon("some answers", answered.wait_for(|answered| *answered >= 20)).await.unwrap();
     let page = first_line(&format!("127.0.0.1:{dashboard}")).await;
     assert_eq!(page, "HTTP/1.1 200 OK", "goose's dashboard is up meanwhile");
+    // As GNU's timeout does: its child, and then the group with the child in it.
     running.signal(Signal::SIGINT);
+    running.signal(Signal::SIGTERM);
     let status = soon("its end", running.wait()).await;
     assert_eq!(status.code(), Some(130), "{}", running.output());
     assert!(running.output().contains("INTERRUPTED stopped before its end"));
@@ -278,7 +289,6 @@ async fn ctrl_c_reports_what_there_is() {
     let xml = std::fs::read_to_string(dir.path().join("junit.xml")).unwrap();
     assert!(xml.contains("<skipped") && xml.contains("failures=\"0\""), "not judged: {xml}");
     let page = std::fs::read_to_string(dir.path().join("run.html")).unwrap();
-    running.signal(Signal::SIGTERM);
     assert!(page.contains("INTERRUPTED"), "{page}");
 }
 

@@ -5,14 +5,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::args::CapacityArgs;
 use super::binomial::cases_min;
 use super::resources::{self, Outside};
 use super::step::{Kind, Measured, Written};
-use crate::exit::Failure;
 use crate::engine::ledger::Counts;
+use crate::exit::Failure;
 use crate::inside::rules::Rule;
 use crate::inside::{Inside, Told};
 use crate::interrupt::Interrupt;
@@ -36,13 +37,15 @@ pub(super) struct AnyService<'a> {
     dir: &'a Path,
     objectives: Objectives,
     backlog: Rule,
+    /// False once a step's logs or goose's report could not be written.
+    is_whole: AtomicBool,
 }
 
 impl<'a> AnyService<'a> {
     pub(super) fn new(args: &'a CapacityArgs, dir: &'a Path) -> Result<Self, Failure> {
         let objectives = Objectives::new(&args.judged.objective);
         let backlog: Rule = args.search.backlog.parse().map_err(Failure::Usage)?;
-        let load = Self { args, dir, objectives, backlog };
+        let load = Self { args, dir, objectives, backlog, is_whole: AtomicBool::new(true) };
         let plan = load.plan(args.search.start, Duration::from_secs(1))?;
         let objectives = Objectives::for_plan(&args.judged.objective, &plan)?;
         Ok(Self { objectives, ..load })
@@ -76,8 +79,14 @@ impl<'a> AnyService<'a> {
             progress: "step",
         };
         let plan = self.long_enough(rate)?;
-        let facts = setup.measure(Arc::new(plan), self.inside()?, interrupt).await?;
-        Ok(self.measured(&facts))
+        let taken = setup.measure(Arc::new(plan), self.inside()?, interrupt).await?;
+        self.is_whole.fetch_and(taken.is_whole, Ordering::Relaxed);
+        Ok(self.measured(&taken.facts))
+    }
+
+    /// Whether all that the steps leave behind could be written.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole.load(Ordering::Relaxed)
     }
 
     fn inside(&self) -> Result<Inside, Failure> {

@@ -46,6 +46,14 @@ impl<'a> Load<'a> {
         Ok(Self::Any(Box::new(any)))
     }
 
+    /// Whether all that the steps leave behind could be written.
+    pub(super) fn is_whole(&self) -> bool {
+        match self {
+            Self::Any(any) => any.is_whole(),
+            Self::Own(_) => true,
+        }
+    }
+
     /// Sends a rate.
     pub(super) async fn measure(
         &self,

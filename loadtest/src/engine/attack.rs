@@ -54,8 +54,6 @@ pub struct Attack {
     pub grace: Option<Duration>,
     /// Keeps the requests of clean seconds apart; somebody has to settle each.
     pub settled: bool,
-    /// Logs every second.
-    pub intervals: Option<Intervals>,
 }
 
 /// Why the engine did not run.
@@ -93,6 +91,8 @@ pub struct Outcome {
     pub ledger: Arc<Ledger>,
     /// The run second by second.
     pub windows: Vec<Window>,
+    /// False where it was to be logged, and could not be.
+    pub is_logged: bool,
     /// Requests that were taken from the schedule.
     pub taken: usize,
     /// When the last answer was in.
@@ -115,7 +115,6 @@ impl Attack {
             pacer: Pacer::default(),
             grace: None,
             settled: false,
-            intervals: None,
         }
     }
 
@@ -167,8 +166,8 @@ impl Attack {
                 targets: self.targets.join(", "),
             });
         }
-        let Self { grace, intervals, .. } = self;
-        Ok(Lined { shared, gate, goose, stop, grace, intervals })
+        let Self { grace, .. } = self;
+        Ok(Lined { shared, gate, goose, stop, grace, intervals: None })
     }
 
     fn configuration(&self) -> Result<GooseConfiguration, EngineError> {
@@ -213,6 +212,12 @@ impl<S: Source> Lined<S> {
         self.shared.ledger.clone()
     }
 
+    /// Logs every second from the start on.
+    #[must_use]
+    pub fn logged(self, intervals: Intervals) -> Self {
+        Self { intervals: Some(intervals), ..self }
+    }
+
     /// Lets the users go at `start` and waits until the last one is back.
     pub async fn go(self, start: Instant) -> Outcome {
         let Self { shared, gate, goose, stop, grace, intervals } = self;
@@ -233,13 +238,13 @@ impl<S: Source> Lined<S> {
         let end = Instant::now();
         shared.close(start);
         over.cancel();
-        let windows = windows.await.unwrap_or_default();
+        let (windows, is_logged) = windows.await.unwrap_or_default();
         switch.abort();
         if let Some(given_up) = given_up {
             given_up.abort();
         }
         let taken = shared.taken();
-        Outcome { ledger: shared.ledger.clone(), windows, taken, ended: end, failed }
+        Outcome { ledger: shared.ledger.clone(), windows, is_logged, taken, ended: end, failed }
     }
 }
 

@@ -19,16 +19,22 @@ use hdrhistogram::serialization::interval_log::{
 
 use super::distribution::{MEASURES, Triple};
 use super::source::Label;
+use crate::whole::discard;
 
 /// A histogram holds microseconds; a log's column of maxima is in milliseconds.
 const MICROS_A_MILLI: f64 = 1_000.0;
+
+/// What a line of a log's head begins with that says its measure.
+pub(crate) const MEASURE: &str = "measure: ";
+/// The same of its plan's hash.
+pub(crate) const PLAN: &str = "plan: ";
 
 /// The logs of a run.
 #[derive(Debug)]
 pub struct Intervals {
     send: Option<Sender<Interval>>,
     back: Receiver<Vec<Triple>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 struct Interval {
@@ -38,24 +44,33 @@ struct Interval {
 }
 
 impl Intervals {
-    /// Creates `response.hlog`, `service.hlog` and `lag.hlog` in a directory. `about` stands in
-    /// their heads as a comment. What can't be written later is said once and costs the log alone.
+    /// Creates `response.hlog`, `service.hlog` and `lag.hlog` in a directory, which count from `at`
+    /// on, the run's start. Measure and plan stand in their heads. What can't be written later is
+    /// said once and costs the logs alone: what is cut short doesn't stay.
     ///
     /// # Errors
     /// When a file can't be created.
-    pub fn create(dir: &Path, about: &str, labels: &[Label], at: SystemTime) -> io::Result<Self> {
+    pub fn create(dir: &Path, plan: &str, labels: &[Label], at: SystemTime) -> io::Result<Self> {
+        let paths = MEASURES.map(|measure| dir.join(format!("{measure}.hlog")));
         let mut files = Vec::new();
-        for measure in MEASURES {
-            files.push(BufWriter::new(File::create(dir.join(format!("{measure}.hlog")))?));
+        for path in &paths {
+            files.push(BufWriter::new(File::create(path)?));
         }
-        let comments = format!("{about}\nvalues are microseconds, maxima milliseconds");
+        let comments = MEASURES.map(|measure| {
+            format!(
+                "{MEASURE}{measure}\n{PLAN}{plan}\nvalues are microseconds, maxima milliseconds"
+            )
+        });
         let names: Vec<&'static str> = labels.iter().map(|label| label.name).collect();
         let (send, intervals) = channel::<Interval>();
         let (give_back, back) = channel();
         let thread = thread::Builder::new().name("intervals".to_owned()).spawn(move || {
-            if let Err(error) = write_all(files, &comments, at, &names, &intervals, &give_back) {
-                complain!("the interval logs end here: {error}");
+            let written = write_all(files, &comments, at, &names, &intervals, &give_back);
+            if let Err(error) = &written {
+                complain!("loadtest: no interval logs, as they would be cut short: {error}");
+                paths.iter().for_each(|path| discard(path));
             }
+            written
         })?;
         Ok(Self { send: Some(send), back, thread: Some(thread) })
     }
@@ -75,22 +90,33 @@ impl Intervals {
         let returned = self.back.try_recv().ok();
         returned.unwrap_or_else(|| (0..count).map(|_| Triple::new()).collect())
     }
+
+    /// Writes the rest.
+    ///
+    /// # Errors
+    /// When the logs could not be written; that was said, and they are gone.
+    pub(crate) fn end(mut self) -> io::Result<()> {
+        self.finish()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.send = None;
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")))
+    }
 }
 
 impl Drop for Intervals {
     fn drop(&mut self) {
-        self.send = None;
-        if let Some(thread) = self.thread.take() {
-            let _ended = thread.join();
-        }
+        let _said = self.finish();
     }
 }
 
-type Log<'a, 'b> = IntervalLogWriter<'a, 'b, BufWriter<File>, V2DeflateSerializer>;
+type Log<'a, 'b, W> = IntervalLogWriter<'a, 'b, W, V2DeflateSerializer>;
 
 fn write_all(
     mut files: Vec<BufWriter<File>>,
-    comments: &str,
+    comments: &[String; MEASURES.len()],
     at: SystemTime,
     names: &[&'static str],
     intervals: &Receiver<Interval>,
@@ -98,7 +124,7 @@ fn write_all(
 ) -> io::Result<()> {
     let mut serializers = [0; MEASURES.len()].map(|_| V2DeflateSerializer::new());
     let mut logs = Vec::new();
-    for (file, serializer) in files.iter_mut().zip(&mut serializers) {
+    for ((file, serializer), comments) in files.iter_mut().zip(&mut serializers).zip(comments) {
         logs.push(begin(file, serializer, comments, at)?);
     }
     for Interval { from, length, triples } in intervals {
@@ -118,12 +144,12 @@ fn write_all(
 }
 
 /// The head of a log: its comments and the time that its intervals count from.
-pub(crate) fn begin<'a, 'b>(
-    file: &'a mut BufWriter<File>,
+pub(crate) fn begin<'a, 'b, W: Write>(
+    file: &'a mut W,
     serializer: &'b mut V2DeflateSerializer,
     comments: &str,
     at: SystemTime,
-) -> io::Result<Log<'a, 'b>> {
+) -> io::Result<Log<'a, 'b, W>> {
     IntervalLogWriterBuilder::new()
         .add_comment("[Histogram log format version 1.3]")
         .add_comment(comments)

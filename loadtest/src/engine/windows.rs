@@ -48,13 +48,14 @@ pub struct Window {
     pub rows: Vec<WindowRow>,
 }
 
-/// Closes a window every second from `start` until told to stop, and logs it where there is a log.
+/// Closes a window every second from `start` until told to stop, and logs it where there is a log;
+/// the second answer is whether that stands in its files.
 pub async fn collect(
     ledger: Arc<Ledger>,
     start: Instant,
     mut log: Option<Intervals>,
     stop: CancellationToken,
-) -> Vec<Window> {
+) -> (Vec<Window>, bool) {
     let second = Duration::from_secs(1);
     let mut ticks = interval_at(start + second, second);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -75,7 +76,8 @@ pub async fn collect(
         }
         from = until;
         if last {
-            return windows;
+            let is_logged = log.is_none_or(|log| log.end().is_ok());
+            return (windows, is_logged);
         }
     }
 }
@@ -87,9 +89,9 @@ fn row(triple: &Triple, WindowCounts { good, failed }: WindowCounts) -> WindowRo
     WindowRow {
         count: response.len(),
         good,
+        failed,
         p50_seconds: p50[0],
         p99_seconds: p99[0],
-        failed,
         max_seconds: seconds(response.max()),
         service_p50_seconds: p50[1],
         service_p99_seconds: p99[1],
@@ -125,7 +127,7 @@ mod tests {
             ledger.record(0, &times, Ending::Good);
         }
         stop.cancel();
-        let windows = windows.await.expect("the collector does not panic");
+        let (windows, _) = windows.await.expect("the collector does not panic");
         assert_eq!(windows.len(), 3);
         assert_eq!(windows.iter().map(|w| w.rows[0].count).sum::<u64>(), 25);
     }

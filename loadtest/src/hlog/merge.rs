@@ -3,9 +3,8 @@
 //!
 //! Never here: two runs side by side (`compare`).
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -14,9 +13,10 @@ use hdrhistogram::serialization::interval_log::Tag;
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
 use super::{Interval, Log, empty};
-use crate::engine::intervals::{begin, said};
+use crate::engine::intervals::{MEASURE, PLAN, begin, said};
 use crate::exit::{Exit, Failure};
 use crate::report::units::count;
+use crate::whole::discard;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -40,6 +40,7 @@ type Part<'a> = (&'a Log, Interval<'a>);
 /// When a log can't be read or written.
 pub fn run(args: &MergeArgs) -> Result<Exit, Failure> {
     let logs = args.files.iter().map(|file| Log::read(file)).collect::<Result<Vec<_>, _>>()?;
+    let comments = comments(&logs)?;
     let mut parts: Vec<Part<'_>> = Vec::new();
     for log in &logs {
         parts.extend(log.intervals()?.into_iter().map(|interval| (log, interval)));
@@ -52,9 +53,13 @@ pub fn run(args: &MergeArgs) -> Result<Exit, Failure> {
         seconds.entry((middle, interval.tag)).or_default().push((log, interval));
     }
     let unwritable = |e: io::Error| Failure::Unavailable(format!("{}: {e}", args.out.display()));
-    let mut file = BufWriter::new(File::create(&args.out).map_err(unwritable)?);
-    let requests = write(&mut file, base, seconds)?.map_err(unwritable)?;
-    file.flush().map_err(unwritable)?;
+    // Nothing is touched before all of them are read.
+    let mut merged = Vec::new();
+    let requests = write(&mut merged, &comments, base, seconds)?.map_err(unwritable)?;
+    if let Err(error) = std::fs::write(&args.out, merged) {
+        discard(&args.out);
+        return Err(unwritable(error));
+    }
     announce!(
         "{}: {} requests of {} logs",
         args.out.display(),
@@ -64,15 +69,36 @@ pub fn run(args: &MergeArgs) -> Result<Exit, Failure> {
     Ok(Exit::Passed)
 }
 
+/// The head of the log that they become. Logs of two measures make no sense together; those of
+/// several plans do, as each generator may have its part of the work.
+fn comments(logs: &[Log]) -> Result<String, Failure> {
+    let mut comments = vec!["merged by loadtest merge".to_owned()];
+    let mut measures =
+        logs.iter().flat_map(|log| log.head(MEASURE).map(move |measure| (&log.file, measure)));
+    if let Some((first, measure)) = measures.next() {
+        if let Some((other, another)) = measures.find(|(_, another)| *another != measure) {
+            return Err(Failure::Usage(format!(
+                "{} holds {another} and {} holds {measure}; give logs of one measure",
+                other.display(),
+                first.display()
+            )));
+        }
+        comments.push(format!("{MEASURE}{measure}"));
+    }
+    let plans: BTreeSet<&str> = logs.iter().flat_map(|log| log.head(PLAN)).collect();
+    comments.extend(plans.into_iter().map(|plan| format!("{PLAN}{plan}")));
+    Ok(comments.join("\n"))
+}
+
 /// The outer error is a log's that was read, the inner one that of the one written.
 fn write(
-    file: &mut BufWriter<File>,
+    file: &mut Vec<u8>,
+    comments: &str,
     base: Duration,
     seconds: BTreeMap<(u64, &str), Vec<Part<'_>>>,
 ) -> Result<io::Result<u64>, Failure> {
     let mut pack = V2DeflateSerializer::new();
-    let comment = "merged by loadtest merge";
-    let mut log = match begin(file, &mut pack, comment, SystemTime::UNIX_EPOCH + base) {
+    let mut log = match begin(file, &mut pack, comments, SystemTime::UNIX_EPOCH + base) {
         Ok(log) => log,
         Err(error) => return Ok(Err(error)),
     };
@@ -113,7 +139,7 @@ mod tests {
 
     /// Two seconds with so many requests each, of so many microseconds.
     fn logged(dir: &Path, began: SystemTime, micros: u64, requests: u64) -> PathBuf {
-        let mut log = Intervals::create(dir, "plan 5f0c", &[LABEL], began).unwrap();
+        let mut log = Intervals::create(dir, "5f0c", &[LABEL], began).unwrap();
         for second in 0..2 {
             let mut triple = Triple::new();
             triple.response.record_n(micros, requests).unwrap();
@@ -148,6 +174,34 @@ mod tests {
             head.contains("[StartTime: 1800000000.000") && head.contains("[BaseTime:"),
             "{head}"
         );
+        assert!(head.contains("\n#measure: response\n#plan: 5f0c\n"), "{head}");
+    }
+
+    #[test]
+    fn logs_of_two_measures_are_refused_and_what_was_there_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let response = logged(dir.path(), SystemTime::UNIX_EPOCH, 1_000, 3);
+        let lag = dir.path().join("lag.hlog");
+        let out = dir.path().join("merged.hlog");
+        std::fs::write(&out, "before").unwrap();
+        let args = MergeArgs { files: vec![response, lag], out: out.clone() };
+        let error = run(&args).unwrap_err().to_string();
+        assert!(error.contains("holds lag and ") && error.ends_with("of one measure"), "{error}");
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), "before");
+    }
+
+    #[test]
+    fn a_log_that_is_cut_short_does_not_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let response = logged(dir.path(), SystemTime::UNIX_EPOCH, 1_000, 3);
+        let out = dir.path().join("merged.hlog");
+        std::os::unix::fs::symlink("/dev/full", &out).unwrap();
+        let args = MergeArgs { files: vec![response.clone()], out: out.clone() };
+        let error = run(&args).unwrap_err().to_string();
+        assert!(error.contains("merged.hlog: No space left"), "{error}");
+        assert!(std::fs::symlink_metadata(&out).is_err(), "not even an empty one");
+        let device = MergeArgs { files: vec![response], out: "/dev/full".into() };
+        assert!(run(&device).is_err() && Path::new("/dev/full").exists());
     }
 
     #[test]

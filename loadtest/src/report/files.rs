@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::sheet::Sheet;
 use super::{Report, junit, markdown, of_day, page, terminal};
 use crate::exit::Exit;
+use crate::whole::discard;
 
 /// Below the current directory; the repository's `.gitignore` names it.
 const DEFAULT_PARENT: &str = "reports";
@@ -41,6 +42,9 @@ pub enum ReportError {
     /// The JSON.
     #[error("report: {0}")]
     Json(#[from] serde_json::Error),
+    /// Each face that is not there.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nloadtest: "))]
+    Several(Vec<ReportError>),
 }
 
 impl ReportDir {
@@ -77,7 +81,7 @@ impl ReportDir {
     /// What can be written is, also when something else can't.
     ///
     /// # Errors
-    /// The first one, such as a full disk.
+    /// All that can't be, such as by a full disk.
     pub fn write_faces(
         &self,
         stem: &str,
@@ -92,9 +96,17 @@ impl ReportDir {
             put(&format!("{stem}.md"), &markdown::render(sheet)),
             junit::render(sheet).map_err(ReportError::from).and_then(|xml| put("junit.xml", &xml)),
         ];
-        let page = page::render(sheet)?;
-        let page = self.put(&format!("{stem}.html"), &page);
-        written.into_iter().collect::<Result<(), _>>().and(page)
+        let page = page::render(sheet).map_err(ReportError::from);
+        let page = page.and_then(|page| self.put(&format!("{stem}.html"), &page));
+        let mut failed: Vec<ReportError> = written.into_iter().filter_map(Result::err).collect();
+        match page {
+            Ok(page) if failed.is_empty() => Ok(page),
+            Ok(_) => Err(ReportError::Several(failed)),
+            Err(error) => {
+                failed.push(error);
+                Err(ReportError::Several(failed))
+            }
+        }
     }
 
     /// Prints a report and writes all faces of it; the answer is how the program ends then.
@@ -117,7 +129,7 @@ impl ReportDir {
     fn put(&self, name: &str, text: &str) -> Result<PathBuf, ReportError> {
         let path = self.0.join(name);
         if let Err(error) = fs::write(&path, text) {
-            let _absent = fs::remove_file(&path);
+            discard(&path);
             return Err(at(&path)(error));
         }
         Ok(path)
@@ -154,7 +166,7 @@ pub(crate) fn kept(written: Result<PathBuf, ReportError>, said: bool, exit: Exit
 
 /// How a program ends whose report could not be kept: a failure stays one, and what passed but left
 /// nothing to show for it did not go through.
-const fn unkept(exit: Exit) -> Exit {
+pub(crate) const fn unkept(exit: Exit) -> Exit {
     match exit {
         Exit::Passed => Exit::Unavailable,
         Exit::Failed | Exit::Usage | Exit::Unavailable | Exit::Invalid | Exit::Interrupted => exit,
@@ -195,6 +207,14 @@ mod tests {
         let error = dir.write(&sample::report()).unwrap_err().to_string();
         assert!(error.contains("report.json") && error.contains("No space left"), "{error}");
         assert!(!json.exists(), "nothing that is cut short stays");
+        std::os::unix::fs::symlink("/dev/full", &json).unwrap();
+        let text = parent.path().join("report.txt");
+        fs::remove_file(&text).unwrap();
+        std::os::unix::fs::symlink("/dev/full", &text).unwrap();
+        let error = dir.write(&sample::report()).unwrap_err().to_string();
+        assert!(error.contains("report.json") && error.contains("report.txt"), "both: {error}");
+        assert!(Path::new("/dev/full").exists(), "what stood behind it stays");
+        dir.write(&sample::report()).unwrap();
         for name in ["report.txt", "report.md", "report.html", "junit.xml"] {
             assert!(parent.path().join(name).metadata().unwrap().len() > 0, "{name}");
         }

@@ -54,17 +54,26 @@ pub(crate) struct Setup<'a> {
     pub(crate) progress: &'static str,
 }
 
+/// A run, as it was taken.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// What was measured.
+    pub(crate) facts: Facts,
+    /// False where an interval log or goose's report could not be written.
+    pub(crate) is_whole: bool,
+}
+
 impl Setup<'_> {
     /// Sends the plan and gathers what was measured.
     ///
     /// # Errors
-    /// When a log can't be made, or the engine fails.
+    /// When a log can't be made, or nothing was sent.
     pub(crate) async fn measure(
         &self,
         plan: Arc<Plan>,
         inside: Inside,
         interrupt: &Interrupt,
-    ) -> Result<Facts, Failure> {
+    ) -> Result<Taken, Failure> {
         let unavailable = |error: std::io::Error| Failure::Unavailable(error.to_string());
         let engine = |error: EngineError| Failure::Unavailable(error.to_string());
         let (headers, ok) = (self.how.headers(), self.judged.ok.clone());
@@ -72,10 +81,19 @@ impl Setup<'_> {
         let work = Arc::new(work);
         let pacer = Pacer::at_rate(plan.busiest_second() as f64).map_err(unavailable)?;
         let pacer_name = pacer.name();
-        let attack = self.attack(&plan, &work, pacer)?;
-        let lined = attack.line_up(work.clone(), interrupt.stop.clone()).await.map_err(engine)?;
-        let start = Instant::now() + HEAD_START;
-        let started_at = Timestamp::now();
+        let lined = self
+            .attack(pacer)
+            .line_up(work.clone(), interrupt.stop.clone())
+            .await
+            .map_err(engine)?;
+        // The first intended start, by both clocks: all that is written counts from it.
+        let (start, began) = (Instant::now() + HEAD_START, SystemTime::now() + HEAD_START);
+        let started_at = Timestamp::try_from(began);
+        let started_at = started_at.map_err(|e| Failure::Unavailable(e.to_string()))?;
+        let lined = lined.logged(
+            Intervals::create(self.dir, plan.hash(), work.labels(), began)
+                .map_err(|e| Failure::Usage(format!("{}: {e}", self.dir.display())))?,
+        );
         let ledger = lined.ledger();
         let tolerance = self.judged.thresholds().tolerance;
         let watch =
@@ -95,24 +113,22 @@ impl Setup<'_> {
             // It writes its report last; a disk that is full must not cost the numbers.
             complain!("loadtest: {failed}");
         }
+        let is_whole = outcome.failed.is_none() && outcome.is_logged;
         let interrupted = interrupt.stopped();
         let measured = Measured { plan: &plan, work: &work, outcome, seconds, observed };
-        Ok(measured.facts(self, pacer_name, started_at, interrupted))
+        let facts = measured.facts(self, pacer_name, started_at, interrupted);
+        Ok(Taken { facts, is_whole })
     }
 
-    fn attack(&self, plan: &Plan, work: &Work, pacer: Pacer) -> Result<Attack, Failure> {
-        let about = format!("plan {}", plan.hash());
-        let intervals = Intervals::create(self.dir, &about, work.labels(), SystemTime::now())
-            .map_err(|e| Failure::Usage(format!("{}: {e}", self.dir.display())))?;
-        Ok(Attack {
+    fn attack(&self, pacer: Pacer) -> Attack {
+        Attack {
             dashboard_port: self.how.dashboard,
             answer_wait: self.how.timeout,
             pacer,
             grace: Some(self.how.timeout),
             settled: true,
-            intervals: Some(intervals),
             ..Attack::new(self.how.connections, self.targets.to_vec(), self.dir.join("goose"))
-        })
+        }
     }
 }
 

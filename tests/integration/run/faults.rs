@@ -40,12 +40,32 @@ async fn a_full_disk_costs_the_report_and_not_the_numbers() {
         assert_eq!(output.status, Some(status), "{output:?}");
         assert!(output.stdout.contains(verdict), "{output:?}");
         assert!(output.stdout.contains("50 requests over 1.00 s"), "{output:?}");
-        for says in ["run.json: No space left on device", "the interval logs end here: No space"] {
+        for says in [
+            "run.json: No space left on device",
+            "no interval logs, as they would be cut short: No space",
+        ] {
             assert!(output.stderr.contains(says), "{output:?}");
         }
         assert!(!dir.path().join("run.json").exists(), "nothing that is cut short stays");
         let xml = std::fs::read_to_string(dir.path().join("junit.xml")).unwrap();
         assert!(xml.contains("</testsuites>"), "what can be written is: {xml}");
+    }
+}
+
+#[tokio::test]
+async fn a_pass_without_its_interval_logs_is_none() {
+    let service = service().await;
+    let dir = tempfile::tempdir().unwrap();
+    symlink("/dev/full", dir.path().join("response.hlog")).unwrap();
+    let reports = ["--report-dir", dir.path().to_str().unwrap()];
+    let flags = ["run", "--target", &service.address, "--path", "/good"];
+    let output = run(&[&flags[..], &WORK, &reports, &LENIENT].concat()).await;
+    assert_eq!(output.status, Some(3), "{output:?}");
+    assert!(output.stdout.contains("PASS        every objective"), "{output:?}");
+    assert_eq!(json(dir.path())["verdict"]["value"], "pass");
+    for name in ["response.hlog", "service.hlog", "lag.hlog"] {
+        let left = std::fs::symlink_metadata(dir.path().join(name));
+        assert!(left.is_err(), "{name}: nothing that is cut short stays");
     }
 }
 

@@ -34,6 +34,7 @@ mod mistakes;
 mod plans;
 mod pool_sizes;
 mod pruning;
+mod recipes;
 mod reconcile;
 mod replica;
 mod review;

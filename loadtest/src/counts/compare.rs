@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contract::Query;
+use contract::{Endpoint, Query};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -25,8 +25,20 @@ const NONE: Tolerance = Tolerance { share: 0.0, least: 0 };
 /// What is remembered for a time is asked for again when that is over: how often depends on how
 /// long the run takes. Far more than that is a memory that doesn't work.
 const REMEMBERED: Tolerance = Tolerance { share: 1.0, least: 20 };
-/// Revisions of practices, for a second; whose number a sender's is, for a minute.
-const OF_MEMORIES: [Query; 2] = [Query::PracticeRevisions, Query::SenderRead];
+/// Revisions of practices, for a second; whose number a sender's is, for a minute. Each with the
+/// endpoints that ask for what is remembered: which of them comes first after that time is chance.
+const OF_MEMORIES: [(Query, &[Endpoint]); 2] = [
+    (
+        Query::PracticeRevisions,
+        &[
+            Endpoint::UpsertAppointments,
+            Endpoint::CancelAppointment,
+            Endpoint::ReadPractice,
+            Endpoint::CreateApiKey,
+        ],
+    ),
+    (Query::SenderRead, &[Endpoint::ReceiveReply]),
+];
 /// Buffers of a statement.
 const BUFFERS: Tolerance = Tolerance { share: 0.02, least: 8 };
 /// Log that a statement writes.
@@ -197,10 +209,18 @@ fn flat(document: &Document) -> BTreeMap<Place, Count> {
     counts
 }
 
+/// Whether a statement is one whose answer is remembered for a time, and by whom it is asked.
+fn is_remembered(who: &str, statement: &str) -> bool {
+    let asks = |endpoints: &[Endpoint]| endpoints.iter().any(|endpoint| endpoint.name() == who);
+    OF_MEMORIES
+        .iter()
+        .any(|(query, endpoints)| query.name() == statement && (who == SERVER || asks(endpoints)))
+}
+
 fn of_phase(phase: &str, counted: &Phase, counts: &mut BTreeMap<Place, Count>) {
     let Phase { endpoints, stages, provider, statements, memory_bytes } = counted;
     let mut put = |who: &str, what, statement: &str, mut count: Count| {
-        if OF_MEMORIES.iter().any(|query| query.name() == statement) {
+        if is_remembered(who, statement) {
             count.tolerance = REMEMBERED;
         }
         let (phase, who, statement) = (phase.to_owned(), who.to_owned(), statement.to_owned());
@@ -303,15 +323,18 @@ pub(super) mod tests {
 
     #[test]
     fn a_memory_that_was_looked_up_once_more_is_no_difference_and_one_that_is_gone_is() {
-        let with = |calls: u64| {
+        let of = |who: &str, calls: u64| {
             let mut document = document();
             let phase = document.phases.entry("day".to_owned()).or_default();
-            let read = phase.endpoints.entry("read_appointment".to_owned()).or_default();
-            read.calls.insert("practice_revisions".to_owned(), calls);
+            let caller = phase.endpoints.entry(who.to_owned()).or_default();
+            caller.calls.insert("practice_revisions".to_owned(), calls);
             document
         };
+        let with = |calls: u64| of("cancel_appointment", calls);
         assert_eq!(different(&document(), &with(2)), []);
         assert_eq!(different(&with(2), &document()), []);
+        let elsewhere = different(&document(), &of("read_appointment", 2));
+        assert_eq!(elsewhere.len(), 1, "it has nothing to ask there: {elsewhere:?}");
         assert_eq!(different(&with(2), &with(200)).len(), 1);
         assert!(spread(&[with(2), with(3)]).iter().all(Spread::is_within));
     }

@@ -53,6 +53,17 @@ fn baseline() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../loadtest/baselines/counts.json")
 }
 
+/// What isn't compared where PostgreSQL is of another major version than the baseline's.
+fn left_out(told: &Value) -> Value {
+    let postgres = |made_with: &str| told.pointer(made_with).unwrap().as_u64().unwrap();
+    let old = postgres("/baseline_made_with/postgres");
+    let new = postgres("/counted/made_with/postgres");
+    if old == new {
+        return json!([]);
+    }
+    json!([format!("buffers and log are not compared: PostgreSQL is {new}, it was {old}")])
+}
+
 async fn counts(dir: &Path, flags: &[&str]) -> Output {
     let (baseline, punctual) = (baseline(), punctual());
     let (baseline, punctual) = (baseline.to_str().unwrap(), punctual.to_str().unwrap());
@@ -71,7 +82,7 @@ async fn this_build_does_what_the_baseline_says() {
     assert_eq!(output.status, Some(3), "a pass without a whole report: {output:?}");
     assert!(output.stderr.contains("counts.html: No space left on device"), "{output:?}");
     let told = schema::read(&dir.path().join("counts.json"), "counts");
-    assert_eq!((&told["verdict"]["value"], &told["left_out"]), (&"pass".into(), &json!([])));
+    assert_eq!((&told["verdict"]["value"], &told["left_out"]), (&"pass".into(), &left_out(&told)));
     assert_eq!(told["differences"], json!([]));
     let compared = told["compared"].as_u64().unwrap();
     let xml = std::fs::read_to_string(dir.path().join("junit.xml")).unwrap();

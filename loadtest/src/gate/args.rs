@@ -84,8 +84,9 @@ pub struct SidesArgs {
     #[arg(long, value_name = "COMMAND", requires = "base_start")]
     pub(super) head_reset: Option<String>,
     /// Answered 2xx or 3xx by a side that is ready.
-    #[arg(long, value_name = "PATH", default_value = "/", requires = "base_start")]
-    pub(super) health: String,
+    #[arg(long, value_name = "PATH", default_value = "/", requires = "base_start",
+        value_parser = health)]
+    pub(super) health: http::Uri,
     /// In base's environment alone.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(super) base_env: Vec<(String, String)>,
@@ -196,6 +197,11 @@ pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn health(text: &str) -> Result<http::Uri, String> {
+    let path = text.parse().ok().filter(|_| text.starts_with('/'));
+    path.ok_or_else(|| "write a path that begins with a slash, such as /healthz".to_owned())
+}
+
 fn pairs(text: &str) -> Result<f64, String> {
     within(text, 1.0, 10_000.0).ok_or_else(|| "write a rate a second from 1 to 10000".to_owned())
 }
@@ -256,7 +262,12 @@ mod tests {
         ] {
             assert!(parsed(flags).is_err(), "{flags:?}");
         }
-        assert!(parsed(&["--base-start", "x", "--head-start", "y", "--rate", "100"]).is_ok());
+        let others = ["--base-start", "x", "--head-start", "y", "--rate", "100"];
+        assert!(parsed(&others).is_ok());
+        for health in ["no slash", "/a b", "http://host/a"] {
+            let error = parsed(&[&others[..], &["--health", health]].concat()).unwrap_err();
+            assert!(error.contains("begins with a slash, such as /healthz"), "{error}");
+        }
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Contest {
         let objectives = Objectives::for_plan(&args.judged.objective, &plan)?;
         let other = other::Other {
             commands,
+            work: args.work.clone(),
             plan,
             objectives,
             headers: args.headers(),

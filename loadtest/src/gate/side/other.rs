@@ -21,6 +21,7 @@ use crate::gate::pairs::SIDES;
 use crate::gate::play::{How, Played, play};
 use crate::interrupt::Interrupt;
 use crate::plan::Plan;
+use crate::plan::args::WorkArgs;
 use crate::progress::Step;
 use crate::run::args::Traceparent;
 use crate::run::measure::HEAD_START;
@@ -36,6 +37,8 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// A service by its commands, with the work for it.
 pub(in crate::gate) struct Other {
     pub(super) commands: Commands,
+    /// What the plan is made of.
+    pub(super) work: WorkArgs,
     pub(super) plan: Arc<Plan>,
     pub(super) objectives: Objectives,
     pub(super) headers: HeaderMap,
@@ -64,7 +67,7 @@ impl Commands {
         Some(Self {
             start,
             reset: [args.base_reset.clone(), args.head_reset.clone()],
-            health: args.health.parse().ok()?,
+            health: args.health.clone(),
             environment: [args.base_env.clone(), args.head_env.clone()],
         })
     }
@@ -132,6 +135,7 @@ impl Other {
         how: How,
         interrupt: &Interrupt,
     ) -> Result<(Played, String), Failure> {
+        let plan = self.plan_of(round.seed).await?;
         let step = Step::begin("sides", "sides", 2);
         let run = RunDir::create(None)?;
         let mut running: [Option<Running>; 2] = [None, None];
@@ -145,7 +149,7 @@ impl Other {
         let [Some(base), Some(head)] = &running else { return Err(Failure::Interrupted) };
         step.end(&format!("base at {}, head at {}", base.address, head.address));
         let work = || {
-            let Self { plan, objectives, headers, ok, .. } = self;
+            let Self { objectives, headers, ok, .. } = self;
             let off = Traceparent::Off;
             Arc::new(Work::new(plan.clone(), objectives, headers, ok.clone(), off))
         };
@@ -155,6 +159,15 @@ impl Other {
         for side in running.into_iter().flatten() {
             side.process.stop(STOP_GRACE).await;
         }
-        Ok((played?, self.plan.hash().to_owned()))
+        Ok((played?, plan.hash().to_owned()))
+    }
+
+    /// The plan, drawn anew by this seed where chance decides any of it.
+    async fn plan_of(&self, seed: u64) -> Result<Arc<Plan>, Failure> {
+        if self.plan.about().seed.is_none_or(|drawn| drawn == seed) {
+            return Ok(self.plan.clone());
+        }
+        let work = WorkArgs { seed, ..self.work.clone() };
+        Ok(Arc::new(work.plan_apart().await?))
     }
 }

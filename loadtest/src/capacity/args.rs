@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Arg, Args};
 
 use super::search::Search;
 use super::step::Limits;
@@ -13,8 +13,51 @@ use crate::demo::StackArgs;
 use crate::plan::args::{WorkArgs, duration};
 use crate::run::args::{HowArgs, InsideArgs, JudgedArgs, percent, target};
 
+/// What is for any service alone: the reminder service's own stack has objectives, keys and metrics
+/// of its own, and only steal spoils a step there.
+const OF_OTHERS: [&str; 14] = [
+    "header",
+    "timeout",
+    "metrics",
+    "metrics_header",
+    "metric",
+    "traceparent",
+    "objective",
+    "ok",
+    "lag_max",
+    "steal_max",
+    "waiting_max",
+    "busy_max",
+    "backlog",
+    "requests_per_message",
+];
+/// What is for that stack alone.
+const OF_OWN: [&str; 8] = [
+    "punctual",
+    "processes",
+    "shards",
+    "no_faults",
+    "prometheus",
+    "no_prometheus",
+    "keep",
+    "retention_days",
+];
+
+/// Refuses a flag that would do nothing.
+fn fitting(arg: Arg) -> Arg {
+    let name = arg.get_id().to_string();
+    if OF_OTHERS.contains(&name.as_str()) {
+        arg.requires("target")
+    } else if OF_OWN.contains(&name.as_str()) {
+        arg.conflicts_with("target")
+    } else {
+        arg
+    }
+}
+
 /// The flags of `loadtest capacity`.
 #[derive(Debug, Clone, Args)]
+#[command(mut_args(fitting))]
 pub struct CapacityArgs {
     /// Whose capacity: http://HOST:PORT or HOST:PORT; once for each process of the service. Without
     /// it, the reminder service's, on a stack that is started for it; rates are texts a second
@@ -106,7 +149,7 @@ pub(super) struct MixArgs {
 #[command(next_help_heading = "For the planner")]
 pub(super) struct PlannerArgs {
     /// Requests that one message needs, where a service is given.
-    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = rate, requires = "target")]
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = rate)]
     pub(super) requests_per_message: f64,
     /// A day of so many messages: would it be carried?
     #[arg(long, value_name = "N", value_parser = number)]
@@ -122,7 +165,7 @@ pub(super) struct PlannerArgs {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(super) provider_rate: Option<f64>,
     /// Within so many hours of its own a message must have left.
-    #[arg(long, value_name = "HOURS", default_value_t = 2,
+    #[arg(long, value_name = "HOURS", default_value_t = 2, requires = "provider_rate",
         value_parser = clap::value_parser!(u8).range(1..=24))]
     pub(super) sending_window: u8,
 }
@@ -219,7 +262,48 @@ fn price(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        _args: CapacityArgs,
+    }
+
+    fn refused(flags: &[&str]) -> Option<String> {
+        let line = Line::try_parse_from(["capacity"].iter().chain(flags));
+        line.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_flag_that_would_do_nothing_is_refused() {
+        let any = ["--target", "127.0.0.1:1"];
+        assert_eq!(refused(&[]), None);
+        assert_eq!(refused(&any), None);
+        for (flag, value) in [
+            ("--objective", "9ms"),
+            ("--ok", "200"),
+            ("--header", "a: b"),
+            ("--timeout", "1s"),
+            ("--backlog", "queue"),
+            ("--metrics", "http://127.0.0.1:1/metrics"),
+            ("--busy-max", "50"),
+            ("--path", "/a"),
+        ] {
+            let error = refused(&[flag, value]).unwrap_or_default();
+            assert!(error.contains("not provided") && error.contains("--target"), "{flag} {error}");
+            assert_eq!(refused(&[&any[..], &[flag, value]].concat()), None);
+        }
+        for (flag, value) in [("--shards", "4"), ("--retention-days", "9")] {
+            let error = refused(&[&any[..], &[flag, value]].concat()).unwrap_or_default();
+            assert!(error.contains("cannot be used with"), "{flag} {error}");
+            assert_eq!(refused(&[flag, value]), None);
+        }
+        assert!(refused(&["--sending-window", "3"]).is_some());
+        assert_eq!(refused(&["--sending-window", "3", "--provider-rate", "9"]), None);
+    }
 
     #[test]
     fn numbers_may_have_their_separators() {

@@ -20,8 +20,9 @@ pub(super) const STARTUP: Duration = Duration::from_secs(45);
 const LENGTH_MAX: Duration = Duration::from_secs(240);
 /// A shorter one has too few windows to say anything.
 const LENGTH_MIN: Duration = Duration::from_secs(5);
-/// What is for any other service alone: the reminder service has work of its own, and its keys.
-const OF_OTHERS: [&str; 17] = [
+/// What is for any other service alone: the reminder service has work, keys and objectives of its
+/// own.
+const OF_OTHERS: [&str; 19] = [
     "rate",
     "duration",
     "poisson",
@@ -39,6 +40,8 @@ const OF_OTHERS: [&str; 17] = [
     "method",
     "body",
     "header",
+    "objective",
+    "ok",
 ];
 
 /// The flags of `loadtest gate`.
@@ -280,6 +283,8 @@ mod tests {
         refused(&[&ours[..], &["--rate", "100"]].concat(), "--rate");
         refused(&[&ours[..], &["--path", "/healthz"]].concat(), "--path");
         refused(&[&ours[..], &["--header", "a: b"]].concat(), "--header");
+        refused(&[&ours[..], &["--objective", "9ms"]].concat(), "--objective");
+        refused(&[&ours[..], &["--ok", "200"]].concat(), "--ok");
         let others = ["--base-start", "x", "--head-start", "y", "--rate", "100"];
         refused(&[&others[..], &["--pairs", "9"]].concat(), "--pairs");
         refused(&[&others[..], &["--length", "30s"]].concat(), "--length");

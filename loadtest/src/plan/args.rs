@@ -157,6 +157,11 @@ impl WorkArgs {
 
     fn of_day(&self, messages: u64, mut builder: Builder) -> Result<Plan, PlanError> {
         let others = self.path.is_some() || self.requests.is_some();
+        if let Some(flag) = self.of_others_alone().filter(|_| !others) {
+            return Err(PlanError::Wrong(format!(
+                "{flag} does nothing to a day's own requests; give --path or --requests with it"
+            )));
+        }
         let mix = others.then(|| self.mix(&mut builder)).transpose()?;
         let day = Day {
             messages,
@@ -168,6 +173,16 @@ impl WorkArgs {
         let (arrivals, span, source) = day.make(&mut builder, mix.as_ref())?;
         let source = format!("{source}{}", self.warped());
         builder.plan(arrivals, span, About { source, seed: Some(self.seed), notes: Vec::new() })
+    }
+
+    /// A flag that says something of requests that aren't the day's own.
+    fn of_others_alone(&self) -> Option<&'static str> {
+        let given = [
+            ("--method", self.method.is_some()),
+            ("--body", self.body.is_some()),
+            ("--routes", self.routes.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
     fn mix(&self, builder: &mut Builder) -> Result<Mix, PlanError> {

@@ -101,6 +101,11 @@ fn flags_that_do_not_fit_are_refused() {
         let text = refused(flags);
         assert!(text.contains(says), "{flags:?}: {text}");
     }
+    for flags in [&["--method", "PATCH"][..], &["--body", "x"], &["--routes", "/dev/null"]] {
+        let error = made(&[&["--day", "300"], flags].concat()).unwrap_err().to_string();
+        assert!(error.contains(flags[0]) && error.contains("--path or --requests"), "{error}");
+        assert!(made(&[&["--day", "300", "--path", "/a"], flags].concat()).is_ok());
+    }
     let error = made(&["--rate", "fast"]).unwrap_err().to_string();
     assert!(error.starts_with("--rate \"fast\": write a rate"), "{error}");
 }

@@ -21,7 +21,9 @@ use tracing_subscriber::EnvFilter;
 use crate::capacity::{self, args::CapacityArgs};
 use crate::counts::{self, COUNTS_EXIT_HELP, CountsArgs};
 use crate::day::{appointments, fit};
-use crate::exit::{CAPACITY_EXIT_HELP, EXIT_HELP, Exit, Failure, RUN_EXIT_HELP};
+use crate::exit::{
+    ALL_EXIT_HELP, CAPACITY_EXIT_HELP, EXIT_HELP, Exit, Failure, RUN_EXIT_HELP, SHOWN_EXIT_HELP,
+};
 use crate::freeze::{self, FreezeArgs, ServerArgs};
 use crate::gate::args::GateArgs;
 use crate::gate::{self, GATE_EXIT_HELP};
@@ -41,7 +43,7 @@ pub use plan_args::{PlanArgs, Planned, ReplayArgs};
 
 /// Replays a real day of appointment reminders and checks that what the service promised was kept.
 #[derive(Debug, Parser)]
-#[command(name = "loadtest", version, after_help = EXIT_HELP)]
+#[command(name = "loadtest", version, after_help = ALL_EXIT_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -79,13 +81,13 @@ enum Command {
     #[command(after_help = CAPACITY_EXIT_HELP)]
     Capacity(Box<CapacityArgs>),
     /// Prints what a run would send: its hash, its counts, its rate over time.
-    #[command(after_help = RUN_EXIT_HELP)]
+    #[command(after_help = SHOWN_EXIT_HELP)]
     Plan(Box<WorkArgs>),
     /// Joins the interval logs of several generators.
-    #[command(after_help = RUN_EXIT_HELP)]
+    #[command(after_help = merge::EXIT_HELP)]
     Merge(MergeArgs),
     /// Shows two runs side by side.
-    #[command(after_help = RUN_EXIT_HELP)]
+    #[command(after_help = SHOWN_EXIT_HELP)]
     Compare(CompareArgs),
     /// Lets one stage of the service's work run at a time over a backlog, and names the one whose
     /// cost grows with it.
@@ -96,13 +98,13 @@ enum Command {
     Incidents(IncidentsArgs),
     /// Proves what is measured: freezes a server for a second under this harness and under what
     /// other load generators are installed, and prints a table.
-    #[command(after_help = RUN_EXIT_HELP)]
+    #[command(after_help = freeze::EXIT_HELP)]
     Freeze(FreezeArgs),
     /// The server that is frozen.
     #[command(hide = true)]
     FreezeServer(ServerArgs),
     /// Prints the profile fitted from an appointments file, as JSON.
-    #[command(after_help = EXIT_HELP)]
+    #[command(after_help = SHOWN_EXIT_HELP)]
     Profile(ProfileArgs),
 }
 

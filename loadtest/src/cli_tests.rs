@@ -29,9 +29,28 @@ fn help_tells_who_has_to_act_how_it_ends() {
 #[test]
 fn help_tells_what_the_verdicts_are() {
     let mut command = Cli::command();
-    for name in ["run", "freeze"] {
+    let invalid = "  3    INVALID: the run can't tell";
+    let run = command.find_subcommand_mut("run").unwrap().render_long_help().to_string();
+    assert!(run.contains(invalid), "{run}");
+    let all = command.render_long_help().to_string();
+    assert!(all.contains(invalid) && all.contains("a law was broken"), "{all}");
+}
+
+#[test]
+fn what_judges_no_service_says_nothing_of_verdicts() {
+    let mut command = Cli::command();
+    for (name, says) in [
+        ("plan", "nothing is judged"),
+        ("compare", "nothing is judged"),
+        ("profile", "nothing is judged"),
+        ("merge", "the log could not be written"),
+        ("freeze", "off by 5 % at most"),
+    ] {
         let help = command.find_subcommand_mut(name).unwrap().render_long_help().to_string();
-        assert!(help.contains("  3    INVALID: the run can't tell"), "{name}: {help}");
+        assert!(help.contains(says) && help.contains("  2    usage"), "{name}: {help}");
+        for word in ["PASS", "INVALID", "every law"] {
+            assert!(!help.contains(word), "{name} has no {word}: {help}");
+        }
     }
 }
 

@@ -95,6 +95,21 @@ pub fn unreadable(file: &Path, why: &dyn Display) -> String {
     format!("{}: {why}; give a file that can be read", file.display())
 }
 
+/// The text for `--help` of the program: each command says more of its own.
+pub const ALL_EXIT_HELP: &str = "\
+Exit status, of which each command's --help says more:
+  0    passed, or what was asked for is done
+  1    failed: a law was broken, an objective missed, a build slower, a count not the same
+  2    usage: a wrong flag or file, or something must be installed first (the message says what)
+  3    INVALID: the run can't tell; or something is away, or a report could not be written
+  130  interrupted: Ctrl-C";
+
+/// The text for `--help` of what only shows something.
+pub const SHOWN_EXIT_HELP: &str = "\
+Exit status:
+  0    it was shown; nothing is judged
+  2    usage: a wrong flag or file (the message says which line, and what to do)";
+
 /// The text for `--help`.
 pub const EXIT_HELP: &str = "\
 Exit status:
@@ -135,7 +150,7 @@ mod tests {
         for exit in [Exit::Passed, Exit::Failed, Exit::Usage, Exit::Unavailable, Exit::Interrupted]
         {
             let told = format!("\n  {} ", exit.status());
-            for help in [EXIT_HELP, RUN_EXIT_HELP, CAPACITY_EXIT_HELP] {
+            for help in [ALL_EXIT_HELP, EXIT_HELP, RUN_EXIT_HELP, CAPACITY_EXIT_HELP] {
                 assert!(help.contains(&told), "{exit:?}");
             }
         }

@@ -46,6 +46,15 @@ const REST: Duration = Duration::from_millis(500);
 /// What our p99 may be off by, as a ratio.
 const OFF_MAX: f64 = 0.05;
 
+/// The text for `--help`.
+pub const EXIT_HELP: &str = "\
+Exit status:
+  0    this harness's p99 is off by 5 % at most from what arithmetic says
+  1    it is off by more
+  2    usage: a wrong flag (the message says what to do)
+  3    the server or this harness could not be run
+  130  interrupted: Ctrl-C; nothing is told";
+
 /// The flags of `loadtest freeze`.
 #[derive(Debug, Args)]
 pub struct FreezeArgs {

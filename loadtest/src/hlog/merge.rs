@@ -18,6 +18,13 @@ use crate::exit::{Exit, Failure};
 use crate::report::units::count;
 use crate::whole::discard;
 
+/// The text for `--help`.
+pub const EXIT_HELP: &str = "\
+Exit status:
+  0    the log is written
+  2    usage: a wrong flag, or a log that can't be read or is of another measure
+  3    the log could not be written";
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The flags of `loadtest merge`.

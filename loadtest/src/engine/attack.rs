@@ -34,6 +34,9 @@ const LINE_UP: Duration = Duration::from_secs(30);
 /// Between two looks at goose's own switch.
 const SWITCH_LOOK: Duration = Duration::from_millis(100);
 
+/// What goose writes into its folder, its dashboard included.
+const REPORTS_OF_GOOSE: [&str; 3] = ["report.html", "report.json", "report.md"];
+
 /// How to attack.
 #[derive(Debug)]
 pub struct Attack {
@@ -41,7 +44,8 @@ pub struct Attack {
     pub users: usize,
     /// `host:port` of each process of the service; users are dealt out in turn.
     pub targets: Vec<String>,
-    /// Where goose writes its report. It takes `DIR-2` when this one is not empty.
+    /// Where goose writes its report. An earlier run's is taken away, as goose takes `DIR-2` when
+    /// this one is not empty; so it does where others have put something.
     pub report_dir: PathBuf,
     /// Serves goose's live dashboard on this port of 127.0.0.1.
     pub dashboard_port: Option<u16>,
@@ -141,6 +145,7 @@ impl Attack {
             answer_wait: self.answer_wait,
         };
         let configuration = self.configuration()?;
+        take_away_reports(&self.report_dir);
         let goose = tokio::spawn(async move {
             // Boxed: goose keeps 28 kB of state in it.
             Box::pin(run_goose(configuration, user))
@@ -245,6 +250,13 @@ impl<S: Source> Lined<S> {
         }
         let taken = shared.taken();
         Outcome { ledger: shared.ledger.clone(), windows, is_logged, taken, ended: end, failed }
+    }
+}
+
+/// Takes away what goose has written into a folder, and nothing else.
+fn take_away_reports(dir: &Path) {
+    for name in REPORTS_OF_GOOSE {
+        let _absent = std::fs::remove_file(dir.join(name));
     }
 }
 

@@ -102,6 +102,11 @@ async fn server(served: Arc<AtomicUsize>) -> String {
 async fn goose_reports_what_was_sent() {
     let served = Arc::new(AtomicUsize::new(0));
     let dir = tempfile::tempdir().unwrap();
+    // As an earlier run into the same directory leaves it.
+    std::fs::create_dir(dir.path().join("goose")).unwrap();
+    for name in ["report.html", "report.json"] {
+        std::fs::write(dir.path().join("goose").join(name), "old").unwrap();
+    }
     let targets = vec![server(served.clone()).await];
     let attack = Attack::new(4, targets, dir.path().join("goose"));
     let lined = attack.line_up(reads(), CancellationToken::new()).await.unwrap();
@@ -118,5 +123,7 @@ async fn goose_reports_what_was_sent() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let of_goose = json.to_string();
     assert!(of_goose.contains("read_appointment"), "{of_goose}");
-    assert!(dir.path().join("goose/report.html").exists());
+    let page = std::fs::read_to_string(dir.path().join("goose/report.html")).unwrap();
+    assert_ne!(page, "old");
+    assert!(!dir.path().join("goose-2").exists(), "the page names the other");
 }

@@ -4,7 +4,7 @@
 //! Never here: what the report says.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
@@ -48,18 +48,38 @@ pub enum ReportError {
 }
 
 impl ReportDir {
-    /// Makes the directory given, or `reports/<time>` with `now` in its name.
+    /// Makes the directory given, or `reports/<time>` with `now` in its name, and `-2` and so on
+    /// behind that where another run has it already.
     ///
     /// # Errors
     /// When it can't be made. It is made before the run, so that a run isn't lost to it.
     pub fn make(given: Option<&Path>, now: &Zoned) -> Result<Self, ReportError> {
-        let path = given.map_or_else(
-            || Path::new(DEFAULT_PARENT).join(now.strftime("%Y-%m-%dT%H-%M-%S").to_string()),
-            Path::to_owned,
-        );
-        let path = std::path::absolute(&path).map_err(at(&path))?;
-        fs::create_dir_all(&path).map_err(at(&path))?;
-        Ok(Self(path))
+        match given {
+            Some(path) => {
+                let path = std::path::absolute(path).map_err(at(path))?;
+                fs::create_dir_all(&path).map_err(at(&path))?;
+                Ok(Self(path))
+            }
+            None => Self::by_time(Path::new(DEFAULT_PARENT), now),
+        }
+    }
+
+    fn by_time(parent: &Path, now: &Zoned) -> Result<Self, ReportError> {
+        let parent = std::path::absolute(parent).map_err(at(parent))?;
+        fs::create_dir_all(&parent).map_err(at(&parent))?;
+        let time = now.strftime("%Y-%m-%dT%H-%M-%S").to_string();
+        let mut path = parent.join(&time);
+        let mut n = 1;
+        loop {
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    n += 1;
+                    path = parent.join(format!("{time}-{n}"));
+                }
+                Err(error) => return Err(at(&path)(error)),
+            }
+        }
     }
 
     /// The directory.
@@ -239,6 +259,16 @@ mod tests {
     fn a_pass_without_a_report_is_none_and_a_failure_stays_one() {
         let kept = [Exit::Passed, Exit::Failed, Exit::Interrupted].map(unkept);
         assert_eq!(kept, [Exit::Unavailable, Exit::Failed, Exit::Interrupted]);
+    }
+
+    #[test]
+    fn two_runs_of_one_second_have_a_folder_each() {
+        let parent = tempfile::tempdir().unwrap();
+        let make = || ReportDir::by_time(&parent.path().join("new"), &Zoned::default()).unwrap();
+        let names = [make(), make(), make()].map(|dir| dir.0.file_name().unwrap().to_owned());
+        let first = names[0].to_str().unwrap();
+        assert_eq!(first.len(), "1970-01-01T00-00-00".len());
+        assert_eq!(names[1..], [format!("{first}-2").as_str(), &format!("{first}-3")]);
     }
 
     #[test]

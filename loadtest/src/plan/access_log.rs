@@ -2,8 +2,8 @@
 //! names of its fields.
 //!
 //! A log has no bodies, so only what reads is sent again unless asked otherwise; what no server can
-//! have meant as a request (`-`, another protocol's bytes) is left out and counted. Never here:
-//! traces written to be replayed (`trace`).
+//! have meant as a request (`-`, another protocol's bytes) is left out and counted, and so are a
+//! few lines that somebody else wrote into it. Never here: traces written to be replayed (`trace`).
 
 use std::path::Path;
 
@@ -13,12 +13,16 @@ use super::PlanError;
 use super::at::{At, Timed};
 use super::build::{Builder, Wanted};
 use super::lines::Lines;
-use super::trace::is_json;
+use crate::report::units::count;
 
 const TIMES: [&str; 8] =
     ["time", "t", "ts", "timestamp", "@timestamp", "time_iso8601", "time_local", "msec"];
 const METHODS: [&str; 2] = ["method", "request_method"];
 const PATHS: [&str; 4] = ["path", "request_uri", "uri", "url"];
+
+/// Lines that others wrote into a log, at the most: so many, or this share of all.
+const FOREIGN_MAX: u64 = 10;
+const FOREIGN_SHARE_MAX: u64 = 100;
 
 /// What a line says.
 #[derive(Debug, PartialEq)]
@@ -34,12 +38,21 @@ pub(super) fn read(
     builder: &mut Builder,
     all_methods: bool,
 ) -> Result<(Vec<Timed>, Vec<String>), PlanError> {
-    let parse = if is_json(file)? { json } else { combined };
     let mut lines = Lines::open(file)?;
     let mut rows = Vec::new();
-    let (mut writes, mut strange) = (LeftOut::default(), LeftOut::default());
+    let [mut writes, mut strange, mut foreign] = [const { LeftOut::NONE }; 3];
+    let (mut all, mut first_wrong) = (0, None);
     while let Some((number, text)) = lines.next()? {
-        let entry = parse(&text).map_err(|what| lines.wrong(what))?;
+        all += 1;
+        let parse = if text.trim_start().starts_with('{') { json } else { combined };
+        let entry = match parse(&text) {
+            Ok(entry) => entry,
+            Err(what) => {
+                foreign.count(number);
+                first_wrong.get_or_insert_with(|| lines.wrong(what));
+                continue;
+            }
+        };
         let Some((method, path)) = entry.request else {
             strange.count(number);
             continue;
@@ -56,20 +69,37 @@ pub(super) fn read(
             Err(_) => strange.count(number),
         }
     }
+    let few = foreign.rows < all && foreign.rows <= FOREIGN_MAX.max(all / FOREIGN_SHARE_MAX);
+    if let Some(wrong) = first_wrong.filter(|_| !few) {
+        return Err(foreign.too_many(wrong, all));
+    }
     let notes = [
         writes.note("write, and a log has no bodies; --all-methods sends them empty"),
         strange.note("are no request that can be sent again"),
+        foreign.note("are of another form"),
     ];
     Ok((rows, notes.into_iter().flatten().collect()))
 }
 
-#[derive(Default)]
 struct LeftOut {
     rows: u64,
     first: u64,
 }
 
 impl LeftOut {
+    const NONE: Self = Self { rows: 0, first: 0 };
+
+    /// What is wrong with the first of them, and how many there are where it isn't the only one.
+    fn too_many(&self, first: PlanError, all: u64) -> PlanError {
+        match first {
+            PlanError::Line { file, line, what } if self.rows > 1 => {
+                let rows = format!("{} of {} lines are so", count(self.rows), count(all));
+                PlanError::Line { file, line, what: format!("{what}; {rows}") }
+            }
+            other => other,
+        }
+    }
+
     fn count(&mut self, line: u64) {
         if self.rows == 0 {
             self.first = line;
@@ -116,8 +146,12 @@ fn origin_form(target: &str) -> Option<String> {
 fn json(line: &str) -> Result<Entry, String> {
     let fields: Map<String, Value> = serde_json::from_str(line)
         .map_err(|e| format!("is no JSON object: {e} (a JSON log has one a line)"))?;
+    // Caddy has the request's own fields in an object.
+    let within = fields.get("request").and_then(Value::as_object);
     let text = |names: &[&str]| {
-        names.iter().find_map(|name| match fields.get(*name)? {
+        let field =
+            |name: &str| within.and_then(|fields| fields.get(name)).or_else(|| fields.get(name));
+        names.iter().find_map(|name| match field(name)? {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
@@ -126,6 +160,7 @@ fn json(line: &str) -> Result<Entry, String> {
     let time = text(&TIMES).ok_or_else(|| format!("has no time; name it one of {TIMES:?}"))?;
     let at = At::parse(&time)
         .or_else(|| At::parse_log(&time))
+        .or_else(|| At::parse_epoch(&time))
         .ok_or_else(|| format!("the time {time:?} is neither seconds nor RFC 3339"))?;
     if let Some(request) = text(&["request"]) {
         return Ok(Entry { at, request: request_line(&request) });
@@ -163,6 +198,7 @@ mod tests {
             r#"{"time":"2027-03-09T09:00:00Z","method":"POST","path":"/a"}"#,
             r#"{"ts":"2027-03-09T09:00:00Z","request_method":"POST","uri":"https://h/a"}"#,
             r#"{"@timestamp":"2027-03-09T09:00:00Z","request":"POST /a HTTP/2.0","status":200}"#,
+            r#"{"ts":1804582800.0,"request":{"method":"POST","uri":"/a","headers":{}},"status":2}"#,
         ] {
             assert_eq!(json(line).unwrap(), entry("POST", "/a"), "{line}");
         }
@@ -189,6 +225,38 @@ mod tests {
             ]
         );
         assert_eq!(read(true).0.len(), 3);
+    }
+
+    #[test]
+    fn an_epoch_may_be_finer_than_seconds() {
+        for time in ["1804582800", "1804582800000", "1804582800000000", "1804582800000000000"] {
+            let line = format!(r#"{{"time":{time},"method":"POST","path":"/a"}}"#);
+            assert_eq!(json(&line).unwrap().at.ns, At::parse(AT).unwrap().ns, "{line}");
+        }
+        let finer = json(r#"{"time":"1804582800001.5","path":"/a"}"#).unwrap();
+        assert_eq!(finer.at.ns - At::parse(AT).unwrap().ns, 1_500_000);
+    }
+
+    #[test]
+    fn a_few_lines_of_another_form_are_left_out_and_many_are_none_of_a_log() {
+        let read = |ours: usize, foreign: usize| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            let line = "h - - [09/Mar/2027:10:00:00 +0100] \"GET /a HTTP/1.1\" 200 1\n";
+            let text = ["turned over\n".repeat(foreign), line.repeat(ours)].concat();
+            file.write_all(text.as_bytes()).unwrap();
+            let read = super::read(file.path(), &mut Builder::new(Routes::default()), false);
+            read.map_err(|error| error.to_string())
+        };
+        let (rows, notes) = read(1, 10).unwrap();
+        assert_eq!((rows.len(), rows[0].line), (1, 11));
+        assert_eq!(notes, ["10 rows left out: they are of another form (first in line 1)"]);
+        let error = read(100, 11).unwrap_err();
+        assert!(
+            error.contains(":1: is not the combined") && error.contains("11 of 111"),
+            "{error}"
+        );
+        assert_eq!(read(1_100, 11).unwrap().0.len(), 1_100);
+        assert!(read(0, 1).unwrap_err().ends_with("status bytes)"));
     }
 
     #[test]

@@ -36,6 +36,17 @@ impl At {
         Self::local(local, pieces.to_numeric_offset().unwrap_or(Offset::UTC))
     }
 
+    /// Milliseconds, microseconds or nanoseconds since 1970, as logs of machines have them: the
+    /// seconds of today have ten digits.
+    pub(super) fn parse_epoch(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        if !matches!(whole.len(), 13 | 16 | 19) || !whole.is_ascii() {
+            return None;
+        }
+        let (seconds, rest) = whole.split_at(10);
+        Self::parse(&format!("{seconds}.{rest}{fraction}"))
+    }
+
     /// `10/Oct/2000:13:55:36 -0700`, as web servers write it.
     pub(super) fn parse_log(text: &str) -> Option<Self> {
         let parsed = strtime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?;

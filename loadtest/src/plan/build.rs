@@ -15,6 +15,7 @@ use super::routes::{NAMES, Routes, is_name};
 use super::{
     About, Arrival, BODY_BYTES_MAX, BYTES_MAX, Kind, NAMES_MAX, Plan, PlanError, Planned, digest,
 };
+use crate::report::units::count;
 
 /// A request as a source writes it.
 #[derive(Debug, Clone, Default)]
@@ -36,13 +37,27 @@ pub(super) struct Builder {
     requests: Vec<Planned>,
     known: HashMap<Key, u32>,
     bytes: usize,
+    /// Rows with a header that is the connection's own.
+    of_connection: u64,
+}
+
+/// What HTTP itself says of a request: the connection writes that, or none.
+fn is_of_connection(name: &HeaderName) -> bool {
+    [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name)
 }
 
 type Key = (usize, Method, Uri, String, Bytes);
 
 impl Builder {
     pub(super) fn new(routes: Routes) -> Self {
-        Self { routes, kinds: vec![], requests: vec![], known: HashMap::new(), bytes: 0 }
+        Self {
+            routes,
+            kinds: vec![],
+            requests: vec![],
+            known: HashMap::new(),
+            bytes: 0,
+            of_connection: 0,
+        }
     }
 
     /// Takes a request and gives its position; the error says what is wrong and what to do.
@@ -58,6 +73,7 @@ impl Builder {
             ));
         }
         let headers = headers(&wanted.headers)?;
+        self.of_connection += u64::from(headers.len() < wanted.headers.len());
         let kind = self.kind(&method, &wanted)?;
         let written = format!("{headers:?}");
         let body = Bytes::from(wanted.body);
@@ -110,12 +126,19 @@ impl Builder {
         self,
         arrivals: Vec<Arrival>,
         span: Duration,
-        about: About,
+        mut about: About,
     ) -> Result<Plan, PlanError> {
         if arrivals.is_empty() {
             return Err(PlanError::Wrong(format!("{}: nothing to send", about.source)));
         }
-        let Self { kinds, requests, .. } = self;
+        let Self { kinds, requests, of_connection, .. } = self;
+        if of_connection > 0 {
+            about.notes.push(format!(
+                "{} rows have headers that are the connection's own (content-length, connection, \
+                 transfer-encoding): these are left out, as it writes them itself",
+                count(of_connection)
+            ));
+        }
         let hash = digest::hash(&kinds, &requests, &arrivals, span);
         Ok(Plan { kinds, requests, arrivals, span, hash, about })
     }
@@ -140,7 +163,7 @@ fn headers(given: &[(String, String)]) -> Result<HeaderMap, String> {
     for (name, value) in given {
         let name: HeaderName =
             name.parse().map_err(|_| format!("{:?} is no header name", shown(name)))?;
-        if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name) {
+        if is_of_connection(&name) {
             continue;
         }
         let mut value = HeaderValue::from_str(value)
@@ -175,6 +198,23 @@ mod tests {
         assert_eq!(builder.request(other), Ok(2));
         let kinds: Vec<_> = builder.kinds.iter().map(|kind| kind.name.as_str()).collect();
         assert_eq!(kinds, ["GET:/a/{id}"]);
+    }
+
+    #[test]
+    fn headers_of_the_connection_are_left_out_and_counted() {
+        let mut builder = Builder::new(Routes::default());
+        for name in ["Content-Length", "connection", "x-a"] {
+            let headers = vec![(name.to_owned(), "5".to_owned()), ("x-b".to_owned(), "c".into())];
+            builder.request(Wanted { headers, ..wanted("/a") }).unwrap();
+        }
+        let arrivals = vec![Arrival { intended_ns: 0, request: 0 }];
+        let plan = builder.plan(arrivals, Duration::ZERO, About::default()).unwrap();
+        let [note] = &plan.about().notes[..] else { panic!("{:?}", plan.about()) };
+        assert!(
+            note.starts_with("2 rows have headers") && note.contains("content-length"),
+            "{note}"
+        );
+        assert_eq!(plan.requests()[0].headers.len(), 1);
     }
 
     #[test]

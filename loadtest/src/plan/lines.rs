@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::{BODY_BYTES_MAX, PlanError};
-use crate::unpacked::unpacked;
+use crate::unpacked::{BYTE_ORDER_MARK, unpacked};
 
 /// Longest line: a body, in which every byte may be escaped, and the rest of a request.
 const LINE_BYTES_MAX: usize = 2 * BODY_BYTES_MAX + (64 << 10);
@@ -25,7 +25,8 @@ pub fn open(file: &Path) -> Result<Box<dyn BufRead>, PlanError> {
 
 /// Reads a small file of text.
 pub(super) fn read_to_string(file: &Path) -> Result<String, PlanError> {
-    std::fs::read_to_string(file).map_err(|source| at(file, source))
+    let text = std::fs::read_to_string(file).map_err(|source| at(file, source))?;
+    Ok(text.trim_start_matches(BYTE_ORDER_MARK).to_owned())
 }
 
 /// What the system said about a file.

@@ -82,7 +82,7 @@ fn enter(rows: &mut Vec<Timed>, row: Timed, file: &Path) -> Result<(), PlanError
 }
 
 /// Whether a file's first character opens a JSON object.
-pub(super) fn is_json(file: &Path) -> Result<bool, PlanError> {
+fn is_json(file: &Path) -> Result<bool, PlanError> {
     let mut lines = Lines::open(file)?;
     Ok(lines.next()?.is_some_and(|(_, line)| line.trim_start().starts_with('{')))
 }
@@ -178,9 +178,12 @@ fn cells(error: &csv::Error) -> String {
 }
 
 impl Record {
+    /// What is asked for. Spaces around a cell are nobody's, but for a body's, which is sent as it
+    /// is.
     fn wanted(self) -> Result<Wanted, String> {
         let Self { t: _, method, path, body, headers, name } = self;
-        let filled = |cell: Option<String>| cell.filter(|cell| !cell.is_empty());
+        let trimmed = |cell: String| cell.trim().to_owned();
+        let filled = |cell: Option<String>| cell.map(trimmed).filter(|cell| !cell.is_empty());
         let headers = match filled(headers) {
             None => BTreeMap::new(),
             Some(text) => serde_json::from_str::<BTreeMap<String, String>>(&text).map_err(
@@ -189,9 +192,9 @@ impl Record {
         };
         Ok(Wanted {
             method: filled(method),
-            path,
+            path: trimmed(path),
             headers: headers.into_iter().collect(),
-            body: filled(body).unwrap_or_default().into_bytes(),
+            body: body.unwrap_or_default().into_bytes(),
             name: filled(name),
         })
     }

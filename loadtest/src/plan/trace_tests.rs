@@ -64,6 +64,13 @@ fn csv_and_ndjson_say_the_same() {
 }
 
 #[test]
+fn spaces_around_a_cell_and_a_mark_before_the_first_are_nobodys() {
+    let csv = "\u{feff}t, method , path, name, body\n 0.5 , GET, /a , x ,\n1, POST, /b,, c \n";
+    assert_eq!(requests(csv), ["500 GET /a {}  x", "1000 POST /b {}  c  POST:/b"]);
+    assert_eq!(requests("\u{feff}{\"t\":1,\"path\":\"/a\"}\n"), ["1000 GET /a {}  GET:/a"]);
+}
+
+#[test]
 fn a_body_that_is_json_keeps_its_bytes_and_says_so() {
     let line = "{\"t\":1,\"path\":\"/a\",\"method\":\"put\",\"body\":{\"z\": 1.50, \"a\":[]}}";
     let expected = r#"1000 PUT /a {"content-type": "application/json"} {"z": 1.50, "a":[]} PUT:/a"#;

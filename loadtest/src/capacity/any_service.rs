@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::args::CapacityArgs;
 use super::binomial::cases_min;
 use super::resources::{self, Outside};
-use super::step::{Kind, Measured, Written};
+use super::step::{Kind, Measured, Sent, Written};
 use crate::engine::ledger::Counts;
 use crate::exit::Failure;
 use crate::inside::rules::Rule;
@@ -135,6 +135,11 @@ impl<'a> AnyService<'a> {
         let outside =
             Outside { seconds: &facts.seconds, concurrency, connections: facts.connections };
         Measured {
+            plan: Sent {
+                hash: facts.plan_hash.clone(),
+                source: facts.source.clone(),
+                seed: facts.seed,
+            },
             kinds: facts.kinds.iter().filter(|kind| kind.counts.total > 0).map(kind).collect(),
             achieved_ratio: facts.achieved_ratio,
             backlog: backlog(&self.backlog.family, &facts.inside, facts.span_seconds),

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::any_service::backlog;
 use super::args::CapacityArgs;
 use super::resources::{self, Outside, Used};
-use super::step::{Kind, Measured, Written};
+use super::step::{Kind, Measured, Sent, Written};
 use crate::client::Client;
 use crate::day::{Options, Plan};
 use crate::demo::stack_up::{Shape, StackUp};
@@ -192,6 +192,11 @@ impl<'a> OwnStack<'a> {
         let offered: u64 = report.series.offered.iter().sum();
         let sent: u64 = report.series.sent.iter().sum();
         Measured {
+            plan: Sent {
+                hash: report.run.plan_hash.clone(),
+                source: format!("a day of {} texts", count(report.run.messages_planned)),
+                seed: Some(report.run.seed),
+            },
             kinds: report
                 .endpoints
                 .iter()

@@ -30,9 +30,53 @@ pub(super) struct Document<'a> {
     /// When it began, RFC 3339.
     pub(super) started_at: String,
     pub(super) targets: &'a [String],
+    pub(super) asked: Asked,
     pub(super) limits: Limits,
     pub(super) answer: &'a Answer,
     pub(super) steps: &'a [Step],
+}
+
+/// Which rates were to be tried, and how they were sent.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(super) struct Asked {
+    /// The first rate.
+    start: f64,
+    /// No rate was to be above this.
+    most: f64,
+    /// A step was to last this long at the least.
+    step_seconds: f64,
+    /// How far apart the edge's two rates may be, as a ratio.
+    within: f64,
+    /// How often each rate around the edge was to be tried.
+    repeats: u32,
+    /// Decides all that is left to chance.
+    seed: u64,
+    /// Connections of the harness.
+    connections: u64,
+    /// An answer was waited for so long; of a service of one's own address.
+    timeout_seconds: f64,
+    /// Statuses of good answers, from and to; of such a service.
+    ok: [u16; 2],
+    /// The gauge that must not grow.
+    backlog: String,
+}
+
+impl Asked {
+    pub(super) fn of(args: &CapacityArgs) -> Self {
+        let CapacityArgs { search, work, how, judged, .. } = args;
+        Self {
+            start: search.start,
+            most: search.most,
+            step_seconds: search.step.as_secs_f64(),
+            within: 1.0 + search.within / 100.0,
+            repeats: search.repeats,
+            seed: work.seed,
+            connections: how.connections as u64,
+            timeout_seconds: how.timeout.as_secs_f64(),
+            ok: [*judged.ok.start(), *judged.ok.end()],
+            backlog: search.backlog.clone(),
+        }
+    }
 }
 
 impl<'a> Document<'a> {
@@ -45,7 +89,8 @@ impl<'a> Document<'a> {
     ) -> Self {
         let limits = args.search.limits(&args.judged);
         let started_at = began.to_string();
-        Self { schema, started_at, targets: &args.target, limits, answer, steps }
+        let asked = Asked::of(args);
+        Self { schema, started_at, targets: &args.target, asked, limits, answer, steps }
     }
 }
 
@@ -299,11 +344,24 @@ mod tests {
         };
         let targets = ["127.0.0.1:8080".to_owned()];
         let limits = Limits { confidence: 0.95, errors_max: 0.001, achieved_min: 0.99 };
+        let asked = Asked {
+            start: 50.0,
+            most: 20_000.0,
+            step_seconds: 20.0,
+            within: 1.1,
+            repeats: 3,
+            seed: 1,
+            connections: 128,
+            timeout_seconds: 15.0,
+            ok: [200, 399],
+            backlog: "pending_messages:stage".to_owned(),
+        };
         let steps = [Ended::Passed, Ended::Failed, Ended::Untold].map(step);
         let document = |answer, steps| Document {
             schema: SCHEMA,
             started_at: "2027-03-09T12:00:00Z".to_owned(),
             targets: &targets,
+            asked: asked.clone(),
             limits,
             answer,
             steps,

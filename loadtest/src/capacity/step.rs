@@ -47,6 +47,8 @@ pub(crate) struct Kind {
 /// What was measured of a rate.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Measured {
+    /// What was sent.
+    pub(crate) plan: Sent,
     pub(crate) kinds: Vec<Kind>,
     pub(crate) achieved_ratio: f64,
     /// What stood waiting: seconds and how much, where it is known.
@@ -65,6 +67,17 @@ pub(crate) struct Measured {
     pub(crate) held: Vec<(String, f64)>,
     /// Connections that were checked out a second, by pool.
     pub(crate) checkouts: Vec<(String, f64)>,
+}
+
+/// The plan of a step.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct Sent {
+    /// Its hash: two steps with the same one had the same work.
+    pub(crate) hash: String,
+    /// Where it comes from, in words.
+    pub(crate) source: String,
+    /// The seed, where anything was left to chance.
+    pub(crate) seed: Option<u64>,
 }
 
 /// What a message leaves on the database's disks, in bytes, where that is known.
@@ -162,6 +175,7 @@ fn grows(measured: &Measured, rate: f64) -> Option<String> {
 #[cfg(test)]
 pub(crate) fn sample(good: u64) -> Measured {
     Measured {
+        plan: Sent::default(),
         kinds: vec![Kind {
             name: "read_user".into(),
             total: 10_000,

@@ -39,6 +39,8 @@ struct Tally {
     failed: u64,
     /// Judgements that could not tell.
     invalid: u64,
+    /// The plan's hash of each duet, in the order in which they were played.
+    plan_hashes: Vec<String>,
     /// The middle ratio of the first figure, of each judgement that could tell.
     ratios: Vec<f64>,
 }
@@ -53,6 +55,8 @@ struct Document<'a> {
     sides: [String; 2],
     /// What was sent.
     source: String,
+    /// What chance began with; each trial's own follows from it.
+    seed: u64,
     /// Of the intervals, as a ratio.
     confidence: f64,
     /// How often base was red against itself, and then head, if it is another.
@@ -90,6 +94,7 @@ pub(super) async fn run(
         schema: SCHEMA,
         sides: contest.names(),
         source: contest.source(),
+        seed: args.work.seed,
         confidence,
         tallies: &tallies,
         broken: ended.as_ref().err().map(ToString::to_string),
@@ -114,6 +119,7 @@ async fn one(
     let seeds = Seeds { seed, first: trial as usize % 2, base_alone };
     let mut duets = Vec::new();
     duets_of(contest, args, seeds, &mut duets, interrupt).await?;
+    tally.plan_hashes.extend(duets.iter().map(|duet| duet.plan_hash.clone()));
     let value = judge(&duets).value;
     if value == Value::Invalid {
         tally.invalid += 1;
@@ -129,7 +135,7 @@ async fn one(
 
 /// The rates as a sheet. They are neither good nor bad.
 fn sheet(document: &Document<'_>) -> Sheet {
-    let Document { schema: _, sides, source, confidence, tallies, broken } = document;
+    let Document { schema: _, sides, source, seed, confidence, tallies, broken } = document;
     let (verdict, outcome) = match broken {
         None => ("MEASURED", Outcome::Passed),
         Some(_) => ("STOPPED", Outcome::Skipped),
@@ -138,6 +144,7 @@ fn sheet(document: &Document<'_>) -> Sheet {
     let mut reasons: Vec<String> = tallies.iter().map(said).collect();
     reasons.extend(broken.iter().map(|why| format!("fewer than were asked for: {why}")));
     let [base, head] = sides;
+    let source = &format!("{source} (seed {seed})");
     let facts = [("base", base), ("head", head), ("sent", source)];
     let mut table =
         Table::new(&["against", "judged", "first duet red", "FAIL", "invalid", "middle ratio"]);
@@ -222,6 +229,7 @@ mod tests {
             against: "itself (main)".to_owned(),
             judged: 300,
             first_red: 6,
+            plan_hashes: vec!["5f0c".to_owned()],
             ratios: vec![1.0, 1.02, 0.99],
             ..Tally::default()
         }]
@@ -232,6 +240,7 @@ mod tests {
             schema: SCHEMA,
             sides: ["main".to_owned(), "main".to_owned()],
             source: "a day of 12000 texts in 120s".to_owned(),
+            seed: 1,
             confidence: 0.95,
             tallies,
             broken: broken.map(str::to_owned),

@@ -42,6 +42,10 @@ pub struct Facts {
     pub achieved_ratio: f64,
     /// Connections of the harness.
     pub connections: u64,
+    /// An answer was waited for so long.
+    pub timeout_seconds: f64,
+    /// Statuses of good answers, from and to.
+    pub ok: [u16; 2],
     /// How intended starts were waited for.
     pub pacer: &'static str,
     /// True when it was stopped before its end.

@@ -220,6 +220,8 @@ impl Measured<'_> {
             sent,
             achieved_ratio: sent as f64 / planned.max(1) as f64 * stretched,
             connections: setup.how.connections as u64,
+            timeout_seconds: setup.how.timeout.as_secs_f64(),
+            ok: [*setup.judged.ok.start(), *setup.judged.ok.end()],
             pacer,
             interrupted,
             kinds: kinds(ledger, work),

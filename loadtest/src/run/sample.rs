@@ -49,6 +49,8 @@ pub(crate) fn facts() -> Facts {
         sent: 9_999,
         achieved_ratio: 0.9999,
         connections: 128,
+        timeout_seconds: 15.0,
+        ok: [200, 399],
         pacer: "a thread on the kernel's high-resolution timer",
         interrupted: false,
         kinds: vec![kind("read_user", 0.25), kind("unmatched", 0.5)],

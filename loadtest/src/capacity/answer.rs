@@ -170,7 +170,10 @@ fn verdict(
         (Some(passes), fails) => {
             reasons.push(match fails {
                 Some(fails) => format!("{} passes, {} does not", tally(passes), tally(fails)),
-                None => format!("{} passes, and nothing above was tried", tally(passes)),
+                None => format!(
+                    "{} passes, so it is at least that: nothing above was to be tried (--most)",
+                    tally(passes)
+                ),
             });
             Verdict::Pass
         }
@@ -226,9 +229,10 @@ fn sentences(
 ) -> Vec<String> {
     let Some(passes) = &bracket.passes else { return Vec::new() };
     let carried = passes.rate * scale.messages_a_day;
+    let least = if bracket.fails.is_none() { "at least " } else { "" };
     let mut all = vec![format!(
-        "This carries {:.2} × half a million messages a day at its peak hour: {} messages a day \
-         ({}).",
+        "This carries {least}{:.2} × half a million messages a day at its peak hour: {} messages a \
+         day ({}).",
         carried / DAY_MESSAGES,
         count(carried as u64),
         scale.why
@@ -307,7 +311,7 @@ mod tests {
         check(&edge, Some(100.0), Verdict::Pass, "passes");
         check(&edge, Some(101.0), Verdict::Fail, "101/s was asked for");
         check(&[fail], None, Verdict::Fail, "no rate passes");
-        check(std::slice::from_ref(&pass), None, Verdict::Pass, "nothing above was tried");
+        check(std::slice::from_ref(&pass), None, Verdict::Pass, "it is at least that");
         let untold = step(110.0, Ended::Untold);
         check(&[pass, untold.clone()], None, Verdict::Invalid, "at 110/s nothing can be told");
         check(&[untold], None, Verdict::Invalid, "because");
@@ -361,8 +365,8 @@ mod tests {
         assert_eq!(
             all,
             [
-                "This carries 2.00 × half a million messages a day at its peak hour: 1,000,000 \
-                 messages a day (because).",
+                "This carries at least 2.00 × half a million messages a day at its peak hour: \
+                 1,000,000 messages a day (because).",
                 "A day of 5,000,000 messages is 5.00 times what is carried.",
                 "In a day of 5,000,000 messages statements write 10.00 GB of log, and the database \
                  grows by 5.00 GB: 500.00 GB in 100 days.",

@@ -78,9 +78,13 @@ impl Search {
         let edge = tried.iter().filter(|t| t.phase != Phase::Sweep);
         let passed = edge.clone().filter(|t| t.passed).map(|t| t.rate).reduce(f64::max);
         let failed = edge.filter(|t| !t.passed).map(|t| t.rate).reduce(f64::min);
+        let swept = tried.iter().filter(|t| t.phase == Phase::Sweep).count();
         let (low, high) = match (passed, failed) {
             (None, None) => return Some((self.rounded(self.start), Phase::Probe)),
-            (Some(low), None) if low >= self.most => return None,
+            // Nothing above may be tried; how sure this one is follows from its repeats.
+            (Some(low), None) if low >= self.most => {
+                return (swept < self.repeats as usize).then_some((low, Phase::Sweep));
+            }
             (Some(low), None) => return Some((self.rounded(low * 2.0), Phase::Probe)),
             (None, Some(high)) if high <= LEAST => return None,
             (None, Some(high)) => return Some((self.rounded(high / 2.0), Phase::Probe)),
@@ -91,7 +95,6 @@ impl Search {
         if high > low * self.within && middle > low && middle < high {
             return Some((middle, Phase::Bisect));
         }
-        let swept = tried.iter().filter(|t| t.phase == Phase::Sweep).count();
         self.sweep(low, high).get(swept).map(|rate| (*rate, Phase::Sweep))
     }
 
@@ -198,7 +201,8 @@ mod tests {
     fn what_has_no_edge_is_said_to_have_none() {
         let search = Search { most: 400.0, ..SEARCH };
         let never = bracket(&all(search, 1e9));
-        assert_eq!((never.passes.unwrap().rate, never.fails), (400.0, None));
+        let highest = Tally { rate: 400.0, passed: 4, tried: 4 };
+        assert_eq!((never.passes, never.fails), (Some(highest), None));
         let always = bracket(&all(search, 0.0));
         assert_eq!((always.passes, always.fails.unwrap().rate), (None, 1.0));
     }

@@ -15,6 +15,10 @@ use super::sheet::{Across, Chart, Line, Stroke, Unit};
 use super::units::{clock, count, latency, megabytes};
 
 const SIZE: (u32, u32) = (900, 260);
+/// Labels of the axis across; of a shorter one whole numbers can't tell them apart.
+const TICKS: f64 = 10.0;
+/// Room for the half of the last label that stands beyond the axis.
+const RIGHT: u32 = 34;
 /// Colours of lines that the page tells apart.
 pub const COLOURS: usize = 7;
 
@@ -86,6 +90,33 @@ fn value(unit: Unit, value: f64) -> String {
     }
 }
 
+/// A value beside an axis of this length: with as many digits as tell its neighbours apart.
+fn tick(unit: Unit, number: f64, length: f64) -> String {
+    let (times, behind) = match unit {
+        Unit::Number => (1.0, ""),
+        Unit::PerSecond => (1.0, "/s"),
+        Unit::Ratio => (100.0, " %"),
+        Unit::Seconds | Unit::Bytes => return value(unit, number),
+    };
+    let (shown, length) = (number * times, length * times);
+    if length >= TICKS || length <= 0.0 {
+        return value(unit, number);
+    }
+    if shown == 0.0 {
+        return format!("0{behind}");
+    }
+    let digits = 1 + (-length.log10().floor()).clamp(0.0, 9.0) as usize;
+    format!("{shown:.digits$}{behind}")
+}
+
+/// An instant beside an axis of so many seconds.
+fn instant(seconds: f64, length: f64) -> String {
+    if length < TICKS {
+        return format!("{seconds:.1} s");
+    }
+    clock(Duration::from_secs_f64(seconds.max(0.0)))
+}
+
 fn draw_on(area: &DrawingArea<SVGBackend<'_>, Shift>, chart: &Chart) -> Result<(), String> {
     let Chart { title, across, unit: _, lines, shaded: _ } = chart;
     let xs = || lines.iter().flat_map(|line| line.points.iter().map(|p| p.0));
@@ -95,6 +126,7 @@ fn draw_on(area: &DrawingArea<SVGBackend<'_>, Shift>, chart: &Chart) -> Result<(
     builder
         .caption(title, ("sans-serif", 15).into_font().color(&INK))
         .margin(8)
+        .margin_right(RIGHT)
         .x_label_area_size(if *across == Across::Time { 24 } else { 40 })
         .y_label_area_size(70);
     match across {
@@ -143,10 +175,15 @@ where
     let Chart { title: _, across, unit, lines, shaded } = chart;
     let label = ("sans-serif", 12).into_font().color(&INK);
     let at = |x: &f64| match across {
-        Across::Time => clock(Duration::from_secs_f64(x.max(0.0))),
-        Across::Number(_) | Across::Orders(_) => value(Unit::Number, *x),
+        Across::Time => instant(*x, xs.end),
+        Across::Number(_) => tick(Unit::Number, *x, xs.end),
+        // Each order of magnitude has the digits that it needs.
+        Across::Orders(_) => tick(Unit::Number, *x, x * TICKS),
     };
-    let up = |y: &f64| value(*unit, *y);
+    let up = |y: &f64| match across {
+        Across::Time | Across::Number(_) => tick(*unit, *y, ys.end),
+        Across::Orders(_) => tick(*unit, *y, y * TICKS),
+    };
     let mut mesh = context.configure_mesh();
     if let Across::Number(name) | Across::Orders(name) = across {
         mesh.x_desc(name);
@@ -156,7 +193,7 @@ where
         .axis_style(INK)
         .label_style(label.clone())
         .axis_desc_style(label.clone())
-        .x_labels(10)
+        .x_labels(TICKS as usize)
         .y_labels(6)
         .x_label_formatter(&at)
         .y_label_formatter(&up)
@@ -209,6 +246,44 @@ mod tests {
             assert!(!svg.contains('#') && !svg.contains("<b>"), "{svg}");
             assert!(svg.contains("var(--ink)") && svg.contains("var(--paper)"), "{svg}");
         }
+    }
+
+    /// The texts of a drawing with their places across.
+    fn texts(svg: &str) -> Vec<(f64, String)> {
+        let texts = svg.split("<text ").skip(1).map(|text| {
+            let place = text.split("x=\"").nth(1).unwrap().split('"').next().unwrap();
+            let said = text.split('>').nth(1).unwrap().split('<').next().unwrap();
+            (place.parse().unwrap(), said.trim().to_owned())
+        });
+        texts.collect()
+    }
+
+    #[test]
+    fn labels_tell_their_neighbours_apart_and_have_room() {
+        let of = |across: Across, unit, right: f64, top: f64| {
+            let line = Line::new("x", vec![(0.0, 0.0), (right, top)]);
+            texts(&render(&Chart { across, unit, ..chart(vec![line]) }).unwrap())
+        };
+        let number = || Across::Number("at work".to_owned());
+        for (across, unit, right, top) in [
+            (Across::Time, Unit::Ratio, 4.0, 0.02),
+            (Across::Time, Unit::PerSecond, 600.0, 3.0),
+            (number(), Unit::Number, 0.04, 0.0004),
+            (number(), Unit::PerSecond, 12.0, 4_000.0),
+        ] {
+            let labels = of(across.clone(), unit, right, top);
+            let mut said: Vec<&String> = labels.iter().map(|(_, said)| said).collect();
+            let zeros = said.iter().filter(|said| said.starts_with("0 ") || *said == &"0").count();
+            said.sort();
+            said.dedup();
+            assert!(labels.len() - said.len() <= zeros, "{across:?}: {labels:?}");
+            let last = labels.iter().map(|(place, _)| *place).fold(0.0, f64::max);
+            assert!(last <= f64::from(SIZE.0 - RIGHT), "{labels:?}");
+        }
+        let short = of(Across::Time, Unit::Seconds, 4.0, 1.0);
+        assert!(short.iter().any(|(_, said)| said == "0.5 s"), "{short:?}");
+        let small = of(number(), Unit::Number, 0.04, 1.0);
+        assert!(small.iter().any(|(_, said)| said == "0.010"), "{small:?}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod day;
 mod depth;
 mod dev;
 mod folding;
+mod freeze;
 mod full;
 mod gate;
 mod given_up;

@@ -2,6 +2,11 @@
 //! until the next instant somebody waits for, on the kernel's high-resolution timer and with the
 //! least slack, and then wakes the tasks.
 //!
+//! It sleeps in `Condvar::wait_timeout`, not in `clock_nanosleep`, as a task that waits for an
+//! earlier instant has to wake it; on Linux that is a futex with an absolute end on the monotonic
+//! clock, which the same timers of the kernel wake. Measured at 1,000 a second, up to the first
+//! byte sent: 59 µs late at the median, 2.27 ms at p99 (`docs/benchmarks.md`).
+//!
 //! It costs a thread and 15 to 30 µs of a processor for each wake-up, so it is for rates at which
 //! that is little (`Pacer::at_rate`). Never here: what is waited for.
 

@@ -82,7 +82,7 @@ impl Log {
     fn head<'a>(&'a self, begins: &'a str) -> impl Iterator<Item = &'a str> {
         let lines = self.bytes.split(|byte| *byte == b'\n');
         let head = lines.map_while(|line| line.strip_prefix(b"#"));
-        head.filter_map(|line| std::str::from_utf8(line).ok()?.strip_prefix(begins))
+        head.filter_map(move |line| std::str::from_utf8(line).ok()?.strip_prefix(begins))
     }
 
     /// All intervals of each tag together.

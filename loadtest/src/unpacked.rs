@@ -26,11 +26,11 @@ pub(crate) fn unpacked<'a>(input: impl Read + 'a) -> io::Result<Box<dyn BufRead 
     Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, whole)))
 }
 
+/// An input of which the begin was read, whole.
+type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// Whether an input begins with these bytes, and the whole of it.
-fn begins_with<R: Read>(
-    bytes: &[u8],
-    mut input: R,
-) -> io::Result<(bool, Chain<Cursor<Vec<u8>>, R>)> {
+fn begins_with<R: Read>(bytes: &[u8], mut input: R) -> io::Result<(bool, Whole<R>)> {
     let mut head = Vec::with_capacity(bytes.len());
     input.by_ref().take(bytes.len() as u64).read_to_end(&mut head)?;
     Ok((head == bytes, Cursor::new(head).chain(input)))

@@ -11,8 +11,8 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 /// The cells of the table's row of this name.
 fn cells<'a>(printed: &'a str, name: &str) -> Vec<&'a str> {
-    let rows = printed.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
-    let found = rows.filter(|cells| cells.get(1) == Some(&name)).next();
+    let mut rows = printed.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+    let found = rows.find(|cells| cells.get(1) == Some(&name));
     found.unwrap_or_else(|| panic!("a row {name}: {printed}"))
 }
 

@@ -1,5 +1,5 @@
-//! What was measured from outside, over time: offered, sent, ended and failed, response, service and
-//! lag, and the machine; and beside it what the service said of itself. Charts of a sheet.
+//! What was measured from outside, over time: offered, sent, ended and failed, response, service
+//! and lag, and the machine; and beside it what the service said of itself. Charts of a sheet.
 //!
 //! Never here: where the numbers come from (`engine`, `inside`).
 

@@ -107,7 +107,7 @@ async fn find(bench: &Bench, has_seen: Option<Timestamp>) -> Result<Found, DbErr
         let conn = bench.db.get(Pool::Upkeep).await?;
         let since = visit::first_day(bench.clock.domain_now());
         let (count, named) = ledger::passed(&conn, shard, since).await?;
-        // What became a text for nothing has passed, and a look names it as long as its day is looked at.
+        // What became a text for nothing has passed, and is named as long as its day is looked at.
         let seen = report.residuals.len();
         for residual in named {
             if report.residuals[..seen].iter().any(|known| known.is_same(&residual)) {

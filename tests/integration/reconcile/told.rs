@@ -104,13 +104,13 @@ async fn what_nobody_can_mend_any_more_hides_nothing_that_somebody_can() {
     for some in many.chunks(101) {
         one.send(some).await;
     }
-    one.book(&appointment("z").starts("2026-05-20T14:30")).await;
+    one.book(&appointment("z").starts("2026-05-08T14:30")).await;
     let sql = Sql::connect(&app.database.url()).await;
     sql.run("DELETE FROM intent", &[]).await;
     app.hold(at("2026-05-06T20:30")).await;
     let (output, report) = reconcile(&app, &["--repair"]).await;
     assert_eq!(output.status, Some(1), "{output:?}");
-    let later = [(1, "2026-05-19"), (2, "2026-05-20")];
+    let later = [(1, "2026-05-07"), (2, "2026-05-08")];
     let later = later.map(|(rule, day)| ("z".to_owned(), rule, day.into(), "missing".into()));
     assert_eq!(named(&report["repaired"]), BTreeSet::from(later), "{report:#}");
     let told = |report: &Value| report["too_late"].as_array().unwrap().len();

@@ -102,9 +102,9 @@ fn flags_that_do_not_fit_are_refused() {
         assert!(text.contains(says), "{flags:?}: {text}");
     }
     for flags in [&["--method", "PATCH"][..], &["--body", "x"], &["--routes", "/dev/null"]] {
-        let error = made(&[&["--day", "300"], flags].concat()).unwrap_err().to_string();
+        let error = made(&[&["--day", "300"][..], flags].concat()).unwrap_err().to_string();
         assert!(error.contains(flags[0]) && error.contains("--path or --requests"), "{error}");
-        assert!(made(&[&["--day", "300", "--path", "/a"], flags].concat()).is_ok());
+        assert!(made(&[&["--day", "300", "--path", "/a"][..], flags].concat()).is_ok());
     }
     let error = made(&["--rate", "fast"]).unwrap_err().to_string();
     assert!(error.starts_with("--rate \"fast\": write a rate"), "{error}");

@@ -18,7 +18,7 @@ const SIZE: (u32, u32) = (900, 260);
 /// Labels of the axis across; of a shorter one whole numbers can't tell them apart.
 const TICKS: f64 = 10.0;
 /// Room for the half of the last label that stands beyond the axis.
-const RIGHT: u32 = 34;
+const RIGHT: i32 = 34;
 /// Colours of lines that the page tells apart.
 pub const COLOURS: usize = 7;
 
@@ -273,12 +273,13 @@ mod tests {
         ] {
             let labels = of(across.clone(), unit, right, top);
             let mut said: Vec<&String> = labels.iter().map(|(_, said)| said).collect();
-            let zeros = said.iter().filter(|said| said.starts_with("0 ") || *said == &"0").count();
+            let zeros =
+                said.iter().filter(|said| said.starts_with("0 ") || said.as_str() == "0").count();
             said.sort();
             said.dedup();
             assert!(labels.len() - said.len() <= zeros, "{across:?}: {labels:?}");
             let last = labels.iter().map(|(place, _)| *place).fold(0.0, f64::max);
-            assert!(last <= f64::from(SIZE.0 - RIGHT), "{labels:?}");
+            assert!(last <= f64::from(SIZE.0) - f64::from(RIGHT), "{labels:?}");
         }
         let short = of(Across::Time, Unit::Seconds, 4.0, 1.0);
         assert!(short.iter().any(|(_, said)| said == "0.5 s"), "{short:?}");

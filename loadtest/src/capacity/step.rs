@@ -26,9 +26,6 @@ pub(crate) struct Limits {
     pub(crate) achieved_min: f64,
 }
 
-/// A backlog that grows slower than this share of what is offered is kept up with.
-const FALLS_BEHIND: f64 = 0.01;
-
 /// What was measured of a kind.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Kind {
@@ -119,7 +116,7 @@ impl Step {
         failed.extend(measured.kinds.iter().filter_map(|kind| missed(kind, limits)));
         failed.extend(errors(&measured, limits));
         failed.extend(fell_short(&measured, limits));
-        failed.extend(grows(&measured, rate));
+        failed.extend(grows(&measured));
         let (ended, reasons) = match &measured.spoilt {
             Some(spoilt) => (Ended::Untold, vec![spoilt.clone()]),
             None if failed.is_empty() => (Ended::Passed, Vec::new()),
@@ -165,11 +162,10 @@ fn fell_short(measured: &Measured, limits: &Limits) -> Option<String> {
     })
 }
 
-/// A backlog that rises for sure, and by more than could be chance.
-fn grows(measured: &Measured, rate: f64) -> Option<String> {
+/// A backlog that rises by more than could be chance.
+fn grows(measured: &Measured) -> Option<String> {
     let slope = trend::slope(&measured.backlog)?;
-    (slope.at_least > 0.0 && slope.per_second > rate * FALLS_BEHIND)
-        .then(|| format!("the backlog grows by {:.1} a second", slope.per_second))
+    (slope.at_least > 0.0).then(|| format!("the backlog grows by {:.1} a second", slope.per_second))
 }
 
 #[cfg(test)]
@@ -226,7 +222,8 @@ mod tests {
         check(Measured { achieved_ratio: 0.98, ..good() }, Ended::Failed, "only 98.00 %");
         let rising = |by: f64| (0..30).map(|s| (f64::from(s), f64::from(s) * by)).collect();
         check(Measured { backlog: rising(5.0), ..good() }, Ended::Failed, "grows by 5.0 a second");
-        check(Measured { backlog: rising(0.5), ..good() }, Ended::Passed, "");
+        check(Measured { backlog: rising(0.5), ..good() }, Ended::Failed, "grows by 0.5 a second");
+        check(Measured { backlog: rising(0.0), ..good() }, Ended::Passed, "");
         check(Measured { backlog: rising(-5.0), ..good() }, Ended::Passed, "");
         let undone = Some("not drained".to_owned());
         check(Measured { undone, ..good() }, Ended::Failed, "not drained");

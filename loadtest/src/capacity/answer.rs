@@ -255,7 +255,7 @@ fn sentences(
     }
     if let Some(per_second) = args.provider_rate {
         let window = usize::from(args.sending_window);
-        let missed = scale.hours.missed(day, per_second, window);
+        let missed = scale.due.missed(day, per_second, window);
         all.push(format!(
             "With a provider that takes {} and a window of {window} h, {} of {of_day} would miss \
              theirs.",
@@ -358,7 +358,7 @@ mod tests {
         let scale = Scale {
             messages_a_day: 10_000.0,
             why: "because".to_owned(),
-            hours: Hours::new(&[1.0; 24]).expect("hours"),
+            due: Hours::new(&[1.0; 24]).expect("hours"),
         };
         let written = Written { log_bytes: Some(2_000.0), disk_bytes: Some(1_000.0) };
         let all = sentences(&passes, &args, &scale, &written);

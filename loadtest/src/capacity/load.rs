@@ -12,7 +12,7 @@ use super::planner::Hours;
 use super::pools::{self, PoolSweep};
 use super::search::{Bracket, Search};
 use super::step::Measured;
-use crate::day::Profile;
+use crate::day::{Options, Plan, Profile, Source};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 
@@ -31,8 +31,8 @@ pub(super) struct Scale {
     pub(super) messages_a_day: f64,
     /// How that comes about, in words.
     pub(super) why: String,
-    /// The hours of a day.
-    pub(super) hours: Hours,
+    /// The hours of a day, by when its texts are due.
+    pub(super) due: Hours,
 }
 
 impl<'a> Load<'a> {
@@ -90,13 +90,46 @@ pub(super) fn search_and_scale(args: &CapacityArgs) -> Result<(Search, Scale), F
         let search = Search { most: args.search.most.min(super::own_stack::RATE_MAX), ..search };
         let why = "each step is such a day in a minute, its busiest hour and all";
         let messages_a_day = super::own_stack::window_seconds();
-        return Ok((search, Scale { messages_a_day, why: why.to_owned(), hours }));
+        return Ok((search, Scale { messages_a_day, why: why.to_owned(), due: due_hours()? }));
     }
     let per_message = args.planner.requests_per_message;
     let scale = Scale {
         messages_a_day: hours.messages_at(1.0 / per_message),
         why: format!("the busiest hour has {peak:.1} % of a day; {per_message} requests a message"),
-        hours,
+        due: due_hours()?,
     };
     Ok((search, scale))
+}
+
+/// Texts that a day is drawn with to see when they are due: its shape is that of any other day.
+const DRAWN: u64 = 5_000;
+
+/// When the texts of the built-in day are due, hour by hour: within their practices' hours, a day or
+/// two hours before the appointments, and so at other times than people book at.
+fn due_hours() -> Result<Hours, Failure> {
+    let options = Options { messages: DRAWN, ..Options::default() };
+    let source = Source::from_profile(Profile::builtin(), options.seed);
+    let plan = Plan::build(&options, &source).map_err(|error| Failure::Usage(error.to_string()))?;
+    let by_hour = plan.promise().messages_by_hour_min.map(|texts| texts as f64);
+    Hours::new(&by_hour).ok_or_else(|| Failure::Unavailable("no text of the day is due".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// They are what the plan of another seed has as well, within the day's window alone.
+    #[test]
+    fn windows_are_those_in_which_texts_are_due() {
+        let due = due_hours().unwrap();
+        assert_ne!(due, Hours::new(&Profile::builtin().booked_by_hour()).unwrap());
+        let options = Options { messages: 2_000, seed: 7, ..Options::default() };
+        let source = Source::from_profile(Profile::builtin(), options.seed);
+        let texts = Plan::build(&options, &source).unwrap().promise().messages_by_hour_min;
+        let hours = (options.window_from.duration_until(options.window_until)).as_hours() as usize;
+        assert_eq!(texts[hours + 1..].iter().sum::<u64>(), 0, "{texts:?}");
+        let other = Hours::new(&texts.map(|texts| texts as f64)).unwrap();
+        assert!((due.peak() - other.peak()).abs() < 0.05, "{due:?} and {other:?}");
+    }
 }

@@ -13,6 +13,7 @@ use contract::scatter;
 use super::practice::{Practice, RULES};
 use super::zones::{Zone, Zones};
 use crate::day::calendar::DAY_MINUTES;
+use crate::day::profile::HOURS;
 
 /// A practice's rules in its time zone.
 #[derive(Debug, Clone, Copy)]
@@ -184,6 +185,8 @@ pub(crate) struct Texts {
     pub(crate) families: u32,
     /// By rule, texts at least.
     pub(crate) by_rule: [u32; RULES],
+    /// By the hour after the origin in which they are due, texts at least.
+    pub(crate) by_hour: [u32; HOURS],
 }
 
 impl Terms<'_> {
@@ -224,6 +227,7 @@ impl Terms<'_> {
             if left_by.is_none_or(|by| intent.earliest > by) {
                 texts.min += 1;
                 texts.by_rule[usize::from(intent.rule)] += 1;
+                texts.by_hour[hour(intent.earliest)] += 1;
             }
             let by = intent.latest + self.margin;
             left_by = Some(left_by.map_or(by, |left| left.max(by)));
@@ -235,6 +239,11 @@ impl Terms<'_> {
             }
         }
     }
+}
+
+/// The hour after the origin that a second is in; what is due before it leaves at once.
+fn hour(second: i32) -> usize {
+    usize::try_from(second / 3_600).unwrap_or(0).min(HOURS - 1)
 }
 
 /// One text for each due time, and one for each member whose due time is open.

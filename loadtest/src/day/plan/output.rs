@@ -46,7 +46,7 @@ impl Output {
         }
         let texts = terms.texts(&mut desk.members);
         self.promise.add_texts(&texts);
-        let Texts { min, max, families: _, by_rule } = texts;
+        let Texts { min, max, families: _, by_rule, by_hour: _ } = texts;
         desk.texts.0 += min;
         desk.texts.1 += max;
         for (sum, n) in desk.by_rule.iter_mut().zip(by_rule) {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::changes::Outlook;
 use super::model::Texts;
 use super::practice::RULES;
+use crate::day::profile::HOURS;
 
 /// The number of cases that each law must have had at least. A law with fewer fails.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -17,6 +18,8 @@ pub struct Promise {
     pub messages_max: u64,
     /// Texts of the day-before rule and of the two-hours-before rule, at least.
     pub messages_by_rule_min: [u64; RULES],
+    /// Texts by the hour after the plan's origin in which they are due, at least.
+    pub messages_by_hour_min: [u64; HOURS],
     /// Practices and rules with a text on the day, at least (law 1: each balances by itself).
     pub practice_rules_min: u64,
     /// Texts that speak of two appointments or more, at least (law 7).
@@ -75,12 +78,15 @@ pub struct Counts {
 
 impl Promise {
     pub(crate) fn add_texts(&mut self, texts: &Texts) {
-        let Texts { min, max, families, by_rule } = texts;
+        let Texts { min, max, families, by_rule, by_hour } = texts;
         self.messages_min += u64::from(*min);
         self.messages_max += u64::from(*max);
         self.family_messages_min += u64::from(*families);
         self.recipients_in_order_min += u64::from(*min >= 2);
         for (sum, n) in self.messages_by_rule_min.iter_mut().zip(by_rule) {
+            *sum += u64::from(*n);
+        }
+        for (sum, n) in self.messages_by_hour_min.iter_mut().zip(by_hour) {
             *sum += u64::from(*n);
         }
     }

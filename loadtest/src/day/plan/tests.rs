@@ -39,6 +39,7 @@ fn the_texts_are_enough_and_hardly_more() {
         let by_practice: u64 = plan.practices().iter().map(|p| u64::from(p.texts.0)).sum();
         assert_eq!(by_practice, messages_min);
         assert_eq!(plan.promise().messages_by_rule_min.iter().sum::<u64>(), messages_min);
+        assert_eq!(plan.promise().messages_by_hour_min.iter().sum::<u64>(), messages_min);
     }
 }
 

@@ -72,8 +72,9 @@ impl Commands {
         })
     }
 
+    /// The commands, as they may stand in a report that everybody reads.
     pub(super) fn names(&self) -> [String; 2] {
-        self.start.clone()
+        self.start.each_ref().map(|start| without_passwords(start))
     }
 
     pub(super) fn is_same(&self) -> bool {
@@ -169,5 +170,40 @@ impl Other {
         }
         let work = WorkArgs { seed, ..self.work.clone() };
         Ok(Arc::new(work.plan_apart().await?))
+    }
+}
+
+/// A command without the passwords of the URLs in it.
+fn without_passwords(command: &str) -> String {
+    let mut parts = command.split("://");
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let ends = |c: char| c.is_whitespace() || ['/', '\'', '"'].contains(&c);
+        let authority = part.find(ends).unwrap_or(part.len());
+        let at = part[..authority].rfind('@');
+        let hidden = at.and_then(|at| Some((part[..at].find(':')?, at)));
+        said.push_str("://");
+        match hidden {
+            Some((colon, at)) => said.extend([&part[..=colon], "…", &part[at..]]),
+            None => said.push_str(part),
+        }
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_shows_no_passwords() {
+        for (command, said) in [
+            ("serve --port {port}", "serve --port {port}"),
+            ("DB=postgres://app:s3:cr@t@h:1/d serve", "DB=postgres://app:…@h:1/d serve"),
+            ("serve 'amqp://u:p@h' http://h:80/a:b@c", "serve 'amqp://u:…@h' http://h:80/a:b@c"),
+            ("postgres://app@h/d", "postgres://app@h/d"),
+        ] {
+            assert_eq!(without_passwords(command), said);
+        }
     }
 }

@@ -250,6 +250,17 @@ async fn a_head_that_answers_nothing_well_fails() {
 }
 
 #[tokio::test]
+async fn a_head_that_hangs_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = other(dir.path(), "--hang 1", "5s", &["--timeout", "2s"]).await;
+    assert_eq!(output.status, Some(1), "{output:?}");
+    let outcome = outcome(dir.path());
+    assert_eq!(outcome["duets"][1]["objectives"][0]["of_asked"], true, "{output:?}");
+    let reason = outcome["verdict"]["reasons"][0].as_str().unwrap();
+    assert!(reason.contains("requests that it was asked missed"), "{reason}");
+}
+
+#[tokio::test]
 async fn trials_tell_how_often_it_was_red() {
     let dir = tempfile::tempdir().unwrap();
     symlink("/dev/full", dir.path().join("trials.md")).unwrap();

@@ -89,7 +89,11 @@ impl Duet {
         let Origin { started_first, seed, plan_hash } = origin;
         let figures = figures::all(played, rules, seed);
         let objectives = objectives::all(played, rules.confidence);
-        let mut invalid = invalid(played, &rules.thresholds);
+        let mut invalid: Vec<String> = spoilt(played, &rules.thresholds).into_iter().collect();
+        // A head that hangs by itself is what held the harness up.
+        if !objectives.iter().any(|objective| objective.of_asked) {
+            invalid.extend(held_up(played, &rules.thresholds));
+        }
         // A head that answers nothing well leaves no figure, and says enough by its objectives.
         let is_missed = objectives.iter().any(|objective| objective.kept == Keeps::Missed);
         if !is_missed && figures.iter().all(|figure| figure.said == Said::Unseen) {
@@ -207,17 +211,22 @@ pub(super) fn change(ratio: f64) -> String {
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 
-fn invalid(played: &Played, thresholds: &Thresholds) -> Vec<String> {
-    let mut invalid = Vec::new();
+/// Too many seconds in which the machine was somewhere else.
+fn spoilt(played: &Played, thresholds: &Thresholds) -> Option<String> {
     let all = played.seconds.len();
     let spoilt = played.seconds.iter().filter(|second| second.spoilt.is_some()).count();
-    if spoilt as f64 > thresholds.spoilt_max * all as f64 {
-        invalid.push(format!(
+    (spoilt as f64 > thresholds.spoilt_max * all as f64).then(|| {
+        format!(
             "{spoilt} of {all} seconds were spoilt by steal or by a harness out of processor time, \
              {} at most; use a quieter machine, or a lower rate",
             share(thresholds.spoilt_max)
-        ));
-    }
+        )
+    })
+}
+
+/// What kept the harness from its plan, and base from answering.
+fn held_up(played: &Played, thresholds: &Thresholds) -> Vec<String> {
+    let mut invalid = Vec::new();
     if played.achieved_ratio < thresholds.achieved_min {
         invalid.push(format!(
             "only {} of the offered rate was achieved, {} at least: try a lower rate, or more \

@@ -272,3 +272,27 @@ fn failures_are_told_by_side_kind_and_reason() {
     let wanted = vec![of("status 500", 3), of("unsent at the end", 2)];
     assert_eq!(read(&failing, 1).failures, wanted);
 }
+
+/// It holds the connections, so that base gets next to nothing either.
+#[test]
+fn a_head_that_hangs_by_itself_fails() {
+    let hung = |base_missed| {
+        let mut played = played(7, 1.0);
+        played.pairs.clear();
+        played.achieved_ratio = 0.01;
+        let asked = CleanRow { total: 6_000, good: 70, asked: 70, ..CleanRow::default() };
+        let head = CleanRow { good: 0, missed_by_service: 66, young: 2, ..asked };
+        let base = CleanRow { missed_by_service: base_missed, ..asked };
+        played.clean = [vec![base; 2], vec![head; 2]];
+        for row in &mut played.rows[0] {
+            row.counts = Counts { total: 6_000, good: 70, unsent: 5_930, ..Counts::default() };
+        }
+        read(&played, 7)
+    };
+    let verdict = judge(&[hung(0), hung(0)]);
+    assert_eq!(verdict.value, Value::Fail, "{verdict:?}");
+    let says = "64 of 68 requests that it was asked missed 250 ms";
+    assert!(verdict.reasons[0].contains(says), "{verdict:?}");
+    let both = hung(60);
+    assert!(!both.is_red() && judge(&[both]).value == Value::Invalid, "base hangs as well");
+}

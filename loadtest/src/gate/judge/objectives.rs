@@ -40,6 +40,9 @@ pub struct Objective {
     pub needed: u64,
     /// Whether it is.
     pub kept: Keeps,
+    /// Whether that is told from what the sides were asked, and from their own time: a head that
+    /// hangs holds the harness up, which then has nothing left to send to either.
+    pub of_asked: bool,
 }
 
 /// Requests of clean seconds that missed it.
@@ -59,6 +62,14 @@ impl Misses {
         let interval = exact::fraction(missed, row.total, confidence);
         Self { missed, all: row.total, interval }
     }
+
+    /// Of what the side was asked, by its own time alone; how the young would have ended isn't
+    /// known.
+    fn of_asked(row: &CleanRow, confidence: f64) -> Self {
+        let missed = row.missed_by_service.saturating_sub(row.young);
+        let all = row.asked.saturating_sub(row.young);
+        Self { missed, all, interval: exact::fraction(missed, all, confidence) }
+    }
 }
 
 impl Objective {
@@ -66,9 +77,10 @@ impl Objective {
     pub(super) fn said_of_head(&self) -> String {
         let Misses { missed, all, interval } = self.sides[1];
         format!(
-            "{} of {} requests missed {} (at least {}; {} may)",
+            "{} of {} requests{} missed {} (at least {}; {} may)",
             count(missed),
             count(all),
+            if self.of_asked { " that it was asked" } else { "" },
             latency(self.seconds),
             share(interval.low),
             share(self.allowed)
@@ -90,6 +102,10 @@ pub(super) fn all(played: &Played, confidence: f64) -> Vec<Objective> {
             (_, false) if sides[1].interval.high <= allowed => Keeps::Kept,
             (_, false) => Keeps::Unknown,
         };
+        let asked = [base, head].map(|row| Misses::of_asked(row, confidence));
+        let is_alone = asked[0].all > 0 && !is_missed(&asked[0]) && is_missed(&asked[1]);
+        let of_asked = is_alone && kept != Keeps::Missed;
+        let (sides, kept) = if of_asked { (asked, Keeps::Missed) } else { (sides, kept) };
         Objective {
             kind: label.name,
             seconds: label.objective.as_secs_f64(),
@@ -97,6 +113,7 @@ pub(super) fn all(played: &Played, confidence: f64) -> Vec<Objective> {
             sides,
             needed: exact::sample_needed(allowed, confidence),
             kept,
+            of_asked,
         }
     })
     .collect()

@@ -35,7 +35,7 @@ use crate::isolate::{self, IsolateArgs};
 use crate::plan::args::WorkArgs;
 use crate::provider_command::{self, ProviderArgs};
 use crate::replay::{self, Settings, Target};
-use crate::report::files::{ReportDir, kept, say};
+use crate::report::files::{ReportDir, kept, say, unkept};
 use crate::report::{Ended, Report, terminal};
 use crate::run::args::{RunArgs, target};
 use crate::{demo, dev, open_files, run as any_run, stdout};
@@ -310,6 +310,7 @@ pub(crate) fn settings(args: &ReplayArgs, planned: &Planned, reports: &ReportDir
         users: args.users,
         speed: args.speed,
         goose_dir: reports.path().join("goose"),
+        logs_dir: Some(reports.path().to_owned()),
         dashboard_port: args.dashboard,
         source: planned.source.clone(),
         left_out: planned.left_out.clone(),
@@ -325,7 +326,8 @@ pub(crate) fn tell(report: &Report, reports: &ReportDir) -> Exit {
         Ended::Failed => Exit::Failed,
         Ended::Interrupted => Exit::Interrupted,
     };
-    kept(reports.write(report), said, exit)
+    let exit = kept(reports.write(report), said, exit);
+    if report.is_whole { exit } else { unkept(exit) }
 }
 
 fn profile(args: &ProfileArgs) -> Result<Exit, Failure> {

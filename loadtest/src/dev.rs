@@ -98,6 +98,7 @@ async fn days(
             users: args.users,
             speed: Some(args.speed),
             goose_dir: stack.directory().join("goose"),
+            logs_dir: None,
             dashboard_port: None,
             source: String::new(),
             left_out: Vec::new(),

@@ -20,7 +20,7 @@ mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use stack::provider::{State, monotonic_ns};
 use tokio::time::{Instant, sleep_until};
@@ -33,9 +33,9 @@ use crate::client::Client;
 use crate::day::Plan;
 use crate::day::plan::Counts;
 use crate::day::schedule::real_offset;
-use crate::engine::attack::Outcome;
+use crate::engine::attack::{Lined, Outcome};
 use crate::engine::machine::{Tolerance, Watch as Machine};
-use crate::engine::{Attack, EngineError};
+use crate::engine::{Attack, EngineError, Intervals, Source as _};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::laws::limits::SlowHeads;
@@ -61,6 +61,8 @@ pub struct Settings {
     pub speed: Option<f64>,
     /// Where goose writes its report.
     pub goose_dir: PathBuf,
+    /// Where the day's interval logs go; `None` writes none.
+    pub logs_dir: Option<PathBuf>,
     /// Serves goose's live dashboard on this port of 127.0.0.1.
     pub dashboard_port: Option<u16>,
     /// Where clinics and patients come from, for the report.
@@ -201,6 +203,8 @@ impl Replay<'_> {
         let running = clock.run(self.plan.origin(), speed).await?;
         let (start, now) = (running.start, Instant::now());
         let start_ns = monotonic_ns() + start.duration_since(now).as_nanos() as u64;
+        let began = SystemTime::now() + start.duration_since(now);
+        let lined = self.logged(lined, &live, began)?;
         let schedule = real_offset(self.plan.window_ns(), speed);
         let begin = Begin {
             ledger: lined.ledger(),
@@ -221,7 +225,7 @@ impl Replay<'_> {
                 async move { causal::watch(written, &target, &keys, promised, over).await },
             )
         };
-        self.facts.began = Some(jiff::Timestamp::now());
+        self.facts.began = jiff::Timestamp::try_from(began).ok();
         self.facts.ledger = Some(lined.ledger());
         self.facts.live = Some(live.clone());
         let machine = Machine::begin(lined.ledger(), start.into_std(), Tolerance::USUAL);
@@ -262,10 +266,6 @@ impl Replay<'_> {
         running: Running,
         end: Instant,
     ) -> Result<(), Failure> {
-        let sending = async {
-            let mut outcome = attack.await;
-            outcome.failed.take().map_or(Ok(outcome), |failed| Err(engine_failure(failed)))
-        };
         let holding = async {
             tokio::select! {
                 () = sleep_until(end) => {}
@@ -274,8 +274,8 @@ impl Replay<'_> {
             // The next day's texts must not fall due while this day's are drained.
             clock.hold(running.domain_at(Instant::now())).await
         };
-        let (outcome, held) = tokio::join!(sending, holding);
-        self.facts.outcome(outcome?);
+        let (outcome, held) = tokio::join!(attack, holding);
+        self.facts.outcome(outcome);
         held?;
         if self.interrupt.stopped() {
             return Err(Failure::Interrupted);
@@ -298,6 +298,19 @@ impl Replay<'_> {
             dashboard_port: *dashboard_port,
             ..Attack::new(*users, self.target.public.clone(), goose_dir.clone())
         }
+    }
+
+    /// Lets the day leave its interval logs, where they are wanted.
+    fn logged(
+        &self,
+        lined: Lined<Live>,
+        live: &Live,
+        began: SystemTime,
+    ) -> Result<Lined<Live>, Failure> {
+        let Some(dir) = &self.settings.logs_dir else { return Ok(lined) };
+        let logs = Intervals::create(dir, self.plan.hash(), live.labels(), began);
+        let logs = logs.map_err(|e| Failure::Usage(format!("{}: {e}", dir.display())))?;
+        Ok(lined.logged(logs))
     }
 
     async fn scrape(&self) -> Result<Metrics, Failure> {

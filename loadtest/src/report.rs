@@ -80,6 +80,9 @@ pub struct Report {
     pub inside: Told,
     /// The slowest requests of each endpoint.
     pub slowest: Vec<SlowRow>,
+    /// Whether the interval logs and goose's report could be written.
+    #[serde(skip)]
+    pub is_whole: bool,
 }
 
 /// What was run.

@@ -97,5 +97,6 @@ pub(crate) fn report() -> Report {
         },
         inside: Told::default(),
         slowest: Vec::new(),
+        is_whole: true,
     }
 }

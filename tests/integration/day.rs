@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use stack::provider::{Fates, Faults, Latency, Options};
 use stack::{Process, ProcessSpec};
 use tests::app::Service;
-use tests::binary;
+use tests::binary::{self, tool};
 use tests::client::ADMIN_KEY;
 use tests::database::pair;
 use tests::wait::{soon, until, until_within};
@@ -129,7 +130,26 @@ async fn the_laws_hold_though_a_worker_is_killed() {
     let recovered = app.scrape().await.sum("stage_items_total", &[("stage", "recover")]);
     assert!(recovered >= 1.0, "it had nothing under way");
     app.audit().await;
+    all_are_logged(dir.path()).await;
     finish(app).await;
+}
+
+/// Its interval logs hold each request of its report, in each measure.
+async fn all_are_logged(dir: &Path) {
+    let report = std::fs::read(dir.join("report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    let endpoints = report["endpoints"].as_array().unwrap();
+    let requests: u64 = endpoints.iter().map(|row| row["requests"].as_u64().unwrap()).sum();
+    assert!(requests > 400, "{report}");
+    for measure in ["response", "service", "lag"] {
+        let log = dir.join(format!("{measure}.hlog")).display().to_string();
+        let merged = dir.join("merged.hlog").display().to_string();
+        let program = binary::loadtest().display().to_string();
+        let output = tool(&program, &["merge", "--out", &merged, &log], DAY_WITHIN).await;
+        let says = output.stdout.replace(',', "");
+        let wanted = format!("merged.hlog: {requests} requests of 1 logs\n");
+        assert!(says.ends_with(&wanted), "{wanted}{output:?}");
+    }
 }
 
 /// Ctrl-C in the middle: a report of what was done so far.

@@ -143,6 +143,7 @@ impl<'a> OwnStack<'a> {
             users: self.args.how.connections,
             speed: Some(window_seconds() * rate / *messages as f64),
             goose_dir: dir.join("goose"),
+            logs_dir: Some(dir.clone()),
             dashboard_port: self.args.how.dashboard,
             source: String::new(),
             left_out: Vec::new(),

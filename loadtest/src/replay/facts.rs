@@ -44,6 +44,8 @@ pub(super) struct Facts {
     pub(super) after: Metrics,
     pub(super) checks: Vec<Check>,
     pub(super) faults: BTreeMap<String, u64>,
+    /// Whether the harness could write all that it was to leave behind.
+    is_whole: bool,
 }
 
 impl Default for Facts {
@@ -62,12 +64,18 @@ impl Default for Facts {
             after: Metrics::default(),
             checks: Vec::new(),
             faults: BTreeMap::new(),
+            is_whole: true,
         }
     }
 }
 
 impl Facts {
     pub(super) fn outcome(&mut self, outcome: Outcome) {
+        if let Some(failed) = &outcome.failed {
+            // It writes its report last; a disk that is full must not cost the numbers.
+            complain!("loadtest: {failed}");
+        }
+        self.is_whole = outcome.failed.is_none() && outcome.is_logged;
         self.windows = outcome.windows;
         self.ledger = Some(outcome.ledger);
     }
@@ -122,6 +130,7 @@ impl Facts {
             inside: self.seen.observed.told,
             endpoints: rows.into_iter().map(endpoint).collect(),
             faults: self.faults,
+            is_whole: self.is_whole,
         }
     }
 

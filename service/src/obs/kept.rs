@@ -1,6 +1,7 @@
 //! Which flights are kept: those over their objective, failed or given up, and a fair sample of
-//! the rest to hold them against. A bounded ring for each route, so that a busy one can't push out
-//! a quiet one's.
+//! those that were served in time to hold them against. A bounded ring for each route, so that a
+//! busy one can't push out a quiet one's, and in it a share for each reason: requests that a full
+//! pool turns away by the hundred don't push out the slow ones that explain why it is full.
 //!
 //! Belongs here: choosing, keeping, finding. Never here: how they are shown (`endpoints::debug_*`).
 
@@ -15,11 +16,13 @@ use super::exemplar::TraceId;
 use super::flight::{Flight, Span};
 use super::registered::IS_MEASURED;
 
-/// Bad flights that a route keeps, the newest. One is about 1 kB.
+/// Bad flights that a route keeps, the newest of each reason. One is about 1 kB. No reason has
+/// fewer than a third of the places if there are as many of it; what others don't use is free.
 const BAD_MAX: usize = 32;
 /// Flights in a route's sample.
 const SAMPLE_MAX: usize = 16;
-/// Bad flights that a route takes in a second: more say nothing new, and cost on a bad day.
+/// Bad flights that a route takes in a second, of each reason: more say nothing new, and cost on a
+/// bad day.
 const BAD_PER_SECOND: u32 = 16;
 /// A sample is of this long, in ticks of a second, and the one before it is shown until it is full.
 const SAMPLE_TICKS: u64 = 60;
@@ -79,6 +82,9 @@ pub(crate) enum Why {
 }
 
 impl Why {
+    /// Those of bad flights.
+    pub(crate) const BAD: [Self; 3] = [Self::Slow, Self::Failed, Self::Aborted];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Slow => "slow",
@@ -122,8 +128,11 @@ pub(crate) struct Landed<'a> {
 /// How a flight ended, as far as keeping it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// As it should, or by the caller's fault.
+    /// As it should.
     Good,
+    /// By the caller's fault, or beyond a limit. It is kept if it was slow. Else it is nothing to
+    /// hold slow ones against: it ends before most of what they spend their time on.
+    Refused,
     /// By our fault, or shed.
     Failed,
     /// The caller went away.
@@ -133,7 +142,8 @@ pub(crate) enum Ending {
 impl From<RequestOutcome> for Ending {
     fn from(outcome: RequestOutcome) -> Self {
         match outcome {
-            RequestOutcome::Ok | RequestOutcome::Rejected => Self::Good,
+            RequestOutcome::Ok => Self::Good,
+            RequestOutcome::Rejected => Self::Refused,
             RequestOutcome::Failed | RequestOutcome::Shed => Self::Failed,
             RequestOutcome::Aborted => Self::Aborted,
         }
@@ -155,8 +165,8 @@ struct OfRoute {
     /// Flights of this sample's time so far, and the one that is drawn next.
     seen: AtomicU64,
     drawn: AtomicU64,
-    /// Bad ones taken in this second.
-    taken: AtomicU32,
+    /// Bad ones taken in this second, by the reason's place in [`Why::BAD`].
+    taken: [AtomicU32; Why::BAD.len()],
     rings: Mutex<Rings>,
 }
 
@@ -176,7 +186,7 @@ impl OfRoute {
         Self {
             seen: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
-            taken: AtomicU32::new(0),
+            taken: [const { AtomicU32::new(0) }; Why::BAD.len()],
             rings: Mutex::new(Rings {
                 bad: VecDeque::new(),
                 sample: Vec::new(),
@@ -191,22 +201,20 @@ impl OfRoute {
     }
 
     fn offer(&self, landed: &Landed<'_>) -> bool {
+        let is_slow = landed.took > landed.objective;
         let why = match landed.ending {
             Ending::Failed => Why::Failed,
             Ending::Aborted => Why::Aborted,
-            Ending::Good if landed.took > landed.objective => Why::Slow,
+            Ending::Good | Ending::Refused if is_slow => Why::Slow,
             Ending::Good => return self.draw(landed),
+            Ending::Refused => return false,
         };
-        if self.taken.fetch_add(1, Ordering::Relaxed) < BAD_PER_SECOND {
-            let kept = keep(landed, why);
-            let mut rings = self.rings();
-            if rings.bad.len() >= BAD_MAX {
-                rings.bad.pop_front();
-            }
-            rings.bad.push_back(kept);
-            return true;
+        if self.taken[why as usize].fetch_add(1, Ordering::Relaxed) >= BAD_PER_SECOND {
+            return false;
         }
-        false
+        let kept = keep(landed, why);
+        self.rings().take(kept);
+        true
     }
 
     /// A reservoir: each of the good ones is as likely to be in it as any other. The next one to
@@ -234,12 +242,34 @@ impl OfRoute {
         true
     }
 
+    /// A new second: room for as many bad ones again.
+    fn begin_second(&self) {
+        self.taken.iter().for_each(|taken| taken.store(0, Ordering::Relaxed));
+    }
+
     fn begin_sample(&self) {
         let mut rings = self.rings();
         rings.before = std::mem::take(&mut rings.sample);
         rings.weight = 1.0;
         self.drawn.store(0, Ordering::Relaxed);
         self.seen.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Rings {
+    /// Takes a bad flight in. Where there is no room, the oldest goes of the reason that has most,
+    /// this one counted.
+    fn take(&mut self, kept: Kept) {
+        if self.bad.len() >= BAD_MAX {
+            let of = |why: Why| {
+                let there = self.bad.iter().filter(|kept| kept.why == why).count();
+                there + usize::from(kept.why == why)
+            };
+            let most = Why::BAD.into_iter().map(of).max();
+            let place = self.bad.iter().position(|kept| Some(of(kept.why)) == most);
+            self.bad.remove(place.unwrap_or(0));
+        }
+        self.bad.push_back(kept);
     }
 }
 
@@ -276,7 +306,7 @@ pub(crate) fn offer(landed: &Landed<'_>) -> bool {
 pub(crate) fn tick() {
     let is_new_sample = TICKS.fetch_add(1, Ordering::Relaxed) % SAMPLE_TICKS == SAMPLE_TICKS - 1;
     for route in &ROUTES {
-        route.taken.store(0, Ordering::Relaxed);
+        route.begin_second();
         if is_new_sample {
             route.begin_sample();
         }
@@ -288,7 +318,8 @@ pub(crate) fn bad(route: Route) -> Vec<Kept> {
     ROUTES[route.index()].rings().bad.iter().rev().cloned().collect()
 }
 
-/// A fair sample of a route's good flights: of the last minute, and of the one before.
+/// A fair sample of the flights that a route served in time: of the last minute, and of the one
+/// before.
 pub(crate) fn sample(route: Route) -> Vec<Kept> {
     let rings = ROUTES[route.index()].rings();
     rings.sample.iter().chain(&rings.before).cloned().collect()

@@ -38,11 +38,69 @@ fn the_bad_are_kept_with_their_reason_and_bounded() {
         for n in 0..100 {
             land(&route, second * 100 + n, 500, RequestOutcome::Ok);
         }
-        route.taken.store(0, Ordering::Relaxed);
+        route.begin_second();
     }
     let rings = route.rings();
     assert_eq!(rings.bad.len(), BAD_MAX);
     assert_eq!(rings.bad.back().unwrap().trace, TraceId::from_random(900 + 15));
+}
+
+/// How many are kept for each reason.
+fn by_reason(route: &OfRoute) -> [usize; 3] {
+    let rings = route.rings();
+    Why::BAD.map(|why| rings.bad.iter().filter(|kept| kept.why == why).count())
+}
+
+/// So many of one kind a second, for ten seconds.
+fn storm(route: &OfRoute, a_second: u128, ms: u64, outcome: RequestOutcome) {
+    for second in 0..10 {
+        (1..=a_second).for_each(|n| land(route, 1_000 + second * a_second + n, ms, outcome));
+        route.begin_second();
+    }
+}
+
+#[test]
+fn a_storm_of_one_reason_pushes_out_no_other() {
+    use RequestOutcome::{Aborted, Failed, Ok, Shed};
+    let route = OfRoute::new();
+    (1..=4).for_each(|n| land(&route, n, 500, Ok));
+    (5..=6).for_each(|n| land(&route, n, 500, Aborted));
+    storm(&route, 100, 1, Shed);
+    assert_eq!(by_reason(&route), [4, BAD_MAX - 6, 2]);
+    let first = route.rings().bad.front().unwrap().trace;
+    assert_eq!(first, TraceId::from_random(1), "the oldest slow one is there still");
+    // Each storm ends at its share where the others have use for theirs.
+    storm(&route, 100, 500, Ok);
+    storm(&route, 100, 1, Aborted);
+    storm(&route, 100, 1, Failed);
+    storm(&route, 100, 500, Ok);
+    let kept = by_reason(&route);
+    assert_eq!(kept.iter().sum::<usize>(), BAD_MAX);
+    assert!(kept.iter().all(|n| *n >= BAD_MAX / 3), "{kept:?}");
+    assert!(route.rings().bad.capacity() <= BAD_MAX, "it takes no more memory than it may");
+}
+
+#[test]
+fn a_second_full_of_one_reason_has_room_for_the_others() {
+    let route = OfRoute::new();
+    (1..=100).for_each(|n| land(&route, n, 1, RequestOutcome::Shed));
+    land(&route, 101, 500, RequestOutcome::Ok);
+    land(&route, 102, 500, RequestOutcome::Aborted);
+    assert_eq!(by_reason(&route), [1, BAD_PER_SECOND as usize, 1]);
+}
+
+/// What was turned away took no time: against it, all that a slow one does would look to blame.
+#[test]
+fn the_sample_is_of_what_was_served() {
+    let route = OfRoute::new();
+    for n in (1..=30).step_by(3) {
+        land(&route, n, 1, RequestOutcome::Rejected);
+        land(&route, n + 1, 1, RequestOutcome::Shed);
+        land(&route, n + 2, 50, RequestOutcome::Ok);
+    }
+    let rings = route.rings();
+    let took: Vec<_> = rings.sample.iter().map(|kept| (kept.outcome, kept.took)).collect();
+    assert_eq!(took, [("ok", Duration::from_millis(50)); 10]);
 }
 
 #[test]

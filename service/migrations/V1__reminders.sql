@@ -5,12 +5,15 @@
 -- every key; text keys are COLLATE "C" so that the order of the keys is the order of the bytes
 -- (the program sorts batches the same way, which is what keeps them free of deadlocks).
 
--- Fixed when the database is made: how many shards practices are spread over. Beside it, until when
--- the provider's list was compared with what is known as sent; null where nobody compares them.
+-- Fixed when the database is made: how many shards practices are spread over. Beside it, which build
+-- of the service was put in place last, and when its first process began; and until when the
+-- provider's list was compared with what is known as sent; null where nobody compares them.
 CREATE TABLE deployment (
     id             boolean     PRIMARY KEY DEFAULT true CHECK (id),
     shard_count    smallint    NOT NULL CHECK (shard_count BETWEEN 1 AND 1024),
     created_at     timestamptz NOT NULL DEFAULT now(),
+    build          text        NOT NULL,
+    deployed_at    timestamptz NOT NULL,
     compared_until timestamptz
 );
 

@@ -86,7 +86,9 @@ impl App {
         if applied > 0 {
             tracing::info!(applied, "the schema was migrated");
         }
-        let shard_count = deployment::fix(&db, config.shard_count).await?;
+        let fixed = deployment::fix(&db, config.shard_count, obs::process::BUILD).await?;
+        obs::process::deployed(fixed.deployed_at);
+        let shard_count = fixed.shard_count;
         if shard_count != config.shard_count {
             tracing::warn!(
                 configured = config.shard_count,

@@ -276,7 +276,7 @@ table! {
 
     /// Always 1; the labels say which build runs.
     BuildInfo = build_info { kind: Kind::Gauge, labels: &["version", "revision", "profile"], }
-    /// When the program that runs was put in place, since the epoch.
+    /// When this build's first process began after one of another build, since the epoch.
     DeployTimestamp = deploy_timestamp_seconds { kind: Kind::Gauge, labels: &[], }
     /// Start of the process since the epoch.
     ProcessStartTime = process_start_time_seconds { kind: Kind::Gauge, labels: &[], }

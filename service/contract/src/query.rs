@@ -50,9 +50,9 @@ macro_rules! for_each_query {
             ClockWrite = clock_write: Strong, One, false, "service/src/endpoints/put_clock.rs", "handle";
             "Lowers the floors to a clock that was put back."
             ShardFloorsLower = shard_floors_lower: Strong, Many, false, "service/src/endpoints/put_clock.rs", "handle";
-            "The shard count fixed at the first migration."
+            "The shard count that is fixed, and when the build of now was put in place."
             DeploymentRead = deployment_read: Strong, One, false, "service/src/db/deployment.rs", "read";
-            "Fixes the shard count; the first one wins."
+            "Fixes the shard count, which the first one does, and notes a deploy."
             DeploymentInsert = deployment_insert: Strong, One, false, "service/src/db/deployment.rs", "fix";
             "Makes the rows of the shards that are missing."
             ShardInsert = shard_insert: Strong, Many, false, "service/src/db/deployment.rs", "fix";

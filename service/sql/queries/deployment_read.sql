@@ -1,3 +1,3 @@
 -- name: deployment_read
-SELECT shard_count
+SELECT shard_count, deployed_at
 FROM deployment

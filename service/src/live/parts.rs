@@ -55,7 +55,7 @@ fn process(history: &History) -> Process {
         id: std::process::id(),
         version: obs::process::VERSION,
         profile: obs::process::PROFILE,
-        deployed_at: obs::process::deployed_at().map(since_epoch_ms),
+        deployed_at: obs::process::deployed_at().map(|seconds| (seconds * 1e3) as u64),
         uptime_seconds: history.uptime().as_secs(),
         resident_bytes: now.resident_bytes,
         processors: ratio(cpu, history.seconds()).unwrap_or(0.0),

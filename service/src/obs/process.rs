@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::Family;
+use jiff::Timestamp;
 use metrics::{Counter, Gauge};
 use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp};
 
 use super::family;
+use super::readable::Level;
 use super::registered::{IS_MEASURED, Registered};
 
 /// The build script says it; what it goes by is tested here.
@@ -25,6 +27,8 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Of which sources it is: `unknown` where nobody knew, with a plus where they may be of later, as
 /// in any build that is no release.
 pub(crate) const REVISION: &str = env!("BUILD_REVISION");
+/// Both: a build that knows no revision has its version still.
+pub(crate) const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("BUILD_REVISION"));
 /// How it was compiled.
 pub(crate) const PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "release" };
 
@@ -35,6 +39,7 @@ struct Handles {
     held: Gauge,
     open_files: Gauge,
     max_files: Gauge,
+    deployed: Level,
     disk_size: Gauge,
     disk_free: Gauge,
 }
@@ -70,7 +75,6 @@ pub(super) fn register() {
     family::gauge(Family::BuildInfo, build).set(1.0);
     let gauge = |family| family::gauge(family, family::NONE);
     gauge(Family::ProcessStartTime).set(since_epoch(SystemTime::now()));
-    gauge(Family::DeployTimestamp).set(deployed_at().map_or(0.0, since_epoch));
     HANDLES.register(|| Handles {
         resident: gauge(Family::ProcessResidentMemory),
         allocated: gauge(Family::JemallocAllocated),
@@ -78,6 +82,7 @@ pub(super) fn register() {
         held: gauge(Family::JemallocResident),
         open_files: gauge(Family::ProcessOpenFds),
         max_files: gauge(Family::ProcessMaxFds),
+        deployed: Level::register(Family::DeployTimestamp, family::NONE),
         disk_size: gauge(Family::HostFilesystemSize),
         disk_free: gauge(Family::HostFilesystemFree),
     });
@@ -88,9 +93,16 @@ pub(super) fn since_epoch(at: SystemTime) -> f64 {
     at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// When the program's file was put where it is.
-pub(crate) fn deployed_at() -> Option<SystemTime> {
-    std::env::current_exe().ok()?.metadata().ok()?.modified().ok()
+/// States when this build was put in place, as the database knows it.
+pub(crate) fn deployed(at: Timestamp) {
+    if let Some(handles) = HANDLES.get() {
+        handles.deployed.set(at.as_microsecond() as f64 / 1e6);
+    }
+}
+
+/// The same in seconds since the epoch. Nothing before the database has told.
+pub(crate) fn deployed_at() -> Option<f64> {
+    HANDLES.get().map(|handles| handles.deployed.get()).filter(|at| *at > 0.0)
 }
 
 /// Reads the process's figures anew.

@@ -186,7 +186,8 @@ fn variable(name: &str, label: &str, query: &str, first: Option<&str>) -> Value 
     })
 }
 
-/// When another program was put in place, and when a process began.
+/// When another build was put in place, which all of its processes say alike, and when a process
+/// began.
 fn annotations() -> Vec<Value> {
     let mark = |name: &str, color: &str, family: Family, title: &str| {
         json!({

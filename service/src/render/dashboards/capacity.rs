@@ -181,10 +181,15 @@ fn connections() -> [Panel; 3] {
 }
 
 fn builds() -> Panel {
-    let by = &["instance", "version", "profile"];
+    let by = &["instance", "version", "revision", "profile"];
     Panel::table(
         "Builds that run",
-        &[("instance", "Process"), ("version", "Version"), ("profile", "Profile")],
+        &[
+            ("instance", "Process"),
+            ("version", "Version"),
+            ("revision", "Revision"),
+            ("profile", "Profile"),
+        ],
         Family::BuildInfo.help(),
     )
     .query(gauge(Family::BuildInfo, &[]).max(by), "Runs")

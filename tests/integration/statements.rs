@@ -75,6 +75,30 @@ async fn each_prepares_and_has_an_identifier_of_its_own() {
     }
 }
 
+/// Columns of the type that labels of metrics can be made of (`obs::label`), and where they come
+/// from. Whoever adds one makes sure that nobody can write into it what should be no label.
+const NAMES: [(Query, &str); 3] = [
+    // The name under which a replica connects: its operator's.
+    (Query::ObserveReplicas, "replica"),
+    // The schema's.
+    (Query::ReviewIdSpaces, "subject"),
+    (Query::ReviewSequences, "subject"),
+];
+
+#[tokio::test]
+async fn what_can_be_a_label_is_a_closed_list() {
+    let database = TestDatabase::new().await;
+    let mut found = Vec::new();
+    for &query in Query::ALL.iter().filter(|query| !UNPLANNED.contains(query)) {
+        let columns = database.sql.columns(&text(query)).await;
+        let names = columns.into_iter().filter(|(_, of)| of == "name");
+        found.extend(names.map(|(column, _)| (query.name(), column)));
+    }
+    let expected = NAMES.map(|(query, column)| (query.name(), column.to_owned()));
+    found.sort();
+    assert_eq!(found, expected);
+}
+
 /// What the service sent is counted under the identifiers of its files, and under no others.
 #[tokio::test]
 async fn what_ran_is_counted_under_the_identifier_of_its_file() {

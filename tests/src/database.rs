@@ -70,6 +70,17 @@ impl Sql {
         rows[0].get(0)
     }
 
+    /// The columns of a statement, each with its type, without running it.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub async fn columns(&self, statement: &str) -> Vec<(String, String)> {
+        let prepared = self.0.prepare(&format!("{NAME}{statement}")).await;
+        let prepared = prepared.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        let columns = prepared.columns().iter();
+        columns.map(|of| (of.name().to_owned(), of.type_().name().to_owned())).collect()
+    }
+
     /// Why the server refuses a statement that it has to refuse.
     ///
     /// # Panics

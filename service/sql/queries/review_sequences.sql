@@ -1,7 +1,8 @@
 -- name: review_sequences
 -- Sequences by how much of them is used up: of what the sequence may give, or of what the column
--- that it fills can hold, whichever is less.
-SELECT format('%I.%I', s.schemaname, s.sequencename) AS subject,
+-- that it fills can hold, whichever is less. The name is a label of metrics, so it is of the type
+-- that labels are made of.
+SELECT format('%I.%I', s.schemaname, s.sequencename)::name AS subject,
        o.of_column,
        s.last_value,
        least(s.max_value, coalesce(o.max_value, s.max_value)) AS max_value

@@ -4,9 +4,12 @@
 //!
 //! Belongs here: the few ways to a value. Never here: a way that takes any string.
 
+use std::error::Error;
+
 use metrics::{Label, SharedString};
 use tokio_postgres::Row;
 use tokio_postgres::config::Host;
+use tokio_postgres::types::{FromSql, Type};
 
 use crate::db::Settings;
 use crate::db::pools::parse_url;
@@ -62,14 +65,26 @@ impl Given {
         Ok(Self(format!("{host}:{port}")))
     }
 
-    /// What the database's catalogue calls one of its things.
+    /// What the database's catalogue calls one of its things: a column of the type `name`, at most
+    /// 63 bytes. What people write is `text`, which is refused, whoever asks for it. Which columns
+    /// there are of that type is a closed list (`tests/integration/statements.rs`).
     pub(crate) fn by_catalogue(row: &Row, column: &str) -> Self {
-        Self(row.get(column))
+        row.get(column)
     }
 
     /// As it is shown.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromSql<'_> for Given {
+    fn from_sql(_: &Type, raw: &[u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(String::from_sql(&Type::NAME, raw)?))
+    }
+
+    fn accepts(of: &Type) -> bool {
+        *of == Type::NAME
     }
 }
 
@@ -89,6 +104,26 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_catalogue_names_is_a_label() {
+        assert!(Given::accepts(&Type::NAME));
+        let texts = [
+            Type::TEXT,
+            Type::VARCHAR,
+            Type::BPCHAR,
+            Type::CHAR,
+            Type::UNKNOWN,
+            Type::JSON,
+            Type::NAME_ARRAY,
+            Type::INT8,
+        ];
+        for of in texts {
+            assert!(!Given::accepts(&of), "{of}");
+        }
+        let name = Given::from_sql(&Type::NAME, b"message_1").unwrap();
+        assert_eq!(name.as_str(), "message_1");
+    }
 
     #[test]
     fn servers_are_called_by_host_and_port() {

@@ -22,8 +22,10 @@ pub struct Refuser {
 #[derive(Debug, Default)]
 struct Asked {
     posts: AtomicU64,
-    /// The head of the latest request to send a text.
+    /// The latest request to send a text.
     head: Mutex<String>,
+    /// All that it was sent.
+    everything: Mutex<String>,
 }
 
 impl Refuser {
@@ -55,6 +57,14 @@ impl Refuser {
         self.asked.posts.load(Ordering::Relaxed)
     }
 
+    /// Every request so far, as it came.
+    ///
+    /// # Panics
+    /// Never: nobody panics while it is kept.
+    pub fn received(&self) -> String {
+        self.asked.everything.lock().unwrap().clone()
+    }
+
     /// A header of the latest request to send a text, if it had one.
     ///
     /// # Panics
@@ -74,6 +84,7 @@ async fn serve(mut stream: TcpStream, answer: Arc<str>, asked: Arc<Asked>) {
     while let Ok(1..) = stream.read_buf(&mut bytes).await {
         while let Some(length) = request_length(&bytes) {
             let request: Vec<u8> = bytes.drain(..length).collect();
+            *asked.everything.lock().unwrap() += &String::from_utf8_lossy(&request);
             if request.starts_with(b"POST") {
                 *asked.head.lock().unwrap() = String::from_utf8_lossy(&request).into_owned();
                 asked.posts.fetch_add(1, Ordering::Relaxed);

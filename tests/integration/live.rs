@@ -3,6 +3,8 @@
 //! Belongs here: what is seen, heard and reached by keys. Never here: the two endpoints by
 //! themselves (`endpoints::read_live`, `endpoints::stream_live`).
 
+mod phone;
+
 use std::collections::BTreeSet;
 
 use fantoccini::key::Key;
@@ -245,60 +247,6 @@ async fn asks_nobody_else(app: &TestApp, browser: &Browser) {
     let expected = json!(["connect-src", "img-src", "script-src-elem", "style-src-elem"]);
     assert_eq!(refused, expected);
     assert_eq!(browser.run("return window.hasRun ?? null").await, Value::Null);
-}
-
-/// The contrast of the text of elements with what is behind them, the least of each selector.
-const CONTRAST: &str = "
-    const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-    const light = (rgb) => {
-        const [r, g, b] = rgb.slice(0, 3).map((n) => {
-            const c = n / 255;
-            return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-        });
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const behind = (element) => {
-        for (let at = element; at; at = at.parentElement) {
-            const rgb = parse(getComputedStyle(at).backgroundColor);
-            if (rgb.length === 3 || rgb[3] === 1) return rgb;
-        }
-        return [255, 255, 255];
-    };
-    const ratio = (element) => {
-        const pair = [light(parse(getComputedStyle(element).color)), light(behind(element))];
-        return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-    };
-    const chosen = 'h1, h2, h3, .quiet, nav a, #verdict p, .pill, td, th, dt, dd, small';
-    return Math.min(...[...document.querySelectorAll(chosen)].map(ratio));";
-
-/// As WCAG 2.1 asks of text of any size (criterion 1.4.3).
-const CONTRAST_MIN: f64 = 4.5;
-
-#[tokio::test]
-async fn it_is_read_on_a_phone_in_the_dark() {
-    let app = TestApp::start().await;
-    let browser = opened(&app).await;
-    let ground = "return getComputedStyle(document.body).backgroundColor";
-    let mut grounds = BTreeSet::new();
-    for scheme in ["light", "dark"] {
-        browser.prefers(scheme).await;
-        for width in [360, 768, 1_280] {
-            browser.is_wide(width).await;
-            let overflow = "return document.documentElement.scrollWidth - innerWidth";
-            let overflow = browser.run(overflow).await;
-            assert!(
-                overflow.as_f64().unwrap() <= 0.0,
-                "{scheme} at {width}: {overflow} px too wide"
-            );
-        }
-        grounds.insert(browser.run(ground).await.to_string());
-        let contrast = browser.run(CONTRAST).await.as_f64().unwrap();
-        assert!(contrast >= CONTRAST_MIN, "{scheme}: text at a contrast of {contrast:.2}");
-    }
-    assert_eq!(grounds.len(), 2, "the schemes are the same: {grounds:?}");
-    assert_eq!(browser.console().await, Vec::<String>::new());
-    browser.finish().await;
-    app.finish().await;
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 
 use contract::pool::Side;
+use contract::{Limit, Pool};
 
-use super::Mistake;
 use super::amounts::PoolSizes;
 use super::layers::Values;
-use super::value::{BaseUrl, Environment, ProviderKind, Secret, StageGates, Value};
+use super::value::{BaseUrl, DatabaseUrl, Environment, ProviderKind, Secret, StageGates, Value};
+use super::{LIMIT_PREFIX, Mistake};
+use crate::db::pools;
 
 /// Secrets that production must be given and development makes up, with what that means.
 const MADE: [(&str, &str); 2] = [
@@ -54,6 +56,7 @@ pub(super) fn together(values: &Values, mistakes: &mut Vec<Mistake>) {
     }
     if let Some(sizes) = wrong.read::<PoolSizes>("database_pool_sizes") {
         pools_fit(&mut wrong, &sizes);
+        fallbacks_fit(&mut wrong, &sizes);
     }
     if is_production {
         in_production(&mut wrong, provider.as_ref());
@@ -69,6 +72,40 @@ fn pools_fit(wrong: &mut Wrong<'_>, sizes: &PoolSizes) {
         if sizes.names_any(side) && wrong.read::<u32>(name).is_some_and(|most| most < needed) {
             let what = format!("with one for each other pool these are {needed}, above {name}");
             wrong.note("database_pool_sizes", &what);
+        }
+    }
+}
+
+/// The places on the primary for what replicas should answer, and the pools that have them.
+const PLACES: [(Limit, &[Pool]); 3] = [
+    (Limit::FallbackReads, &[Pool::Interactive]),
+    (Limit::FallbackReports, &[Pool::Reporting]),
+    (Limit::ForeignTokens, &[Pool::Interactive, Pool::Reporting]),
+];
+
+/// A place is a connection: more places than a pool has bound nothing, and what writes would wait
+/// behind what replicas should have answered.
+fn fallbacks_fit(wrong: &mut Wrong<'_>, sizes: &PoolSizes) {
+    let replicas = wrong.read::<Vec<DatabaseUrl>>("database_replica_urls").unwrap_or_default();
+    let connections =
+        ["database_connections", "database_replica_connections"].map(|name| wrong.read(name));
+    let [Some(to_primary), Some(to_replica)] = connections else { return };
+    if replicas.is_empty() {
+        return; // nothing falls back
+    }
+    let sizes = pools::sizes(to_primary, to_replica, &sizes.given());
+    for (limit, pools) in PLACES {
+        let name = format!("{LIMIT_PREFIX}{}", limit.name());
+        let Some(places) = wrong.read::<u64>(&name) else { continue };
+        let smallest = pools.iter().min_by_key(|pool| sizes[pool.index()]);
+        let Some((pool, size)) = smallest.map(|pool| (pool, sizes[pool.index()])) else { continue };
+        if places > size as u64 {
+            let what = format!(
+                "{places} places are more than the {size} connections of the pool {}: lower it, or \
+                 give the pool more (database_connections, database_pool_sizes)",
+                pool.name()
+            );
+            wrong.note(&name, &what);
         }
     }
 }

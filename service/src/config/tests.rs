@@ -204,6 +204,43 @@ fn sizes_of_pools_must_fit_the_connections_that_there_are() {
 }
 
 #[test]
+fn what_falls_back_must_fit_the_pools_that_it_falls_to() {
+    let replica = ("PUNCTUAL_DATABASE_REPLICA_URLS", "postgres://u@127.0.0.2/p");
+    let said_of = |pairs: &[(&str, &str)]| said(&environment(&[&[replica][..], pairs].concat()));
+    let line = |name: &str, places: u32, size: u32, pool: &str| {
+        format!(
+            "PUNCTUAL_LIMIT_{name}: {places} places are more than the {size} connections of the pool \
+             {pool}: lower it, or give the pool more (database_connections, database_pool_sizes)"
+        )
+    };
+    // Of 18 connections eight and two.
+    let fits = [
+        ("PUNCTUAL_LIMIT_FALLBACK_READS", "8"),
+        ("PUNCTUAL_LIMIT_FALLBACK_REPORTS", "2"),
+        ("PUNCTUAL_LIMIT_FOREIGN_TOKENS", "2"),
+    ];
+    assert!(load(&environment(&[&[replica][..], &fits].concat())).is_ok());
+    let wrong = said_of(&[
+        ("PUNCTUAL_LIMIT_FALLBACK_READS", "9"),
+        ("PUNCTUAL_LIMIT_FALLBACK_REPORTS", "3"),
+        ("PUNCTUAL_LIMIT_FOREIGN_TOKENS", "4"),
+    ]);
+    let lines = [
+        line("FALLBACK_READS (environment)", 9, 8, "interactive"),
+        line("FALLBACK_REPORTS (environment)", 3, 2, "reporting"),
+        line("FOREIGN_TOKENS (environment)", 4, 2, "reporting"),
+    ];
+    assert_eq!(wrong, lines.join("\n"));
+    // What nobody set doesn't fit either where the pools were made small.
+    let small = ("PUNCTUAL_DATABASE_CONNECTIONS", "5");
+    assert_eq!(said_of(&[small]), line("FALLBACK_READS (not set)", 3, 2, "interactive"));
+    let given = ("PUNCTUAL_DATABASE_POOL_SIZES", "interactive=2");
+    assert_eq!(said_of(&[given]), line("FALLBACK_READS (not set)", 3, 2, "interactive"));
+    // Without a replica nothing falls back.
+    assert!(load(&environment(&[small])).is_ok());
+}
+
+#[test]
 fn a_secret_from_a_file() {
     let path = file("key", &format!("{KEY}\n"));
     let mut inputs = environment(&[("PUNCTUAL_ADMIN_KEY_FILE", path.to_str().unwrap())]);

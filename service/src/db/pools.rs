@@ -268,7 +268,7 @@ pub(crate) fn parse_url(url: &str) -> Result<tokio_postgres::Config, String> {
 
 /// Splits the connections of each side: what is given first, the rest by the rows' shares. Each
 /// pool has at least one.
-fn sizes(
+pub(crate) fn sizes(
     to_primary: u32,
     to_replica: u32,
     given: &[Option<u32>; Pool::COUNT],

@@ -3,7 +3,7 @@
 //!
 //! Pure. Never here: trying them (`pools`), or what came of it (`judge`).
 
-use contract::{Pool, Stage};
+use contract::{Limit, Pool, Stage};
 
 use crate::capacity::search::shuffle;
 
@@ -100,7 +100,10 @@ pub(crate) fn environment(setting: &Setting) -> Vec<(String, String)> {
     let others: u32 = others.map(|pool| pool.spec().share).sum();
     let connections: u32 = setting.iter().map(|laid| laid.connections).sum();
     let named = |name: &str, value| (format!("PUNCTUAL_{name}"), value);
+    // No more places for reads that fall back than connections: the service refuses them.
+    let places = u64::from(setting[0].connections).min(Limit::FallbackReads.spec().default);
     vec![
+        named("LIMIT_FALLBACK_READS", places.to_string()),
         named("DATABASE_CONNECTIONS", (connections + others).to_string()),
         named("DATABASE_POOL_SIZES", sizes.collect::<Vec<_>>().join(",")),
         named("STAGE_TASKS", tasks.collect::<Vec<_>>().join(",")),
@@ -161,11 +164,14 @@ mod tests {
         assert_eq!(
             said,
             [
+                ("PUNCTUAL_LIMIT_FALLBACK_READS", "3"),
                 ("PUNCTUAL_DATABASE_CONNECTIONS", "12"),
                 ("PUNCTUAL_DATABASE_POOL_SIZES", "interactive=3,pipeline=5"),
                 ("PUNCTUAL_STAGE_TASKS", "plan=2,receive=2,release=4,claim=4,settle=4"),
             ]
         );
+        let small = [Laid { connections: 2, ..setting[0] }, setting[1]];
+        assert_eq!(environment(&small)[0].1, "2", "no more places than connections");
         // Recovering and resolving are a task each, whatever is set.
         assert_eq!((workers(Pool::Interactive, 2), workers(Pool::Pipeline, 4)), (4, 14));
         assert_eq!((workers_by_default(Pool::Pipeline), connections_max([4, 6], 2)), (8, 140));

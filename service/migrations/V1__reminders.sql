@@ -362,28 +362,30 @@ CREATE FUNCTION turn_of(practice_id bigint, slots integer) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (hashint8(practice_id)::bigint & 2147483647) % slots;
 
--- What reconciliation found: promises that are missing, there for nothing, or unfinished, and texts
--- of which the provider's list says otherwise, by name. A row stays when all is in order again, with
+-- What reconciliation found: promises that are missing, there for nothing, or unfinished, texts of
+-- which the provider's list says otherwise, and counts that don't balance, by name. A row stays when all is in order again, with
 -- the instant at which that was seen, or when it is too late for that, with the instant at which
 -- whoever ran a repair was told.
 CREATE TABLE residual (
     shard          smallint    NOT NULL,
     practice_id    bigint      NOT NULL,
-    appointment_id text        NOT NULL COLLATE "C",   -- empty where only the provider knows of it
-    rule_id        smallint    NOT NULL,               -- then 0
+    appointment_id text        NOT NULL COLLATE "C",
+        -- empty where only the provider knows of it, and of counts
+    rule_id        smallint    NOT NULL,               -- 0 where only the provider knows of it
     due_day        date        NOT NULL,
     plan_version   bigint      NOT NULL,
-        -- of the surplus or unfinished one; 0 for a missing one; the text's number where it is one's
-    kind           "char"      NOT NULL CHECK (kind IN ('m', 's', 'u')),
-        -- missing, surplus, unfinished (its appointment has begun)
+        -- of the surplus or unfinished one; 0 for a missing one and for counts; the text's number
+        -- where it is one's
+    kind           "char"      NOT NULL CHECK (kind IN ('m', 's', 'u', 'b')),
+        -- missing, surplus, unfinished (its appointment has begun), unbalanced (counts)
     reason         "char"      NOT NULL
-                   CHECK (reason IN ('?', 'r', 'x', 'v', 'c', 't', 'n', 'k', 'p', 'q', 'l')),
+                   CHECK (reason IN ('?', 'r', 'x', 'v', 'c', 't', 'n', 'k', 'p', 'q', 'l', 'e', 'f')),
         -- unknown; missing: being planned again, suppressed, not on the provider's list; surplus:
         -- cancelled, there twice, no rule gives it, known to the provider alone; unfinished:
-        -- planned, queued, its text lost
+        -- planned, queued, its text lost; unbalanced: expected isn't the sum, another fate
     provider_ref   text        NOT NULL DEFAULT '' COLLATE "C",
         -- the provider's name for the text, where its list says otherwise
-    starts_at      timestamptz NOT NULL,       -- domain time
+    starts_at      timestamptz NOT NULL,       -- domain time; of counts the end of their day, in UTC
     due_at         timestamptz NOT NULL,       -- domain time: when it was or is to leave at the earliest
     closes_at      timestamptz NOT NULL,       -- domain time: when it can't leave any more
     found_at       timestamptz NOT NULL,       -- real time

@@ -20,7 +20,7 @@ mod fold;
 pub(crate) mod gate;
 mod in_hand;
 pub(crate) mod lockstep;
-mod maintainer;
+pub(crate) mod maintainer;
 mod observe;
 mod periodic;
 mod prune;

@@ -211,7 +211,7 @@ async fn reminders_out_of_order_are_said_at_the_top_until_they_are_mended() {
     assert_eq!(repaired.status, Some(0), "{repaired:?}");
     browser.until("it is gone", &format!("return !{says}")).await;
     let law = "return document.querySelector('#sum').innerText.includes('Law 1 (every promise has \
-               its fate): held')";
+               its fate, and the counts balance): held')";
     browser.until("the law holds", law).await;
     browser.finish().await;
     let errors = &["promises are out of order"];

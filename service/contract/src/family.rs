@@ -145,7 +145,8 @@ table! {
     AmbiguousMessages = ambiguous_messages { kind: Kind::Gauge, labels: &[], }
     /// Rows found below a floor; must be zero.
     StrandedRows = stranded_rows { kind: Kind::Gauge, labels: &[], }
-    /// Promises that reconciliation found out of order and that aren't mended; must be zero.
+    /// Promises that reconciliation found out of order, and counts of a practice, day and rule that
+    /// don't balance, which aren't mended; must be zero.
     ConservationResidual = conservation_residual_messages {
         kind: Kind::Gauge, labels: &["kind"],
     }

@@ -110,7 +110,7 @@ outcomes! {
 }
 
 outcomes! {
-    /// How a promise is out of order. `residual.kind` stores the first letter.
+    /// How a promise is out of order, or how those of a day and rule are counted.
     pub enum ResidualKind {
         /// Appointment and rule promise it, and it isn't planned, or the provider doesn't list its text.
         Missing = "missing",
@@ -118,6 +118,8 @@ outcomes! {
         Surplus = "surplus",
         /// Its appointment has begun, and it still waits.
         Unfinished = "unfinished",
+        /// Those of a practice, day and rule are counted otherwise than they are: expected isn't the sum of what became of them and what waits, or one of these isn't right.
+        Unbalanced = "unbalanced",
     }
 }
 

@@ -168,6 +168,8 @@ macro_rules! for_each_query {
             ReconcilePractices = reconcile_practices: BoundedStaleness(30), Page, true, "service/src/reconcile/visit.rs", "practices";
             "What is promised to a part of the practices against what is planned, by name."
             ReconcilePromises = reconcile_promises: BoundedStaleness(30), Page, true, "service/src/reconcile/visit.rs", "visit";
+            "The counts of a part of the practices against a recount of their promises, by day and rule."
+            ReconcileCounts = reconcile_counts: BoundedStaleness(30), Page, true, "service/src/reconcile/balance.rs", "look";
             "Tries that were accepted, or whose answer is lost, to be compared with the provider's list."
             ReconcileSent = reconcile_sent: BoundedStaleness(30), Many, true, "service/src/reconcile/accepted/tries.rs", "read";
             "The promises of texts that the provider doesn't list."
@@ -188,6 +190,8 @@ macro_rules! for_each_query {
             ResidualTell = residual_tell: Strong, Page, true, "service/src/reconcile/ledger.rs", "tell";
             "How late the repair of a promise came."
             ResidualLate = residual_late: Strong, Page, true, "service/src/reconcile/ledger.rs", "late";
+            "Promises that a repair planned late."
+            ResidualWereLate = residual_were_late: Strong, Page, true, "service/src/reconcile/ledger.rs", "were_late";
             "Promises that are out of order, by name."
             ResidualPage = residual_page: BoundedStaleness(30), Page, true, "service/src/endpoints/read_residuals.rs", "handle";
 

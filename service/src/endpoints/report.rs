@@ -45,8 +45,9 @@ pub(crate) struct Standing {
     residuals: Residuals,
 }
 
-/// How many promises reconciliation found out of order, of all days, that are neither mended nor
-/// told as too late by a repair. Not all zero means that the counts beside it can't be trusted.
+/// How many promises reconciliation found out of order, and how many counts of a day and rule that
+/// don't balance, of all days, that are neither mended nor told as too late by a repair. Not all zero
+/// means that the counts beside it can't be trusted.
 #[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub(crate) struct Residuals {
     /// Promised and not planned, or not on the provider's list.
@@ -55,12 +56,17 @@ pub(crate) struct Residuals {
     surplus: i64,
     /// Its appointment has begun, and it still waits.
     unfinished: i64,
+    /// Days and rules of a practice whose counts don't balance.
+    unbalanced: i64,
 }
 
 impl fmt::Display for Residuals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { missing, surplus, unfinished } = self;
-        write!(f, "missing={missing}, surplus={surplus}, unfinished={unfinished}")
+        let Self { missing, surplus, unfinished, unbalanced } = self;
+        write!(
+            f,
+            "missing={missing}, surplus={surplus}, unfinished={unfinished}, unbalanced={unbalanced}"
+        )
     }
 }
 
@@ -70,8 +76,8 @@ impl Standing {
 
     /// Says it in a row.
     fn write(self, line: &mut Line) {
-        let Residuals { missing, surplus, unfinished } = self.residuals;
-        line.time(Some(self.as_of)).number(missing + surplus + unfinished);
+        let Residuals { missing, surplus, unfinished, unbalanced } = self.residuals;
+        line.time(Some(self.as_of)).number(missing + surplus + unfinished + unbalanced);
     }
 
     /// Says it in headers as well.
@@ -97,6 +103,7 @@ pub(crate) async fn standing(
                 Some(ResidualKind::Missing) => residuals.missing += n,
                 Some(ResidualKind::Surplus) => residuals.surplus += n,
                 Some(ResidualKind::Unfinished) => residuals.unfinished += n,
+                Some(ResidualKind::Unbalanced) => residuals.unbalanced += n,
                 None => {}
             }
         }

@@ -46,7 +46,8 @@ function findings(is) {
   const sum = is.flow.sum;
   if (sum.unaccounted) bad("flow", `${whole(Math.abs(sum.unaccounted))} texts are neither at the provider nor recorded, for thirty seconds.`);
   for (const { kind, promises } of sum.residuals.filter((residual) => residual.promises > 0)) {
-    bad("flow", `Reconciliation: ${whole(promises)} reminders ${kind}; /admin/residuals names them.`);
+    const what = kind === "unbalanced" ? "counts of a day and rule" : "reminders";
+    bad("flow", `Reconciliation: ${whole(promises)} ${what} ${kind}; /admin/residuals names them.`);
   }
   if (sum.reconciled_until !== null && is.at - sum.reconciled_until > 2 * sum.round_ms) {
     bad("flow", `Reconciliation is behind: the last reminder had its turn ${duration(is.at - sum.reconciled_until)} ago.`);
@@ -201,8 +202,8 @@ function sum(is, at) {
     : part(loose, "unaccounted for", loose === 0 ? "t-good" : "t-bad"));
   const wrong = is.residuals.reduce((all, residual) => all + residual.promises, 0);
   const reconciled = is.reconciled_until === null
-    ? "Law 1 (every promise has its fate): the first round of reconciliation is under way."
-    : `Law 1 (every promise has its fate): ${wrong === 0 ? "held" : `${whole(wrong)} out of order`}, all looked at by ${duration(at - is.reconciled_until)} ago.`;
+    ? "Law 1 (every promise has its fate, and the counts balance): the first round of reconciliation is under way."
+    : `Law 1 (every promise has its fate, and the counts balance): ${wrong === 0 ? "held" : `${whole(wrong)} out of order`}, all looked at by ${duration(at - is.reconciled_until)} ago.`;
   const audited = is.violations === null
     ? "Not audited by this process; /admin/audit does."
     : `${is.violations === 0 ? "Held" : `${whole(is.violations)} violations`} at the audit ${duration(at - is.audited_at)} ago.`;

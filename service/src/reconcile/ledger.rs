@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::Row;
 
+use super::repair::{Late, Repaired};
 use super::visit::Seen;
 use super::{NAMED_MAX, Residual, code_of};
 use crate::db::{Conn, DbError, Params, Tx};
@@ -185,4 +186,20 @@ pub(crate) async fn late(
     conn.execute(Query::ResidualLate, &[&shard, &domain_now, practices, appointments, rules, days])
         .await?;
     Ok(())
+}
+
+/// Promises that repairs planned late, of those that are in order since an instant or later, the
+/// latest first, at most [`NAMED_MAX`].
+pub(crate) async fn were_late(
+    conn: &Conn,
+    shard: i16,
+    since: Timestamp,
+) -> Result<Vec<Late>, DbError> {
+    let rows = conn.rows(Query::ResidualWereLate, &[&shard, &since, &NAMED_MAX]).await?;
+    let late = |row: &Row| {
+        let late_seconds = i64::from(row.get::<_, i32>("late_seconds"));
+        let repaired = Repaired { promise: Residual::of_row(row)?, late_seconds };
+        Some(Late { repaired, mended_at: row.get("mended_at") })
+    };
+    Ok(rows.iter().filter_map(late).collect())
 }

@@ -1,19 +1,19 @@
 //! `punctual reconcile`: a look at all promises, and mending on demand: the appointments of those
 //! that are missing or surplus are planned again by the way that every change goes, if it still
-//! makes sense, and who is late by how much is noted.
+//! makes sense, and who is late by how much is noted; counts that don't balance are put right.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use contract::Pool;
-use jiff::Timestamp;
+use contract::{Pool, ResidualKind};
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::accepted::Comparison;
 use super::visit::{self, Seen, Turn};
-use super::{Residual, ledger};
+use super::{Residual, balance, ledger};
 use crate::clock::Clock;
 use crate::db::router::After;
 use crate::db::router::carried::{self, Carried};
@@ -24,6 +24,8 @@ use crate::stages::replan;
 
 /// Rounds of looking and mending: each mends what it names, and few rounds name all.
 const ROUNDS_MAX: usize = 100;
+/// For how long it is told who was planned late: whoever asks once a week hears of all.
+const LATE_TOLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a look at everything found.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -45,6 +47,9 @@ pub(crate) struct Report {
     pub(crate) residuals: Vec<Residual>,
     /// What was mended.
     pub(crate) repaired: Vec<Repaired>,
+    /// What earlier repairs planned late and was seen in order in the last seven days, the latest
+    /// first, at most a thousand a shard.
+    pub(crate) late: Vec<Late>,
     /// What it was too late to mend. It is told of once, here, and out of order no more.
     pub(crate) too_late: Vec<Residual>,
     /// What the provider lists against what is known here as sent, where that was asked for.
@@ -56,8 +61,19 @@ pub(crate) struct Report {
 pub(crate) struct Repaired {
     #[serde(flatten)]
     pub(crate) promise: Residual,
-    /// How late it was planned, in seconds of domain time from when it was to leave; 0 if in time.
+    /// How late it was planned, in seconds of domain time from when it was to leave; 0 if in time,
+    /// and of counts.
     pub(crate) late_seconds: i64,
+}
+
+/// A promise that an earlier repair planned late.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Late {
+    #[serde(flatten)]
+    pub(crate) repaired: Repaired,
+    /// When it was seen in order, in real time.
+    #[schemars(with = "String")]
+    pub(crate) mended_at: Timestamp,
 }
 
 /// What looking takes.
@@ -70,8 +86,21 @@ pub(crate) struct Bench {
 /// Looks at all promises and notes what is out of order. What was found before and nothing mends
 /// any more is among it.
 pub(crate) async fn look(bench: &Bench) -> Result<Report, DbError> {
+    let late = late(bench).await?;
     let found = find(bench, None).await?;
-    Ok(found.report)
+    Ok(Report { late, ..found.report })
+}
+
+/// What earlier repairs planned late.
+async fn late(bench: &Bench) -> Result<Vec<Late>, DbError> {
+    let since = bench.clock.real_now() - LATE_TOLD;
+    let mut late = Vec::new();
+    for shard in 0..bench.shard_count {
+        let conn = bench.db.get(Pool::Upkeep).await?;
+        late.extend(ledger::were_late(&conn, shard, since).await?);
+    }
+    late.sort_by_key(|late| std::cmp::Reverse(late.repaired.late_seconds));
+    Ok(late)
 }
 
 /// What a look found.
@@ -92,6 +121,7 @@ async fn find(bench: &Bench, has_seen: Option<Timestamp>) -> Result<Found, DbErr
         residual: 0,
         residuals: Vec::new(),
         repaired: Vec::new(),
+        late: Vec::new(),
         too_late: Vec::new(),
         provider: None,
     };
@@ -130,6 +160,7 @@ pub(crate) async fn repair(bench: &Bench, ways: (&Practices, &Ingest)) -> Result
     // Later looks see what was mended, whichever server answers.
     let carried = Carried::new(After::Nothing);
     let work = async {
+        let late = late(bench).await?;
         let mut found = find(bench, None).await?;
         let mut repaired = Vec::new();
         for _round in 0..ROUNDS_MAX {
@@ -156,7 +187,7 @@ pub(crate) async fn repair(bench: &Bench, ways: (&Practices, &Ingest)) -> Result
             }));
         }
         let report = tell(bench, ways.0, found).await?;
-        Ok(Report { repaired, ..report })
+        Ok(Report { repaired, late, ..report })
     };
     carried::within(carried, work).await
 }
@@ -189,8 +220,10 @@ async fn mend(
     domain_now: Timestamp,
 ) -> Result<(), DbError> {
     let (practices, _) = ways;
+    let (counts, promises): (Vec<&Residual>, Vec<&Residual>) =
+        mendable.iter().partition(|r| r.kind == ResidualKind::Unbalanced);
     let mut of_practice: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-    for residual in mendable {
+    for residual in &promises {
         let ids = of_practice.entry(residual.practice_id).or_default();
         if !ids.contains(&residual.appointment_id) {
             ids.push(residual.appointment_id.clone());
@@ -200,10 +233,17 @@ async fn mend(
         let shard = practices.shard(practice_id);
         let refused = plan_again(ways, shard, practice_id, ids).await?;
         let is_planned =
-            |r: &&Residual| r.practice_id == practice_id && !refused.contains(&r.appointment_id);
-        let planned: Vec<Residual> = mendable.iter().filter(is_planned).cloned().collect();
+            |r: &&&Residual| r.practice_id == practice_id && !refused.contains(&r.appointment_id);
+        let planned: Vec<Residual> = promises.iter().filter(is_planned).copied().cloned().collect();
         let conn = bench.db.get(Pool::Upkeep).await?;
         ledger::late(&conn, shard, &planned, domain_now).await?;
+    }
+    let mut of_shard: BTreeMap<i16, Vec<&Residual>> = BTreeMap::new();
+    for residual in counts {
+        of_shard.entry(practices.shard(residual.practice_id)).or_default().push(residual);
+    }
+    for (shard, counts) in of_shard {
+        balance::mend(&bench.db, shard, (&counts, visit::first_day(domain_now))).await?;
     }
     Ok(())
 }
@@ -244,6 +284,9 @@ impl Report {
                 late => format!("{late} s late"),
             };
             text += &format!("repaired, {late}: {promise}\n");
+        }
+        for Late { repaired: Repaired { promise, late_seconds }, mended_at } in &self.late {
+            text += &format!("was {late_seconds} s late, in order at {mended_at}: {promise}\n");
         }
         for promise in &self.too_late {
             text += &format!("too late to repair: {promise}\n");

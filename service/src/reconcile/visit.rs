@@ -1,5 +1,6 @@
-//! A look at practices: one statement for a few of them, on a replica where there is one, so that
-//! what it compares is of one instant; what it finds is noted before the next few.
+//! A look at practices: one statement for the promises of a few of them and one for their counts,
+//! on a replica where there is one, so that what each compares is of one instant; what they find is
+//! noted before the next few.
 
 use std::collections::HashSet;
 
@@ -10,7 +11,7 @@ use jiff::{Timestamp, ToSpan};
 use tokio_postgres::types::ToSql;
 
 use super::ledger::{self, Name};
-use super::{ENDED_AFTER, NAMED_MAX, Residual, code_of};
+use super::{ENDED_AFTER, NAMED_MAX, Residual, balance, code_of};
 use crate::clock::Clock;
 use crate::db::router::Class;
 use crate::db::{Db, DbError};
@@ -42,9 +43,9 @@ pub(crate) struct Seen {
     pub(crate) practices: Vec<i64>,
     /// Promises compared.
     pub(crate) promises: u64,
-    /// Those out of order, also where they aren't named.
+    /// Those out of order and the counts that don't balance, also where they aren't named.
     pub(crate) violations: u64,
-    /// Those out of order by name, at most [`NAMED_MAX`], the most urgent first.
+    /// Both by name, at most [`NAMED_MAX`] of each, the most urgent first.
     pub(crate) named: Vec<Residual>,
 }
 
@@ -102,17 +103,20 @@ async fn visit(
 ) -> Result<Seen, DbError> {
     let (since, ended) = (first_day(domain_now), domain_now - ENDED_AFTER);
     let params: [&(dyn ToSql + Sync); 5] = [&shard, &practices, &since, &ended, &NAMED_MAX];
-    let rows = db.reader(Class::Report).rows(Read::ReconcilePromises, &params).await?;
+    let mut reader = db.reader(Class::Report);
+    let rows = reader.rows(Read::ReconcilePromises, &params).await?;
+    let counts = balance::look(&mut reader, (shard, &practices, since)).await?;
     let totals = rows.first();
     let total = |name| totals.map_or(0, |row| u64::try_from(row.get::<_, i64>(name)).unwrap_or(0));
+    let promises = rows.iter().filter_map(Residual::of_row);
     // One that can't say when that was neither closes nor opens anything again.
     let as_of = totals.and_then(|row| row.get("as_of")).unwrap_or(Timestamp::UNIX_EPOCH);
     Ok(Seen {
         since,
         as_of,
         promises: total("cases"),
-        violations: total("violations"),
-        named: rows.iter().filter_map(Residual::of_row).collect(),
+        violations: total("violations") + counts.violations,
+        named: promises.chain(counts.named).collect(),
         practices,
     })
 }

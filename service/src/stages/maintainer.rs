@@ -10,7 +10,7 @@ use crate::db::{DbError, Tx, weeks};
 
 /// Takes the right to be the shard's only runner until the transaction ends; false when somebody
 /// else has it.
-pub(super) async fn lock(tx: &Tx<'_>, shard: i16, stage: Stage) -> Result<bool, DbError> {
+pub(crate) async fn lock(tx: &Tx<'_>, shard: i16, stage: Stage) -> Result<bool, DbError> {
     let row = tx.row_opt(Query::MaintainerLock, &[&shard, &stage.name()]).await?;
     Ok(row.is_some())
 }

@@ -48,10 +48,13 @@ fn stands(answer: &Answer, [missing, surplus, unfinished]: [u64; 3]) -> Timestam
     assert!(age > SignedDuration::from_secs(-5), "{as_of}");
     if answer.header("content-type") == "application/json" {
         assert_eq!(answer.json(200)["as_of"], as_of.to_string());
-        let residuals = json!({ "missing": missing, "surplus": surplus, "unfinished": unfinished });
+        let residuals = json!({
+            "missing": missing, "surplus": surplus, "unfinished": unfinished, "unbalanced": 0,
+        });
         assert_eq!(answer.json(200)["residuals"], residuals);
     }
-    let residuals = format!("missing={missing}, surplus={surplus}, unfinished={unfinished}");
+    let residuals =
+        format!("missing={missing}, surplus={surplus}, unfinished={unfinished}, unbalanced=0");
     assert_eq!(answer.header("x-residuals"), residuals);
     as_of
 }

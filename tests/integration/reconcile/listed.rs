@@ -152,7 +152,9 @@ async fn what_the_lists_differ_in_is_shown_until_it_is_in_order_or_told() {
             ((of("missing"), of("surplus")) == wanted).then_some(())
         })
         .await;
-        let said = json!({ "missing": missing, "surplus": surplus, "unfinished": 0 });
+        let said = json!({
+            "missing": missing, "surplus": surplus, "unfinished": 0, "unbalanced": 0,
+        });
         every_report_says(&app, said).await;
     };
     shown(1, 1).await;

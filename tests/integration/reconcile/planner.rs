@@ -63,7 +63,11 @@ async fn exactly_what_the_planner_dropped_and_planned_twice_is_named_and_mended(
     .await;
     let listed = app.get("/admin/residuals").send().await.json(200);
     assert_eq!(named(&listed["residuals"]), spoilt);
-    every_report_says(&app, json!({ "missing": 4, "surplus": 1, "unfinished": 0 })).await;
+    every_report_says(
+        &app,
+        json!({ "missing": 4, "surplus": 1, "unfinished": 0, "unbalanced": 0 }),
+    )
+    .await;
 
     let (output, report) = reconcile(&app, &[]).await;
     assert_eq!(output.status, Some(1), "{output:?}");
@@ -82,7 +86,11 @@ async fn exactly_what_the_planner_dropped_and_planned_twice_is_named_and_mended(
     .await;
     let kept: i64 = sql.one("SELECT count(*) FROM residual WHERE mended_at IS NOT NULL", &[]).await;
     assert_eq!(kept, 5, "what was wrong stays to be read");
-    every_report_says(&app, json!({ "missing": 0, "surplus": 0, "unfinished": 0 })).await;
+    every_report_says(
+        &app,
+        json!({ "missing": 0, "surplus": 0, "unfinished": 0, "unbalanced": 0 }),
+    )
+    .await;
 
     let scrape = app.scrape().await;
     let decided = |target| {

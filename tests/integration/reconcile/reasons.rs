@@ -11,7 +11,7 @@ use tests::database::Sql;
 use tests::practice::{FIRST_DUE, settings};
 use tests::{Practice, TestApp, appointment, at, until};
 
-use super::{FOUND, named, reconcile};
+use super::{FOUND, is_promise, named, reconcile};
 
 /// Whose promise, under which rule, in which way and why.
 type Named = BTreeSet<(i64, i64, String, String)>;
@@ -22,7 +22,7 @@ fn why(residuals: &Value) -> Named {
         let numbers = ["practice_id", "rule_id"].map(|of| residual[of].as_i64().unwrap());
         (numbers[0], numbers[1], text(&residual["kind"]), text(&residual["reason"]))
     };
-    residuals.as_array().unwrap().iter().map(name).collect()
+    residuals.as_array().unwrap().iter().filter(is_promise).map(name).collect()
 }
 
 /// The first rule's promise of practice $1 once more, so many days and versions on.

@@ -30,6 +30,12 @@ async fn what_is_late_is_sent_late_and_what_is_too_late_is_told() {
     let sql = Sql::connect(&app.database.url()).await;
     let noted = "SELECT late_seconds FROM residual WHERE rule_id = 1 AND mended_at IS NOT NULL";
     assert_eq!(sql.one::<i32>(noted, &[]).await, 3_600);
+    // Whoever asks later is told who that was, and of no other.
+    let (_, report) = reconcile(&app, &[]).await;
+    let late = report["late"].as_array().unwrap();
+    let told = |field: &str| late.iter().map(|r| r[field].clone()).collect::<Vec<_>>();
+    assert_eq!((told("late_seconds"), told("rule_id")), (vec![json!(3_600)], vec![json!(1)]));
+    assert_eq!((told("appointment_id"), told("practice_id")), (vec![json!("a")], vec![json!(1)]));
 
     // Another one, found when the practice has closed on the day before it.
     app.hold(at(FIRST_DUE)).await;
@@ -43,6 +49,7 @@ async fn what_is_late_is_sent_late_and_what_is_too_late_is_told() {
     let looked = told(&[]).await;
     assert!(looked.stdout.ends_with("2 OUT OF ORDER\n"), "{looked:?}");
     assert!(looked.stdout.starts_with("missing: practice 1 appointment b rule 1"), "{looked:?}");
+    assert!(looked.stdout.contains("\nwas 3600 s late, in order at 20"), "{looked:?}");
     // Nobody looks at that day any more three days on: it is out of order all the same.
     app.hold(at("2026-05-08T20:30")).await;
     one.until_fate("a", 2, "expired").await;
@@ -89,7 +96,7 @@ async fn what_was_sent_for_nothing_stays_until_somebody_is_told() {
     let (output, report) = reconcile(&app, &["--repair"]).await;
     assert_eq!(output.status, Some(1), "{output:?}");
     assert_eq!(named(&report["too_late"]), copied, "{report:#}");
-    assert_eq!((&report["residuals"], &report["repaired"]), (&json!([]), &json!([])));
+    assert_eq!((&report["residuals"], named(&report["repaired"])), (&json!([]), BTreeSet::new()));
     let (output, _) = reconcile(&app, &[]).await;
     assert_eq!(output.status, Some(0), "{output:?}");
     app.finish_as(Ending { is_broken: true, ..FOUND }).await;
@@ -156,7 +163,7 @@ async fn what_became_a_text_is_not_planned_beside_it() {
     assert_eq!(app.simulator.state().accepted, 2);
     let (output, report) = reconcile(&app, &[]).await;
     assert_eq!((output.status, named(&report["residuals"])), (Some(1), twice.clone()));
-    assert_eq!(report["residual"], 1, "{report:#}");
+    assert_eq!(report["residual"], 2, "the day's counts as well: {report:#}");
     let (output, report) = reconcile(&app, &["--repair"]).await;
     assert_eq!((output.status, named(&report["too_late"])), (Some(1), twice), "{report:#}");
     let (output, _) = reconcile(&app, &[]).await;

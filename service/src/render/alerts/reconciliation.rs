@@ -19,15 +19,17 @@ fn broken() -> Alert {
     Alert::new("PunctualConservationBroken", Severity::Critical, Board::Pipeline)
         .when(format!("max by (job, kind) ({RESIDUAL}) > 0"))
         .why(
-            "A law: any residual is a reminder that nobody would get, or one too many. It is found \
-             within a round, so well before most of them are due.",
+            "A law: any residual is a reminder that nobody would get, or one too many, or a count \
+             that reports tell wrongly. It is found within a round, so well before most of them are \
+             due.",
         )
         .says(
             "Reminders are out of order.",
             "Reconciliation finds {{ $value | printf \"%.0f\" }} reminders {{ $labels.kind }}: \
              what appointments and rules promise is not what is planned, or not what the provider \
-             lists. Somebody may get no reminder, or two. /admin/residuals names them; punctual \
-             reconcile --repair plans again what still makes sense.",
+             lists (somebody may get no reminder, or two); or, where it says unbalanced, counts of \
+             so many days and rules are not what their reminders say. /admin/residuals names them; \
+             punctual reconcile --repair plans again what still makes sense and puts counts right.",
         )
 }
 

@@ -78,7 +78,7 @@ fn without_receipt() -> Expr {
 fn wrong() -> [Panel; 8] {
     [
         Panel::stat("Promises out of order", ZERO, Family::ConservationResidual.help())
-            .query(gauge(Family::ConservationResidual, &[]).max(&[]), "promises"),
+            .query(gauge(Family::ConservationResidual, &[]).max(&[]), "out of order"),
         Panel::stat("Stranded rows", ZERO, Family::StrandedRows.help())
             .query(gauge(Family::StrandedRows, &[]).max(&[]), "rows"),
         Panel::stat(

@@ -39,6 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Limit, Stage};
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -73,8 +74,8 @@ struct Shared {
     residuals: Shards<Counts>,
     /// Until when each shard's promises have been looked at, in seconds since the epoch.
     reconciled: Shards<i64>,
-    /// When each shard's deltas were last all folded.
-    folded: Shards<std::time::Instant>,
+    /// Until when each shard's deltas were all folded, in real time.
+    folded: Shards<Timestamp>,
 }
 
 impl Shared {
@@ -90,7 +91,7 @@ impl Shared {
             stranded: Shards::new(shard_count, 0),
             residuals: Shards::new(shard_count, Counts::default()),
             reconciled: Shards::new(shard_count, 0),
-            folded: Shards::new(shard_count, std::time::Instant::now()),
+            folded: Shards::new(shard_count, app.clock.real_now()),
             app,
         })
     }

@@ -1,8 +1,11 @@
-//! Folding: a month of counts, several processes that fold them, and kill -9 in between; and counts
-//! that are committed later than others whose numbers are higher.
+//! Folding: a month of counts, several processes that fold them, and kill -9 in the middle of a
+//! fold; counts that are committed later than others whose numbers are higher; and that everybody
+//! hears when nobody folds.
 //!
 //! Never here: what is counted (`audit_finds`, and `audit_tally` after every test).
 
+use contract::{Query, Stage};
+use serde_json::json;
 use tests::app::Service;
 use tests::database::Sql;
 use tests::slow::Held;
@@ -27,6 +30,17 @@ const APPEND: &str = "\
     INSERT INTO tally_delta (shard, practice_id, local_day, rule_id, fate, n) \
     SELECT * FROM change";
 
+/// One more of each sum of a practice, so that a folder needs them all.
+const ONE_MORE: &str = "\
+    WITH change AS ( \
+        SELECT shard, practice_id, local_day, rule_id, fate, 1 AS n FROM tally \
+        WHERE practice_id = $1 \
+    ), kept AS ( \
+        INSERT INTO appended SELECT * FROM change \
+    ) \
+    INSERT INTO tally_delta (shard, practice_id, local_day, rule_id, fate, n) \
+    SELECT * FROM change";
+
 /// Counts that differ from a recount, in one state of both.
 const WRONG: &str = "\
     SELECT count(*) \
@@ -40,37 +54,60 @@ const WRONG: &str = "\
     USING (shard, practice_id, local_day, rule_id, fate) \
     WHERE a.n IS DISTINCT FROM b.n";
 
-async fn folds(service: &Service) -> bool {
-    service.scrape().await.sum("stage_in_flight", &[("stage", "fold")]) >= 1.0
+/// How much a process has folded.
+async fn folded(service: &Service) -> f64 {
+    service.scrape().await.sum("stage_items_total", &[("stage", Stage::Fold.name())])
+}
+
+/// Holds the first process's folding, or lets it go on; answered once it has come to rest.
+async fn gate(app: &TestApp, gate: &str) {
+    app.put("/admin/stages/fold", &json!({ "gate": gate })).send().await.expect(200);
+}
+
+/// Kills a process in the middle of a fold: its transaction has seen what there is to add and waits
+/// for a sum that the test holds. Returns how many changes the test appended for that.
+async fn kill_in_the_middle(app: &TestApp, doomed: Service) -> u64 {
+    gate(app, "held").await; // so that it is the doomed one that waits
+    let held = Held::a_sum_of(app, PRACTICE).await;
+    let appended = app.database.sql.run(ONE_MORE, &[&PRACTICE]).await;
+    until("it waits in the middle of its fold", async || {
+        (held.waiting_at(app, Query::FoldSums).await == 1).then_some(())
+    })
+    .await;
+    doomed.kill().await;
+    // The server hears of the death when it answers, and not before: the transaction is open still.
+    assert_eq!(held.waiting_at(app, Query::FoldSums).await, 1, "it was no longer in the middle");
+    held.release().await;
+    gate(app, "open").await;
+    appended
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_month_folded_by_two_with_kill_9_in_between_equals_a_recount() {
-    let app = TestApp::start().await;
+async fn a_month_folded_by_two_with_kill_9_in_the_middle_equals_a_recount() {
+    let app = TestApp::with().env("PUNCTUAL_STAGE_GATES", "open").start().await;
     let sql = &app.database.sql;
     let beside = "CREATE TABLE appended (shard smallint, practice_id bigint, local_day date, \
                   rule_id smallint, fate smallint, n integer)";
     sql.run(beside, &[]).await;
-    let mut folded_by_the_dead = 0.0;
+    let (mut folded_by_the_dead, mut more) = (0.0, 0);
     for _ in 0..KILLS {
         let doomed = app.another(&[]).await;
         sql.run(APPEND, &[&APPENDED]).await;
-        until("it is folding, and has folded", async || {
-            let items = doomed.scrape().await.sum("stage_items_total", &[("stage", "fold")]);
-            let left: i64 = sql.one("SELECT count(*) FROM tally_delta", &[]).await;
-            assert!(left > 0, "it was too quick for this test");
-            (items > 0.0 && folds(&doomed).await).then_some(())
+        until("it has folded, and the counts of the practice to be held are there", async || {
+            let held = "SELECT count(*) FROM tally WHERE practice_id = $1";
+            let held: i64 = sql.one(held, &[&PRACTICE]).await;
+            (held > 0 && folded(&doomed).await > 0.0).then_some(())
         })
         .await;
-        folded_by_the_dead += doomed.scrape().await.sum("stage_items_total", &[("stage", "fold")]);
-        doomed.kill().await;
+        folded_by_the_dead += folded(&doomed).await;
+        more += kill_in_the_middle(&app, doomed).await;
         // Exact at every instant, not only at the end.
         assert_eq!(sql.one::<i64>(WRONG, &[]).await, 0);
     }
     all_is_folded(sql).await;
     assert_eq!(sql.one::<i64>(WRONG, &[]).await, 0);
-    let all = KILLS as f64 * APPENDED as f64;
-    let survivor = app.scrape().await.sum("stage_items_total", &[("stage", "fold")]);
+    let all = KILLS as f64 * APPENDED as f64 + more as f64;
+    let survivor = folded(&app).await;
     assert!(folded_by_the_dead > 0.0 && survivor > 0.0 && survivor < all, "one folded it all");
     until("the lag is that of an idle shard", async || {
         let lag = app.scrape().await.sum("fold_lag_seconds", &[]);
@@ -137,7 +174,7 @@ async fn what_is_committed_late_is_counted_once() {
     let after = Late::begin(&app, 100).await;
 
     // A folder that has seen what there is to add, and can't add it yet.
-    let held = Held::sums_of(&app, PRACTICE).await;
+    let held = Held::a_sum_of(&app, PRACTICE).await;
     let seen: i64 = sql.one(CHANGE, &[&PRACTICE, &1_000]).await;
     assert!(midway.delta_id < seen && after.delta_id < seen);
     held.is_waited_for(&app).await;
@@ -152,6 +189,37 @@ async fn what_is_committed_late_is_counted_once() {
     after.commit().await;
     all_is_folded(sql).await;
     assert_eq!(sql.one::<i64>(COUNTED, &[&PRACTICE]).await, 1_111);
+    // The counts are of appointments that there are not.
+    app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
+}
+
+/// How far behind a process says that folding is.
+async fn lag(service: &Service) -> f64 {
+    service.scrape().await.sum("fold_lag_seconds", &[])
+}
+
+/// More than a shard without counts says between two looks at it, in seconds.
+const BEHIND: f64 = 8.0;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_far_folding_is_behind_grows_while_nobody_folds() {
+    let app = TestApp::with().env("PUNCTUAL_STAGE_GATES", "open").start().await;
+    let sql = &app.database.sql;
+    sql.one::<i64>(CHANGE, &[&PRACTICE, &1]).await;
+    all_is_folded(sql).await;
+    gate(&app, "held").await;
+    sql.one::<i64>(CHANGE, &[&PRACTICE, &1]).await;
+    until("it says so", async || (lag(&app).await > BEHIND).then_some(())).await;
+    let before = lag(&app).await;
+    until("it grows", async || (lag(&app).await > before).then_some(())).await;
+
+    // Another process folds: nothing is behind any more, whoever is asked.
+    let other = app.another(&[]).await;
+    all_is_folded(sql).await;
+    for service in [&app.service, &other] {
+        until("nothing is behind", async || (lag(service).await < BEHIND).then_some(())).await;
+    }
+    other.finish(Ending::default()).await;
     // The counts are of appointments that there are not.
     app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
 }

@@ -3,7 +3,7 @@
 //!
 //! Never here: what the service makes of them.
 
-use contract::{Endpoint, Pool, shard_of};
+use contract::{Endpoint, Pool, Query, shard_of};
 
 use crate::app::TestApp;
 use crate::database::Sql;
@@ -11,7 +11,7 @@ use crate::practice::{Practice, appointment};
 use crate::wait::until;
 
 /// A transaction that holds rows, so that whoever changes them waits for it: a shard's, for all
-/// that changes the shard, or those of a count.
+/// that changes the shard, or that of a count.
 pub struct Held(Sql);
 
 impl Held {
@@ -33,14 +33,15 @@ impl Held {
         Self(sql)
     }
 
-    /// Holds the sums of a practice's counts, of which there must be some.
+    /// Holds a sum of a practice's counts, of which there must be one. More than one could wait for a
+    /// folder that waits for the others.
     ///
     /// # Panics
-    /// When there are none.
-    pub async fn sums_of(app: &TestApp, practice_id: i64) -> Self {
+    /// When there is none.
+    pub async fn a_sum_of(app: &TestApp, practice_id: i64) -> Self {
         let sql = Sql::connect(&app.database.url()).await;
         sql.texts("BEGIN").await;
-        let sums = "SELECT n FROM tally WHERE practice_id = $1 FOR UPDATE";
+        let sums = "SELECT n FROM tally WHERE practice_id = $1 LIMIT 1 FOR UPDATE";
         assert!(!sql.rows(sums, &[&practice_id]).await.is_empty(), "nothing is folded yet");
         Self(sql)
     }
@@ -53,6 +54,15 @@ impl Held {
             (app.database.sql.one::<i64>(waits, &[&pid]).await > 0).then_some(())
         })
         .await;
+    }
+
+    /// How many sessions wait for it in the middle of a transaction, at a statement.
+    pub async fn waiting_at(&self, app: &TestApp, query: Query) -> i64 {
+        let pid: i32 = self.0.one("SELECT pg_backend_pid()", &[]).await;
+        let waits = "SELECT count(*) FROM pg_stat_activity
+            WHERE $1 = ANY (pg_blocking_pids(pid)) AND query LIKE $2 AND xact_start IS NOT NULL";
+        let named = format!("%db_query='{}'%", query.name());
+        app.database.sql.one(waits, &[&pid, &named]).await
     }
 
     /// How many sessions of a pool wait for it, or for others that do.

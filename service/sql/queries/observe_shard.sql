@@ -2,7 +2,8 @@
 -- How much stands before each stage of a shard, and since when. LIMIT $6: what is deeper is told
 -- as that much, so that a deep backlog costs no more to look at. Each scan begins at a floor and
 -- is served by the partial index of its state: intent_due of the weeks of $3 to $4, lane_ready,
--- lane_leased, lane_unresolved.
+-- lane_leased, lane_unresolved. And whether there are counts to fold, and when whoever folds last
+-- left none.
 SELECT
     (SELECT count(*)
      FROM (
@@ -63,6 +64,14 @@ SELECT
      WHERE l.shard = $1
        AND l.state = 'u'
      ORDER BY l.ready_at
-     LIMIT 1) AS unresolved_since
+     LIMIT 1) AS unresolved_since,
+    EXISTS (
+        SELECT
+        FROM tally_delta d
+        WHERE d.shard = $1) AS is_unfolded,
+    (SELECT m.ran_at
+     FROM maintainer m
+     WHERE m.shard = $1
+       AND m.stage = 'fold') AS folded_at
 FROM shard s
 WHERE s.shard = $1

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::{Shared, maintainer};
+use super::{Shared, fold, maintainer};
 use crate::clock::Clock;
 use crate::db::floors::{self, Floors};
 use crate::db::{Conn, DbError, Tx};
@@ -28,10 +28,11 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     let mut conn = shared.app.db.get_for(Stage::Observe, Pool::Upkeep).await?;
     let tx = conn.begin();
     let floors = floors::lock(&tx, shard).await?;
-    let depth = depth(&shared.app.clock, &tx, shard, &floors).await?;
+    let (depth, folded) = depth(&shared.app.clock, &tx, shard, &floors).await?;
     let due = count_due(&shared.app.clock, &tx, shard, &floors).await?;
     tx.commit().await?;
     obs::backlog::set(&shared.depths.set(shard, depth));
+    fold::all_folded(shared, shard, folded);
     obs::fate::due(due);
     if shard == 0 {
         database(&conn).await?;
@@ -40,20 +41,32 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     Ok(1)
 }
 
-async fn depth(clock: &Clock, tx: &Tx<'_>, shard: i16, floors: &Floors) -> Result<Depth, DbError> {
+/// What stands before the stages of a shard, and until when all of its counts were folded, as far
+/// as that shows.
+async fn depth(
+    clock: &Clock,
+    tx: &Tx<'_>,
+    shard: i16,
+    floors: &Floors,
+) -> Result<(Depth, Option<Timestamp>), DbError> {
     let (domain_now, real_now) = (clock.domain_now(), clock.real_now());
     let (first, last) = maintainer::due_days(floors.release_day, domain_now);
     let params: [&(dyn ToSql + Sync); 6] =
         [&shard, &domain_now, &first, &last, &real_now, &COUNT_MAX];
     let Some(row) = tx.row_opt(Query::ObserveShard, &params).await? else {
-        return Ok(Depth::default());
+        return Ok((Depth::default(), None));
     };
     let age = |since: Option<Timestamp>| {
         let age = since.map(|since| real_now.duration_since(since));
         age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
     };
     let due_since: Option<Timestamp> = row.get("due_since");
-    Ok(Depth {
+    // Before the first fold it is -infinity, for which there is no timestamp.
+    let folded = match row.get("is_unfolded") {
+        true => row.try_get("folded_at").ok(),
+        false => Some(real_now),
+    };
+    let depth = Depth {
         due: row.get("due"),
         due_for: age(due_since.map(|at| clock.to_real(at))),
         ready: row.get("ready"),
@@ -61,7 +74,8 @@ async fn depth(clock: &Clock, tx: &Tx<'_>, shard: i16, floors: &Floors) -> Resul
         leased: row.get("leased"),
         unresolved: row.get("unresolved"),
         unresolved_for: age(row.get("unresolved_since")),
-    })
+    };
+    Ok((depth, folded))
 }
 
 /// Counts what falls due from where the last count ended, whichever process made it, to two turns

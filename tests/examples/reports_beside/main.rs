@@ -1,5 +1,6 @@
 //! Whether reports on a replica reach the primary: the same texts an hour of domain time, in turns
-//! without reports and with the heaviest that there are, and what claims took meanwhile.
+//! without reports, with the heaviest that there are, and, for control, with a neighbour in their
+//! place that touches no database; and what claims took meanwhile.
 //!
 //! `reports_beside [apart] [feedback]`, beside the programs that `cargo build --bins` makes. With
 //! `apart` the replica has a processor of its own and everything else another one, so that they
@@ -7,9 +8,17 @@
 //! `hot_standby_feedback` on, which is off by default: what that would do.
 //!
 //! The reports: one statement that reads every text again and again for as long as the round goes
-//! on, in one snapshot; and two readers of the service's own reports.
+//! on, in one snapshot, begun again where replay ends it; and two readers of the service's own
+//! reports. The neighbour: a thread on the service's processor that is as busy as the service was
+//! with those, in as many pieces.
+//!
+//! After the table it prints where the statements of the reports went, by the service's counters.
 
 #![expect(clippy::disallowed_methods, reason = "it looks into databases; it is not the service")]
+
+mod neighbour;
+mod seen;
+mod table;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,15 +27,21 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use stack::postgres::{Options, PostgresPair, Profile};
-use tests::app::Service;
 use tests::practice::template;
-use tests::{Practice, Scrape, Sql, TestApp, TestDatabase, appointment, at, until};
+use tests::{Practice, Sql, TestApp, TestDatabase, appointment, at, until};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use neighbour::Neighbour;
+use seen::Seen;
+
 /// Rounds of each kind; one before them warms up.
-const PAIRS: u32 = 4;
+const EACH: u32 = 4;
+/// In this order, so that what drifts hits all kinds alike. A neighbour is as busy as reports were.
+const ORDER: [Kind; 6] =
+    [Kind::Nothing, Kind::Reports, Kind::Neighbour, Kind::Neighbour, Kind::Reports, Kind::Nothing];
+const ROUNDS: u32 = EACH * Kind::ALL.len() as u32;
 /// Domain seconds a real one: an hour a minute.
 const SPEED: f64 = 60.0;
 const ROUND: Duration = Duration::from_secs(60);
@@ -35,6 +50,18 @@ const TEXTS: u32 = 12_000;
 const PRACTICES: u32 = 8;
 /// Texts of earlier days, for reports to read.
 const OLD_TEXTS: i64 = 600_000;
+
+/// What goes on beside the texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Nothing,
+    Reports,
+    Neighbour,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Nothing, Self::Reports, Self::Neighbour];
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -55,8 +82,9 @@ async fn main() -> ExitCode {
     if has("apart") {
         pin(Some(app.service.process.pid()), 0);
     }
-    let rounds = run(&pair, &app).await;
-    print(&rounds);
+    let rounds = run(&pair, &app, has("apart")).await;
+    table::print(&rounds);
+    table::print_decisions(&app.scrape().await);
     let TestApp { service, simulator, database, .. } = app;
     service.stop().await;
     simulator.stop().await;
@@ -91,7 +119,7 @@ async fn start(pair: &PostgresPair) -> TestApp {
     for id in 1..=PRACTICES {
         practices.push(app.practice_with(i64::from(id), one_rule).await);
     }
-    for round in 0..=2 * PAIRS {
+    for round in 0..=ROUNDS {
         for practice in &practices {
             book(practice, round).await;
         }
@@ -116,8 +144,9 @@ async fn start(pair: &PostgresPair) -> TestApp {
     app
 }
 
-/// Due two hours before, spread over the hour.
+/// Due two hours before, spread over the hour, also late in the evening.
 fn one_rule(settings: &mut Value) {
+    settings["send_until"] = json!("23:00");
     settings["rules"] = json!([{
         "rule_id": 1, "name": "two_hours_before", "before_days": 0, "before_minutes": 120,
         "grouping_minutes": 60, "scatter_seconds": 3_600, "template": template(),
@@ -142,14 +171,18 @@ async fn book(practice: &Practice, round: u32) {
 
 /// What one round showed.
 struct Round {
-    has_reports: bool,
+    kind: Kind,
     texts: f64,
+    /// Processor time of the service, in seconds.
+    busy: f64,
     /// Milliseconds at p50 and p99, of each of [`MEASURED`].
     at: [[f64; 2]; MEASURED.len()],
     buffers: f64,
     /// Transactions by which the primary's oldest snapshot was behind at the end.
     oldest: i64,
     reports: u64,
+    /// How often replay ended the statement that reads everything.
+    ended: u64,
 }
 
 /// What is looked at: histograms of the service, all of the primary's side.
@@ -160,36 +193,47 @@ const MEASURED: [(&str, &str, &str, &str); 4] = [
     ("due to handed over", "journey_duration_seconds", "journey", "due_to_handed_over"),
 ];
 
-async fn run(pair: &PostgresPair, app: &TestApp) -> Vec<Round> {
+async fn run(pair: &PostgresPair, app: &TestApp, is_apart: bool) -> Vec<Round> {
     app.run(at("2026-05-05T09:00"), SPEED).await;
     let began = Instant::now();
     let mut rounds = Vec::new();
-    for round in 0..=2 * PAIRS {
-        // One that warms up, then in turns: without, with, with, without.
-        let has_reports = round > 0 && [1, 2].contains(&((round - 1) % 4));
+    for round in 0..=ROUNDS {
+        let kind = match round.checked_sub(1) {
+            Some(n) => ORDER[n as usize % ORDER.len()],
+            None => Kind::Nothing, // it warms up
+        };
         let before = Seen::now(app).await;
         let (stop, stopped) = watch::channel(false);
-        let mut readers = JoinSet::new();
-        if has_reports {
-            readers.spawn(scan(app.database.replica_url(), stopped.clone()));
-            for first in 0..2 {
-                readers.spawn(read(app.client.clone(), first, stopped.clone()));
+        let (mut scans, mut readers) = (JoinSet::new(), JoinSet::new());
+        let neighbour = match kind {
+            Kind::Nothing => None,
+            Kind::Reports => {
+                scans.spawn(scan(app.database.replica_url(), stopped.clone()));
+                for first in 0..2 {
+                    readers.spawn(read(app.client.clone(), first, stopped.clone()));
+                }
+                None
             }
-        }
+            Kind::Neighbour => Some(Neighbour::as_busy_as(&rounds, is_apart)),
+        };
         sleep_until(began + ROUND * (round + 1)).await;
         let after = Seen::now(app).await;
         let oldest = oldest(pair).await;
         stop.send_replace(true);
+        drop(neighbour);
+        let ended = scans.join_all().await.into_iter().sum();
         let reports = readers.join_all().await.into_iter().sum();
         let shown = Round {
-            has_reports,
+            kind,
             texts: after.texts() - before.texts(),
+            busy: after.busy() - before.busy(),
             at: MEASURED.map(|of| [0.5, 0.99].map(|q| 1e3 * after.quantile(&before, of, q))),
             buffers: after.buffers_a_call(&before),
             oldest,
             reports,
+            ended,
         };
-        eprintln!("round {round}: {:.0} texts, {reports} reports", shown.texts);
+        eprintln!("round {round}, {kind:?}: {:.0} texts, {reports} reports", shown.texts);
         if round > 0 {
             rounds.push(shown);
         }
@@ -197,8 +241,7 @@ async fn run(pair: &PostgresPair, app: &TestApp) -> Vec<Round> {
     rounds
 }
 
-/// One statement that goes on for as long as the round does. Returns how often the replica has
-/// ended it.
+/// One statement that goes on for as long as the round does. Returns how often replay has ended it.
 async fn scan(url: String, mut stop: watch::Receiver<bool>) -> u64 {
     let wide = "SELECT m.practice_id, m.local_day, count(*), sum(length(m.body)), \
                 max(m.sent_at - m.due_at) \
@@ -267,92 +310,4 @@ async fn oldest(pair: &PostgresPair) -> i64 {
         &[],
     )
     .await
-}
-
-/// What was counted up to now.
-struct Seen {
-    scrape: Scrape,
-    claims: i64,
-    buffers: i64,
-}
-
-impl Seen {
-    async fn now(app: &TestApp) -> Self {
-        let service: &Service = &app.service;
-        let counted = "SELECT coalesce(sum(rows), 0)::bigint, \
-                       coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint \
-                       FROM pg_stat_statements WHERE query ~ 'db_query=''claim_(lanes|heads)'''";
-        let rows = app.database.sql.rows(counted, &[]).await;
-        Self { scrape: service.scrape().await, claims: rows[0].get(0), buffers: rows[0].get(1) }
-    }
-
-    fn texts(&self) -> f64 {
-        self.scrape.sum("messages_total", &[("fate", "sent")])
-    }
-
-    fn buffers_a_call(&self, before: &Self) -> f64 {
-        (self.buffers - before.buffers) as f64 / (self.claims - before.claims).max(1) as f64
-    }
-
-    /// The least bound that this share of what came since was below.
-    fn quantile(&self, before: &Self, of: (&str, &str, &str, &str), q: f64) -> f64 {
-        let (_, family, label, value) = of;
-        let name = format!("{family}_bucket");
-        let labels = [(label, value)];
-        let counts = |scrape: &Scrape| -> Vec<(f64, f64)> {
-            let mut counts: Vec<(f64, f64)> = scrape
-                .all(&name, &labels)
-                .map(|sample| (bound(&sample.labels["le"]), sample.value))
-                .collect();
-            counts.sort_by(|a, b| a.0.total_cmp(&b.0));
-            counts
-        };
-        let (now, then) = (counts(&self.scrape), counts(&before.scrape));
-        let since: Vec<(f64, f64)> = now.iter().zip(&then).map(|(a, b)| (a.0, a.1 - b.1)).collect();
-        let all = since.last().map_or(0.0, |last| last.1);
-        let mut below = (0.0, 0.0);
-        for (bound, count) in since {
-            if count >= q * all && count > below.1 {
-                let share = (q * all - below.1) / (count - below.1);
-                return if bound.is_finite() {
-                    below.0 + share * (bound - below.0)
-                } else {
-                    below.0
-                };
-            }
-            below = (bound, count);
-        }
-        0.0
-    }
-}
-
-fn bound(text: &str) -> f64 {
-    if text == "+Inf" { f64::INFINITY } else { text.parse().expect("a bound is a number") }
-}
-
-fn print(rounds: &[Round]) {
-    let median = |has_reports: bool, of: &dyn Fn(&Round) -> f64| {
-        let of_kind = rounds.iter().filter(|round| round.has_reports == has_reports);
-        let mut values: Vec<f64> = of_kind.map(of).collect();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        if values.len() % 2 == 1 {
-            values[middle]
-        } else {
-            values[middle - 1..=middle].iter().sum::<f64>() / 2.0
-        }
-    };
-    println!("| median of {PAIRS} rounds each | without | with | ratio |\n|---|---|---|---|");
-    let row = |what: &str, of: &dyn Fn(&Round) -> f64| {
-        let (without, with) = (median(false, of), median(true, of));
-        println!("| {what} | {without:.2} | {with:.2} | {:.2} |", with / without);
-    };
-    for (i, (what, ..)) in MEASURED.iter().enumerate() {
-        row(&format!("{what}, p50, ms"), &|round| round.at[i][0]);
-        row(&format!("{what}, p99, ms"), &|round| round.at[i][1]);
-    }
-    row("buffers a claimed row", &|round| round.buffers);
-    row("texts a second", &|round| round.texts / ROUND.as_secs_f64());
-    row("oldest snapshot, transactions", &|round| round.oldest as f64);
-    row("reports a round", &|round| round.reports as f64);
 }

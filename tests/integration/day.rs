@@ -8,14 +8,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use stack::postgres::{self, PostgresPair, Profile};
 use stack::provider::{Fates, Faults, Latency, Options};
 use stack::{Process, ProcessSpec};
-use tests::app::Service;
+use tests::app::{Service, Setup};
 use tests::binary::{self, tool};
 use tests::client::ADMIN_KEY;
 use tests::database::pair;
 use tests::wait::{soon, until, until_within};
-use tests::{Ending, TestApp};
+use tests::{Ending, TestApp, TestDatabase};
 
 use super::dev::interrupted;
 
@@ -44,7 +45,14 @@ fn of_a_day(options: Options) -> Options {
     Options { faults, fates: Fates::day(), ..options }
 }
 
+/// Of the replayed day, 11:05 in New York: enough is left for all that a day does.
+const MIDDAY: &str = "2027-03-09T16:05:00Z";
+
 async fn app() -> TestApp {
+    setup().start().await
+}
+
+fn setup() -> Setup {
     let horizon = contract::Limit::PlanHorizonDays.spec().default;
     TestApp::with()
         .replies()
@@ -57,8 +65,6 @@ async fn app() -> TestApp {
         .env("PUNCTUAL_LEASE_MS", 7_500)
         .env("PUNCTUAL_PROVIDER_TOTAL_MS", 2_000)
         .env("PUNCTUAL_PROVIDER_SETTLING_MS", 900)
-        .start()
-        .await
 }
 
 /// A harness that replays a day of few texts against it.
@@ -109,18 +115,8 @@ async fn the_laws_hold_though_a_worker_is_killed() {
     let doomed = app.another(&[("PUNCTUAL_PUBLIC_URL", public_url.as_str())]).await;
     let dir = tempfile::tempdir().unwrap();
     let day = replay(&app, dir.path(), 2_500).await;
-    let late = LATE.parse::<Timestamp>().unwrap();
-    until_within(DAY_WITHIN, "the end of the afternoon", async || {
-        assert!(day.ended().is_none(), "{}", day.output());
-        (domain_now(&app).await >= late).then_some(())
-    })
-    .await;
-
-    // So slow that whoever is killed has something under way.
-    let faults = app.simulator.faults();
-    let slow = Latency::Constant { ms: 1_500.0 };
-    app.simulator.set_faults(Faults { latency: slow, ..faults.clone() }).unwrap();
-    until("it delivers", async || (under_way(&doomed).await >= 1.0).then_some(())).await;
+    until_it_is(&app, &day, LATE).await;
+    let faults = until_slowly_delivering(&app, &doomed).await;
     doomed.kill().await;
     app.simulator.set_faults(faults).unwrap();
 
@@ -150,6 +146,60 @@ async fn all_are_logged(dir: &Path) {
         let wanted = format!("merged.hlog: {requests} requests of 1 logs\n");
         assert!(says.ends_with(&wanted), "{wanted}{output:?}");
     }
+}
+
+/// Waits until the day has come so far.
+async fn until_it_is(app: &TestApp, day: &Process, instant: &str) {
+    let instant = instant.parse::<Timestamp>().unwrap();
+    until_within(DAY_WITHIN, "a time of the day", async || {
+        assert!(day.ended().is_none(), "{}", day.output());
+        (domain_now(app).await >= instant).then_some(())
+    })
+    .await;
+}
+
+/// Makes the provider so slow that a process has something under way, and returns what it was like.
+async fn until_slowly_delivering(app: &TestApp, service: &Service) -> Faults {
+    let faults = app.simulator.faults();
+    let slow = Latency::Constant { ms: 1_500.0 };
+    app.simulator.set_faults(Faults { latency: slow, ..faults.clone() }).unwrap();
+    until("it delivers", async || (under_way(service).await >= 1.0).then_some(())).await;
+    faults
+}
+
+/// The primary dies at midday with texts under way, and its synchronous standby is promoted: every
+/// law holds at the day's end, for all that was acknowledged, on the server that leads then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_laws_hold_though_the_primary_dies_and_its_replica_is_promoted() {
+    let pair = PostgresPair::start(postgres::Options::new(Profile::Test)).await.unwrap();
+    let database = TestDatabase::on(&pair).await;
+    let tell = async |server: &postgres::Server, statement: &str| {
+        server.connect("postgres").await.unwrap().batch_execute(statement).await.unwrap();
+    };
+    tell(pair.primary(), "ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+    tell(pair.primary(), "SELECT pg_reload_conf()").await;
+    let app = setup().database(database).replica().start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let day = replay(&app, dir.path(), 1_500).await;
+    until_it_is(&app, &day, MIDDAY).await;
+
+    let faults = until_slowly_delivering(&app, &app.service).await;
+    pair.primary().kill().await.unwrap();
+    tell(pair.replica(), "SELECT pg_promote()").await;
+    until("the service is ready again", async || {
+        (app.get("/readyz").send().await.status == 200).then_some(())
+    })
+    .await;
+    app.simulator.set_faults(faults).unwrap();
+
+    let ended = tokio::time::timeout(DAY_WITHIN, day.wait()).await.expect("it ends");
+    assert!(ended.success(), "{ended}: {}", day.output());
+    assert!(day.output().contains("PASSED"), "{}", day.output());
+    app.audit().await;
+    let TestApp { service, simulator, .. } = app;
+    service.finish(Ending { errors: &["stage", "listen"], ..Ending::default() }).await;
+    simulator.stop().await;
+    pair.stop().await;
 }
 
 /// Ctrl-C in the middle: a report of what was done so far.

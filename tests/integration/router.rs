@@ -6,13 +6,16 @@
 
 mod breaker;
 mod cancelled_midway;
+mod every_write;
 mod failures;
 mod fallback;
 mod hung;
+mod lagging;
 mod promoted;
 mod promotion;
 mod promotion_midway;
 mod retried;
+mod sessions;
 mod several;
 mod tokens;
 

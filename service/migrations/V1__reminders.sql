@@ -126,7 +126,10 @@ CREATE TABLE appointment (
     phone          bigint      NOT NULL CHECK (phone BETWEEN 1000000 AND 999999999999999),
     patient_name   text        NOT NULL CHECK (length(patient_name) <= 80),
     instructions   text        NOT NULL CHECK (length(instructions) <= 300),
-    planned_at     timestamptz NOT NULL,       -- domain time at which it was first planned as it is
+    planned_at     timestamptz NOT NULL,
+        -- domain time at which it was first planned for this time and phone
+    revised_at     timestamptz NOT NULL CHECK (revised_at >= planned_at),
+        -- domain time at which it was first planned so under its revision
     intent_days    date[]      NOT NULL,       -- the days on which it has intents, for pruning
     unplanned_from date,                       -- not null: from this day on beyond the horizon
     PRIMARY KEY (shard, practice_id, appointment_id)
@@ -341,7 +344,8 @@ CROSS JOIN LATERAL (
 ) AS o
 WHERE a.status = 'b'
   AND e.exact AT TIME ZONE v.timezone >= a.planned_at
-  AND a.planned_at <= w.closes AT TIME ZONE v.timezone
+  AND a.revised_at <= w.closes AT TIME ZONE v.timezone
+  AND a.revised_at < a.starts_at
   AND least(o.opens + make_interval(secs => r.scatter_seconds), w.closes)
           AT TIME ZONE v.timezone < a.starts_at
   AND (a.unplanned_from IS NULL OR w.within::date < a.unplanned_from);

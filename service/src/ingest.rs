@@ -92,8 +92,10 @@ pub(crate) struct Done {
 pub(crate) enum Outcome {
     /// It is stored.
     Stored,
-    /// The same version was known already.
+    /// The same version was known already; what is to be cancelled was cancelled.
     Unchanged,
+    /// The same version is known, and says something else.
+    Conflict,
     /// A newer version was known already.
     Superseded,
     /// There is no such appointment to cancel or replan.

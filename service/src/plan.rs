@@ -6,7 +6,8 @@
 //!
 //! A rule counts back calendar days at the same wall time, then minutes. Where the clocks go
 //! forward, a wall time that does not exist moves forward by the gap; where they go back, the
-//! first of the two is meant (RFC 5545's and jiff's "compatible" reading). The result is moved
+//! second of the two is meant: so PostgreSQL reads them, and reconciliation derives the same
+//! promises by its calendar. The result is moved
 //! into the practice's hours, then back to the start of its grouping window, so that all of a
 //! family's appointments in that window fall due at the same instant and share one text, and then
 //! spread by a hash of the phone.
@@ -30,17 +31,34 @@ pub(crate) struct Due {
     pub(crate) due_at: Timestamp,
 }
 
-/// The reminders of an appointment, planned at a domain instant.
+/// From which instants on a promise counts, in domain time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// The appointment is planned for its time and its phone.
+    pub(crate) planned_at: Timestamp,
+    /// It is planned so under the revision; not before.
+    pub(crate) revised_at: Timestamp,
+}
+
+impl Since {
+    /// Both at once, as for a new appointment.
+    pub(crate) const fn new(at: Timestamp) -> Self {
+        Self { planned_at: at, revised_at: at }
+    }
+}
+
+/// The reminders of an appointment, planned at domain instants.
 ///
-/// A rule whose exact time has passed already gives none: an appointment booked for this afternoon
-/// needs no text that says "tomorrow".
+/// A rule whose exact time has passed when the appointment is booked gives none: an appointment booked
+/// for this afternoon needs no text that says "tomorrow". Nor does one whose day is over when its
+/// settings come.
 pub(crate) fn plan(
     revision: &Revision,
     phone: i64,
     starts_at: Timestamp,
-    planned_at: Timestamp,
+    since: Since,
 ) -> impl Iterator<Item = Due> {
-    revision.rules.iter().filter_map(move |rule| due(revision, rule, phone, starts_at, planned_at))
+    revision.rules.iter().filter_map(move |rule| due(revision, rule, phone, starts_at, since))
 }
 
 fn due(
@@ -48,10 +66,10 @@ fn due(
     rule: &Rule,
     phone: i64,
     starts_at: Timestamp,
-    planned_at: Timestamp,
+    since: Since,
 ) -> Option<Due> {
     let exact = exact_due(revision, rule, starts_at)?;
-    if to_instant(revision, exact)? < planned_at {
+    if to_instant(revision, exact)? < since.planned_at {
         return None;
     }
     let within = into_hours(revision, exact);
@@ -68,7 +86,7 @@ fn due(
     let opens_at = local_day.to_datetime(opens);
     let spread = opens_at.checked_add(i64::from(seconds).seconds()).ok()?;
     let last = last_of(revision, local_day)?;
-    let due_at = to_instant(revision, spread.min(last))?.max(planned_at);
+    let due_at = to_instant(revision, spread.min(last))?.max(since.revised_at);
     // The spread of the window has to end before the appointment begins, whatever this phone's
     // share of it is; and nothing is planned once the practice has closed for the day.
     let spread_ends = opens_at.checked_add(i64::from(rule.scatter_seconds).seconds()).ok()?;
@@ -117,7 +135,7 @@ fn slot_start(slot: i32, grouping_minutes: i32) -> Time {
 }
 
 fn to_instant(revision: &Revision, local: DateTime) -> Option<Timestamp> {
-    local.to_zoned(revision.timezone.clone()).ok().map(|zoned| zoned.timestamp())
+    revision.timezone.to_ambiguous_timestamp(local).later().ok()
 }
 
 #[cfg(test)]

@@ -14,5 +14,6 @@ mod hooked;
 mod lost_answers;
 mod moved;
 mod ordered;
+mod other_settings;
 mod refused;
 mod sent;

@@ -15,9 +15,10 @@ WITH numbered AS (
     FROM generate_series($3::bigint, $4::bigint - 1) AS n
 ), booked AS (
     INSERT INTO appointment (shard, practice_id, appointment_id, version, revision, status,
-                             starts_at, phone, patient_name, instructions, planned_at, intent_days)
+                             starts_at, phone, patient_name, instructions, planned_at, revised_at,
+                             intent_days)
     SELECT $1, practice_id, 'seed-' || n, 1, 1, 'b', due_at + interval '1 day', phone,
-           'Patient ' || n, '', '2026-01-01T00:00:00Z',
+           'Patient ' || n, '', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z',
            ARRAY[(due_at AT TIME ZONE 'UTC')::date]
     FROM numbered
 )

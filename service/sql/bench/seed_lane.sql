@@ -13,9 +13,10 @@ WITH numbered AS (
     FROM generate_series($3::bigint, $4::bigint - 1) AS n
 ), booked AS (
     INSERT INTO appointment (shard, practice_id, appointment_id, version, revision, status,
-                             starts_at, phone, patient_name, instructions, planned_at, intent_days)
+                             starts_at, phone, patient_name, instructions, planned_at, revised_at,
+                             intent_days)
     SELECT $1, practice_id, 'seed-' || n, 1, 1, 'b', '2026-02-02T10:00:00Z', phone,
-           'Patient ' || n, '', '2026-01-01T00:00:00Z', '{2026-01-05}'
+           'Patient ' || n, '', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z', '{2026-01-05}'
     FROM numbered
 ), texted AS (
     INSERT INTO message (shard, practice_id, phone, local_day, rule_id, group_slot, generation,

@@ -4,11 +4,12 @@
 -- of in a circle. Locking inside of LATERAL keeps that order and the way: whatever the statistics
 -- say, each is looked up by its primary key.
 SELECT a.practice_id, a.appointment_id, a.version, a.revision, a.status, a.starts_at, a.phone,
-       a.patient_name, a.instructions, a.planned_at, a.intent_days, a.unplanned_from
+       a.patient_name, a.instructions, a.planned_at, a.revised_at, a.intent_days, a.unplanned_from
 FROM unnest($2::bigint[], $3::text[]) AS u(practice_id, appointment_id)
 CROSS JOIN LATERAL (
     SELECT p.practice_id, p.appointment_id, p.version, p.revision, p.status, p.starts_at, p.phone,
-           p.patient_name, p.instructions, p.planned_at, p.intent_days, p.unplanned_from
+           p.patient_name, p.instructions, p.planned_at, p.revised_at, p.intent_days,
+           p.unplanned_from
     FROM appointment p
     WHERE p.shard = $1
       AND p.practice_id = u.practice_id

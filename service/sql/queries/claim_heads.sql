@@ -35,12 +35,12 @@ CROSS JOIN LATERAL (
                coalesce(
                    b.status = 'b' AND b.starts_at = r.starts_at AND b.phone = l.phone, false)
                ORDER BY r.position) AS is_true,
-           array_agg(coalesce(b.planned_at < m.due_at, false) ORDER BY r.position) AS is_settled,
+           array_agg(coalesce(b.revised_at < m.due_at, false) ORDER BY r.position) AS is_settled,
            array_agg(coalesce(b.status = 'c', true) ORDER BY r.position) AS is_cancelled
     FROM unnest(m.appointment_ids, m.starts_at) WITH ORDINALITY
              AS r(appointment_id, starts_at, position)
     LEFT JOIN LATERAL (
-        SELECT p.status, p.starts_at, p.phone, p.planned_at
+        SELECT p.status, p.starts_at, p.phone, p.revised_at
         FROM appointment p
         WHERE p.shard = $1
           AND p.practice_id = l.practice_id

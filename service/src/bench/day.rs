@@ -141,7 +141,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::plan::plan;
+    use crate::plan::{Since, plan};
 
     #[test]
     fn every_recipient_has_one_text_of_each_rule_due_at_its_instant_and_not_expired() {
@@ -158,7 +158,8 @@ mod tests {
                 && a.appointment_id.ends_with("later")
             {
                 assert!(ids.insert(a.appointment_id.clone()), "an appointment twice");
-                let plan: Vec<_> = plan(&revision, a.phone, a.starts_at, booked_at()).collect();
+                let plan: Vec<_> =
+                    plan(&revision, a.phone, a.starts_at, Since::new(booked_at())).collect();
                 assert!(plan.iter().all(|due| due.due_at > due_by()[1]), "it falls due");
                 assert_eq!(plan.len(), 2);
                 later += 1;
@@ -169,7 +170,7 @@ mod tests {
             for a in &appointments {
                 assert!(ids.insert(a.appointment_id.clone()), "an appointment twice");
                 assert!(a.starts_at > due_by()[1], "it expires");
-                for due in plan(&revision, a.phone, a.starts_at, booked_at()) {
+                for due in plan(&revision, a.phone, a.starts_at, Since::new(booked_at())) {
                     let by = due_by()[usize::try_from(due.rule_id - 1).unwrap()];
                     assert!(due.due_at <= by && due.due_at > booked_at());
                     assert!(due.rule_id == 1 || due.due_at > due_by()[0]);

@@ -76,7 +76,7 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
         // It was cancelled before: the answer is what became of its reminders then.
         Outcome::Unchanged => already(app, shard, practice_id, &appointment_id).await?,
         Outcome::Unknown => return Err(no_appointment()),
-        Outcome::Superseded => {
+        Outcome::Superseded | Outcome::Conflict => {
             let detail = format!("version {} is known: read the appointment again", done.version);
             return Err(Problem::new(Code::Conflict, detail));
         }

@@ -84,6 +84,9 @@ pub(crate) enum ItemOutcome {
     Stored,
     /// The same version was known.
     Unchanged,
+    /// The same version is known and says something else, such as a cancellation that took it: it
+    /// stays as it is known; send a higher one.
+    Conflict,
     /// A newer version is known.
     Superseded,
     /// It is wrong; the others are not touched by that.
@@ -157,6 +160,7 @@ fn answer(appointment: Appointment, done: Option<Done>) -> ItemAnswer {
         outcome: match done.outcome {
             Outcome::Stored => ItemOutcome::Stored,
             Outcome::Unchanged => ItemOutcome::Unchanged,
+            Outcome::Conflict => ItemOutcome::Conflict,
             Outcome::Superseded | Outcome::Unknown => ItemOutcome::Superseded,
         },
         planned: (done.outcome == Outcome::Stored).then_some(done.planned),

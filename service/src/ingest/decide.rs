@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Appointment, Change, Done, Outcome, Stopped};
-use crate::plan::{Due, has_closed, plan};
+use crate::plan::{Due, Since, has_closed, plan};
 use crate::practice::Revision;
 
 /// An appointment as it is stored.
@@ -17,8 +17,10 @@ pub(super) struct Known {
     pub(super) appointment: Appointment,
     /// Under which revision it was planned.
     pub(super) revision: i32,
-    /// When it was first planned as it is now, in domain time.
+    /// When it was first planned for this time and phone, in domain time.
     pub(super) planned_at: Timestamp,
+    /// When it was first planned so under its revision.
+    pub(super) revised_at: Timestamp,
     /// The days on which it has or had intents.
     pub(super) intent_days: Vec<Date>,
     /// The first day on which it has a reminder that is beyond the horizon.
@@ -85,7 +87,8 @@ pub(super) fn wanted(known: Option<&Known>, change: &Change) -> Result<Appointme
             use std::cmp::Ordering::{Equal, Greater, Less};
             match new.version.cmp(&known.appointment.version) {
                 Less => Err(Outcome::Superseded),
-                Equal => Err(Outcome::Unchanged),
+                Equal if *new == known.appointment => Err(Outcome::Unchanged),
+                Equal => Err(Outcome::Conflict),
                 Greater => Ok(new.clone()),
             }
         }
@@ -95,7 +98,8 @@ pub(super) fn wanted(known: Option<&Known>, change: &Change) -> Result<Appointme
             if version.is_some_and(|version| version < current.version) {
                 return Err(Outcome::Superseded);
             }
-            if current.cancelled {
+            // A later version is stored also where it changes nothing: what is older must not undo it.
+            if current.cancelled && version.is_none_or(|version| version == current.version) {
                 return Err(Outcome::Unchanged);
             }
             let version = version.unwrap_or(current.version + 1).max(current.version);
@@ -117,17 +121,22 @@ pub(super) fn decide(
         Ok(appointment) => appointment,
         Err(outcome) => return nothing(known, outcome, intents),
     };
-    // An edit that moves nothing keeps what was promised when the appointment was booked, also
-    // where the exact time of a rule has passed and its spread one has not.
-    let planned_at = match known {
-        Some(known) if moves_nothing(known, &appointment, revision) => known.planned_at,
-        Some(_) | None => now.domain_now,
+    // What moves nothing, an edit or other settings of the practice, keeps what was promised when the
+    // appointment was booked, also where the exact time of a rule has passed and its text has not
+    // left. Other settings count from when they are known.
+    let since = match known {
+        Some(known) if moves_nothing(known, &appointment) => {
+            let is_same = known.revision == revision.revision;
+            let revised_at = if is_same { known.revised_at } else { now.domain_now };
+            Since { planned_at: known.planned_at, revised_at }
+        }
+        Some(_) | None => Since::new(now.domain_now),
     };
     #[cfg_attr(not(debug_assertions), expect(unused_mut, reason = "a release has no bug"))]
     let mut dues: Vec<Due> = if appointment.cancelled {
         Vec::new()
     } else {
-        plan(revision, appointment.phone, appointment.starts_at, planned_at).collect()
+        plan(revision, appointment.phone, appointment.starts_at, since).collect()
     };
     #[cfg(debug_assertions)]
     bug::spoil(&mut dues);
@@ -135,7 +144,8 @@ pub(super) fn decide(
         dues.into_iter().partition(|due| due.local_day > now.horizon);
     let unplanned_from = beyond.iter().map(|due| due.local_day).min();
 
-    let Fates { delete, suppress, stopped, kept } = fates_of(intents, &appointment, &mut dues);
+    let Fates { delete, suppress, stopped, kept } =
+        fates_of(intents, &appointment, &mut dues, now.domain_now);
     // Planned as of an earlier instant, what is missing may be too late by now.
     dues.retain(|due| !has_closed(revision, due, now.domain_now));
     let planned = kept + dues.len();
@@ -149,12 +159,18 @@ pub(super) fn decide(
     intent_days.sort_unstable();
     intent_days.dedup();
     let version = appointment.version;
+    let was_cancelled = known.is_some_and(|known| known.appointment.cancelled);
+    let outcome = match change {
+        Change::Cancel { .. } if was_cancelled => Outcome::Unchanged,
+        Change::Cancel { .. } | Change::Upsert(_) | Change::Replan { .. } => Outcome::Stored,
+    };
     Decision {
-        done: Done { outcome: Outcome::Stored, version, planned, stopped },
+        done: Done { outcome, version, planned, stopped },
         store: Some(Known {
             appointment,
             revision: revision.revision,
-            planned_at,
+            planned_at: since.planned_at,
+            revised_at: since.revised_at,
             intent_days,
             unplanned_from,
         }),
@@ -174,7 +190,12 @@ struct Fates {
 }
 
 /// Compares the intents with the reminders that are due now; takes out of those what is there.
-fn fates_of(intents: &[Intent], appointment: &Appointment, dues: &mut Vec<Due>) -> Fates {
+fn fates_of(
+    intents: &[Intent],
+    appointment: &Appointment,
+    dues: &mut Vec<Due>,
+    domain_now: Timestamp,
+) -> Fates {
     let mut delete = Vec::new();
     let mut suppress = Vec::new();
     let mut stopped = Vec::new();
@@ -205,6 +226,8 @@ fn fates_of(intents: &[Intent], appointment: &Appointment, dues: &mut Vec<Due>) 
                     dues.remove(at);
                     kept += 1;
                 }
+                // It was due before the settings that take it away, and leaves as soon as it can.
+                None if same && intent.due_at <= domain_now => kept += 1,
                 Some(_) | None => delete.push(*intent),
             },
         }
@@ -212,12 +235,9 @@ fn fates_of(intents: &[Intent], appointment: &Appointment, dues: &mut Vec<Due>) 
     Fates { delete, suppress, stopped, kept }
 }
 
-fn moves_nothing(known: &Known, new: &Appointment, revision: &Revision) -> bool {
+fn moves_nothing(known: &Known, new: &Appointment) -> bool {
     let old = &known.appointment;
-    known.revision == revision.revision
-        && !old.cancelled
-        && !new.cancelled
-        && (old.starts_at, old.phone) == (new.starts_at, new.phone)
+    !old.cancelled && !new.cancelled && (old.starts_at, old.phone) == (new.starts_at, new.phone)
 }
 
 /// The same grouping window of the same day: whatever else was computed, it is the same reminder.

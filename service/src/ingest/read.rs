@@ -36,6 +36,7 @@ fn known_of(row: &Row) -> ((i64, String), Known) {
         },
         revision: row.get("revision"),
         planned_at: row.get("planned_at"),
+        revised_at: row.get("revised_at"),
         intent_days: row.get("intent_days"),
         unplanned_from: row.get("unplanned_from"),
     };

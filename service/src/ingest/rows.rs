@@ -40,6 +40,7 @@ pub(super) async fn upsert_appointments(
     let instructions: Vec<&str> =
         stored.iter().map(|(_, k)| k.appointment.instructions.as_str()).collect();
     let planned: Vec<Timestamp> = stored.iter().map(|(_, k)| k.planned_at).collect();
+    let revised: Vec<Timestamp> = stored.iter().map(|(_, k)| k.revised_at).collect();
     // An array of arrays must be rectangular: the days travel as one text each.
     let days: Vec<String> = stored.iter().map(|(_, k)| days_literal(&k.intent_days)).collect();
     let later: Vec<Option<Date>> = stored.iter().map(|(_, k)| k.unplanned_from).collect();
@@ -58,6 +59,7 @@ pub(super) async fn upsert_appointments(
                 &names,
                 &instructions,
                 &planned,
+                &revised,
                 &days,
                 &later,
             ],

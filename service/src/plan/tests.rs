@@ -37,7 +37,7 @@ fn check(zone: &str, starts: &str, planned: &str, expected: &[&str]) {
         let parsed: DateTime = text.parse().unwrap();
         to_instant(&revision, parsed).unwrap()
     };
-    let shown: Vec<String> = plan(&revision, 999_123, local(starts), local(planned))
+    let shown: Vec<String> = plan(&revision, 999_123, local(starts), Since::new(local(planned)))
         .map(|due| {
             let at = due.due_at.to_zoned(revision.timezone.clone()).datetime();
             assert_eq!(at.date(), due.local_day, "the day is the due time's own");
@@ -150,8 +150,47 @@ fn a_wall_time_that_does_not_exist_moves_forward() {
     // 02:30 on 2026-03-29 does not exist in Berlin.
     let starts: Timestamp = "2026-03-30T02:30:00+02:00".parse().unwrap();
     let planned: Timestamp = "2026-03-20T00:00:00Z".parse().unwrap();
-    let dues: Vec<Due> = plan(&revision, 1, starts, planned).collect();
+    let dues: Vec<Due> = plan(&revision, 1, starts, Since::new(planned)).collect();
     assert_eq!(dues[0].due_at, "2026-03-29T03:30:00+02:00".parse::<Timestamp>().unwrap());
+}
+
+#[test]
+fn of_a_wall_time_that_comes_twice_the_second_is_meant() {
+    let mut revision = practice("Europe/London");
+    revision.send_from = time(0, 0, 0, 0);
+    let hourly = Rule { grouping_minutes: 30, ..revision.rules[1].clone() };
+    revision.rules = vec![hourly];
+    // 01:30 on 2027-10-31 comes twice in London.
+    let starts: Timestamp = "2027-10-31T03:30:00Z".parse().unwrap();
+    let due_at = |planned: &str| {
+        let since = Since::new(planned.parse().unwrap());
+        plan(&revision, 1, starts, since).map(|due| due.due_at.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(due_at("2027-10-20T00:00:00Z"), ["2027-10-31T01:30:00Z"]);
+    assert_eq!(due_at("2027-10-31T01:00:00Z"), ["2027-10-31T01:30:00Z"], "it is still to come");
+}
+
+#[test]
+fn settings_that_come_later_lose_nothing_that_was_promised() {
+    let mut revision = practice("America/Sao_Paulo");
+    revision.rules[1].scatter_seconds = 3_600;
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let starts = at("2026-05-20T14:30:00-03:00");
+    let planned_at = at("2026-05-13T09:00:00-03:00");
+    let of = |revised: &str, phone: i64| {
+        let since = Since { planned_at, revised_at: at(revised) };
+        let dues = plan(&revision, phone, starts, since).filter(|due| due.rule_id == 2);
+        dues.map(|due| due.due_at).collect::<Vec<_>>()
+    };
+    let before = of("2026-05-13T09:00:00-03:00", 7);
+    // Its exact time has passed, and its spread one has not.
+    assert_eq!(
+        of("2026-05-20T12:31:00-03:00", 7),
+        [before[0].max(at("2026-05-20T12:31:00-03:00"))]
+    );
+    // It is late by now, and of today.
+    assert_eq!(of("2026-05-20T14:00:00-03:00", 7), [at("2026-05-20T14:00:00-03:00")]);
+    assert_eq!(of("2026-05-20T14:30:00-03:00", 7), [], "the appointment begins");
 }
 
 proptest! {
@@ -175,7 +214,7 @@ proptest! {
         let base: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let starts = base + start_minutes.minutes();
         let planned = starts - lead_minutes.minutes();
-        for due in plan(&revision, phone, starts, planned) {
+        for due in plan(&revision, phone, starts, Since::new(planned)) {
             let local = due.due_at.to_zoned(revision.timezone.clone());
             prop_assert!(due.due_at < starts);
             prop_assert!(due.due_at >= planned);
@@ -196,10 +235,10 @@ proptest! {
             rule.scatter_seconds = 600;
         }
         let midnight: Timestamp = "2026-05-20T00:00:00-03:00".parse().unwrap();
-        let planned: Timestamp = "2026-05-01T00:00:00-03:00".parse().unwrap();
-        let a: Vec<Due> = plan(&revision, phone, midnight + first.minutes(), planned).collect();
+        let since = Since::new("2026-05-01T00:00:00-03:00".parse().unwrap());
+        let a: Vec<Due> = plan(&revision, phone, midnight + first.minutes(), since).collect();
         let b: Vec<Due> =
-            plan(&revision, phone, midnight + (first + gap).minutes(), planned).collect();
+            plan(&revision, phone, midnight + (first + gap).minutes(), since).collect();
         for (a, b) in a.iter().zip(&b) {
             if (a.rule_id, a.local_day, a.group_slot) == (b.rule_id, b.local_day, b.group_slot) {
                 prop_assert_eq!(a.due_at, b.due_at);

@@ -122,3 +122,28 @@ async fn a_cancellation_by_upsert_is_one_as_well() {
     }
     app.finish().await;
 }
+
+/// What was answered as cancelled stays so, whatever older version is still on its way.
+#[tokio::test]
+async fn a_cancellation_is_undone_by_nothing_older() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a").version(2)).await;
+    let cancel = async |version: i64| {
+        let call = app.post(&one.path("/appointments/a/cancel"), &json!({ "version": version }));
+        call.key(&one.key).send().await.json(200)
+    };
+    for version in [3, 9] {
+        let cancelled = cancel(version).await;
+        assert_eq!((&cancelled["version"], &cancelled["in_time"]), (&json!(version), &json!(true)));
+        assert_eq!(cancelled["messages"].as_array().unwrap().len(), 2, "{cancelled}");
+    }
+    assert_eq!(one.book(&appointment("a").version(5)).await["outcome"], "superseded");
+    // The same version, and not the same.
+    let conflict = one.book(&appointment("a").version(9)).await;
+    assert_eq!((&conflict["outcome"], &conflict["version"]), (&json!("conflict"), &json!(9)));
+    app.hold(at(SECOND_DUE)).await;
+    app.idle().await;
+    assert_eq!(app.simulator.state().accepted, 0);
+    app.finish().await;
+}

@@ -31,19 +31,26 @@ fn revision() -> Revision {
     }
 }
 
-/// One appointment and its live intents, as the database would hold them.
-#[derive(Default)]
+/// One appointment and its live intents, as the database would hold them, and the practice's newest
+/// settings.
 struct Model {
+    revision: Revision,
     known: Option<Known>,
     live: Vec<Intent>,
     suppressed: Vec<Intent>,
 }
 
+impl Default for Model {
+    fn default() -> Self {
+        let (live, suppressed) = (Vec::new(), Vec::new());
+        Self { revision: revision(), known: None, live, suppressed }
+    }
+}
+
 impl Model {
     fn apply(&mut self, change: &Change, domain_now: Timestamp) -> Decision {
         let now = Now { domain_now, horizon: date(2026, 7, 1) };
-        let revision = revision();
-        let decision = decide(self.known.as_ref(), change, &self.live, &revision, now);
+        let decision = decide(self.known.as_ref(), change, &self.live, &self.revision, now);
         self.live.retain(|intent| {
             !decision.delete.contains(intent)
                 && !decision.suppress.iter().any(|(gone, _)| gone == intent)
@@ -81,10 +88,24 @@ impl Model {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Upsert { version: i64, start_hours: i64, phone: i64, cancelled: bool },
-    Cancel { version: Option<i64> },
+    Upsert {
+        version: i64,
+        start_hours: i64,
+        phone: i64,
+        cancelled: bool,
+    },
+    Cancel {
+        version: Option<i64>,
+    },
     Replan,
-    Pass { hours: i64, stoppable: bool },
+    /// New settings: other hours, or another name alone.
+    Revise {
+        until_hour: Option<i8>,
+    },
+    Pass {
+        hours: i64,
+        stoppable: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -96,6 +117,7 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         1 => prop::option::of(0_i64..12).prop_map(|version| Step::Cancel { version }),
         1 => Just(Step::Replan),
+        1 => prop::option::of(16_i8..22).prop_map(|until_hour| Step::Revise { until_hour }),
         3 => (1_i64..40, any::<bool>()).prop_map(|(hours, stoppable)| {
             Step::Pass { hours, stoppable }
         }),
@@ -119,7 +141,7 @@ fn change(step: &Step) -> Option<Change> {
         }
         Step::Cancel { version } => Some(Change::Cancel { appointment_id, version: *version }),
         Step::Replan => Some(Change::Replan { appointment_id }),
-        Step::Pass { .. } => None,
+        Step::Revise { .. } | Step::Pass { .. } => None,
     }
 }
 
@@ -134,9 +156,18 @@ proptest! {
                 model.release(now, *stoppable);
                 continue;
             }
+            if let Step::Revise { until_hour } = step {
+                model.revision.revision += 1;
+                if let Some(hour) = until_hour {
+                    model.revision.send_until = time(*hour, 0, 0, 0);
+                }
+                continue;
+            }
+            let was = model.known.as_ref().map(|known| known.appointment.clone());
+            let waited = model.live.clone();
             let change = change(step).unwrap();
             let before = model.known.as_ref().map(|known| known.appointment.version);
-            model.apply(&change, now);
+            let decision = model.apply(&change, now);
 
             // Versions never go back.
             let after = model.known.as_ref().map(|known| known.appointment.version);
@@ -161,6 +192,26 @@ proptest! {
                     prop_assert!(!known.appointment.cancelled);
                     prop_assert_eq!(intent.starts_at, known.appointment.starts_at);
                 }
+            }
+            // Settings and edits that move nothing lose no promise: one whose day isn't over stays,
+            // in its window or in that of the new hours, and so does what was due and has not left.
+            let moves_nothing = was.is_some_and(|was| {
+                !was.cancelled
+                    && !known.appointment.cancelled
+                    && was.starts_at == known.appointment.starts_at
+                    && was.phone == known.appointment.phone
+            });
+            let hours_end = model.revision.send_until;
+            for intent in waited.iter().filter(|intent| moves_nothing && intent.released.is_none()) {
+                let closes = intent.due_day.to_datetime(hours_end).to_zoned(TimeZone::UTC).unwrap();
+                let is_there = model.live.iter().any(|there| {
+                    (there.rule_id, there.due_day) == (intent.rule_id, intent.due_day)
+                });
+                let can_leave = now < closes.timestamp() && now < intent.starts_at
+                    && intent.due_at < closes.timestamp();
+                prop_assert!(is_there || !can_leave, "{intent:?}");
+                let is_kept = !decision.delete.contains(intent);
+                prop_assert!(is_kept || intent.due_at > now || is_there, "{intent:?}");
             }
             // Every intent can be found again.
             for intent in model.live.iter().chain(&model.suppressed) {
@@ -202,4 +253,57 @@ fn cancelling_says_for_each_reminder_whether_it_was_in_time() {
     let in_time: Vec<_> = cancelled.done.stopped.iter().map(|s| (s.rule_id, s.in_time)).collect();
     assert_eq!(in_time, [(1, false), (2, true)]);
     assert_eq!(cancelled.done.version, 2);
+}
+
+#[test]
+fn a_cancellation_is_undone_by_nothing_older() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let now = at("2026-05-01T09:00:00Z");
+    let upsert = |version| {
+        change(&Step::Upsert { version, start_hours: 14, phone: 1, cancelled: false }).unwrap()
+    };
+    let cancel = |version| change(&Step::Cancel { version }).unwrap();
+    let mut model = Model::default();
+    model.apply(&upsert(2), now);
+    assert_eq!(model.apply(&cancel(Some(3)), now).done.outcome, Outcome::Stored);
+    let again = model.apply(&cancel(Some(9)), now).done;
+    assert_eq!((again.outcome, again.version), (Outcome::Unchanged, 9));
+    assert_eq!(model.apply(&upsert(5), now).done.outcome, Outcome::Superseded);
+    // One that says otherwise under the version that the cancellation took is told so.
+    assert_eq!(model.apply(&upsert(9), now).done.outcome, Outcome::Conflict);
+    assert_eq!(model.live, []);
+    assert_eq!(model.apply(&upsert(10), now).done.planned, 2);
+    assert_eq!(model.apply(&upsert(10), now).done.outcome, Outcome::Unchanged);
+}
+
+#[test]
+fn other_settings_keep_what_was_promised() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let upsert =
+        change(&Step::Upsert { version: 1, start_hours: 14, phone: 1, cancelled: false }).unwrap();
+    let replan = change(&Step::Replan).unwrap();
+    let mut model = Model::default();
+    model.apply(&upsert, at("2026-05-01T09:00:00Z"));
+    let promised = model.live.clone();
+    // Two hours before 14:00 is past, and so is the day before: their texts have not left. With
+    // another name, and with hours that are over, they still do.
+    for (settings, at_time) in [
+        (Revision { revision: 2, ..revision() }, "2026-05-04T12:04:30Z"),
+        (
+            Revision { revision: 3, send_until: time(12, 0, 0, 0), ..revision() },
+            "2026-05-04T12:06:00Z",
+        ),
+    ] {
+        model.revision = settings;
+        let replanned = model.apply(&replan, at(at_time));
+        assert_eq!((replanned.insert.len(), replanned.done.planned), (0, 2), "{replanned:?}");
+        assert_eq!(model.live, promised);
+    }
+    // What was to leave later, and can't under the new hours, is promised no more.
+    let mut model = Model::default();
+    model.apply(&upsert, at("2026-05-04T09:00:00Z"));
+    assert_eq!(model.live.len(), 1);
+    model.revision = Revision { revision: 2, send_until: time(11, 0, 0, 0), ..revision() };
+    let closed = model.apply(&replan, at("2026-05-04T11:30:00Z"));
+    assert_eq!((closed.delete.len(), model.live.len()), (1, 0), "{closed:?}");
 }

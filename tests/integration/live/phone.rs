@@ -16,7 +16,7 @@ use super::{of_stage, opened};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// From a small phone over both sides of where tables become lists, to a screen.
-const WIDTHS: [u32; 6] = [320, 360, 768, 800, 1_024, 1_280];
+const WIDTHS: [u32; 6] = [320, 360, 768, 890, 900, 1_280];
 
 /// What has to be on the live page before it is looked at, as a selector and how many.
 const SHOWN: [(&str, usize); 12] = [
@@ -26,7 +26,7 @@ const SHOWN: [(&str, usize); 12] = [
     ("#fates dd", 5),
     ("#t-stages tbody tr", 3),
     ("#t-pools tbody tr", 6),
-    ("#t-servers tbody tr", 2),
+    ("#t-servers tbody tr", 1),
     ("#t-replicas tbody tr", 1),
     ("#t-statements tbody tr", 10),
     ("#requests .fall li", 2),
@@ -126,8 +126,9 @@ async fn fits_and_can_be_read(browser: &Browser, page: &str, texts_min: f64) {
 
 #[tokio::test]
 async fn they_are_read_on_a_phone_in_the_dark() {
-    // A bound that is full is something to say at the top.
-    let app = TestApp::with().replica().env("PUNCTUAL_LIMIT_STREAMS", 1).start().await;
+    // A bound that is full is something to say at the top. The replica is there, and not read: what
+    // is slow on purpose waits on the primary.
+    let app = TestApp::with().env("PUNCTUAL_LIMIT_STREAMS", 1).start().await;
     let browser = opened(&app).await;
     let one = slow_read(&app, TRACE).await;
     let booked: Vec<_> = (1..=40).map(|n| appointment(&format!("b{n}")).phone(n)).collect();
@@ -147,11 +148,13 @@ async fn they_are_read_on_a_phone_in_the_dark() {
     browser.run("document.querySelectorAll('details').forEach((one) => { one.open = true })").await;
     fits_and_can_be_read(&browser, "the live page", 200.0).await;
 
-    // It would be noticed.
+    // It would be noticed. (On a screen each section may scroll by itself.)
+    browser.is_wide(360).await;
     browser.run("document.querySelector('#t-pools').style.width = '3000px'").await;
     assert_ne!(browser.run(TOO_WIDE).await, json!([]));
-    let faint = "document.querySelector('#t-pools tbody th').style.color = 'rgb(128, 128, 128)';
-                 document.querySelector('#t-pools tbody th').style.background = 'rgb(128, 128, 128)'";
+    let faint = "const { style } = document.querySelector('#t-pools tbody th');
+                 style.color = 'rgb(128, 128, 128)';
+                 style.background = 'rgb(128, 128, 128)'";
     browser.run(faint).await;
     assert_eq!(browser.run(CONTRAST).await["least"].as_f64(), Some(1.0));
     assert_eq!(browser.console().await, Vec::<String>::new());

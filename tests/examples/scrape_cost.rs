@@ -1,7 +1,7 @@
 //! What a scrape costs a service at work. A gentle day is replayed to its end, so that what a day
-//! makes is there, examples too; in the day after it there are stretches in which somebody scrapes as
-//! Prometheus does (OpenMetrics, packed) and stretches in which nobody does, in turns. The service's
-//! own processor time, the kernel's included, is more in the first ones: by that a scrape is judged.
+//! makes is there, examples too; in the day after it there are stretches in which somebody scrapes
+//! as Prometheus does (OpenMetrics, packed) and stretches in which nobody does, in turns. The
+//! service's own processor time, with the kernel's, is more in the first ones: that is the cost.
 //!
 //! `scrape_cost`, beside the programs that `cargo build --bins` makes. It takes about nine minutes,
 //! and wants a machine on which nothing else runs.

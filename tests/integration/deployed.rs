@@ -30,7 +30,7 @@ async fn a_deploy_is_another_build_and_no_restart() {
     assert!(started > first, "{started}, {first}: its start is its own");
     again.finish(Ending::default()).await;
 
-    // Another one was there, and then the first again: that is a deploy, though its file is the same.
+    // Another one was there, and then the first again: a deploy, though the file is the same.
     sql.run("UPDATE deployment SET build = '0.0.1 other'", &[]).await;
     let back = app.another(&[]).await;
     let (second, started) = (deployed_at(&back).await, started_at(&back).await);

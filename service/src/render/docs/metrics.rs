@@ -27,12 +27,12 @@ pub(super) fn page() -> String {
         ]);
     }
     page += "\n## Deploys\n\n`deploy_timestamp_seconds` is remembered by the database: the first \
-             process of another build (another version or revision in `build_info`) notes the time, \
-             and all later ones of that build say the same, however often they start. So it is a \
-             deploy, and a rollback is one too. The age of the program's file is not asked: an image \
-             or a package has it from where it was made. It is 0 until the database was reached. \
-             The same build put in place again is no deploy; `process_start_time_seconds` tells \
-             when each process began. The dashboards mark both.\n";
+             process of another build (another version or revision in `build_info`) notes the \
+             time, and all later ones of that build say the same, however often they start. So it \
+             is a deploy, and a rollback is one too. The age of the program's file is not asked: \
+             an image or a package has it from where it was made. It is 0 until the database was \
+             reached. The same build put in place again is no deploy; `process_start_time_seconds` \
+             tells when each process began. The dashboards mark both.\n";
     page += "\n## Labels\n\n";
     page += &row(["Label", "Values"]);
     page += &rule::<2>();

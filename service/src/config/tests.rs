@@ -209,8 +209,9 @@ fn what_falls_back_must_fit_the_pools_that_it_falls_to() {
     let said_of = |pairs: &[(&str, &str)]| said(&environment(&[&[replica][..], pairs].concat()));
     let line = |name: &str, places: u32, size: u32, pool: &str| {
         format!(
-            "PUNCTUAL_LIMIT_{name}: {places} places are more than the {size} connections of the pool \
-             {pool}: lower it, or give the pool more (database_connections, database_pool_sizes)"
+            "PUNCTUAL_LIMIT_{name}: {places} places are more than the {size} connections of the \
+             pool {pool}: lower it, or give the pool more (database_connections, \
+             database_pool_sizes)"
         )
     };
     // Of 18 connections eight and two.

@@ -46,8 +46,8 @@ pub(crate) struct Standing {
 }
 
 /// How many promises reconciliation found out of order, and how many counts of a day and rule that
-/// don't balance, of all days, that are neither mended nor told as too late by a repair. Not all zero
-/// means that the counts beside it can't be trusted.
+/// don't balance, of all days, that are neither mended nor told as too late by a repair. Not all
+/// zero means that the counts beside it can't be trusted.
 #[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub(crate) struct Residuals {
     /// Promised and not planned, or not on the provider's list.

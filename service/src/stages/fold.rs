@@ -43,9 +43,9 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     Ok(folded)
 }
 
-/// Notes until when all deltas of a shard were folded for certain, where that is known, and publishes
-/// how far folding is behind: the longest time for which a shard has had deltas left. Folding tells
-/// it, and so does whoever looks on: a folder that stands still tells nothing.
+/// Notes until when all deltas of a shard were folded for certain, where that is known, and
+/// publishes how far folding is behind: the longest time for which a shard has had deltas left.
+/// Folding tells it, and so does whoever looks on: a folder that stands still tells nothing.
 pub(super) fn all_folded(shared: &Shared, shard: i16, until: Option<Timestamp>) {
     let until = until.unwrap_or(Timestamp::MIN);
     shared.folded.with(shard, |folded| *folded = until.max(*folded));

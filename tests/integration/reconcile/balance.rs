@@ -95,8 +95,11 @@ async fn what_is_counted_otherwise_than_it_is_is_found_by_day_and_rule_and_put_r
         (1, "2026-05-07", NO_SUM),
     ];
     let wanted = BTreeSet::from(wanted.map(|(rule, day, why)| (rule, day.into(), why.into())));
-    let listed = app.get("/admin/residuals").send().await.json(200);
-    assert_eq!(unbalanced(&listed["residuals"]), wanted);
+    until("the replica lists them too", async || {
+        let listed = app.get("/admin/residuals").send().await.json(200);
+        (unbalanced(&listed["residuals"]) == wanted).then_some(())
+    })
+    .await;
     let told = json!({ "missing": 0, "surplus": 0, "unfinished": 0, "unbalanced": 4 });
     every_report_says(&app, told).await;
     let (output, report) = reconcile(&app, &[]).await;

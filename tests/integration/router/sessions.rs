@@ -20,8 +20,8 @@ const SHOWN: &str = "concat_ws(', ', current_setting('application_name'), \
 /// Puts a view in a table's place, in which a column holds something else.
 async fn put_view(app: &TestApp, table: &str, column: &str, instead: &str) {
     let sql = &app.database.sql;
-    let columns = "SELECT string_agg(CASE WHEN attname = $2 THEN $3 || ' AS ' || attname \
-                                          ELSE attname END, ', ' ORDER BY attnum) \
+    let columns = "SELECT string_agg(CASE WHEN attname = $2 THEN $3 || ' AS ' || attname::text \
+                                          ELSE attname::text END, ', ' ORDER BY attnum) \
                    FROM pg_attribute \
                    WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped";
     let columns: String = sql.one(columns, &[&table, &column, &instead]).await;

@@ -20,8 +20,8 @@ fn broken() -> Alert {
         .when(format!("max by (job, kind) ({RESIDUAL}) > 0"))
         .why(
             "A law: any residual is a reminder that nobody would get, or one too many, or a count \
-             that reports tell wrongly. It is found within a round, so well before most of them are \
-             due.",
+             that reports tell wrongly. It is found within a round, so well before most of them \
+             are due.",
         )
         .says(
             "Reminders are out of order.",

@@ -57,8 +57,8 @@ fn broken() -> [Panel; 6] {
         Panel::stat(
             "Laws broken",
             ZERO,
-            "Promises that are out of order and counts that don't balance, by reconciliation and at \
-             an audit, and rows that a worker can't see any more. All must be zero.",
+            "Promises that are out of order and counts that don't balance, by reconciliation and \
+             at an audit, and rows that a worker can't see any more. All must be zero.",
         )
         .query(gauge(Family::ConservationResidual, &[]).max(&[]), "out of order")
         .query(gauge(Family::AuditViolations, &[]).max(&[]), "at an audit")

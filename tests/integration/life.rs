@@ -8,6 +8,7 @@
 mod called_back;
 mod cancelled;
 mod consent;
+mod due;
 mod expired;
 mod families;
 mod hooked;

@@ -137,6 +137,8 @@ table! {
     Messages = messages_total { kind: Kind::Counter, labels: &["fate"], }
     /// Reminders whose due time has come, by the plan: what the business rate is held against.
     MessagesDue = messages_due_total { kind: Kind::Counter, labels: &[], }
+    /// Of those, reminders that came to an end within a quarter of an hour, each once.
+    MessagesDueEnded = messages_due_ended_total { kind: Kind::Counter, labels: &[], }
     /// Work that stands before a stage.
     Pending = pending_messages { kind: Kind::Gauge, labels: &["stage"], }
     /// Age of the oldest work that a stage has before it or in hand.

@@ -182,7 +182,7 @@ impl Ingester {
         if decisions.iter().any(|d| d.insert.iter().any(|due| due.due_at <= soon)) {
             self.wake.notify(shard);
         }
-        count_fates(&decisions);
+        count_fates(&decisions, obs::fate::DueNow::by(&self.clock));
         Ok(in_callers_order(jobs, &items, decisions))
     }
 }
@@ -270,12 +270,18 @@ const fn fate_of(why: Why) -> Fate {
     }
 }
 
-fn count_fates(decisions: &[Decision]) {
+fn count_fates(decisions: &[Decision], due_now: obs::fate::DueNow) {
     let mut expected = 0;
     for decision in decisions {
         expected += decision.insert.len() as u64;
-        for (_, why) in &decision.suppress {
+        due_now.planned(decision.insert.iter().map(|due| due.due_at));
+        for (intent, why) in &decision.suppress {
             obs::fate::add(fate_of(*why), 1);
+            due_now.ended(intent.due_at, 1);
+        }
+        // Its new promise counts by itself.
+        for intent in &decision.delete {
+            due_now.ended(intent.due_at, 1);
         }
     }
     obs::fate::add(Fate::Expected, expected);

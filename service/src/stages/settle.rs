@@ -233,6 +233,10 @@ fn observe(
         obs::fate::add(fate, n);
     }
     let clock = &shared.app.clock;
+    let due_now = obs::fate::DueNow::by(clock);
+    for &(due_at, n) in &recorded.ended {
+        due_now.ended(due_at, n);
+    }
     for &(due_at, sent_at) in &recorded.sent {
         let took = sent_at.duration_since(clock.to_real(due_at));
         let took = Duration::try_from(took).unwrap_or(Duration::ZERO);

@@ -45,6 +45,10 @@ async fn after_release_and_before_the_claim_it_is_in_time() {
     assert_eq!(one.reminders("second", 1).await[0]["fate"], "suppressed_cancelled");
     let counts = one.counts("2026-05-05", 1).await;
     assert_eq!((&counts["sent"], &counts["suppressed"]["cancelled"]), (&json!(1), &json!(1)));
+    // Its second reminder was cancelled a day ahead: that one never fell due.
+    let scrape = app.scrape().await;
+    assert_eq!(scrape.sum("messages_total", &[("fate", "suppressed_cancelled")]), 2.0);
+    assert_eq!(scrape.sum("messages_due_ended_total", &[]), 2.0);
     app.finish().await;
 }
 

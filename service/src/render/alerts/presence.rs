@@ -49,6 +49,7 @@ pub(super) const NEEDED: &[Family] = &[
     Family::StrandedRows,
     Family::Messages,
     Family::MessagesDue,
+    Family::MessagesDueEnded,
     Family::StageLastRun,
     Family::StageFailures,
     Family::StageDuration,

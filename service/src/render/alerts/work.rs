@@ -5,17 +5,17 @@
 //! (`losses`).
 
 use contract::tier::Tier;
-use contract::{Family, Fate, Stage};
+use contract::{Family, Stage};
 
 use super::model::{Alert, Board, Group, Rule, RuleFile, Severity, lines, one_of};
-use crate::obs::{backlog, prune};
+use crate::obs::{backlog, fate, prune};
 
 const LAST_RUN: &str = Family::StageLastRun.name();
 const FAILURES: &str = Family::StageFailures.name();
 const BATCHES: &str = Family::StageDuration.name();
 const OLDEST: &str = Family::OldestPending.name();
-const MESSAGES: &str = Family::Messages.name();
 const DUE: &str = Family::MessagesDue.name();
+const ENDED: &str = Family::MessagesDueEnded.name();
 const STRANDED: &str = Family::StrandedRows.name();
 const FOLD_LAG: &str = Family::FoldLag.name();
 const PRUNE_LAG: &str = Family::PruneLag.name();
@@ -83,22 +83,31 @@ fn prune_lags() -> Alert {
         )
 }
 
-/// The business rate against the plan: 400 due, 150 sent.
+/// The business rate against the plan: 400 due, 150 sent. Both sides are about the same reminders,
+/// by when they were due.
 fn messages_missing() -> Alert {
-    let fates: Vec<&str> =
-        Fate::ALL.iter().filter(|fate| fate.ends_a_promise()).map(|fate| fate.name()).collect();
-    let ended = format!("sum by (job) (increase({MESSAGES}{{{}}}[15m]))", one_of("fate", &fates));
-    let due = format!("sum by (job) (increase({DUE}[15m] offset 2m))");
-    let expr = lines([format!("1 - {ended}"), format!("    / ({due} >= 100)"), "> 0.1".to_owned()]);
+    let window = format!("{}m", fate::ENDS_WITHIN.as_mins());
+    let ended = format!("sum by (job) (increase({ENDED}[{window}]))");
+    let due = |when| format!("sum by (job) (increase({DUE}[{window}]{when}))");
+    let (now, before) = (due(""), due(" offset 2m"));
+    let expr = lines([
+        format!("1 - {ended}"),
+        format!("    / (({now} < {before}"),
+        format!("        or {before}) >= 100)"),
+        "> 0.1".to_owned(),
+    ]);
     Alert::new("PunctualMessagesMissing", Severity::Critical, Board::Pipeline)
         .when(expr)
         .hold("5m")
         .tier(Tier::Critical)
         .why(
-            "What came to an end in a quarter of an hour against what fell due by the plan in the \
-             quarter until two minutes before: the objective is five seconds, so two minutes are \
-             ample. A tenth of at least 100 is ten reminders; fewer are the journeys' business. \
-             What was cancelled ahead of its time makes the sum larger, never smaller.",
+            "What came to an end in a quarter of an hour, of what was due no longer ago than that, \
+             against what fell due in it by the plan. What is cancelled or moved ahead of its time \
+             is on neither side, and what ends later than that no longer counts: it was missed \
+             already. Due is the lesser of now and two minutes ago: when a day begins there are \
+             two minutes to send, of which the objective needs five seconds, and when it ends \
+             nothing is missed. A tenth of at least 100 is ten reminders; fewer are the journeys' \
+             business.",
         )
         .says(
             "Fewer reminders leave than are due.",

@@ -163,12 +163,12 @@ pub(super) fn due_and_done() -> Panel {
     let ended = |fates: &str| rate(Family::Messages, &[("fate", fates)]).sum(&[]);
     Panel::lines(
         "Due against done",
-        "Reminders whose time has come, by the plan, against those that came to an end. What is \
-         due and not done is late: the first thing that customers notice.",
+        "Reminders whose time has come, by the plan, against those of them that came to an end, \
+         and how. What is due and not done is late: the first thing that customers notice.",
     )
     .query(rate(Family::MessagesDue, &[]).sum(&[]), "due")
+    .query(rate(Family::MessagesDueEnded, &[]).sum(&[]), "done")
     .query(ended("sent"), "sent")
-    .query(ended("suppressed_.+"), "suppressed")
     .query(ended("failed|expired|ambiguous"), "failed, expired or unknown")
     .link(Uid::Pipeline)
 }

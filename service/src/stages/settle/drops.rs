@@ -3,6 +3,7 @@
 //! promise ends here.
 
 use contract::Query;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Completion, Ending, LostMember, Work};
@@ -78,6 +79,11 @@ pub(super) fn deltas(open: &[Open<'_>]) -> Vec<TallyDelta> {
         n: 1,
     });
     deltas.collect()
+}
+
+/// When promises were due that end here.
+pub(super) fn due(open: &[Open<'_>]) -> impl Iterator<Item = Timestamp> {
+    open.iter().map(|open| open.work.due_at)
 }
 
 /// Ends locked promises.

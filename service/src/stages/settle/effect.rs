@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::backoff::retry_after;
-use super::{Completion, Ending, Work};
+use super::{Completion, Ending, Work, risen};
 use crate::provider::Answer;
 use crate::stages::codes::{LANE_READY, LANE_UNRESOLVED, MessageState, TryEnd};
 
@@ -30,6 +30,15 @@ pub(in crate::stages) struct Effect {
     pub(in crate::stages) fates: Vec<(Fate, i32)>,
     /// The recipient told the provider that they want no texts.
     pub(in crate::stages) opts_out: bool,
+}
+
+impl Effect {
+    /// How many promises came to their end, each once: that an answer was lost is none, and what
+    /// is found out of it is.
+    pub(super) fn ended(&self) -> u64 {
+        let ends = |fate: Fate| fate.ends_a_promise() && fate != Fate::Ambiguous;
+        risen(&self.fates).filter(|(fate, _)| ends(*fate)).map(|(_, n)| n).sum()
+    }
 }
 
 /// What becomes of a lane.

@@ -136,6 +136,30 @@ fn what_a_look_up_finds() {
     check(&judged(1, Ending::GivenUp), expect!["lane next, text -, try -, "]);
 }
 
+/// However long it takes to find out how.
+#[test]
+fn each_promise_ends_once() {
+    let ended = |attempts, ending| judged(attempts, ending).ended();
+    let answered = |outcome| Ending::Answered(answer(outcome));
+    assert_eq!(ended(1, answered(DeliveryOutcome::Sent)), 3);
+    assert_eq!(ended(1, answered(DeliveryOutcome::Failed)), 3);
+    assert_eq!(ended(1, answered(DeliveryOutcome::Transient)), 0);
+    assert_eq!(ended(8, answered(DeliveryOutcome::Transient)), 3);
+    assert_eq!(ended(0, Ending::Expired), 3);
+    assert_eq!(ended(0, Ending::Suppressed(Reason::OptedOut, Vec::new())), 3);
+
+    // Its answer is lost; then it is known.
+    assert_eq!(ended(1, answered(DeliveryOutcome::Ambiguous)), 0);
+    assert_eq!(ended(1, Ending::StillUnknown(at())), 0);
+    assert_eq!(ended(1, Ending::Found { provider_ref: "SM1".into(), accepted_at: at() }), 3);
+    assert_eq!(ended(1, Ending::Refused(answer(DeliveryOutcome::Failed))), 3);
+    assert_eq!(ended(1, Ending::NotAccepted), 0);
+
+    // One of them was cancelled: whoever ended that promise has counted it.
+    let drops = vec![LostMember { appointment_id: "a".into(), reason: Reason::Cancelled }];
+    assert_eq!(ended(0, Ending::Suppressed(Reason::Cancelled, drops)), 2);
+}
+
 /// A lane and its head as the tables hold them, and everybody who took it so far.
 struct Held {
     lane_state: i8,

@@ -24,6 +24,8 @@ pub(in crate::stages) struct Recorded {
     pub(in crate::stages) stale: usize,
     /// Fates that came to be.
     pub(in crate::stages) fates: Vec<(Fate, u64)>,
+    /// When reminders were due that came to their end, and how many.
+    pub(in crate::stages) ended: Vec<(Timestamp, u64)>,
     /// When texts were due, in domain time, and when they were handed over.
     pub(in crate::stages) sent: Vec<(Timestamp, Timestamp)>,
     /// How long after their hand-over receipts came that were here before these results.
@@ -80,6 +82,7 @@ pub(in crate::stages) async fn settle(
     recorded.overtaken_after = applied.overtaken_after;
     recorded.stale = batch.len() - valid.len();
     recorded.fates.extend(dropped.iter().map(|delta| (delta.fate, 1)));
+    recorded.ended.extend(drops::due(&open).map(|due_at| (due_at, 1)));
     Ok(recorded)
 }
 
@@ -297,7 +300,9 @@ fn summary(valid: &[&Completion], effects: &[Effect], ready_at: Timestamp) -> Re
             Lane::Next | Lane::Unresolved(_) => {}
         }
         let sent_at = effect.message.as_ref().and_then(|message| message.sent_at);
-        recorded.sent.extend(due.get(&effect.message_id).copied().zip(sent_at));
+        let due_at = due.get(&effect.message_id).copied();
+        recorded.sent.extend(due_at.zip(sent_at));
+        recorded.ended.extend(due_at.zip(Some(effect.ended())));
     }
     recorded
 }

@@ -75,8 +75,20 @@ fn upkeep() -> Vec<Case> {
 }
 
 fn rate() -> Vec<Case> {
-    let (messages, due) = (Family::Messages.name(), Family::MessagesDue.name());
+    let (due, ended) = (Family::MessagesDue.name(), Family::MessagesDueEnded.name());
     let missing = "PunctualMessagesMissing";
+    let case = |story, at, fell_due: &str, came_to_an_end: &str| {
+        Case::new(missing, story, at).series(due, "", fell_due).series(ended, "", came_to_an_end)
+    };
+    let says = |share: &str| {
+        format!(
+            "{share} of the reminders that fell due in the last quarter of an hour have come to no \
+             end: not sent, not suppressed, not failed, not expired."
+        )
+    };
+    let fate = |case: Case, fate: &str, values: &str| {
+        case.series(Family::Messages.name(), &format!("fate=\"{fate}\""), values)
+    };
     // Per 30 s; a batch is late now and then, and the sums agree.
     let noisy = |late: u32| {
         super::counter(100, move |step| {
@@ -84,29 +96,31 @@ fn rate() -> Vec<Case> {
             100.0 + moved(step.saturating_sub(late)) - moved(step.saturating_sub(late + 1))
         })
     };
+    // Nothing leaves any more, while many cancel what is due next week.
+    let cancelled = case("nothing leaves, and many cancel ahead", "30m", "0+20x80", "0x80");
+    let cancelled = fate(cancelled, "suppressed_cancelled", "0+30x80");
+    // The same when answers are lost for a while: each is counted as that, and as what came of it.
+    let lost = case("two in five leave, and their answers are lost", "30m", "0+20x80", "0+8x80");
+    let lost = fate(fate(lost, "ambiguous", "0+8x80"), "sent", "0+8x80");
     vec![
-        Case::new(missing, "400 due, 150 sent", "30m")
-            .series(due, "", "0+20x80")
-            .series(messages, "fate=\"sent\"", "0+6x80")
-            .series(messages, "fate=\"failed\"", "0+1x80")
-            .series(messages, "fate=\"suppressed_opted_out\"", "0+1x80")
-            // What became of them later ends nothing.
-            .series(messages, "fate=\"delivered\"", "0+12x80")
-            .fires(
-                &[],
-                JOB,
-                "60% of the reminders that fell due in the last quarter of an hour have come to no \
-                 end: not sent, not suppressed, not failed, not expired.",
-            ),
-        Case::new(missing, "noise, a batch later than due", "30m")
-            .series(due, "", noisy(0))
-            .series(messages, "fate=\"sent\"", noisy(2)),
-        Case::new(missing, "a quiet night with three due, one of them late", "30m")
-            .series(due, "", "0x20 1x20 2x20 3x20")
-            .series(messages, "fate=\"sent\"", "0x21 1x39 2x20"),
-        Case::new(missing, "the day begins: what falls due is soon done", "30m")
-            .series(due, "", "0x30 0+200x50")
-            .series(messages, "fate=\"sent\"", "0x31 0+200x49"),
+        case("400 due, 150 sent", "30m", "0+20x80", "0+8x80").fires(&[], JOB, says("60%")),
+        fate(cancelled, "suppressed_moved", "0+10x80").fires(&[], JOB, says("100%")),
+        lost.fires(&[], JOB, says("60%")),
+        case("noise, a batch later than due", "30m", &noisy(0), &noisy(2)),
+        case(
+            "a quiet night with three due, one of them late",
+            "30m",
+            "0x20 1x20 2x20 3x20",
+            "0x21 1x39 2x20",
+        ),
+        case(
+            "the day begins: what falls due is soon done",
+            "30m",
+            "0x30 0+200x50",
+            "0x31 0+200x49",
+        ),
+        case("the day ends at once", "29m", "0+40x36 1440x60", "0+40x36 1440x60"),
+        case("a burst, and nothing else", "34m", "0x40 900x60", "0x41 900x59"),
     ]
 }
 

@@ -48,6 +48,7 @@ use crate::obs::backlog::Depth;
 use crate::reconcile::ledger::Counts;
 use crate::text::Texts;
 use deliver::Deliveries;
+use periodic::LastTurn;
 use rhythm::Rhythm;
 use settle::Queue;
 use shards::Shards;
@@ -76,11 +77,15 @@ struct Shared {
     reconciled: Shards<i64>,
     /// Until when each shard's deltas were all folded, in real time.
     folded: Shards<Timestamp>,
+    /// By stage, how each shard's last turn of periodic work ended. None is late yet in a process
+    /// that has only just started.
+    turns: [Shards<LastTurn>; Stage::COUNT],
 }
 
 impl Shared {
     fn of(app: Arc<App>) -> Arc<Self> {
         let shard_count = app.practices.shard_count();
+        let not_late = LastTurn::ended_well(app.clock.real_now());
         Arc::new(Self {
             texts: Texts::new(app.config.limit_usize(Limit::TemplateCache)),
             deliveries: Deliveries::new(app.config.limit_usize(Limit::DeliveriesInFlight)),
@@ -92,6 +97,7 @@ impl Shared {
             residuals: Shards::new(shard_count, Counts::default()),
             reconciled: Shards::new(shard_count, 0),
             folded: Shards::new(shard_count, app.clock.real_now()),
+            turns: std::array::from_fn(|_stage| Shards::new(shard_count, not_late)),
             app,
         })
     }

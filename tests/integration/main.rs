@@ -35,6 +35,7 @@ mod live;
 mod malformed_trace;
 mod migrations;
 mod mistakes;
+mod one_shard;
 mod plans;
 mod pool_sizes;
 mod pruning;

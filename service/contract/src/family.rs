@@ -129,7 +129,7 @@ table! {
     StageInFlight = stage_in_flight { kind: Kind::Gauge, labels: &["stage"], }
     /// Batches or deliveries of a stage that failed.
     StageFailures = stage_failures_total { kind: Kind::Counter, labels: &["stage"], }
-    /// When a stage last came to the end of a turn, since the epoch.
+    /// When a stage last ended a turn, since the epoch; while a shard fails, when that one did.
     StageLastRun = stage_last_run_timestamp_seconds { kind: Kind::Gauge, labels: &["stage"], }
     /// 1 while a stage is held by an operator, which is only possible outside production.
     StageHeld = stage_held { kind: Kind::Gauge, labels: &["stage"], }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use contract::{Family, Stage};
+use jiff::Timestamp;
 use metrics::Gauge;
 
 use super::family;
@@ -79,10 +80,11 @@ pub(crate) fn batch(stage: Stage, size: usize, took: Duration) {
     }
 }
 
-/// Notes that a turn of periodic work came to its end.
-pub(crate) fn ran(stage: Stage) {
+/// States when periodic work last came to the end of a turn. A shard whose turns fail must not be
+/// hidden by the others: while there is one, it is its last good turn.
+pub(crate) fn ran(stage: Stage, last_turn: Timestamp) {
     if let Some(gauge) = of(stage).and_then(|handles| handles.last_run.as_ref()) {
-        gauge.set(super::process::since_epoch(SystemTime::now()));
+        gauge.set(last_turn.as_duration().as_secs_f64());
     }
 }
 

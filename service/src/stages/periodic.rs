@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::Stage;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -44,11 +45,11 @@ pub(super) async fn run(shared: Arc<Shared>, stage: Stage, drain: CancellationTo
             obs::stage::lateness(stage, due.elapsed());
             match turn(&shared, stage, shard).await {
                 Ok(()) => {
-                    obs::stage::ran(stage);
+                    ran(&shared, stage, shard);
                     backoff.reset();
                 }
                 Err(error) => {
-                    obs::stage::failed(stage, 1);
+                    failed(&shared, stage, shard);
                     tracing::warn!(%error, shard, stage = stage.name(), "trying again later");
                     drop(inside);
                     backoff.wait(&drain).await;
@@ -79,9 +80,45 @@ pub(super) async fn by_hand(
     drop(in_flight);
     let is_full = items >= batch_max(stage);
     if !is_full {
-        obs::stage::ran(stage);
+        ran(shared, stage, shard);
     }
     Ok(Batch { items, next: if is_full { Next::More } else { Next::Done } })
+}
+
+/// How a shard's last turn of a stage ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LastTurn {
+    /// When the last one ended well.
+    well_at: Timestamp,
+    /// Those since then did not.
+    has_failed: bool,
+}
+
+impl LastTurn {
+    /// As if one had ended well then.
+    pub(super) const fn ended_well(well_at: Timestamp) -> Self {
+        Self { well_at, has_failed: false }
+    }
+}
+
+/// Notes that a shard's turn came to its end.
+fn ran(shared: &Shared, stage: Stage, shard: i16) {
+    let now = shared.app.clock.real_now();
+    let turns = shared.turns[stage.index()].set(shard, LastTurn::ended_well(now));
+    obs::stage::ran(stage, last_turn(&turns, now));
+}
+
+/// Notes that a shard's turn failed.
+fn failed(shared: &Shared, stage: Stage, shard: i16) {
+    obs::stage::failed(stage, 1);
+    shared.turns[stage.index()].with(shard, |turn| turn.has_failed = true);
+}
+
+/// When the stage last did its work everywhere: now, or the last good turn of the shard that has
+/// failed for longest. One that waits while others have a lot to do does not fail.
+fn last_turn(turns: &[LastTurn], now: Timestamp) -> Timestamp {
+    let failing = turns.iter().filter(|turn| turn.has_failed).map(|turn| turn.well_at);
+    failing.min().unwrap_or(now)
 }
 
 /// From so many on there may be more to do.
@@ -133,6 +170,15 @@ fn rounds_since(start: Instant, period: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_shard_that_fails_is_not_hidden_by_the_others() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let failing = |second| LastTurn { has_failed: true, ..LastTurn::ended_well(at(second)) };
+        let well = [10, 500].map(|second| LastTurn::ended_well(at(second)));
+        assert_eq!(last_turn(&well, at(500)), at(500), "the other waits for its turn");
+        assert_eq!(last_turn(&[well[1], failing(20), failing(30)], at(500)), at(20));
+    }
 
     #[test]
     fn turns_are_spread_over_the_period() {

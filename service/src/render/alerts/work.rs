@@ -185,13 +185,15 @@ pub(super) fn stuck(tier: Tier) -> Option<Alert> {
         .tier(tier)
         .watching("stage", names(&stages))
         .why(
-            "A minute and ten of the stage's periods, in all processes together: one turn of any \
-             shard in any process is enough to be alive.",
+            "A minute and ten of the stage's periods. Each shard has its turn once a period, one \
+             after the other. A process tells of the newest one, and while a shard fails of that \
+             shard's last good one, so that one of many is told like all of them. Of processes the \
+             one that does best counts, as it does the others' work.",
         )
         .says(
-            "A periodic stage of the work no longer runs.",
-            "Stage {{ $labels.stage }} came to the end of a turn {{ $value | humanizeDuration }} \
-             ago, in any process.",
+            "A periodic stage of the work no longer runs, in one shard or in all.",
+            "For {{ $value | humanizeDuration }} no process has come to the end of a turn of stage \
+             {{ $labels.stage }} in each of its shards.",
         );
     Some(alert)
 }

@@ -134,7 +134,8 @@ fn lateness() -> [Panel; 3] {
         .query(STAGES.bad_share(&[]), "{{stage}}"),
         Panel::lines(
             "Since the last turn",
-            "Time since each periodic stage's last turn, of the process that lags most.",
+            "Time since each periodic stage's last turn, or that of a shard that fails, of the \
+             process that lags most.",
         )
         .query(age(Family::StageLastRun, &[]).max(STAGE), "{{stage}}"),
     ]

@@ -169,6 +169,7 @@ fn turns() -> Vec<Case> {
     let at = 300 + longest + 120;
     let ends = Case::new(name, "each stage stops at five minutes", format!("{at}s"));
     let late = Case::new(name, "each turn comes as late as it may", "30m");
+    let hangs = Case::new(name, "one of two processes hangs, and the other does its work", "30m");
     let ago = duration(f64::from(at - 300));
     vec![
         rules.iter().fold(ends, |case, rule| {
@@ -177,7 +178,8 @@ fn turns() -> Vec<Case> {
                     rule,
                     pairs(stage),
                     format!(
-                        "Stage {} came to the end of a turn {ago} ago, in any process.",
+                        "For {ago} no process has come to the end of a turn of stage {} in each of \
+                         its shards.",
                         stage.name()
                     ),
                 )
@@ -188,6 +190,11 @@ fn turns() -> Vec<Case> {
             // As it is read each 30 s: when the last turn was.
             let seen: Vec<i64> = (0..70).map(|step| step * 30 / bound * bound).collect();
             case.series(last_run, &label(stage), series(&seen))
+        }),
+        stages_of(&rules).fold(hangs, |case, stage| {
+            let other =
+                format!("{last_run}{{job=\"punctual\",instance=\"b:9090\",{}}}", label(stage));
+            case.series(last_run, &label(stage), "0x100").foreign_series(other, "0+30x100")
         }),
     ]
 }

@@ -29,6 +29,7 @@ pub(crate) mod law;
 pub(crate) mod limit;
 pub(crate) mod log;
 pub(crate) mod matrix;
+mod mirror;
 pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod prune;

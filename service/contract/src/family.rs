@@ -248,7 +248,7 @@ table! {
     /// 1 for a replica that is left alone after failures in a row, 0.5 once the next read may try
     /// it.
     ServerBreakerOpen = db_server_breaker_open { kind: Kind::Gauge, labels: &["server"], }
-    /// Statements that a replica's replay has cancelled, since its statistics were reset.
+    /// Statements that a replica's replay has cancelled.
     ReplicaConflicts = replica_conflicts_total {
         kind: Kind::Counter, labels: &["server", "kind"],
     }
@@ -260,8 +260,8 @@ table! {
     }
     /// Sessions that wait for a lock.
     DatabaseBlockedSessions = database_blocked_sessions { kind: Kind::Gauge, labels: &[], }
-    /// Circles of transactions that waited for each other and that the server broke, since its
-    /// statistics were reset. The service's own take their locks in one order: any is a mistake.
+    /// Circles of transactions that waited for each other and that the server broke. The service's
+    /// own take their locks in one order: any is a mistake.
     DatabaseDeadlocks = database_deadlocks_total { kind: Kind::Counter, labels: &[], }
     /// How much of a space of numbers is used up.
     IdSpaceUsed = id_space_used_ratio { kind: Kind::Gauge, labels: &["space"], }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use contract::Family;
-use metrics::Counter;
 
 use super::family;
 use super::label::{Given, Value};
+use super::mirror::Mirror;
 use super::readable::Level;
 use super::registered::Registered;
 
@@ -38,7 +38,7 @@ struct Handles {
     size: Level,
     oldest_transaction: Level,
     blocked: Level,
-    deadlocks: Counter,
+    deadlocks: Mirror,
     connected: Level,
     /// By their names, which only the database knows.
     replicas: Mutex<BTreeMap<Given, [Level; 2]>>,
@@ -53,7 +53,7 @@ pub(super) fn register() {
         size: gauge(Family::DatabaseSize),
         oldest_transaction: gauge(Family::DatabaseOldestTransaction),
         blocked: gauge(Family::DatabaseBlockedSessions),
-        deadlocks: family::counter(Family::DatabaseDeadlocks, family::NONE),
+        deadlocks: Mirror::new(family::counter(Family::DatabaseDeadlocks, family::NONE)),
         connected: gauge(Family::ReplicasConnected),
         replicas: Mutex::default(),
     });
@@ -67,10 +67,10 @@ pub(crate) fn observed(observed: &Observed) {
     handles.blocked.set(observed.blocked_sessions);
 }
 
-/// States how many deadlocks the server counted since its statistics were reset.
+/// Takes down how many deadlocks the server has counted since its statistics were reset.
 pub(crate) fn deadlocks(total: i64) {
     if let Some(handles) = HANDLES.get() {
-        handles.deadlocks.absolute(u64::try_from(total).unwrap_or(0));
+        handles.deadlocks.reads(total);
     }
 }
 

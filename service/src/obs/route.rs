@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::{Family, Query, Read, RouteReason};
-use metrics::Counter;
 
 use super::family;
 use super::histogram::{self, Histogram};
 use super::label::{Given, Value};
+use super::mirror::Mirror;
 use super::readable::{Count, Level};
 use super::registered::Registered;
 use super::registry;
@@ -39,7 +39,7 @@ struct Levels {
     lag_bytes: Level,
     look_age: Level,
     breaker_open: Level,
-    conflicts: [Counter; CONFLICTS.len()],
+    conflicts: [Mirror; CONFLICTS.len()],
     last: Mutex<Server>,
 }
 
@@ -163,11 +163,12 @@ impl OfServer {
         *of.last() = now;
     }
 
-    /// States how many statements its replay has cancelled for a reason.
+    /// Takes down how many statements its replay has cancelled for a reason, since its statistics
+    /// were reset.
     pub(crate) fn conflicts(&self, kind: &str, total: i64) {
         let Some(of) = &self.0 else { return };
         if let Some(at) = CONFLICTS.iter().position(|known| *known == kind) {
-            of.conflicts[at].absolute(u64::try_from(total).unwrap_or(0));
+            of.conflicts[at].reads(total);
         }
     }
 }
@@ -185,7 +186,7 @@ impl Levels {
             breaker_open: level(Family::ServerBreakerOpen),
             conflicts: CONFLICTS.map(|kind| {
                 let labels: [(_, Value); 2] = [("server", name.into()), ("kind", kind.into())];
-                family::counter(Family::ReplicaConflicts, labels)
+                Mirror::new(family::counter(Family::ReplicaConflicts, labels))
             }),
             last: Mutex::default(),
         }

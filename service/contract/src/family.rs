@@ -94,7 +94,7 @@ table! {
     SloGoodRequests = slo_good_requests_total {
         kind: Kind::Counter, labels: &["http_route", "slo"],
     }
-    /// Journeys that count for an objective.
+    /// Journeys that count for an objective, those that will never come to their end among them.
     SloJourneys = slo_journeys_total { kind: Kind::Counter, labels: &["journey", "slo"], }
     /// Journeys that were good.
     SloGoodJourneys = slo_good_journeys_total { kind: Kind::Counter, labels: &["journey", "slo"], }

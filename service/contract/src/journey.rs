@@ -20,7 +20,7 @@ table! {
 
     /// From the arrival of a booking to the commit of its promises.
     BookingToPromise = booking_to_promise { latency_ms: 500, objective: 0.99, }
-    /// From the instant at which a reminder is due to the provider's acceptance of it.
+    /// From a reminder's due time to the provider's acceptance; one that is given up took too long.
     DueToHandedOver = due_to_handed_over { latency_ms: 5_000, objective: 0.99, }
     /// From the provider's acceptance to the commit of its first receipt.
     HandedOverToReceipt = handed_over_to_receipt { latency_ms: 10_000, objective: 0.99, }

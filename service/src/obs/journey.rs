@@ -61,6 +61,13 @@ pub(crate) fn record_of(journey: Journey, took: Duration, scope: Option<&Scope>)
     }
 }
 
+/// Counts journeys that will never come to their end: bad ones, of no duration.
+pub(crate) fn broken_off(journey: Journey, n: u64) {
+    if let Some(handles) = HANDLES.get() {
+        handles.slo[journey.index()].count(n, false);
+    }
+}
+
 /// Makes a flight that is kept the example of a journey that was recorded.
 pub(super) fn example(journey: Journey, nanos: u64, trace: TraceId) {
     if let Some(handles) = HANDLES.get() {

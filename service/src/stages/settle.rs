@@ -244,6 +244,7 @@ fn observe(
         let trace = kept.iter().find(|(due, at, _)| (*due, *at) == (due_at, sent_at));
         obs::journey::record(Journey::DueToHandedOver, took, trace.map(|(_, _, trace)| *trace));
     }
+    obs::journey::broken_off(Journey::DueToHandedOver, recorded.given_up);
     for &took in &recorded.overtaken_after {
         obs::journey::record(Journey::HandedOverToReceipt, took, None);
     }

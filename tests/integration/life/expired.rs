@@ -17,6 +17,15 @@ async fn a_reminder_of_the_past_is_not_sent() {
     app.idle().await;
     assert_eq!(app.simulator.state().accepted, 0);
     assert_eq!(one.counts("2026-05-05", 1).await["expired"], 1);
+    // Neither was handed over, so both took too long.
+    let journey = [("journey", "due_to_handed_over")];
+    let scrape = until("the journeys are counted", async || {
+        let scrape = app.scrape().await;
+        (scrape.sum("slo_journeys_total", &journey) >= 2.0).then_some(scrape)
+    })
+    .await;
+    assert_eq!(scrape.sum("slo_journeys_total", &journey), 2.0);
+    assert_eq!(scrape.sum("slo_good_journeys_total", &journey), 0.0);
     app.finish().await;
 }
 

@@ -53,6 +53,20 @@ async fn a_provider_that_takes_no_connections_is_tried_again() {
     app.finish().await;
 }
 
+/// Ways from due to handed over: all that count for the objective, the good ones, and those that
+/// came to their end; once so many count.
+async fn journeys(app: &TestApp, all: f64) -> [f64; 3] {
+    let of = [("journey", "due_to_handed_over")];
+    until("the journey is counted", async || {
+        let scrape = app.scrape().await;
+        let families =
+            ["slo_journeys_total", "slo_good_journeys_total", "journey_duration_seconds_count"];
+        let found = families.map(|family| scrape.sum(family, &of));
+        (found[0] >= all).then_some(found)
+    })
+    .await
+}
+
 /// Requests that the provider would not take so far.
 fn tried(app: &TestApp) -> u64 {
     let state = app.simulator.state();
@@ -74,6 +88,7 @@ async fn not_for_ever() {
     one.until_fate("a", 1, "failed").await;
     assert_eq!(tried(&app), 2);
     assert_eq!(one.counts("2026-05-05", 1).await["failed"], 1);
+    assert_eq!(journeys(&app, 1.0).await, [1.0, 0.0, 0.0]);
     app.finish().await;
 }
 

@@ -1,15 +1,15 @@
 //! Part of `alerts/work.rules.yaml`: what came to a bad end: reminders that were given up, texts of
 //! which nobody knows whether they arrived, and texts that left and don't arrive.
 //!
-//! Never here: what has come to no end yet (`work`), and how long anything takes (`burn`): who has
-//! given up is no longer late.
+//! Never here: what has come to no end yet (`work`), and how long anything takes (`burn`): for that
+//! a text that is given up took too long.
 
 use contract::{Family, Fate, Journey};
 
 use super::model::{Alert, Board, Rule, Severity, lines, one_of};
 
 const MESSAGES: &str = Family::Messages.name();
-const JOURNEYS: &str = Family::SloJourneys.name();
+const JOURNEYS: &str = Family::JourneyDuration.name();
 
 pub(super) const LOST: &str = "PunctualMessagesLost";
 pub(super) const RECEIPTS: &str = "PunctualReceiptsMissing";
@@ -182,7 +182,8 @@ fn undelivered(bound: &Bound) -> Alert {
 
 fn receipts_missing() -> Alert {
     let of = |journey: Journey, window: &str| {
-        format!("sum by (job) (increase({JOURNEYS}{{journey=\"{}\"}}{window}))", journey.name())
+        let ended = format!("{JOURNEYS}_count{{journey=\"{}\"}}", journey.name());
+        format!("sum by (job) (increase({ended}{window}))")
     };
     let expr = lines([
         format!("1 - {}", of(Journey::HandedOverToReceipt, "[35m]")),

@@ -292,8 +292,12 @@ fn reconciliation_missed() -> Role {
 }
 
 fn messages_lost() -> Role {
-    cause([explains(&[FAILS], "Each text was tried again and again before it was given up.")
-        .of("stage", [Stage::Deliver.name()])])
+    cause([
+        explains(&[FAILS], "Each text was tried again and again before it was given up.")
+            .of("stage", [Stage::Deliver.name()]),
+        explains(&[JOURNEY, TRICKLE], "What is given up counts as a journey that took too long.")
+            .of("journey", [Journey::DueToHandedOver.name()]),
+    ])
 }
 
 /// What a replica may answer are reads, and none of them is critical.

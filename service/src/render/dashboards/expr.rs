@@ -125,6 +125,13 @@ pub(super) fn count_rate(family: Family, matchers: Matchers<'_>, unit: Unit) -> 
     Expr { promql, unit }
 }
 
+/// How many values a histogram took in a window.
+pub(super) fn count_increase(family: Family, matchers: Matchers<'_>, window: &str) -> Expr {
+    debug_assert!(family.spec().kind == Kind::Histogram, "{}", family.name());
+    let promql = format!("increase({}[{window}])", selector(family, "_count", matchers));
+    Expr { promql, unit: Unit::Count }
+}
+
 /// How fast the sum of a histogram rises: of times, how many of these run at once.
 pub(super) fn sum_rate(family: Family, matchers: Matchers<'_>) -> Expr {
     debug_assert!(family.spec().kind == Kind::Histogram, "{}", family.name());

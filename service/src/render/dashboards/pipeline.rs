@@ -7,7 +7,7 @@ use contract::{Family, Journey};
 
 use super::Uid;
 use super::board::{Board, WRONG};
-use super::expr::{Expr, age, gauge, increase, mean, quantile, rate};
+use super::expr::{Expr, Unit, age, count_increase, count_rate, gauge, mean, quantile, rate};
 use super::objective::STAGES;
 use super::overview::{by_fate, due_and_done, given_up};
 use super::panel::{FEW, LEFT, Panel, Steps, ZERO};
@@ -39,8 +39,10 @@ pub(super) fn board() -> Board {
 
 /// What ends the objectives' interest, and is worse than late.
 fn lost() -> [Panel; 3] {
-    let texts =
-        |journey: Journey| rate(Family::SloJourneys, &[("journey", journey.name())]).sum(&[]);
+    let texts = |journey: Journey| {
+        let of = [("journey", journey.name())];
+        count_rate(Family::JourneyDuration, &of, Unit::MessagesRate).sum(&[])
+    };
     let ended = rate(Family::Messages, &[("fate", "sent|failed|expired")]).sum(&[]);
     let of = |fate| rate(Family::Messages, &[("fate", fate)]).sum(&[]);
     let share = |fate| of(fate).share_of(ended.clone());
@@ -70,7 +72,7 @@ fn lost() -> [Panel; 3] {
 /// Of the texts of the last half hour; what was handed over just now has none yet.
 fn without_receipt() -> Expr {
     let of = |journey: Journey| {
-        increase(Family::SloJourneys, &[("journey", journey.name())], "30m").sum(&[])
+        count_increase(Family::JourneyDuration, &[("journey", journey.name())], "30m").sum(&[])
     };
     of(Journey::HandedOverToReceipt).share_of(of(Journey::DueToHandedOver)).rest()
 }

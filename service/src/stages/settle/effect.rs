@@ -39,6 +39,23 @@ impl Effect {
         let ends = |fate: Fate| fate.ends_a_promise() && fate != Fate::Ambiguous;
         risen(&self.fates).filter(|(fate, _)| ends(*fate)).map(|(_, n)| n).sum()
     }
+
+    /// Whether the text has ended without being handed over, or known to be, though it was to
+    /// leave.
+    pub(super) fn is_given_up(&self) -> bool {
+        let state = self.message.as_ref().map(|message| message.state);
+        self.lane == Lane::Next
+            && match state {
+                // Without a new state it stays unknown for good.
+                None | Some(MessageState::Failed | MessageState::Expired) => true,
+                Some(
+                    MessageState::Sent
+                    | MessageState::Suppressed
+                    | MessageState::Queued
+                    | MessageState::Ambiguous,
+                ) => false,
+            }
+    }
 }
 
 /// What becomes of a lane.

@@ -160,6 +160,33 @@ fn each_promise_ends_once() {
     assert_eq!(ended(0, Ending::Suppressed(Reason::Cancelled, drops)), 2);
 }
 
+#[test]
+fn what_is_given_up_was_to_leave_and_has_ended_without_it() {
+    let is = |attempts, ending| judged(attempts, ending).is_given_up();
+    let answered = |outcome| Ending::Answered(answer(outcome));
+    for (attempts, ending) in [
+        (1, answered(DeliveryOutcome::Failed)),
+        (8, answered(DeliveryOutcome::Transient)),
+        (8, Ending::NotAccepted),
+        (1, Ending::Refused(answer(DeliveryOutcome::Failed))),
+        (0, Ending::Expired),
+        (1, Ending::GivenUp),
+    ] {
+        assert!(is(attempts, ending.clone()), "{ending:?}");
+    }
+    for (attempts, ending) in [
+        (1, answered(DeliveryOutcome::Sent)),
+        (1, answered(DeliveryOutcome::Transient)),
+        (1, answered(DeliveryOutcome::Ambiguous)),
+        (1, Ending::NotAccepted),
+        (1, Ending::StillUnknown(at())),
+        (1, Ending::Found { provider_ref: "SM1".into(), accepted_at: at() }),
+        (0, Ending::Suppressed(Reason::OptedOut, Vec::new())),
+    ] {
+        assert!(!is(attempts, ending.clone()), "{ending:?}");
+    }
+}
+
 /// A lane and its head as the tables hold them, and everybody who took it so far.
 struct Held {
     lane_state: i8,

@@ -28,6 +28,8 @@ pub(in crate::stages) struct Recorded {
     pub(in crate::stages) ended: Vec<(Timestamp, u64)>,
     /// When texts were due, in domain time, and when they were handed over.
     pub(in crate::stages) sent: Vec<(Timestamp, Timestamp)>,
+    /// Texts that were to be handed over and never will be.
+    pub(in crate::stages) given_up: u64,
     /// How long after their hand-over receipts came that were here before these results.
     pub(in crate::stages) overtaken_after: Vec<Duration>,
     /// Lanes that are, or may be, ready now.
@@ -303,6 +305,7 @@ fn summary(valid: &[&Completion], effects: &[Effect], ready_at: Timestamp) -> Re
         let due_at = due.get(&effect.message_id).copied();
         recorded.sent.extend(due_at.zip(sent_at));
         recorded.ended.extend(due_at.zip(Some(effect.ended())));
+        recorded.given_up += u64::from(effect.is_given_up());
     }
     recorded
 }

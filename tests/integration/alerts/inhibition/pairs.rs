@@ -48,7 +48,7 @@ const FOLD: Labels = &[("stage", "fold")];
 const PRUNE: Labels = &[("stage", "prune")];
 
 /// What explains, and what it mutes. Each rule of inhibition mutes one of these, at least.
-pub(super) const EXPLAINED: [Pair; 36] = [
+pub(super) const EXPLAINED: [Pair; 38] = [
     (page("PunctualDown", &[]), ticket("PunctualInstanceDown", &[("instance", "a")])),
     (page("PunctualDown", &[]), page("PunctualMessagesMissing", &[])),
     (page("PunctualNobodyIsWrittenTo", &[]), page("PunctualPoolExhausted", INTERACTIVE)),
@@ -81,6 +81,8 @@ pub(super) const EXPLAINED: [Pair; 36] = [
         page("PunctualMessagesLost", &[("window", "10m")]),
         ticket("PunctualStageFails", &[("stage", "deliver")]),
     ),
+    (page("PunctualMessagesLost", &[("window", "10m")]), page("PunctualJourneyBudgetBurn", DUE)),
+    (ticket("PunctualMessagesLost", &[]), ticket("PunctualJourneyBudgetBurn", DUE)),
     (page("PunctualDiskNearlyFull", DISK), page("PunctualDiskFills", DISK)),
     (ticket("PunctualDiskNearlyFull", DISK), ticket("PunctualDiskFills", DISK)),
     (page("PunctualHostDiskNearlyFull", HOST_DISK), page("PunctualHostDiskFills", HOST_DISK)),
@@ -106,7 +108,7 @@ pub(super) const EXPLAINED: [Pair; 36] = [
 ];
 
 /// What fires at one time and doesn't explain the other: both are told.
-pub(super) const UNEXPLAINED: [Pair; 17] = [
+pub(super) const UNEXPLAINED: [Pair; 18] = [
     // What requests wait for isn't what the pipeline waits for.
     (page("PunctualPoolExhausted", PIPELINE), page("PunctualLatencyBudgetBurn", BOOKS)),
     (page("PunctualPoolExhausted", INTERACTIVE), page("PunctualJourneyBudgetBurn", DUE)),
@@ -129,6 +131,10 @@ pub(super) const UNEXPLAINED: [Pair; 17] = [
     (page("PunctualNobodyIsWrittenTo", &[]), page("PunctualRowsStranded", &[])),
     (page("PunctualDown", &[]), page("PunctualMessagesLost", &[("window", "10m")])),
     (page("PunctualDown", &[]), page("PunctualMessagesUndelivered", &[("window", "10m")])),
+    (
+        page("PunctualMessagesLost", &[("window", "10m")]),
+        page("PunctualJourneyBudgetBurn", BOOKING),
+    ),
     // That a provider refuses some texts is not why others, which it took, don't arrive.
     (
         page("PunctualMessagesLost", &[("window", "10m")]),

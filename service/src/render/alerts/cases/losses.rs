@@ -94,10 +94,10 @@ fn given_up() -> Vec<Case> {
 
 /// Texts that were handed over, and those of which a receipt came.
 fn handed_over(story: &str, at: &str, texts: &str, receipts: &str) -> Case {
-    let row = |journey: Journey| format!("journey=\"{}\",slo=\"latency\"", journey.name());
-    let family = Family::SloJourneys.name();
-    Case::new(RECEIPTS, story, at).series(family, &row(Journey::DueToHandedOver), texts).series(
-        family,
+    let row = |journey: Journey| format!("journey=\"{}\"", journey.name());
+    let ended = format!("{}_count", Family::JourneyDuration.name());
+    Case::new(RECEIPTS, story, at).series(&ended, &row(Journey::DueToHandedOver), texts).series(
+        &ended,
         &row(Journey::HandedOverToReceipt),
         receipts,
     )

@@ -16,6 +16,7 @@ const TIMEOUTS: &str = Family::DbClientConnectionsTimeouts.name();
 const IDS: &str = Family::IdSpaceUsed.name();
 const LIMIT: &str = Family::LimitUsed.name();
 const REACHED: &str = Family::LimitReached.name();
+const POOL_MOST: &str = "pool:connections_used:max";
 const BUSY: &str = "pool:connections_used:quantile95_1d";
 const LIMIT_MOST: &str = "limit:used:max";
 const LIMIT_BUSY: &str = "limit:used:quantile95_1d";
@@ -37,7 +38,7 @@ fn all_pools() -> impl Iterator<Item = &'static str> {
 }
 
 pub(super) fn rules() -> RuleFile {
-    let mut pools = vec![pool_used().into()];
+    let mut pools = vec![pool_used().into(), pool_most().into()];
     pools.extend(Tier::ALL.into_iter().filter_map(pool_exhausted).map(Rule::from));
     pools.push(pool_nearly_full().into());
     let rest = [id_space_used(), disk::nearly_full(), limits()];
@@ -68,8 +69,15 @@ fn pool_used() -> Record {
         .why("How full each pool of each process is; a pool that has no size yet is left out.")
 }
 
+fn pool_most() -> Record {
+    Record::new(POOL_MOST, "max by (job, pool) (pool:connections_used:ratio)").why(
+        "How full each pool is in the process where it is fullest, whatever processes are called \
+         after a deployment.",
+    )
+}
+
 fn pool_busy() -> Record {
-    Record::new(BUSY, "quantile_over_time(0.95, pool:connections_used:ratio[1d])")
+    Record::new(BUSY, format!("quantile_over_time(0.95, {POOL_MOST}[1d])"))
         .why("How full it is in the busiest 72 minutes of a day: what the forecast looks at.")
 }
 
@@ -142,9 +150,8 @@ pub(super) fn pool_fills() -> Alert {
         )
         .says(
             "A pool of database connections will be too small in four weeks.",
-            "Pool {{ $labels.pool }} at {{ $labels.instance }} is fuller from week to week. If it \
-             goes on like that, its busiest hour uses more than 80 % of it in four weeks, and \
-             callers wait.",
+            "Pool {{ $labels.pool }} is fuller from week to week. If it goes on like that, the \
+             busiest hour uses more than 80 % of it in four weeks, and callers wait.",
         )
 }
 

@@ -9,7 +9,7 @@ use contract::{Family, Pool};
 use super::super::case::Case;
 use super::super::saturation::{limit_fills, pool_fills};
 use super::noise;
-use super::saturation::{POOL, SPACE, SPACE_LABELS, all_bounds, all_pools, pool};
+use super::saturation::{SPACE, SPACE_LABELS, all_bounds, all_pools, pool};
 
 /// Three weeks and some days, in hours.
 const AT: &str = "576h";
@@ -40,19 +40,39 @@ fn pools() -> Vec<Case> {
     let interactive =
         |story, used: &str| pool(case(story), Pool::Interactive.name(), used, "0x600", "0x600");
     let each_day = "an eighth of a connection more each day";
-    let mut cases = vec![
-        interactive(each_day, &values(|day| 1.5 + 0.125 * day)).fires(
+    let fires = |case: Case| {
+        case.fires(
             &[],
-            POOL,
-            "Pool interactive at a:9090 is fuller from week to week. If it goes on like that, its \
-             busiest hour uses more than 80 % of it in four weeks, and callers wait.",
-        ),
+            &[("job", "punctual"), ("pool", "interactive")],
+            "Pool interactive is fuller from week to week. If it goes on like that, the busiest \
+             hour uses more than 80 % of it in four weeks, and callers wait.",
+        )
+    };
+    let mut cases = vec![
+        fires(interactive(each_day, &values(|day| 1.5 + 0.125 * day))),
+        fires(pool_of_two("the same, in a process that is called otherwise after a fortnight")),
         all_pools(case("the same in each"), "1.5+0.005x600", "0x600").all_rows_fire(&rule),
         all_pools(case("each stays as it is"), "4x600", "0x600"),
     ];
     let silent = no_trends(3.5, 1.5, 8.0);
     cases.extend(silent.iter().map(|(story, used)| interactive(story, used)));
     cases
+}
+
+/// A pool of one process, and of the one that takes its place.
+fn pool_of_two(story: &'static str) -> Case {
+    let (name, used, most) =
+        (pool_fills().name, Family::DbClientConnections, Family::DbClientConnectionsMax);
+    let on = |case: Case, instance: &str, in_use: &str, size: &str| {
+        let series = |family: Family, more: &str| {
+            let of = format!("job=\"punctual\",instance=\"{instance}\",pool=\"interactive\"{more}");
+            format!("{}{{{of}}}", family.name())
+        };
+        case.foreign_series(series(used, ",state=\"used\""), in_use)
+            .foreign_series(series(most, ""), size)
+    };
+    let before = on(Case::new(name, story, AT), "a:9090", "1.5+0.005x336", "8x336");
+    on(before, "b:9090", "_x337 3.185+0.005x260", "_x337 8x260")
 }
 
 fn bounds() -> Vec<Case> {

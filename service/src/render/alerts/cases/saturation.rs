@@ -7,8 +7,7 @@ use super::super::case::{Case, Labels, Pairs};
 use super::super::model::Alert;
 use super::super::saturation::{limits, pool_exhausted, pool_nearly_full};
 
-pub(super) const POOL: Labels =
-    &[("job", "punctual"), ("instance", "a:9090"), ("pool", "interactive")];
+const POOL: Labels = &[("job", "punctual"), ("instance", "a:9090"), ("pool", "interactive")];
 const INSTANCE: Labels = &[("job", "punctual"), ("instance", "a:9090")];
 
 /// A space that the service counts up itself.

@@ -131,6 +131,8 @@ fn check_expression(expr: &str, title: &str, found: &mut Found<'_>) {
         Ok(parsed) => parsed,
         Err(error) => return found.unless(false, &format!("{title}: {error}: {expr}")),
     };
+    // What stands in for series that are gone: then nobody sees that they are.
+    found.unless(!expr.contains("vector("), &format!("{title}: never empty: {expr}"));
     for selected in parsed.selectors() {
         let name = &selected.name;
         let mut must =

@@ -2,7 +2,7 @@
 //! is refused, none shows nothing, none shows only NaN, none shows more lines than can be read.
 //!
 //! There is no list of panels that may be empty: everything that can exist exists at zero, and the
-//! load below brings about the rest.
+//! load below brings about the rest. Nor is there a panel that can't be: `lint` sees to it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::file::{Dashboard, dashboards, list, root, text};
 use super::promql::Parsed;
 use super::rules;
+use crate::alerts::files;
 
 /// What Grafana makes of it at this scrape interval (a second) is four seconds; a machine under
 /// load may miss some.
@@ -44,7 +45,9 @@ async fn every_query_shows_something_under_load() {
     let app = TestApp::with().replica().replies().provider(all_say_yes).start().await;
     let targets = vec![app.client.admin];
     let machines = vec![Machine::start().await.address];
-    let config = PrometheusConfig { targets, machines, ..Default::default() };
+    // With an alert that always fires: where none does, no rules are evaluated.
+    let rule_files = files("alerts", "/presence.rules.yaml").into_iter().map(Into::into).collect();
+    let config = PrometheusConfig { targets, machines, rule_files, ..Default::default() };
     let prometheus = Prometheus::start(&config).await;
     let shown = Shown { prometheus, from: now() };
     shown.tells_what_is_wrong().await;

@@ -99,13 +99,16 @@ fn of_call(call: &Call) -> Result<Kind, String> {
             name.map(of_name).ok_or_else(|| format!("no buckets: {names:?}"))
         }
         "time" => Ok(Kind::Seconds),
-        "vector" => Ok(Kind::Number),
         other => Err(format!("the function {other}")),
     }
 }
 
 fn of_two(binary: &BinaryExpr) -> Result<Kind, String> {
     let (left, right) = (kind(&binary.lhs)?, kind(&binary.rhs)?);
+    if binary.return_bool() {
+        // One where it holds.
+        return Ok(Kind::Count);
+    }
     let is = |token| binary.op.id() == token;
     if is(T_MUL) {
         return match (left, right) {
@@ -144,7 +147,8 @@ fn units_are_found_and_nonsense_is_refused() {
         ("rate(x_seconds_sum[1m]) / (rate(x_seconds_count[1m]) > 0)", Kind::Seconds),
         ("1 - free_bytes / size_bytes", Kind::Quotient),
         ("time() - start_seconds", Kind::Seconds),
-        ("count(x_seconds > 3) or vector(0)", Kind::Count),
+        ("count(x_seconds > 3)", Kind::Count),
+        ("sum(x_seconds > bool 3)", Kind::Count),
     ] {
         assert_eq!(of(expr), Ok(expected), "{expr}");
     }

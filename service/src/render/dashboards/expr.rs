@@ -161,14 +161,15 @@ pub(super) fn mean(family: Family, matchers: Matchers<'_>, by: &[&str]) -> Expr 
 pub(super) fn processes_that_answer() -> Expr {
     let ours = selector(Family::BuildInfo, "", &[]);
     let up = format!("up{{{CHOSEN}}} and on (job) last_over_time({ours}[1d])");
-    Expr { promql: format!("sum({up}) or vector(0)"), unit: Unit::Count }
+    Expr { promql: format!("sum({up})"), unit: Unit::Count }
 }
 
 /// How many alerts fire that somebody is told of, as Prometheus itself tells: an alert has its own
-/// labels, which are not those of a process. (The one that always fires is no one's to mend.)
+/// labels, which are not those of a process. All but those that nobody is told of, as the one that
+/// always fires is of these: so there is no number where rules aren't evaluated, and not a zero.
 pub(super) fn alerts_that_fire() -> Expr {
-    let told = r#"ALERTS{alertstate="firing", severity=~"critical|warning"}"#;
-    let promql = format!("count({told}) or vector(0)");
+    let firing = r#"ALERTS{alertstate="firing""#;
+    let promql = format!(r#"count({firing}}}) - count({firing}, severity!~"critical|warning"}})"#);
     Expr { promql, unit: Unit::Count }
 }
 
@@ -274,9 +275,9 @@ impl Expr {
         Self { promql, ..self }
     }
 
-    /// How many of its series are beyond a bound; zero when none is.
-    pub(super) fn how_many(self, beyond: &str) -> Self {
-        let promql = format!("count({} {beyond}) or vector(0)", self.operand());
+    /// How many of its series are below zero; none where there are no series.
+    pub(super) fn how_many_below_zero(self) -> Self {
+        let promql = format!("sum({} < bool 0)", self.operand());
         Self { promql, unit: Unit::Count }
     }
 

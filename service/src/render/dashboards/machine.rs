@@ -39,12 +39,14 @@ pub(super) fn disks_at_work() -> Expr {
     share(format!("max by (instance, device) (rate({time}[{RATE_WINDOW}]))"))
 }
 
-/// How many machines are to tell of their disks, or did within a day, and don't.
+/// How many machines are to tell of their disks, or did within a day, and don't; none where no
+/// machine is known.
 pub(super) fn unwatched() -> Expr {
     let disks = node_disks(NODE_SIZE);
     let known = format!("{} or last_over_time({disks}[1d])", node_machines("up", &[]));
-    let missing = format!("max by (instance) ({known}) unless on (instance) {disks}");
-    Expr { promql: format!("count({missing}) or vector(0)"), unit: Unit::Count }
+    let none = format!("0 * max by (instance) ({known})");
+    let promql = format!("sum(({none} + 1 unless on (instance) {disks}) or {none})");
+    Expr { promql, unit: Unit::Count }
 }
 
 fn each_disk(of: &str) -> String {

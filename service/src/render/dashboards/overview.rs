@@ -37,12 +37,16 @@ pub(super) fn board() -> Board {
 }
 
 fn broken() -> [Panel; 6] {
-    let overdrawn = |objectives: Objectives| objectives.budget_left(&[]).how_many("< 0");
+    let overdrawn = |objectives: Objectives| objectives.budget_left(&[]).how_many_below_zero();
     let failing = [("outcome", "failed|shed")];
     let failing = count_rate(Family::HttpServerRequestDuration, &failing, Unit::RequestsRate);
     [
-        Panel::stat("Alerts that fire", ZERO, "Alerts of Prometheus that fire now, for anything.")
-            .query(expr::alerts_that_fire(), "alerts"),
+        Panel::stat(
+            "Alerts that fire",
+            ZERO,
+            "Alerts of Prometheus that fire now, for anything. No number: no rules are evaluated.",
+        )
+        .query(expr::alerts_that_fire(), "alerts"),
         Panel::stat("Processes that answer", LIVES, "Processes whose last scrape succeeded.")
             .query(expr::processes_that_answer(), "processes")
             .link(Uid::Capacity),

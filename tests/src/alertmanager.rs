@@ -122,6 +122,12 @@ impl Receiver {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.iter().filter(|one| one.path == path).cloned().collect()
     }
+
+    /// What came to several paths so far, in the order in which it came.
+    pub fn at_any(&self, paths: &[&str]) -> Vec<Notification> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.iter().filter(|one| paths.contains(&&*one.path)).cloned().collect()
+    }
 }
 
 async fn serve(mut stream: TcpStream, taken: Arc<Mutex<Vec<Notification>>>) {

@@ -26,6 +26,8 @@ mod yaml;
 mod coverage_tests;
 #[cfg(test)]
 mod roles_tests;
+#[cfg(test)]
+mod told_tests;
 
 use super::File;
 pub(super) use disk::{NODE_FREE, NODE_SIZE, node_disks, node_machines};

@@ -20,6 +20,8 @@ mod provisioning;
 
 use super::File;
 use board::Board;
+#[cfg(test)]
+pub(super) use provisioning::SCRAPE_SECONDS;
 
 /// The dashboards by the uid under which links, alerts and bookmarks know them: those never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use contract::Family;
 
 use super::case::{Case, is_of};
-use super::model::{Alert, Board, Record, Rule, RuleFile, Severity};
+use super::model::{Alert, Board, Record, Rule, RuleFile, Severity, seconds};
 use super::presence::{FAMILY, MAY_BE_ABSENT, NEEDED, WATCHDOG, series_of};
 use super::{cases, rules};
 
@@ -176,16 +176,6 @@ const SEEN_SECONDS: u64 = 300;
 fn what_is_looked_at_at_an_instant_is_there_at_any_instant() {
     let files = rules().unwrap();
     let groups = || files.iter().flat_map(|file| &file.groups);
-    let seconds = |interval: &str| {
-        let (n, unit) = interval.split_at(interval.len() - 1);
-        let each = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3_600,
-            unit => panic!("{unit}"),
-        };
-        n.parse::<u64>().unwrap() * each
-    };
     // One evaluation may be missed.
     for seldom in groups().filter(|group| 2 * seconds(group.interval) > SEEN_SECONDS) {
         for rule in &seldom.rules {

@@ -230,6 +230,19 @@ impl RuleFile {
     }
 }
 
+/// How many seconds a length of time is, as Prometheus writes it.
+#[cfg(test)]
+pub(super) fn seconds(length: &str) -> u64 {
+    let (n, unit) = length.split_at(length.len() - 1);
+    let each = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        unit => panic!("{unit}"),
+    };
+    n.parse::<u64>().expect("a whole number") * each
+}
+
 /// Lines of an expression.
 pub(super) fn lines<const N: usize>(lines: [String; N]) -> String {
     lines.join("\n")

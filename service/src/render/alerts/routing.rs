@@ -14,7 +14,7 @@ use super::yaml;
 
 /// Prometheus evaluates causes within 15 s and a minute's hold of their beginning, symptoms of the
 /// same trouble not much earlier; what comes within half a minute is one notification.
-const PAGE_WAIT: &str = "30s";
+pub(super) const PAGE_WAIT: &str = "30s";
 
 /// What joins an incident that is known is told with the next of these.
 const PAGE_INTERVAL: &str = "5m";

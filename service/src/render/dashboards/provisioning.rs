@@ -10,7 +10,7 @@ use crate::render::alerts::NODE_JOB;
 
 /// How often Prometheus scrapes. Grafana has to know: a window shorter than four of these may hold
 /// one sample, from which there is no rate.
-const SCRAPE_SECONDS: u32 = 15;
+pub(in crate::render) const SCRAPE_SECONDS: u32 = 15;
 
 /// The job under which the service's processes are scraped.
 const JOB: &str = "punctual";

@@ -35,8 +35,8 @@ async fn reconcile(app: &TestApp, flags: &[&str]) -> (Output, Value) {
     (output, report)
 }
 
-/// What a report names of promises: appointment, rule, day and in which way. Whoever changes them by
-/// hand makes counts wrong too; that is `balance`'s.
+/// What a report names of promises: appointment, rule, day and in which way. Whoever changes them
+/// by hand makes counts wrong too; that is `balance`'s.
 fn named(residuals: &Value) -> BTreeSet<(String, i64, String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let name = |residual: &Value| {

@@ -33,8 +33,8 @@ impl Held {
         Self(sql)
     }
 
-    /// Holds a sum of a practice's counts, of which there must be one. More than one could wait for a
-    /// folder that waits for the others.
+    /// Holds a sum of a practice's counts, of which there must be one. More than one could wait for
+    /// a folder that waits for the others.
     ///
     /// # Panics
     /// When there is none.

@@ -1,5 +1,5 @@
-//! A neighbour on the service's processor that touches no database: what a reader of reports does to
-//! claims merely by keeping the service busy.
+//! A neighbour on the service's processor that touches no database: what a reader of reports does
+//! to claims merely by keeping the service busy.
 //!
 //! Never here: reports.
 

@@ -1,6 +1,6 @@
 //! `GET /live/events`
 
-use contract::{Endpoint, Journey, Pool, Stage};
+use contract::{Endpoint, Journey, Pool, ResidualKind, Stage};
 use serde_json::{Value, json};
 use tests::practice::FIRST_DUE;
 use tests::{TestApp, appointment, at, until};
@@ -48,7 +48,8 @@ async fn an_event_a_second_with_everything_in_it() {
     assert_eq!((&booked["all"], &booked["minute"]["all"]), (&json!(5), &json!(5)));
     assert_eq!(last["flow"]["sum"]["violations"], 0.0);
     let residuals = last["flow"]["sum"]["residuals"].as_array().unwrap();
-    assert!(residuals.len() == 3 && residuals.iter().all(|kind| kind["promises"] == 0));
+    assert_eq!(residuals.len(), ResidualKind::COUNT);
+    assert!(residuals.iter().all(|kind| kind["promises"] == 0));
     let line = booked["line"].as_array().unwrap();
     assert_eq!(line.iter().filter_map(Value::as_u64).sum::<u64>(), 5);
     let endpoints = names(&last["endpoints"]);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tests::app::Ending;
 use tests::database::pair;
 use tests::practice::FIRST_DUE;
-use tests::{SOON, TestApp, TestDatabase, appointment, at, until};
+use tests::{Practice, SOON, TestApp, TestDatabase, appointment, at, until};
 
 use super::{FOUND, every_report_says, reconcile};
 
@@ -47,8 +47,9 @@ async fn until_found(app: &TestApp, counts: f64) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_counted_otherwise_than_it_is_is_found_by_day_and_rule_and_put_right() {
+/// A service that looks at everything every second, on the replica, and has found that all balances
+/// while texts left.
+async fn world() -> (TestApp, Practice) {
     let database = TestDatabase::new().await;
     pair().await.wait_until_caught_up(SOON).await.unwrap();
     let app = TestApp::with()
@@ -73,7 +74,13 @@ async fn what_is_counted_otherwise_than_it_is_is_found_by_day_and_rule_and_put_r
     let sql = &app.database.sql;
     let ever = "SELECT count(*) FROM residual";
     assert_eq!(sql.one::<i64>(ever, &[]).await, 0, "while texts left all balanced too");
+    (app, one)
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_counted_otherwise_than_it_is_is_found_by_day_and_rule_and_put_right() {
+    let (app, one) = world().await;
+    let sql = &app.database.sql;
     // One that nobody expected was sent; one is counted as failed, and waits; one more expected
     // and sent than there are; receipts, which the promises know nothing of; and a day of which no
     // promise is.

@@ -86,7 +86,10 @@ CREATE TABLE practice_revision (
     send_until  time        NOT NULL,
     created_at  timestamptz NOT NULL,
     PRIMARY KEY (shard, practice_id, revision),
-    CHECK (send_from < send_until)
+    CHECK (send_from < send_until),
+    -- Computes with the zone: one that this server doesn't know is an error here, and not in each
+    -- statement that derives what is due.
+    CHECK (timestamptz '2000-01-01T00:00:00Z' AT TIME ZONE timezone IS NOT NULL)
 );
 
 CREATE TABLE rule (

@@ -6,6 +6,7 @@
 //! (`endpoints::read_residuals`), the other laws (`audit_finds`).
 
 mod balance;
+mod broken;
 mod listed;
 mod planner;
 mod reasons;

@@ -71,6 +71,11 @@ impl DbError {
         }
     }
 
+    /// True when a value that is stored can't be computed with: other rows can. Class 22.
+    pub(crate) fn is_of_the_data(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code.starts_with("22"))
+    }
+
     /// True when it lies with the database's presence and not with the statement.
     pub(crate) const fn is_unavailable(&self) -> bool {
         match self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shapes::{PracticeAnswer, PracticeSettings};
+use super::shapes::{PracticeAnswer, PracticeSettings, WRONG_ZONE};
 use crate::app::App;
 use crate::http::{Code, Problem, Request, Response};
 use crate::practice::store::{self, Put};
@@ -20,6 +20,7 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
             let detail = "sender: the number belongs to another practice";
             return Err(Problem::new(Code::Conflict, detail));
         }
+        Put::ZoneUnknown => return Err(Problem::new(Code::Invalid, WRONG_ZONE)),
     };
     let answer = PracticeAnswer::of(&revision);
     app.practices.remember(revision);

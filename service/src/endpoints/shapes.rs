@@ -112,9 +112,9 @@ impl PracticeSettings {
         if !is_plain_text(&self.name, 1, 120) {
             wrong.push("name: must have 1 to 120 characters and no control characters".into());
         }
-        let timezone = TimeZone::get(&self.timezone);
-        if timezone.is_err() || self.timezone.len() > 64 {
-            wrong.push("timezone: is not a zone of the tz database".into());
+        let timezone = zone(&self.timezone);
+        if timezone.is_none() {
+            wrong.push(WRONG_ZONE.into());
         }
         let send_from = parse_hh_mm(&self.send_from);
         let send_until = parse_hh_mm(&self.send_until);
@@ -133,17 +133,19 @@ impl PracticeSettings {
         };
         rules.sort_by_key(|rule| rule.rule_id);
         match (timezone, send_from, send_until) {
-            (Ok(timezone), Some(send_from), Some(send_until)) if wrong.is_empty() => Ok(Revision {
-                practice_id,
-                revision: 0,
-                name: self.name,
-                sender: self.sender.as_i64(),
-                timezone,
-                timezone_name: self.timezone,
-                send_from,
-                send_until,
-                rules,
-            }),
+            (Some(timezone), Some(send_from), Some(send_until)) if wrong.is_empty() => {
+                Ok(Revision {
+                    practice_id,
+                    revision: 0,
+                    name: self.name,
+                    sender: self.sender.as_i64(),
+                    timezone,
+                    timezone_name: self.timezone,
+                    send_from,
+                    send_until,
+                    rules,
+                })
+            }
             _ => Err(Problem::new(Code::Invalid, wrong.join("; "))),
         }
     }
@@ -199,13 +201,29 @@ fn check_rules(rules: Vec<RuleSettings>, wrong: &mut Vec<String>) -> Vec<Rule> {
         .collect()
 }
 
+/// What is said of a zone that this program or the database doesn't know.
+pub(super) const WRONG_ZONE: &str = "timezone: must be a zone that the service's and the \
+    database's tz data both have, such as America/Sao_Paulo or UTC";
+
+/// Files of tz databases that stand for no zone, or for whatever a machine was set to.
+const NO_ZONES: [&str; 4] = ["Etc/Unknown", "Factory", "localtime", "posixrules"];
+
+/// A zone of the tz database that means the same on every machine.
+fn zone(name: &str) -> Option<TimeZone> {
+    if name.len() > 64 || NO_ZONES.iter().any(|none| name.eq_ignore_ascii_case(none)) {
+        return None;
+    }
+    TimeZone::get(name).ok()
+}
+
 /// `HH:MM`, exactly.
 fn parse_hh_mm(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
-    if hour.len() != 2 || minute.len() != 2 {
-        return None;
-    }
-    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+    let number = |digits: &str| {
+        let is_plain = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if is_plain { digits.parse().ok() } else { None }
+    };
+    Time::new(number(hour)?, number(minute)?, 0, 0).ok()
 }
 
 /// Text without control characters (which PostgreSQL or a phone would refuse), of a length.
@@ -304,4 +322,29 @@ pub(crate) fn is_sane_start(at: Timestamp) -> bool {
     let earliest = Timestamp::constant(946_684_800, 0); // 2000-01-01
     let latest = Timestamp::constant(4_102_444_800, 0); // 2100-01-01
     (earliest..latest).contains(&at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_those_that_mean_the_same_everywhere() {
+        for name in ["UTC", "America/Sao_Paulo", "europe/berlin", "Etc/GMT+3"] {
+            assert!(zone(name).is_some(), "{name}");
+        }
+        let none = ["", "Mars/Olympus", "Etc/Unknown", "etc/unknown", "Factory", "localtime"];
+        let others = ["LocalTime", "posixrules", "posix/UTC", "right/UTC", "XYZ5", "+03:00"];
+        for name in none.into_iter().chain(others) {
+            assert!(zone(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn local_times_are_four_digits() {
+        assert_eq!(parse_hh_mm("08:05"), Some(Time::constant(8, 5, 0, 0)));
+        for text in ["8:05", "+8:05", "08:+5", "-0:00", "24:00", "08:60", "08:05:00", "0805", ""] {
+            assert_eq!(parse_hh_mm(text), None, "{text}");
+        }
+    }
 }

@@ -77,6 +77,8 @@ pub(crate) enum Put {
     Unchanged(Revision),
     /// The sender number is another practice's.
     SenderTaken,
+    /// The database's own tz data has no such zone.
+    ZoneUnknown,
 }
 
 /// Puts a practice in the wanted state; `wanted.revision` is ignored.
@@ -114,19 +116,10 @@ pub(crate) async fn put(
         &[&shard, &id, &revision, &wanted.name, &wanted.sender, &replans, &real_now],
     )
     .await?;
-    tx.execute(
-        Query::PracticeRevisionInsert,
-        &[
-            &shard,
-            &id,
-            &revision,
-            &wanted.timezone_name,
-            &wanted.send_from,
-            &wanted.send_until,
-            &real_now,
-        ],
-    )
-    .await?;
+    if !insert_revision(&tx, shard, &wanted, real_now).await? {
+        tx.rollback().await?;
+        return Ok(Put::ZoneUnknown);
+    }
     insert_rules(&tx, shard, &wanted).await?;
     tx.commit().await?;
     Ok(if locked.is_some() { Put::Changed(wanted) } else { Put::Created(wanted) })
@@ -140,6 +133,37 @@ fn plans_differently(a: &Revision, b: &Revision) -> bool {
     a.timezone_name != b.timezone_name
         || (a.send_from, a.send_until) != (b.send_from, b.send_until)
         || a.rules.iter().map(timing).ne(b.rules.iter().map(timing))
+}
+
+/// SQLSTATE of what computes with a time zone that the server doesn't know.
+const INVALID_PARAMETER: &str = "22023";
+
+/// Says whether the database knows the time zone: its table computes with it.
+async fn insert_revision(
+    tx: &crate::db::Tx<'_>,
+    shard: i16,
+    revision: &Revision,
+    real_now: Timestamp,
+) -> Result<bool, DbError> {
+    let inserted = tx
+        .execute(
+            Query::PracticeRevisionInsert,
+            &[
+                &shard,
+                &revision.practice_id,
+                &revision.revision,
+                &revision.timezone_name,
+                &revision.send_from,
+                &revision.send_until,
+                &real_now,
+            ],
+        )
+        .await;
+    match inserted {
+        Ok(_) => Ok(true),
+        Err(DbError::Refused { code, .. }) if code == INVALID_PARAMETER => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 async fn insert_rules(

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::accepted::Comparison;
-use super::visit::{self, Seen, Turn};
+use super::visit::{self, Refused, Seen, Turn};
 use super::{Residual, balance, ledger};
 use crate::clock::Clock;
 use crate::db::router::After;
@@ -33,11 +33,13 @@ pub(crate) struct Report {
     /// When it ended.
     #[schemars(with = "String")]
     pub(crate) as_of: Timestamp,
-    /// True when nothing is out of order, or nothing is left so after mending and nothing was too
-    /// late.
+    /// True when nothing is out of order, or nothing is left so after mending, nothing was too
+    /// late, and every practice could be compared.
     pub(crate) holds: bool,
     /// Practices looked at.
     pub(crate) practices: u64,
+    /// Practices that couldn't be compared, each with the server's words for why.
+    pub(crate) not_compared: Vec<NotCompared>,
     /// Promises compared.
     pub(crate) promises: u64,
     /// Promises that are out of order now.
@@ -54,6 +56,13 @@ pub(crate) struct Report {
     pub(crate) too_late: Vec<Residual>,
     /// What the provider lists against what is known here as sent, where that was asked for.
     pub(crate) provider: Option<Comparison>,
+}
+
+/// A practice that couldn't be compared.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct NotCompared {
+    pub(crate) practice_id: i64,
+    pub(crate) why: String,
 }
 
 /// A promise that was mended.
@@ -117,6 +126,7 @@ async fn find(bench: &Bench, has_seen: Option<Timestamp>) -> Result<Found, DbErr
         as_of: bench.clock.real_now(),
         holds: false,
         practices: 0,
+        not_compared: Vec::new(),
         promises: 0,
         residual: 0,
         residuals: Vec::new(),
@@ -126,11 +136,16 @@ async fn find(bench: &Bench, has_seen: Option<Timestamp>) -> Result<Found, DbErr
         provider: None,
     };
     for shard in 0..bench.shard_count {
-        let each = |seen: Seen| {
-            report.practices += seen.practices.len() as u64;
-            report.promises += seen.promises;
-            report.residual += seen.violations;
-            report.residuals.extend(seen.named);
+        let each = |looked: Result<Seen, Refused>| match looked {
+            Ok(seen) => {
+                report.practices += seen.practices.len() as u64;
+                report.promises += seen.promises;
+                report.residual += seen.violations;
+                report.residuals.extend(seen.named);
+            }
+            Err(Refused { practice_id, why }) => {
+                report.not_compared.push(NotCompared { practice_id, why: why.to_string() });
+            }
         };
         let turn = (shard, Turn::ALL);
         visit::look(&bench.db, &bench.clock, turn, has_seen, each).await?;
@@ -150,7 +165,7 @@ async fn find(bench: &Bench, has_seen: Option<Timestamp>) -> Result<Found, DbErr
         report.residual += count;
     }
     report.residuals.sort_by_key(|residual| residual.closes_at);
-    report.holds = report.residual == 0;
+    report.holds = report.residual == 0 && report.not_compared.is_empty();
     report.as_of = bench.clock.real_now();
     Ok(Found { report, passed })
 }
@@ -209,7 +224,7 @@ async fn tell(bench: &Bench, practices: &Practices, found: Found) -> Result<Repo
         ledger::tell(&conn, shard, &late, bench.clock.real_now()).await?;
     }
     report.residual -= too_late.len() as u64;
-    report.holds = report.residual == 0 && too_late.is_empty();
+    report.holds = report.residual == 0 && too_late.is_empty() && report.not_compared.is_empty();
     Ok(Report { residuals: left, too_late, ..report })
 }
 
@@ -291,6 +306,9 @@ impl Report {
         for promise in &self.too_late {
             text += &format!("too late to repair: {promise}\n");
         }
+        for NotCompared { practice_id, why } in &self.not_compared {
+            text += &format!("not compared: practice {practice_id}: {why}\n");
+        }
         let Self { promises, practices, residual, .. } = self;
         text += &format!("{promises} promises of {practices} practices looked at, ");
         if !self.repaired.is_empty() {
@@ -299,7 +317,11 @@ impl Report {
         if !self.too_late.is_empty() {
             text += &format!("{} TOO LATE, told here for the last time, ", self.too_late.len());
         }
+        if !self.not_compared.is_empty() {
+            text += &format!("NOT COMPARED: {}, ", self.not_compared.len());
+        }
         text += &match residual {
+            0 if !self.not_compared.is_empty() => "nothing else out of order\n".to_owned(),
             0 if self.too_late.is_empty() => "all in order\n".to_owned(),
             0 => "nothing else out of order\n".to_owned(),
             left => format!("{left} OUT OF ORDER\n"),

@@ -49,6 +49,15 @@ pub(crate) struct Seen {
     pub(crate) named: Vec<Residual>,
 }
 
+/// A practice that can't be compared: the server can't compute with what is stored of it, such as
+/// a time zone that its tz data has lost.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    pub(crate) practice_id: i64,
+    /// In the server's words.
+    pub(crate) why: DbError,
+}
+
 impl Seen {
     /// Leaves out those of these names.
     pub(super) fn forget(&mut self, told: &HashSet<Name>) {
@@ -63,25 +72,33 @@ impl Seen {
 
 /// Looks at the practices of a shard whose turn it is, a few at a time, notes what is found, and
 /// hands it to `each`. What was noted before `has_seen` is seen for certain, as the task carries a
-/// token of then.
+/// token of then. One that can't be compared keeps nobody from looking at the others.
 pub(crate) async fn look(
     db: &Db,
     clock: &Clock,
     (shard, turn): (i16, Turn),
     has_seen: Option<Timestamp>,
-    mut each: impl FnMut(Seen),
+    mut each: impl FnMut(Result<Seen, Refused>),
 ) -> Result<(), DbError> {
     let mut after = 0;
     loop {
         let page = practices(db, shard, turn, after).await?;
         let Some(&last) = page.last() else { return Ok(()) };
         // No connection to the primary is held while a replica compares.
-        let mut seen = visit(db, shard, page, clock.domain_now()).await?;
-        seen.as_of = has_seen.map_or(seen.as_of, |at| seen.as_of.max(at));
-        let mut conn = db.get_for(Stage::Reconcile, Pool::Upkeep).await?;
-        ledger::record(&mut conn, shard, &mut seen, clock.real_now()).await?;
-        drop(conn);
-        each(seen);
+        for looked in visits(db, shard, page, clock.domain_now()).await? {
+            let mut seen = match looked {
+                Ok(seen) => seen,
+                Err(refused) => {
+                    each(Err(refused));
+                    continue;
+                }
+            };
+            seen.as_of = has_seen.map_or(seen.as_of, |at| seen.as_of.max(at));
+            let mut conn = db.get_for(Stage::Reconcile, Pool::Upkeep).await?;
+            ledger::record(&mut conn, shard, &mut seen, clock.real_now()).await?;
+            drop(conn);
+            each(Ok(seen));
+        }
         after = last;
     }
 }
@@ -92,6 +109,27 @@ async fn practices(db: &Db, shard: i16, turn: Turn, after: i64) -> Result<Vec<i6
     let params: [&(dyn ToSql + Sync); 6] = [&shard, &slots, &first, &count, &after, &PRACTICES_MAX];
     let rows = db.reader(Class::Report).rows(Read::ReconcilePractices, &params).await?;
     Ok(rows.iter().map(|row| row.get("practice_id")).collect())
+}
+
+/// Looks at practices of a shard together, or, where one of them can't be compared, at each alone.
+async fn visits(
+    db: &Db,
+    shard: i16,
+    practices: Vec<i64>,
+    domain_now: Timestamp,
+) -> Result<Vec<Result<Seen, Refused>>, DbError> {
+    match visit(db, shard, practices.clone(), domain_now).await {
+        Err(error) if error.is_of_the_data() => {}
+        together => return Ok(vec![Ok(together?)]),
+    }
+    let mut looked = Vec::with_capacity(practices.len());
+    for practice_id in practices {
+        looked.push(match visit(db, shard, vec![practice_id], domain_now).await {
+            Err(why) if why.is_of_the_data() => Err(Refused { practice_id, why }),
+            alone => Ok(alone?),
+        });
+    }
+    Ok(looked)
 }
 
 /// Looks at practices of a shard.

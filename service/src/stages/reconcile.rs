@@ -12,7 +12,7 @@ use super::{Shared, maintainer};
 use crate::db::DbError;
 use crate::obs;
 use crate::reconcile::ledger;
-use crate::reconcile::visit::{self, Seen, Turn};
+use crate::reconcile::visit::{self, Refused, Seen, Turn};
 
 /// A shard that is behind catches up by this part of a round a turn: never all practices at once.
 const CATCH_UP: i64 = 20;
@@ -28,9 +28,15 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
     drop(conn); // none is held while a replica compares
     let (mut promises, mut until) = (0, since);
     if let Some(part) = Part::due(since, now, round) {
-        let each = |seen: Seen| {
-            tell(shard, &seen);
-            promises += usize::try_from(seen.promises).unwrap_or(usize::MAX);
+        let each = |looked: Result<Seen, Refused>| match looked {
+            Ok(seen) => {
+                tell(shard, &seen);
+                promises += usize::try_from(seen.promises).unwrap_or(usize::MAX);
+            }
+            Err(Refused { practice_id, why }) => {
+                obs::stage::failed(Stage::Reconcile, 1);
+                tracing::error!(shard, practice_id, %why, "a practice can't be compared");
+            }
         };
         visit::look(&app.db, &app.clock, (shard, part.turn), None, each).await?;
         until = part.until;

@@ -105,7 +105,10 @@ async fn refuses_what_is_wrong() {
         ("/name", json!("x".repeat(121))),
         ("/name", json!("a\u{7}b")),
         ("/timezone", json!("Mars/Olympus")),
+        ("/timezone", json!("Etc/Unknown")),
+        ("/timezone", json!("localtime")),
         ("/send_from", json!("8:00")),
+        ("/send_from", json!("+8:00")),
         ("/send_until", json!("25:00")),
         ("/send_until", json!("07:00")),
         ("/rules", json!([])),
@@ -134,5 +137,41 @@ async fn refuses_what_is_wrong() {
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("name") && detail.contains("timezone"), "{detail}");
     app.get(&good.path).send().await.problem(404, "not_found");
+    app.finish().await;
+}
+
+/// A service whose tz data has one zone more than the database's: such a zone is refused as any
+/// other that isn't one, also where a practice changes to it, and nothing is stored.
+#[tokio::test]
+async fn a_zone_that_the_database_does_not_know_is_no_zone() {
+    let folder = tempfile::tempdir().unwrap();
+    // Local time is UTC always (RFC 9636, version 1: one type of local time and nothing else).
+    let mut utc = b"TZif".to_vec();
+    utc.extend([0; 16]);
+    for count in [0_u32, 0, 0, 0, 1, 4] {
+        utc.extend(count.to_be_bytes());
+    }
+    utc.extend(b"\0\0\0\0\0\0UTC\0");
+    for name in ["UTC", "Mars"] {
+        std::fs::write(folder.path().join(name), &utc).unwrap();
+    }
+    let app = TestApp::with().env("TZDIR", folder.path().display()).start().await;
+    let (path, mut wanted) = ("/v1/practices/1", practice::settings(1));
+    let refused = async |wanted: &Value| {
+        let problem = app.put(path, wanted).send().await.problem(422, "invalid");
+        let detail = problem["detail"].as_str().unwrap().to_owned();
+        assert!(
+            detail.starts_with("timezone: must be a zone") && !detail.contains(';'),
+            "{detail}"
+        );
+    };
+    wanted["timezone"] = json!("Mars");
+    refused(&wanted).await;
+    app.get(path).send().await.problem(404, "not_found");
+    wanted["timezone"] = json!("UTC");
+    let made = app.put(path, &wanted).send().await.json(201);
+    wanted["timezone"] = json!("Mars");
+    refused(&wanted).await;
+    assert_eq!(app.get(path).send().await.json(200), made);
     app.finish().await;
 }

@@ -9,16 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock::{self, Pace};
-use crate::http::{Problem, Request, Response};
+use crate::http::{Problem, Request, Response, json};
 
 /// How domain time follows real time.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClockBody {
     /// Until then domain time stands still.
+    #[serde(deserialize_with = "json::instant")]
     #[schemars(with = "String")]
     pub(super) real_origin: Timestamp,
     /// Domain time at that instant.
+    #[serde(deserialize_with = "json::instant")]
     #[schemars(with = "String")]
     pub(super) domain_origin: Timestamp,
     /// Domain seconds a real second.

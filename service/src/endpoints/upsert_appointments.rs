@@ -25,6 +25,7 @@ pub(crate) struct AppointmentBody {
     /// Higher is newer; a lower one than is known changes nothing.
     version: u64,
     /// When it begins, with its offset.
+    #[serde(deserialize_with = "json::instant")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     starts_at: Timestamp,
     /// Whom to remind.
@@ -96,7 +97,7 @@ pub(crate) enum ItemOutcome {
 /// Why an item was rejected.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ItemError {
-    /// Stable.
+    /// Stable: `bad_json` of a line that is no JSON, else `invalid`.
     code: &'static str,
     /// What is wrong and what to do.
     message: String,
@@ -109,12 +110,11 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let revision = app.practices.get(practice_id).await?.ok_or_else(no_practice)?;
     let shard = app.practices.shard(practice_id);
 
-    let mut checked: Vec<Result<Appointment, ItemError>> =
-        items.iter().map(|item| check(item)).collect();
-    if is_single && let Some(Err(error)) = checked.first() {
-        return Err(Problem::new(Code::Invalid, error.message.clone()));
+    let checked: Vec<Result<Appointment, Rejected>> = items.into_iter().map(checked).collect();
+    if is_single && let Some(Err(rejected)) = checked.first() {
+        return Err(Problem::new(Code::Invalid, rejected.error.message.clone()));
     }
-    let superseded = newest_of_each(&mut checked);
+    let superseded = newest_of_each(&checked);
     let changes: Vec<Change> = checked
         .iter()
         .enumerate()
@@ -128,7 +128,7 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
         .into_iter()
         .zip(superseded)
         .map(|(item, superseded)| match item {
-            Err(error) => rejected(error),
+            Err(rejected) => rejected.into(),
             Ok(appointment) if superseded => ItemAnswer {
                 appointment_id: Some(appointment.appointment_id),
                 version: None,
@@ -142,13 +142,15 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     Ok(Response::json(200, &UpsertAnswer { results }))
 }
 
-fn rejected(error: ItemError) -> ItemAnswer {
-    ItemAnswer {
-        appointment_id: None,
-        version: None,
-        outcome: ItemOutcome::Rejected,
-        planned: None,
-        error: Some(error),
+impl From<Rejected> for ItemAnswer {
+    fn from(Rejected { appointment_id, error }: Rejected) -> Self {
+        Self {
+            appointment_id,
+            version: None,
+            outcome: ItemOutcome::Rejected,
+            planned: None,
+            error: Some(error),
+        }
     }
 }
 
@@ -168,24 +170,34 @@ fn answer(appointment: Appointment, done: Option<Done>) -> ItemAnswer {
     }
 }
 
+/// An item as it was sent, or why its line is none.
+type Item = Result<Sent, json::Fault>;
+
+/// An item's text, and how many lines of the body come before it where it has one of its own.
+struct Sent {
+    text: Box<RawValue>,
+    lines_before: usize,
+}
+
+/// An item that is wrong, and which it was, as far as that can be read.
+struct Rejected {
+    appointment_id: Option<String>,
+    error: ItemError,
+}
+
 /// Takes the body apart: an object, an array, or a line each. Says whether it was one object.
-fn split(request: &Request, most: usize) -> Result<(Vec<Box<RawValue>>, bool), Problem> {
+fn split(request: &Request, most: usize) -> Result<(Vec<Item>, bool), Problem> {
+    let whole = |text| Ok(Sent { text, lines_before: 0 });
     let is_lines = request.media_type() == "application/x-ndjson";
-    let (items, is_single) = if is_lines {
-        let lines = request.body.split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty());
-        let items = lines
-            .enumerate()
-            .map(|(n, line)| {
-                json::parse(line).map_err(|fault| {
-                    Problem::new(Code::BadJson, format!("item {}: {fault}", n + 1))
-                })
-            })
-            .collect::<Result<Vec<Box<RawValue>>, _>>()?;
-        (items, false)
+    let (items, is_single): (Vec<Item>, bool) = if is_lines {
+        request.only_plain_utf8()?;
+        let lines = request.body.split(|byte| *byte == b'\n').enumerate();
+        let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
+        (lines.map(|(before, line)| read_line(line, before)).collect(), false)
     } else if request.body.trim_ascii_start().first() == Some(&b'[') {
-        (request.json::<Vec<Box<RawValue>>>()?, false)
+        (request.json::<Vec<Box<RawValue>>>()?.into_iter().map(whole).collect(), false)
     } else {
-        (vec![request.json::<Box<RawValue>>()?], true)
+        (vec![whole(request.json()?)], true)
     };
     if items.len() > most {
         obs::limit::reached(Limit::BatchItems);
@@ -195,10 +207,35 @@ fn split(request: &Request, most: usize) -> Result<(Vec<Box<RawValue>>, bool), P
     Ok((items, is_single))
 }
 
-fn check(item: &RawValue) -> Result<Appointment, ItemError> {
-    let wrong = |message: String| ItemError { code: "invalid", message };
-    let body: AppointmentBody =
-        json::parse(item.get().as_bytes()).map_err(|fault| wrong(fault.to_string()))?;
+fn read_line(line: &[u8], lines_before: usize) -> Item {
+    match json::parse(line) {
+        Ok(text) => Ok(Sent { text, lines_before }),
+        Err(fault) => Err(fault.after(lines_before)),
+    }
+}
+
+fn checked(item: Item) -> Result<Appointment, Rejected> {
+    let Sent { text, lines_before } = item.map_err(|fault| Rejected {
+        appointment_id: None,
+        error: ItemError { code: Code::BadJson.name(), message: fault.to_string() },
+    })?;
+    check(&text, lines_before).map_err(|error| Rejected { appointment_id: id_of(&text), error })
+}
+
+/// Which appointment a wrong item speaks of, if it says that alone as it should.
+fn id_of(item: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        appointment_id: String,
+    }
+    let named: Named = json::parse(item.get().as_bytes()).ok()?;
+    is_appointment_id(&named.appointment_id).then_some(named.appointment_id)
+}
+
+fn check(item: &RawValue, lines_before: usize) -> Result<Appointment, ItemError> {
+    let wrong = |message: String| ItemError { code: Code::Invalid.name(), message };
+    let body: AppointmentBody = json::parse(item.get().as_bytes())
+        .map_err(|fault| wrong(fault.after(lines_before).to_string()))?;
     if !is_appointment_id(&body.appointment_id) {
         let what = "appointment_id: must be 1 to 64 letters, digits and . _ : -";
         return Err(wrong(what.into()));
@@ -230,7 +267,7 @@ fn check(item: &RawValue) -> Result<Appointment, ItemError> {
 }
 
 /// Marks every appointment of which the request has a newer version, or the same one earlier.
-fn newest_of_each(items: &mut [Result<Appointment, ItemError>]) -> Vec<bool> {
+fn newest_of_each(items: &[Result<Appointment, Rejected>]) -> Vec<bool> {
     let mut newest: HashMap<&str, usize> = HashMap::new();
     for (n, item) in items.iter().enumerate() {
         let Ok(appointment) = item else { continue };
@@ -256,7 +293,7 @@ mod tests {
     use super::*;
 
     fn item(text: &str) -> Result<Appointment, String> {
-        check(&RawValue::from_string(text.into()).unwrap()).map_err(|error| error.message)
+        check(&RawValue::from_string(text.into()).unwrap(), 0).map_err(|error| error.message)
     }
 
     #[test]
@@ -277,7 +314,7 @@ mod tests {
                 "phone": "+99912345678",
             });
             item[field] = serde_json::from_str(value).unwrap();
-            check(&RawValue::from_string(item.to_string()).unwrap()).unwrap_err().message
+            check(&RawValue::from_string(item.to_string()).unwrap(), 0).unwrap_err().message
         };
         for (field, value) in [
             ("appointment_id", "\"\""),
@@ -285,6 +322,7 @@ mod tests {
             ("version", "-1"),
             ("version", "9007199254740992"),
             ("starts_at", "\"2026-05-20T14:30:00\""),
+            ("starts_at", "\"2026-02-30T14:30:00Z\""),
             ("starts_at", "\"1926-05-20T14:30:00Z\""),
             ("phone", "\"12345\""),
             ("patient_name", "\"a\\u0000b\""),
@@ -298,8 +336,23 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_item_says_whose_it_is_where_that_can_be_read() {
+        let id = |text: &str| id_of(&RawValue::from_string(text.into()).unwrap());
+        assert_eq!(id(r#"{"colour":1,"appointment_id":"a-1","phone":5}"#), Some("a-1".into()));
+        for none in [
+            r#"{"appointment_id":"a b"}"#,
+            r#"{"appointment_id":7}"#,
+            r#"{"appointment_id":"a","appointment_id":"b"}"#,
+            r#"{"id":"a"}"#,
+            r#""a""#,
+        ] {
+            assert_eq!(id(none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn of_several_versions_the_highest_counts_once() {
-        let mut items: Vec<_> = [("a", 1), ("b", 5), ("a", 3), ("a", 3), ("b", 4)]
+        let items: Vec<_> = [("a", 1), ("b", 5), ("a", 3), ("a", 3), ("b", 4)]
             .map(|(id, version)| {
                 Ok(Appointment {
                     appointment_id: id.into(),
@@ -312,6 +365,6 @@ mod tests {
                 })
             })
             .into();
-        assert_eq!(newest_of_each(&mut items), [true, false, false, true, true]);
+        assert_eq!(newest_of_each(&items), [true, false, false, true, true]);
     }
 }

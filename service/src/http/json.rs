@@ -1,7 +1,10 @@
 //! Reads JSON and says what is wrong with it and where: field, line and column, what was expected.
 //! Never what stood there: it may be a phone number or a text.
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::{self, DeserializeOwned, Deserializer, Unexpected, Visitor};
 
 use super::problem::{Code, Problem};
 
@@ -27,7 +30,31 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
     Ok(value)
 }
 
+/// An instant, for fields; what serde has for it doesn't say what is expected.
+pub(crate) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    struct Instant;
+    impl Visitor<'_> for Instant {
+        type Value = Timestamp;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(
+                "a date and time that exist, with their offset (RFC 3339), such as \
+                 2026-05-20T14:30:00-03:00",
+            )
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+            let shown = Unexpected::Other("other text");
+            text.parse().map_err(|_| E::invalid_value(shown, &self))
+        }
+    }
+    deserializer.deserialize_str(Instant)
+}
+
 impl Fault {
+    /// The same of a text that so many lines of the whole come before.
+    pub(crate) fn after(self, lines: usize) -> Self {
+        Self { line: self.line + lines, ..self }
+    }
+
     fn of(path: &str, error: &serde_json::Error) -> Self {
         let field = if is_harmless(path) { path } else { "" };
         Self {
@@ -39,8 +66,8 @@ impl Fault {
     }
 }
 
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.field.is_empty() {
             write!(f, "{}: ", self.field)?;
         }
@@ -131,6 +158,12 @@ mod tests {
         version: u32,
         #[serde(default)]
         kind: Option<Kind>,
+        #[serde(default = "epoch", deserialize_with = "instant")]
+        at: Timestamp,
+    }
+
+    fn epoch() -> Timestamp {
+        Timestamp::UNIX_EPOCH
     }
 
     #[derive(Debug, Deserialize)]
@@ -153,6 +186,10 @@ mod tests {
             r#"[{"phone":"+99987654321","version":1,"verson":2}]"#,
             r#"[{"phone":"+99987654321"}]"#,
             r#"[{"phone":"+99987654321","version":1,"kind":"99987654321, expected 5"}]"#,
+            r#"[{"phone":"+99987654321","version":1,"at":"2026-02-30T14:30:00-03:00"}]"#,
+            r#"[{"phone":"+99987654321","version":1,"at":"2026-05-20T24:00:00Z"}]"#,
+            r#"[{"phone":"+99987654321","version":1,"at":"2026-05-20T14:30:00"}]"#,
+            r#"[{"phone":"+99987654321","version":1,"at":99987654321}]"#,
             r#"[{"phone":"+99987654321","version":1}"#,
             r#"[{"phone":"+99987654321","version":1}] 99987654321"#,
             "[{phone}]",

@@ -87,7 +87,8 @@ fn shapes(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Shapes {
             let one = of::<AppointmentBody>(schemas);
             let items_max = Limit::BatchItems.spec().default;
             let several = json!({ "type": "array", "items": one, "maxItems": items_max });
-            let lines = "One appointment a line, each a JSON object as in application/json.";
+            let lines = "One appointment a line, each a JSON object as in application/json; a \
+                         line that is none is rejected by itself.";
             none.takes(JSON, json!({ "oneOf": [one, several] }))
                 .takes("application/x-ndjson", json!({ "type": "string", "description": lines }))
                 .gives(JSON, of::<UpsertAnswer>(schemas))

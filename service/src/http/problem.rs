@@ -61,7 +61,7 @@ codes! {
     BadJson = "bad_json", 400, Rejected, "The body is not the JSON that is expected here";
     /// A `read-after` isn't what an answer of this service held.
     BadToken = "bad_token", 400, Rejected, "The causality token is not one of this service";
-    /// The body's media type isn't one that is read here.
+    /// The body's media type, its charset or its coding isn't one that is read here.
     UnsupportedMediaType = "unsupported_media_type", 415, Rejected,
         "The body's media type is not read here";
     /// No key, or none that is valid.

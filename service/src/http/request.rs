@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use contract::Endpoint;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -175,12 +175,39 @@ impl Request {
             let detail = "Send the body with Content-Type: application/json";
             return Err(Problem::new(Code::UnsupportedMediaType, detail));
         }
+        self.only_plain_utf8()?;
         json::parse(&self.body).map_err(Problem::from)
+    }
+
+    /// Refuses a body that is stated to be packed, or in other letters than UTF-8: its bytes mean
+    /// something else than they would be read as.
+    pub(crate) fn only_plain_utf8(&self) -> Result<(), Problem> {
+        let refused = |detail: &'static str| Err(Problem::new(Code::UnsupportedMediaType, detail));
+        let is_plain = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+        let is_unpacked = |value: &HeaderValue| {
+            value.to_str().is_ok_and(|codings| codings.split(',').map(str::trim).all(is_plain))
+        };
+        if !self.headers.get_all(CONTENT_ENCODING).iter().all(is_unpacked) {
+            return refused("Send the body as it is, without Content-Encoding.");
+        }
+        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let mut parameters = value.unwrap_or_default().split(';').skip(1);
+        let is_utf8 = |parameter: &str| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let known = ["utf-8", "utf8", "us-ascii"];
+            let value = value.trim().trim_matches('"');
+            !name.trim().eq_ignore_ascii_case("charset")
+                || known.iter().any(|known| value.eq_ignore_ascii_case(known))
+        };
+        if !parameters.all(is_utf8) {
+            return refused("Send the body in UTF-8, and say no other charset in Content-Type.");
+        }
+        Ok(())
     }
 
     /// The body's media type in lower case without its parameters; empty if none is stated.
     pub(crate) fn media_type(&self) -> String {
-        let value = self.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let value = self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let kind = value.unwrap_or_default().split(';').next().unwrap_or_default();
         kind.trim().to_ascii_lowercase()
     }

@@ -91,6 +91,15 @@ impl Good<'_> {
     pub(super) async fn reads_json_alone(&self) {
         let wrong = self.call().body("text/plain", self.body.to_string()).send().await;
         wrong.problem(415, "unsupported_media_type");
+        for (kind, coding) in [
+            ("application/json", "gzip"),
+            ("application/json", "identity, br"),
+            ("application/json; charset=utf-16", "identity"),
+        ] {
+            let call = self.call().body(kind, self.body.to_string());
+            let wrong = call.header("content-encoding", coding).send().await;
+            wrong.problem(415, "unsupported_media_type");
+        }
         for text in ["", "{", "[1,", "nonsense", "{\"a\":1} and more", "\u{1}"] {
             self.call().body("application/json", text).send().await.problem(400, "bad_json");
         }

@@ -45,13 +45,40 @@ async fn reads_one_many_and_lines() {
     let many = many.key(&one.key).send().await.json(200);
     assert_eq!(many["results"].as_array().unwrap().len(), 2);
     let lines = format!("{}\n\n{}\r\n", appointment("b").json(), appointment("c").json());
-    let lines = app.call(http::Method::POST, &path).body("application/x-ndjson", lines);
-    let lines = lines.key(&one.key).send().await.json(200);
+    let kind = "application/x-ndjson; charset=\"UTF-8\"";
+    let lines = app.call(http::Method::POST, &path).body(kind, lines);
+    let lines = lines.header("content-encoding", "identity").key(&one.key).send().await.json(200);
     let outcomes: Vec<&Value> =
         lines["results"].as_array().unwrap().iter().map(|result| &result["outcome"]).collect();
     assert_eq!(outcomes, ["unchanged", "stored"]);
     let none = app.post(&path, &json!([])).key(&one.key).send().await.json(200);
     assert_eq!(none, json!({ "results": [] }));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_json_does_not_sink_the_others() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    let (a, b, c) =
+        (appointment("a"), appointment("b").with("phone", json!("5")), appointment("c"));
+    let lines = format!("{}\n\n{{\"phone\": \n{}\n\u{1}\n{}", a.json(), b.json(), c.json());
+    let call = app.call(http::Method::POST, &one.path("/appointments")).key(&one.key);
+    let answer = call.body("application/x-ndjson", lines).send().await.json(200);
+    let results = answer["results"].as_array().unwrap();
+    let outcomes: Vec<&Value> = results.iter().map(|result| &result["outcome"]).collect();
+    assert_eq!(outcomes, ["stored", "rejected", "rejected", "rejected", "stored"]);
+    let of =
+        |n: usize| (results[n]["appointment_id"].as_str(), results[n]["error"]["code"].as_str());
+    assert_eq!(of(1), (None, Some("bad_json")), "{answer}");
+    assert_eq!(of(2), (Some("b"), Some("invalid")), "{answer}");
+    assert_eq!(of(3), (None, Some("bad_json")), "{answer}");
+    // Where it stands in the body, empty lines counted.
+    for (n, place) in [(1, "(line 3, column "), (2, "(line 4, column "), (3, "(line 5, column ")] {
+        let message = results[n]["error"]["message"].as_str().unwrap();
+        assert!(message.contains(place), "{message}");
+    }
+    one.appointment("c").await;
     app.finish().await;
 }
 
@@ -76,6 +103,8 @@ async fn a_bad_item_does_not_sink_the_others() {
         "the highest version of each counts"
     );
     assert_eq!(results[1]["error"]["code"], "invalid");
+    let ids = [1, 3].map(|n: usize| results[n]["appointment_id"].clone());
+    assert_eq!(ids, [json!("b"), json!("c")], "whose item it was");
     assert!(results[1]["error"]["message"].as_str().unwrap().starts_with("phone"));
     assert!(!results[1].to_string().contains("54321"), "what was wrong is not repeated");
     assert!(results[3]["error"]["message"].as_str().unwrap().starts_with("starts_at"));
@@ -123,9 +152,12 @@ async fn refuses_what_is_wrong() {
     };
     good.is_refused_when_spoilt().await;
     good.reads_json_alone().await;
-    let bad_line = good.call().body("application/x-ndjson", "{}\n{\n").send().await;
-    let problem = bad_line.problem(400, "bad_json");
-    assert!(problem["detail"].as_str().unwrap().starts_with("item 2"), "{problem}");
+    let lines = || good.call().body("application/x-ndjson", "{}\n");
+    let packed = lines().header("content-encoding", "gzip").send().await;
+    packed.problem(415, "unsupported_media_type");
+    // No array, no items.
+    let array = "[{},{]".to_owned();
+    good.call().body("application/json", array).send().await.problem(400, "bad_json");
 
     app.post("/v1/practices/77/appointments", &good.body).send().await.problem(404, "not_found");
     app.post("/v1/practices/x/appointments", &good.body).send().await.problem(400, "bad_path");
@@ -135,6 +167,8 @@ async fn refuses_what_is_wrong() {
         ("version", json!(-1)),
         ("version", json!(9_007_199_254_740_992_u64)),
         ("starts_at", json!("2026-05-06T14:30:00")),
+        ("starts_at", json!("2026-02-30T14:30:00-03:00")),
+        ("starts_at", json!("2026-05-06T24:00:00-03:00")),
         ("starts_at", json!("1999-05-06T14:30:00Z")),
         ("phone", json!("+0123456789")),
         ("patient_name", json!("x".repeat(81))),

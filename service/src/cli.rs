@@ -9,6 +9,7 @@ mod serve;
 mod signals;
 mod site;
 mod top;
+mod unknown;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,11 @@ fn run(arguments: Vec<std::ffi::OsString>) -> Exit {
         Ok(asked) => asked,
         Err(exit) => return exit,
     };
+    let is_mistaken = asked.is_mistaken;
+    if is_mistaken && matches!(asked.command, args::Command::Top(_) | args::Command::Render { .. })
+    {
+        return Exit::Usage; // these need no settings
+    }
     if let args::Command::Top(top) = &asked.command {
         return top::run(top, &asked.inputs); // asks of the settings one thing at most
     }
@@ -64,7 +70,7 @@ fn run(arguments: Vec<std::ffi::OsString>) -> Exit {
     let is_service = asked.command == args::Command::Serve;
     let filter = obs::log::filter(rust_log.as_deref(), is_service);
     let (loaded, filter) = match (config::load(&asked.inputs), filter) {
-        (Ok(loaded), Ok(filter)) => (loaded, filter),
+        (Ok(loaded), Ok(filter)) if !is_mistaken => (loaded, filter),
         (loaded, filter) => {
             let mistakes = loaded.err().unwrap_or_default();
             let mistakes = mistakes.iter().map(ToString::to_string).chain(filter.err());

@@ -10,8 +10,20 @@ const NOWHERE: &str = "postgres://punctual:the-password-in-the-url@127.0.0.1:9/n
 
 #[tokio::test]
 async fn all_mistakes_at_once_a_line_each() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "shard_count = 2000\nshard_cuont = 4\n").unwrap();
+    let path = file.path().to_str().unwrap();
     let output = run(
-        &["serve"],
+        &[
+            "serve",
+            "--no-such-flag",
+            "in-sight-of-everybody",
+            "--drain-grace-ms",
+            "soon",
+            "--shard-conut=4",
+            "--config",
+            path,
+        ],
         &[
             ("PUNCTUAL_ENV", "moon"),
             ("PUNCTUAL_DATABASE_URL", "mysql://x"),
@@ -49,8 +61,18 @@ async fn all_mistakes_at_once_a_line_each() {
         let about = lines.iter().filter(|line| line.contains(&format!("{name} (environment)")));
         assert_eq!(about.count(), 1, "{name}: {}", output.stderr);
     }
-    assert_eq!(lines.len(), 13, "{}", output.stderr);
-    for given in ["moon", "mysql", "short", "pigeon", "54321", "loud"] {
+    for (written, said) in [
+        ("--no-such-flag", "unexpected argument"),
+        ("--shard-conut", "a similar argument exists: '--shard-count'"),
+        ("--drain-grace-ms (flag)", "must be a whole number"),
+        ("shard_count", "must be a whole number from 1 to 1024"),
+        ("shard_cuont", "did you mean shard_count?"),
+    ] {
+        let about = lines.iter().filter(|line| line.contains(written) && line.contains(said));
+        assert_eq!(about.count(), 1, "{written}: {}", output.stderr);
+    }
+    assert_eq!(lines.len(), 18, "{}", output.stderr);
+    for given in ["everybody", "moon", "mysql", "short", "pigeon", "54321", "loud"] {
         let harmless = given == "short" || given == "loud"; // words of the explanations
         assert!(harmless || !output.stderr.contains(given), "{given}: {}", output.stderr);
     }

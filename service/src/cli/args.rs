@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::Exit;
 use super::top::Top;
+use super::unknown::{self, Read};
 use crate::bench::{self, Bench};
 use crate::config::{BaseUrl, Inputs, LIMIT_PREFIX, settings};
 use crate::render::Links;
@@ -69,6 +70,9 @@ pub(super) struct Asking {
 pub(super) struct Asked {
     pub(super) command: Command,
     pub(super) inputs: Inputs,
+    /// Something of the command line was not known, and told: nothing is to be done but to tell
+    /// what else is wrong.
+    pub(super) is_mistaken: bool,
 }
 
 /// Reads the command line and the environment.
@@ -76,8 +80,14 @@ pub(super) struct Asked {
 /// # Errors
 /// How to end: help was asked for and printed, or a mistake was told.
 pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
-    let matches = match command().try_get_matches_from(arguments) {
+    let Read { known, unknown } = unknown::read(&command(), arguments);
+    for error in &unknown {
+        complain!("punctual: {}", one_line(&error.to_string()));
+    }
+    let is_mistaken = !unknown.is_empty();
+    let matches = match known {
         Ok(matches) => matches,
+        Err(error) if is_mistaken && shows_help(&error) => return Err(Exit::Usage),
         Err(error) => return Err(tell(&error)),
     };
     let (command, matches) = match matches.subcommand() {
@@ -116,7 +126,16 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, Exit> {
     let environment = std::env::vars_os()
         .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
         .collect();
-    Ok(Asked { command, inputs: Inputs { environment, ..inputs(matches) } })
+    Ok(Asked { command, inputs: Inputs { environment, ..inputs(matches) }, is_mistaken })
+}
+
+fn shows_help(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    )
 }
 
 /// Prints help or a mistake.

@@ -6,7 +6,7 @@
 //! They run on the primary: what was acknowledged up to this instant is in them. Never here: a fix.
 //! The wire's side is the load harness's.
 
-use contract::{Pool, Query};
+use contract::{Law, Pool, Query};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -50,26 +50,41 @@ pub(crate) struct Check {
 /// A check's statement and what it shows.
 struct Spec {
     query: Query,
-    law: u8,
+    law: Law,
     name: &'static str,
     counted: &'static str,
 }
 
-const fn spec(query: Query, law: u8, name: &'static str, counted: &'static str) -> Spec {
+const fn spec(query: Query, law: Law, name: &'static str, counted: &'static str) -> Spec {
     Spec { query, law, name, counted }
 }
 
 /// The checks that run shard by shard. Each answers cases, violations and examples.
 const SHARD_CHECKS: &[Spec] = &[
-    spec(Query::AuditExpected, 1, "expected", "promises derived from appointments and rules"),
-    spec(Query::AuditConservation, 1, "conservation", "promises with their fates"),
-    spec(Query::AuditTally, 1, "tally", "counts of a practice, day, rule and fate"),
-    spec(Query::AuditMembers, 1, "members", "texts with the promises that they keep"),
-    spec(Query::AuditAttempts, 2, "attempts", "texts that were handed over"),
-    spec(Query::AuditOrder, 3, "order", "texts that followed another to the same recipient"),
-    spec(Query::AuditCancelled, 4, "cancelled", "promises that were stopped in time"),
-    spec(Query::AuditGroups, 7, "groups", "appointments told in a text, by rule"),
-    spec(Query::AuditFamilies, 7, "families", "texts that tell of several appointments"),
+    spec(
+        Query::AuditExpected,
+        Law::Conservation,
+        "expected",
+        "promises derived from appointments and rules",
+    ),
+    spec(Query::AuditConservation, Law::Conservation, "conservation", "promises with their fates"),
+    spec(Query::AuditTally, Law::Conservation, "tally", "counts of a practice, day, rule and fate"),
+    spec(
+        Query::AuditMembers,
+        Law::Conservation,
+        "members",
+        "texts with the promises that they keep",
+    ),
+    spec(Query::AuditAttempts, Law::Duplicates, "attempts", "texts that were handed over"),
+    spec(
+        Query::AuditOrder,
+        Law::Order,
+        "order",
+        "texts that followed another to the same recipient",
+    ),
+    spec(Query::AuditCancelled, Law::Cancelled, "cancelled", "promises that were stopped in time"),
+    spec(Query::AuditGroups, Law::Groups, "groups", "appointments told in a text, by rule"),
+    spec(Query::AuditFamilies, Law::Groups, "families", "texts that tell of several appointments"),
 ];
 
 /// Runs all checks.
@@ -84,7 +99,10 @@ pub(crate) async fn run(db: &Db, shard_count: i16, real_now: Timestamp) -> Resul
         checks.push(check);
     }
     checks.push(statements(&conn).await?);
-    obs::law::audited(checks.iter().filter(|c| c.law == 1).map(|c| c.violations).sum());
+    obs::law::audited(std::array::from_fn(|at| {
+        let of_law = checks.iter().filter(|check| check.law == Law::ALL[at].number());
+        of_law.map(|check| check.violations).sum()
+    }));
     let holds = checks.iter().all(|check| check.violations == 0);
     Ok(Report { as_of: real_now, holds, checks })
 }
@@ -92,7 +110,7 @@ pub(crate) async fn run(db: &Db, shard_count: i16, real_now: Timestamp) -> Resul
 impl Check {
     const fn of(spec: &Spec) -> Self {
         Self {
-            law: spec.law,
+            law: spec.law.number(),
             name: spec.name,
             counted: spec.counted,
             cases: 0,
@@ -133,7 +151,7 @@ const OF_TESTS: &str = "test";
 async fn statements(conn: &Conn) -> Result<Check, DbError> {
     let mut check = Check::of(&spec(
         Query::AuditStatements,
-        12,
+        Law::Statements,
         "statements",
         "statements in pg_stat_statements",
     ));

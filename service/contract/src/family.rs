@@ -152,8 +152,8 @@ table! {
     ConservationResidual = conservation_residual_messages {
         kind: Kind::Gauge, labels: &["kind"],
     }
-    /// Violations of law 1 that the last audit by this process found; must be zero.
-    AuditViolations = audit_violations { kind: Kind::Gauge, labels: &[], }
+    /// Violations of each law that the last audit by this process found; must be zero.
+    AuditViolations = audit_violations { kind: Kind::Gauge, labels: &["law"], }
     /// Until when every promise had its turn to be looked at by reconciliation.
     ReconciledUntil = reconciled_until_timestamp_seconds { kind: Kind::Gauge, labels: &[], }
     /// How long reconciliation takes from one look at a promise to the next, as configured.

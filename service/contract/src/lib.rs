@@ -27,7 +27,7 @@ pub use endpoint::Endpoint;
 pub use family::Family;
 pub use journey::Journey;
 pub use limit::Limit;
-pub use outcome::{DeliveryOutcome, Fate, QueryOutcome, RequestOutcome, ResidualKind};
+pub use outcome::{DeliveryOutcome, Fate, Law, QueryOutcome, RequestOutcome, ResidualKind};
 pub use pool::Pool;
 pub use query::Query;
 pub use route::RouteReason;

@@ -1,5 +1,5 @@
-//! The few ways in which a request, a statement, a delivery or a promise can end: the closed sets
-//! behind every `outcome` and `fate` label.
+//! The few ways in which a request, a statement, a delivery or a promise can end, and the laws that
+//! an audit checks: the closed sets behind every `outcome`, `fate` and `law` label.
 //!
 //! Never here: an error's cause; that is the log's.
 
@@ -120,6 +120,39 @@ outcomes! {
         Unfinished = "unfinished",
         /// Those of a practice, day and rule are counted otherwise than they are: expected isn't the sum of what became of them and what waits, or one of these isn't right.
         Unbalanced = "unbalanced",
+    }
+}
+
+outcomes! {
+    /// A law that an audit checks, by what it is about.
+    pub enum Law {
+        /// Law 1: what was expected is what became of it and what waits.
+        Conservation = "conservation",
+        /// Law 2: no text leaves twice without that being known.
+        Duplicates = "duplicates",
+        /// Law 3: a recipient's texts leave one after the other.
+        Order = "order",
+        /// Law 4: what was cancelled in time never leaves.
+        Cancelled = "cancelled",
+        /// Law 7: one text a group and generation.
+        Groups = "groups",
+        /// Law 12: every statement has a name.
+        Statements = "statements",
+    }
+}
+
+impl Law {
+    /// Its number among the laws.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Conservation => 1,
+            Self::Duplicates => 2,
+            Self::Order => 3,
+            Self::Cancelled => 4,
+            Self::Groups => 7,
+            Self::Statements => 12,
+        }
     }
 }
 

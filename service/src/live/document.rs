@@ -128,7 +128,7 @@ pub(super) struct Sum {
     pub(super) reconciled_until: Option<u64>,
     /// How long a round of that takes, in milliseconds.
     pub(super) round_ms: f64,
-    /// Violations of law 1 at the last audit by this process.
+    /// Violations of all laws at the last audit by this process.
     pub(super) violations: Option<f64>,
     /// When that was, in milliseconds since the epoch.
     pub(super) audited_at: Option<u64>,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use contract::{Family, ResidualKind};
+use contract::{Family, Law, ResidualKind};
 
 use super::family;
 use super::readable::{Count, Level};
@@ -17,7 +17,7 @@ struct Handles {
     round: Level,
     reconciled: Count,
     compared_until: Level,
-    audited: Level,
+    audited: [Level; Law::COUNT],
     /// When that was found, in seconds since the epoch; 0 for never.
     audited_at: AtomicU64,
     fold_lag: Level,
@@ -38,7 +38,9 @@ pub(super) fn register() {
         round: Level::register(Family::ReconcileRound, family::NONE),
         reconciled: Count::register(Family::ReconciledPromises, family::NONE),
         compared_until: Level::register(Family::ProviderComparedUntil, family::NONE),
-        audited: Level::register(Family::AuditViolations, family::NONE),
+        audited: std::array::from_fn(|at| {
+            Level::register(Family::AuditViolations, [("law", Law::ALL[at].name())])
+        }),
         audited_at: AtomicU64::new(0),
         fold_lag: Level::register(Family::FoldLag, family::NONE),
         stale: Count::register(Family::StaleCompletions, family::NONE),
@@ -81,10 +83,10 @@ pub(crate) fn compared_until(seconds: f64) {
     set(|handles| &handles.compared_until, seconds);
 }
 
-/// States how many violations of law 1 an audit found.
-pub(crate) fn audited(violations: i64) {
-    set(|handles| &handles.audited, violations as f64);
+/// States how many violations of each law an audit found.
+pub(crate) fn audited(by_law: [i64; Law::COUNT]) {
     if let Some(handles) = HANDLES.get() {
+        handles.audited.iter().zip(by_law).for_each(|(level, n)| level.set(n as f64));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         handles.audited_at.store(now.as_secs(), Ordering::Relaxed);
     }
@@ -115,7 +117,8 @@ pub(crate) struct Reading {
     pub(crate) reconciled_until: Option<SystemTime>,
     /// How long a round takes.
     pub(crate) round: Duration,
-    /// What the last audit by this process found, and when that was; none if it made none.
+    /// What the last audit by this process found of all laws, and when that was; none if it made
+    /// none.
     pub(crate) audited: Option<(f64, SystemTime)>,
     /// How far folding is behind.
     pub(crate) fold_lag: Duration,
@@ -135,7 +138,7 @@ pub(crate) fn read() -> Reading {
         reconciled_until: (handles.reconciled_until.get() > 0.0)
             .then(|| UNIX_EPOCH + Duration::from_secs(handles.reconciled_until.get() as u64)),
         round: Duration::try_from_secs_f64(handles.round.get()).unwrap_or_default(),
-        audited: (audited_at > 0).then(|| (handles.audited.get(), at)),
+        audited: (audited_at > 0).then(|| (handles.audited.iter().map(Level::get).sum(), at)),
         fold_lag: Duration::try_from_secs_f64(handles.fold_lag.get()).unwrap_or_default(),
         stale: handles.stale.get(),
     }

@@ -35,13 +35,12 @@ fn broken() -> Alert {
 
 fn audit_broken() -> Alert {
     Alert::new("PunctualAuditBroken", Severity::Critical, Board::Pipeline)
-        .when(format!("max by (job) ({VIOLATIONS}) > 0"))
+        .when(format!("max by (job, law) ({VIOLATIONS}) > 0"))
         .why("A law: what an audit counts has no tolerance.")
         .says(
-            "An audit found reminders that are not accounted for.",
-            "The last audit found {{ $value | printf \"%.0f\" }} violations of the first law: \
-             promises without a fate, texts without their promises, or counts that disagree with \
-             the rows.",
+            "An audit found that a law is broken.",
+            "The last audit found {{ $value | printf \"%.0f\" }} violations of the law about \
+             {{ $labels.law }}. punctual audit names them; the runbook says what each law is.",
         )
 }
 

@@ -176,7 +176,7 @@ fn conservation() -> [Panel; 5] {
     [
         Panel::lines("Out of order", Family::ConservationResidual.help())
             .query(gauge(Family::ConservationResidual, &[]).max(&["kind"]), "{{kind}}")
-            .query(highest(Family::AuditViolations), "at an audit"),
+            .query(gauge(Family::AuditViolations, &[]).max(&["law"]), "{{law}} at an audit"),
         Panel::lines("Last look at every promise", Family::ReconciledUntil.help())
             .query(age(Family::ReconciledUntil, &[]).min(&[]), "ago")
             .query(highest(Family::ReconcileRound), "a round"),

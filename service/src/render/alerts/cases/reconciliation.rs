@@ -33,13 +33,20 @@ pub(super) fn cases() -> Vec<Case> {
             "kind=\"missing\"",
             "2x4 0x20",
         ),
-        Case::new(audit, "three violations", "2m").series(violations, "", "0x2 3x10").fires(
-            &[],
-            JOB,
-            "The last audit found 3 violations of the first law: promises without a fate, texts \
-             without their promises, or counts that disagree with the rows.",
+        Case::new(audit, "three violations of a law", "2m")
+            .series(violations, "law=\"conservation\"", "0x12")
+            .series(violations, "law=\"order\"", "0x2 3x10")
+            .fires(
+                &[],
+                &[("job", "punctual"), ("law", "order")],
+                "The last audit found 3 violations of the law about order. punctual audit names \
+                 them; the runbook says what each law is.",
+            ),
+        Case::new(audit, "none", "2m").series(violations, "law=\"conservation\"", "0x12").series(
+            violations,
+            "law=\"order\"",
+            "0x12",
         ),
-        Case::new(audit, "none", "2m").series(violations, "", "0x12"),
         // It stands still at 300 s; a round is 900 s.
         Case::new(missed, "the stage stands still", "45m")
             .series(until, "", "0+30x10 300x120")

@@ -84,7 +84,12 @@ const SHARD_CHECKS: &[Spec] = &[
     ),
     spec(Query::AuditCancelled, Law::Cancelled, "cancelled", "promises that were stopped in time"),
     spec(Query::AuditGroups, Law::Groups, "groups", "appointments told in a text, by rule"),
-    spec(Query::AuditFamilies, Law::Groups, "families", "texts that tell of several appointments"),
+    spec(
+        Query::AuditFamilies,
+        Law::Groups,
+        "families",
+        "texts that tell of several, and later generations",
+    ),
 ];
 
 /// Runs all checks.

@@ -129,6 +129,27 @@ const CASES: &[Case] = &[
         named: "practice 1 message",
     },
     Case {
+        what: "a generation of a text is not there",
+        breaks: &["UPDATE message SET generation = 3 WHERE 'alone' = ANY (appointment_ids)"],
+        found_by: &["families"],
+        named: "follows a generation that is not there",
+    },
+    Case {
+        what: "a generation is older than the one before it",
+        breaks: &[
+            "UPDATE message SET generation = 2 WHERE 'alone' = ANY (appointment_ids)",
+            "INSERT INTO message (shard, practice_id, phone, local_day, rule_id, group_slot, \
+                   generation, state, reason, segments, revision, due_at, expires_at, \
+                   released_at, appointment_ids, starts_at, body) SELECT shard, practice_id, \
+                   phone, local_day, \
+                   rule_id, group_slot, 1, 'x', 'm', segments, revision, due_at, expires_at, \
+                   released_at, '{}', '{}', body FROM message \
+                   WHERE 'alone' = ANY (appointment_ids)",
+        ],
+        found_by: &["families"],
+        named: "is older than the generation before it",
+    },
+    Case {
         what: "a text lost a member",
         breaks: &["UPDATE message SET appointment_ids = ARRAY['mother'], \
                    starts_at = starts_at[1:1] WHERE 'mother' = ANY (appointment_ids)"],
@@ -231,5 +252,9 @@ async fn a_statement_without_a_name_is_found() {
     assert_eq!((&statements["law"], &statements["violations"]), (&12.into(), &2.into()));
     let examples = statements["examples"].to_string();
     assert!(examples.contains("attempts >") && examples.contains("lane_glance"), "{examples}");
+    // What is found of any law is seen by whoever is alerted.
+    let scrape = app.scrape().await;
+    let found = |law| scrape.sum("audit_violations", &[("law", law)]);
+    assert_eq!((found("statements"), found("conservation")), (2.0, 0.0));
     app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
 }

@@ -214,7 +214,7 @@ macro_rules! for_each_query {
             AuditCancelled = audit_cancelled: Strong, One, true, "service/src/audit.rs", "run";
             "No appointment is told twice under one rule for one start."
             AuditGroups = audit_groups: Strong, One, true, "service/src/audit.rs", "run";
-            "Texts that tell of several appointments tell of them in one group."
+            "Texts that tell of several appointments tell of one group, and generations follow each other."
             AuditFamilies = audit_families: Strong, One, true, "service/src/audit.rs", "run";
             "Statements that PostgreSQL remembers of us, and those whose name is no row's."
             AuditStatements = audit_statements: Strong, One, false, "service/src/audit.rs", "statements";

@@ -1,8 +1,8 @@
 """Twilio's own Python library, as it comes, against the simulator of `loadtest provider`.
 
-What belongs here: what a user of that library does, sending, reading and listing texts, what a
-wrong request raises, and whether the library's own check of signatures takes our callbacks. Never
-here: a patched client, or anything that is sent to Twilio: the one thing that differs from a program
+What belongs here: what a user of that library does, sending, reading, listing, redacting and
+deleting texts, what a wrong request raises, and whether the library's own check of signatures takes
+our callbacks. Never here: a patched client, or anything that is sent to Twilio: the one thing that differs from a program
 in production is the address.
 
 By hand, as it needs a package that the tests do without:
@@ -109,6 +109,15 @@ def exercise(base_url, callback_url):
     limited = client.messages.list(to=RECIPIENT, limit=3, page_size=2)
     assert len(limited) == 3
     print(f"listed    {len(listed)} in pages of 2, newest first: {listed[0].body!r}")
+
+    assert client.messages(sent.sid).media.list() == []
+    redacted = client.messages(sent.sid).update(body="")
+    assert (redacted.body, redacted.status) == ("", "delivered"), vars(redacted)
+    too_late = refused(lambda: client.messages(sent.sid).update(status="canceled"))
+    assert (too_late.status, too_late.code) == (409, 30409), too_late
+    assert client.messages(sent.sid).delete()
+    assert sent.sid not in {message.sid for message in client.messages.list(to=RECIPIENT)}
+    print("changed   its words taken out, then deleted")
 
     wrong_to = refused(lambda: client.messages.create(to="0123", from_=SENDER, body="x"))
     assert (wrong_to.status, wrong_to.code) == (400, 21211), wrong_to

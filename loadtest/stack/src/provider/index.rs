@@ -25,6 +25,10 @@ pub(crate) struct Message {
     pub(crate) has_callback: bool,
     /// A hash of the sender, so that a list by sender needn't read every line.
     pub(crate) sender: u32,
+    /// A client took its words out of what is shown.
+    pub(crate) is_redacted: bool,
+    /// A client deleted it: it isn't shown any more.
+    pub(crate) is_deleted: bool,
     /// The message to the same phone before this one.
     older: u32,
 }
@@ -69,6 +73,8 @@ impl Index {
             steps_done: 0,
             has_callback: entry.callback.is_some(),
             sender: entry.from.as_ref().map(|from| sender(from.as_ref())).unwrap_or_default(),
+            is_redacted: false,
+            is_deleted: false,
             older,
         });
     }
@@ -88,6 +94,20 @@ impl Index {
     pub(crate) fn step_done(&mut self, number: u32, step: u8) {
         if let Some(message) = self.messages.get_mut(number as usize) {
             message.steps_done = message.steps_done.max(step + 1);
+        }
+    }
+
+    /// Shows a message without its words from now on.
+    pub(crate) fn redact(&mut self, number: u32) {
+        if let Some(message) = self.messages.get_mut(number as usize) {
+            message.is_redacted = true;
+        }
+    }
+
+    /// Shows a message no more.
+    pub(crate) fn delete(&mut self, number: u32) {
+        if let Some(message) = self.messages.get_mut(number as usize) {
+            message.is_deleted = true;
         }
     }
 

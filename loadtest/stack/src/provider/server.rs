@@ -195,13 +195,13 @@ async fn respond(engine: &Engine, request: Request<Incoming>, peer: SocketAddr) 
         Ok(resource) => resource,
         Err(error) => return Some(error.answer().into()),
     };
-    if (resource, &head.method) != (twilio::Resources::Messages, &Method::POST) {
+    if head.method != Method::POST {
         let query = head.uri.query().unwrap_or_default();
         let answer = twilio::look_up(engine, &head.method, resource, path, query);
         return Some(answer.unwrap_or_else(|error| error.answer()).into());
     }
     let replied = match read(body).await {
-        Ok(form) => twilio::create(engine, &form),
+        Ok(form) => twilio::post(engine, resource, path, &form),
         Err(NoBody::TooLarge) => Err(TwilioError::TooLarge),
         Err(NoBody::TooSlow) => Err(TwilioError::TooSlow),
         Err(NoBody::Broken) => return None,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What the simulator has done since it was started; `messages` alone counts what it reloaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// Texts that look-ups can find, those of earlier runs included.
+    /// Texts in the log, those of earlier runs included.
     pub messages: u64,
     /// Texts accepted and logged.
     pub accepted: u64,

@@ -3,6 +3,7 @@
 //! Here belongs what only a running simulator shows; pure parts are tested where they are.
 
 mod called_back;
+mod changed;
 mod client;
 mod controlled;
 mod faulty;

@@ -1,11 +1,23 @@
-//! Twilio's Messages API, as far as sending and looking up texts goes.
+//! Twilio's Messages API, as far as texts go: sending, looking up, redacting and deleting them.
 //!
-//! Here belongs what that API checks and answers; the decision about a text is in `ledger`. An
-//! unmodified client library must not be able to tell the difference, so a deviation from the
-//! documented form is a bug here and never a simplification.
+//! Here belongs what that API checks and answers; the decision about a text is in `ledger`. A
+//! client library that does no more must not be able to tell the difference: a deviation from the
+//! documented form is a bug here and never a simplification. What is not there:
+//!
+//! * media: `MediaUrl` is left alone, without `Body` too (21602), and every list of media is empty;
+//! * texts for later (`SendAt`): they leave at once, so that none can be cancelled (30409);
+//! * feedback, content templates, and other resources than messages: left alone, or 404;
+//! * what recipients send: it is called back, and is no resource;
+//! * paging backwards, and `DateSent` of what waits: it is found by when it was accepted.
+//!
+//! Redactions and deletions last as long as the simulator runs, and callbacks of such a text go on.
+//! Twilio's documents don't say which HTTP status refuses those of a text that is under way, or a
+//! cancellation that comes too late: here it is 409.
 
+mod changed;
 pub(crate) mod error;
 mod list;
+mod media;
 mod resource;
 
 use std::borrow::Cow;
@@ -18,10 +30,10 @@ use self::resource::{Fresh, Resource};
 use super::draw::digest;
 use super::engine::Engine;
 use super::form;
-use super::index::phone;
+use super::index::{Message, phone};
 use super::ledger::{Decision, Refusal, Submission};
-use super::log::ProviderKind;
-use super::options::{is_sid, target};
+use super::log::{LogEntry, ProviderKind};
+use super::options::{Options, is_sid, target};
 use super::reference::Reference;
 use super::response::{self, Answer, Reaction, Reply};
 
@@ -43,6 +55,8 @@ struct Fields<'a> {
 pub(crate) enum Resources<'a> {
     Messages,
     Message(&'a str),
+    /// What was sent with a text: nothing, here.
+    Media(&'a str),
 }
 
 /// The account and the resource that a path names.
@@ -50,12 +64,19 @@ pub(crate) fn route(path: &str) -> Option<(&str, Resources<'_>)> {
     let (account, rest) = path.strip_prefix("/2010-04-01/Accounts/")?.split_once('/')?;
     let resource = match rest.strip_suffix(".json")? {
         "Messages" => Resources::Messages,
-        other => Resources::Message(other.strip_prefix("Messages/")?),
+        other => {
+            let below = other.strip_prefix("Messages/")?;
+            match below.strip_suffix("/Media") {
+                Some(sid) => Resources::Media(sid),
+                None => Resources::Message(below),
+            }
+        }
     };
     Some((account, resource))
 }
 
-/// Answers a look-up, or says that the request is one to send.
+/// Answers what has no body: a look-up, or a deletion. Of the answer to HEAD the server leaves the
+/// body out.
 pub(crate) fn look_up(
     engine: &Engine,
     method: &Method,
@@ -64,16 +85,39 @@ pub(crate) fn look_up(
     query: &str,
 ) -> Result<Answer, TwilioError> {
     let answer = match (resource, method) {
-        (Resources::Messages, &Method::GET) => list::answer(engine, query),
-        (Resources::Message(sid), &Method::GET) => one(engine, sid, path),
-        (Resources::Messages | Resources::Message(_), _) => Err(TwilioError::MethodNotAllowed),
+        (Resources::Messages, &Method::GET | &Method::HEAD) => list::answer(engine, query),
+        (Resources::Message(sid), &Method::GET | &Method::HEAD) => {
+            let found = find(engine, sid, path)?;
+            Ok(response::json(StatusCode::OK, &found.resource(engine)))
+        }
+        (Resources::Media(sid), &Method::GET | &Method::HEAD) => {
+            find(engine, sid, path).map(|_| media::none(path))
+        }
+        (Resources::Message(sid), &Method::DELETE) => return changed::delete(engine, sid, path),
+        (Resources::Messages | Resources::Message(_) | Resources::Media(_), _) => {
+            Err(TwilioError::MethodNotAllowed)
+        }
     }?;
     engine.count(|state| state.looked_up += 1);
     Ok(answer)
 }
 
+/// Answers a form: a text to send, or a change of one.
+pub(crate) fn post(
+    engine: &Engine,
+    resource: Resources<'_>,
+    path: &str,
+    form: &[u8],
+) -> Result<Reply, TwilioError> {
+    match resource {
+        Resources::Messages => create(engine, form),
+        Resources::Message(sid) => changed::update(engine, sid, path, form).map(Reply::from),
+        Resources::Media(_) => Err(TwilioError::MethodNotAllowed),
+    }
+}
+
 /// Decides about a request to send.
-pub(crate) fn create(engine: &Engine, form: &[u8]) -> Result<Reply, TwilioError> {
+fn create(engine: &Engine, form: &[u8]) -> Result<Reply, TwilioError> {
     let fields = Fields::parse(form);
     let submission = fields.check(engine, form).map_err(TwilioError::Field)?;
     let verdict = engine.decide(&submission);
@@ -100,26 +144,33 @@ pub(crate) fn create(engine: &Engine, form: &[u8]) -> Result<Reply, TwilioError>
     Ok(Reply { latency: verdict.latency, lost: verdict.lost, reaction })
 }
 
-fn one(engine: &Engine, sid: &str, path: &str) -> Result<Answer, TwilioError> {
+/// A text that a path names.
+struct Found {
+    number: u32,
+    message: Message,
+    entry: LogEntry,
+}
+
+impl Found {
+    fn resource<'a>(&'a self, engine: &'a Engine) -> Resource<'a> {
+        let Options { account_sid, fates, .. } = &engine.options;
+        Resource::looked_up(account_sid, &self.entry, fates, &self.message, Timestamp::now())
+    }
+}
+
+fn find(engine: &Engine, sid: &str, path: &str) -> Result<Found, TwilioError> {
     let not_found = || TwilioError::NotFound(path.to_owned());
     let number = Reference::number(sid).ok_or_else(not_found)?;
     let ledger = engine.ledger();
-    let message = ledger.index().message(number).ok_or_else(not_found)?;
-    let entry = ledger.read(message).map_err(|error| {
+    let message = *ledger.index().message(number).ok_or_else(not_found)?;
+    let entry = ledger.read(&message).map_err(|error| {
         tracing::error!(%error, "the log can't be read back");
         TwilioError::Internal
     })?;
-    if entry.sid != sid {
+    if entry.sid != sid || message.is_deleted {
         return Err(not_found());
     }
-    let resource = Resource::looked_up(
-        &engine.options.account_sid,
-        &entry,
-        &engine.options.fates,
-        (message.plan, message.key),
-        Timestamp::now(),
-    );
-    Ok(response::json(StatusCode::OK, &resource))
+    Ok(Found { number, message, entry })
 }
 
 fn refused(engine: &Engine, refusal: Refusal) -> TwilioError {
@@ -214,6 +265,8 @@ mod tests {
         assert_eq!(route("/2010-04-01/Accounts/AC1/Messages.json"), messages);
         let message = Some(("AC1", Resources::Message("SM1")));
         assert_eq!(route("/2010-04-01/Accounts/AC1/Messages/SM1.json"), message);
+        let media = Some(("AC1", Resources::Media("SM1")));
+        assert_eq!(route("/2010-04-01/Accounts/AC1/Messages/SM1/Media.json"), media);
         assert_eq!(route("/2010-04-01/Accounts/AC1/Calls.json"), None);
         assert_eq!(route("/2010-04-01/Accounts/AC1/Messages"), None);
         assert_eq!(route("/"), None);

@@ -17,6 +17,10 @@ pub(crate) enum TwilioError {
     NotFound(String),
     /// There is something, but not for this method.
     MethodNotAllowed,
+    /// The text is under way and can't be changed before its end.
+    NotComplete,
+    /// The text isn't one for later, so it can't be cancelled.
+    NotScheduled,
     /// A field is missing or wrong.
     Field(FieldError),
     /// A filter of a list is wrong.
@@ -74,6 +78,8 @@ impl TwilioError {
             }
             Self::NotFound(_)
             | Self::MethodNotAllowed
+            | Self::NotComplete
+            | Self::NotScheduled
             | Self::Field(_)
             | Self::Parameter(_)
             | Self::TooLarge
@@ -91,6 +97,13 @@ impl TwilioError {
             }
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, 20004, "Method not allowed".into())
+            }
+            Self::NotComplete => {
+                let message = "Cannot delete this resource before it is complete".into();
+                (StatusCode::CONFLICT, 20009, message)
+            }
+            Self::NotScheduled => {
+                (StatusCode::CONFLICT, 30409, "This message cannot be canceled".into())
             }
             Self::Field(field) => {
                 let (code, message) = field.parts();

@@ -62,9 +62,7 @@ pub(crate) fn answer(engine: &Engine, query: &str) -> Result<Answer, TwilioError
     let fates = &engine.options.fates;
     let messages: Vec<Resource<'_>> = found
         .iter()
-        .map(|(message, entry)| {
-            Resource::looked_up(account, entry, fates, (message.plan, message.key), now)
-        })
+        .map(|(message, entry)| Resource::looked_up(account, entry, fates, message, now))
         .collect();
     let start = query.page * query.page_size;
     let last = found.last().map(|(_, entry)| entry.sid.as_str());
@@ -94,7 +92,7 @@ fn find(engine: &Engine, query: &Query) -> Result<(Vec<(Message, LogEntry)>, boo
         .filter(|number| query.before.is_none_or(|before| *number < before))
         .filter_map(|number| index.message(number))
         .take_while(|message| message.accepted_ms >= query.since_ms)
-        .filter(|message| message.accepted_ms < query.until_ms)
+        .filter(|message| message.accepted_ms < query.until_ms && !message.is_deleted)
         .filter(|message| wanted_sender.is_none_or(|sender| message.sender == sender));
     let mut found = Vec::new();
     for message in candidates {

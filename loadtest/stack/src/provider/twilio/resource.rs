@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::provider::draw::Key;
-use crate::provider::fate::{Fates, Plan};
+use crate::provider::fate::Fates;
+use crate::provider::index::Message;
 use crate::provider::log::LogEntry;
 use crate::provider::segments;
 
@@ -90,9 +90,10 @@ impl<'a> Resource<'a> {
         account_sid: &'a str,
         entry: &'a LogEntry,
         fates: &Fates,
-        (plan, key): (Plan, Key),
+        message: &Message,
         now: Timestamp,
     ) -> Self {
+        let &Message { plan, key, is_redacted, .. } = message;
         let elapsed = Duration::try_from(now.duration_since(entry.real)).unwrap_or_default();
         let fresh = Self::fresh(
             account_sid,
@@ -109,6 +110,8 @@ impl<'a> Resource<'a> {
         if status == "queued" {
             return fresh;
         }
+        // How long it was is told all the same.
+        let fresh = if is_redacted { Self { body: "", ..fresh } } else { fresh };
         let error = if status == plan.fate.status() { plan.fate.error(key) } else { None };
         Self {
             num_segments: segments::count(&entry.body).to_string(),
@@ -119,6 +122,11 @@ impl<'a> Resource<'a> {
             status,
             ..fresh
         }
+    }
+
+    /// How far it has come.
+    pub(crate) const fn status(&self) -> &'static str {
+        self.status
     }
 }
 

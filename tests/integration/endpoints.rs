@@ -40,6 +40,7 @@ mod upsert_appointments;
 mod away;
 mod common;
 mod reports;
+mod unknown_parameters;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -47,7 +48,7 @@ use std::path::Path;
 use contract::Endpoint;
 
 /// Files here that are no endpoint's.
-const HELPERS: [&str; 3] = ["away", "common", "reports"];
+const HELPERS: [&str; 4] = ["away", "common", "reports", "unknown_parameters"];
 
 #[test]
 fn every_endpoint_has_its_test_file_and_no_other_is_here() {

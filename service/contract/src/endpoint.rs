@@ -66,6 +66,9 @@ pub struct Spec {
     pub listener: Listener,
     /// What a caller has to present.
     pub access: Access,
+    /// Parameters that may stand after the path's question mark, once each: any other is refused.
+    /// Only a provider may add its own to a callback, whose address it signs whole.
+    pub params: &'static [&'static str],
     /// How much it matters.
     pub tier: Tier,
     /// A request is good when answered within this many milliseconds; a streamed answer, when its
@@ -97,49 +100,49 @@ table! {
     /// Makes a practice, or changes its settings and rules. A change opens a new revision, under which its future appointments are planned again.
     PutPractice = put_practice {
         method: Method::Put, path: "/v1/practices/{practice_id}",
-        listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard,
+        listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard, params: &[],
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 8, repeats_max: 2, body_bytes_max: 65_536, deadline_ms: 5_000, streams: false,
     }
     /// Reads a practice with its settings and rules.
     ReadPractice = read_practice {
         method: Method::Get, path: "/v1/practices/{practice_id}",
-        listener: Listener::Public, access: Access::Practice, tier: Tier::Standard,
+        listener: Listener::Public, access: Access::Practice, tier: Tier::Standard, params: &[],
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Makes an API key for a practice. It is shown once and stored as a hash.
     CreateApiKey = create_api_key {
         method: Method::Post, path: "/v1/practices/{practice_id}/api-keys",
-        listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard,
+        listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard, params: &[],
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 3, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 5_000, streams: false,
     }
     /// Ends an API key of a practice.
     RevokeApiKey = revoke_api_key {
         method: Method::Delete, path: "/v1/practices/{practice_id}/api-keys/{key_id}",
-        listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard,
+        listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard, params: &[],
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Takes in one appointment or up to 1,000 and plans their reminders in the same transaction. The highest version of an appointment wins; repeating one changes nothing.
     UpsertAppointments = upsert_appointments {
         method: Method::Post, path: "/v1/practices/{practice_id}/appointments",
-        listener: Listener::Public, access: Access::Practice, tier: Tier::Critical,
+        listener: Listener::Public, access: Access::Practice, tier: Tier::Critical, params: &[],
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 20, repeats_max: 2, body_bytes_max: 2_097_152, deadline_ms: 10_000, streams: false,
     }
     /// Cancels an appointment and says for each of its reminders whether it was stopped in time.
     CancelAppointment = cancel_appointment {
         method: Method::Post, path: "/v1/practices/{practice_id}/appointments/{appointment_id}/cancel",
-        listener: Listener::Public, access: Access::Practice, tier: Tier::Critical,
+        listener: Listener::Public, access: Access::Practice, tier: Tier::Critical, params: &[],
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 20, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 10_000, streams: false,
     }
     /// Reads an appointment with its reminders and their fates.
     ReadAppointment = read_appointment {
         method: Method::Get, path: "/v1/practices/{practice_id}/appointments/{appointment_id}",
-        listener: Listener::Public, access: Access::Practice, tier: Tier::Standard,
+        listener: Listener::Public, access: Access::Practice, tier: Tier::Standard, params: &[],
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
@@ -147,20 +150,21 @@ table! {
     ListMessages = list_messages {
         method: Method::Get, path: "/v1/practices/{practice_id}/messages",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Standard,
+        params: &["after", "limit", "day"],
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 3, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Counts a practice's reminders of one local day by rule and fate, with what is left over: as JSON or CSV.
     ReadDailyCounts = read_daily_counts {
         method: Method::Get, path: "/v1/practices/{practice_id}/days/{day}/counts",
-        listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
+        listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting, params: &[],
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 4, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000, streams: false,
     }
     /// Says of each appointment that a practice's texts of one local day tell of who was told, when, what came of it and what was answered: as JSON or CSV, a page at a time.
     ReadJobReport = read_job_report {
         method: Method::Get, path: "/v1/practices/{practice_id}/days/{day}/report",
-        listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
+        listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting, params: &[],
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 2_100, repeats_max: 2_048, body_bytes_max: 0, deadline_ms: 30_000, streams: true,
     }
@@ -168,6 +172,7 @@ table! {
     ReadDelivery = read_delivery {
         method: Method::Get, path: "/v1/practices/{practice_id}/reports/delivery",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
+        params: &["from", "until"],
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 4, repeats_max: 2, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
@@ -175,6 +180,7 @@ table! {
     ReadTrend = read_trend {
         method: Method::Get, path: "/v1/practices/{practice_id}/reports/trend",
         listener: Listener::Public, access: Access::Practice, tier: Tier::Reporting,
+        params: &["from", "until"],
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 4, repeats_max: 2, body_bytes_max: 0, deadline_ms: 10_000, streams: false,
     }
@@ -182,63 +188,63 @@ table! {
     ReceiveStatus = receive_status {
         method: Method::Post,
         path: "/v1/callbacks/{provider}/status/{practice_id}/{message_id}/{attempt_no}/{signature}",
-        listener: Listener::Public, access: Access::Provider, tier: Tier::Critical,
+        listener: Listener::Public, access: Access::Provider, tier: Tier::Critical, params: &[],
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 6, repeats_max: 2, body_bytes_max: 16_384, deadline_ms: 10_000, streams: false,
     }
     /// Takes in a text that a patient sent, once each.
     ReceiveReply = receive_reply {
         method: Method::Post, path: "/v1/callbacks/{provider}/reply",
-        listener: Listener::Public, access: Access::Provider, tier: Tier::Critical,
+        listener: Listener::Public, access: Access::Provider, tier: Tier::Critical, params: &[],
         latency_ms: 1_000, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 8, repeats_max: 2, body_bytes_max: 16_384, deadline_ms: 10_000, streams: false,
     }
     /// The description of the public interface, OpenAPI 3.1.
     ReadOpenapi = read_openapi {
         method: Method::Get, path: "/v1/openapi.json",
-        listener: Listener::Public, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Public, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 100, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000, streams: false,
     }
     /// Whether the process lives.
     ReadHealth = read_health {
         method: Method::Get, path: "/healthz",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 100, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000, streams: false,
     }
     /// Whether the process can do its work now: 200, or 503 with what is missing.
     ReadReadiness = read_readiness {
         method: Method::Get, path: "/readyz",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 100, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 1, repeats_max: 2, body_bytes_max: 0, deadline_ms: 2_000, streams: false,
     }
     /// All metrics, for Prometheus.
     ReadMetrics = read_metrics {
         method: Method::Get, path: "/metrics",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.999,
         query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// The live page: this process's critical paths, stages, pools and statements, for a browser.
     ReadLive = read_live {
         method: Method::Get, path: "/",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 100, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000, streams: false,
     }
     /// What the live page shows, once a second as server-sent events.
     StreamLive = stream_live {
         method: Method::Get, path: "/live/events",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 1_000, streams: true,
     }
     /// What was kept of a trace: its flights with their spans, as a waterfall for people or as JSON.
     DebugRequest = debug_request {
         method: Method::Get, path: "/debug/requests/{trace_id}",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
@@ -246,13 +252,14 @@ table! {
     DebugSlow = debug_slow {
         method: Method::Get, path: "/debug/slow",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        params: &["route"],
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Checks the laws on the database's side by statements that share nothing with the workers.
     RunAudit = run_audit {
         method: Method::Get, path: "/admin/audit",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting, params: &[],
         latency_ms: 60_000, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 400, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 600_000, streams: false,
     }
@@ -260,13 +267,14 @@ table! {
     ReadResiduals = read_residuals {
         method: Method::Get, path: "/admin/residuals",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        params: &["practice_id"],
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
     /// How much work stands before each stage.
     ReadBacklog = read_backlog {
         method: Method::Get, path: "/admin/backlog",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting, params: &[],
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
@@ -274,6 +282,7 @@ table! {
     ReadFleet = read_fleet {
         method: Method::Get, path: "/admin/fleet",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        params: &["from", "until"],
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
@@ -281,41 +290,42 @@ table! {
     ReadQueries = read_queries {
         method: Method::Get, path: "/debug/queries",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        params: &["limit", "older_than_ms"],
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 20, repeats_max: 2, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
     /// The stages of this process: which is held, what it has in hand, what stands before it.
     ReadStages = read_stages {
         method: Method::Get, path: "/admin/stages",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting, params: &[],
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 2_100, repeats_max: 1_024, body_bytes_max: 0, deadline_ms: 30_000, streams: false,
     }
     /// Holds a stage of this process, or opens it, for tests and measurements; refused unless `stage_gates` is on. Holding is answered when the stage has come to rest.
     PutStage = put_stage {
         method: Method::Put, path: "/admin/stages/{stage}",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 2_500, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 0, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 60_000, streams: false,
     }
     /// Makes a held stage work, one full batch after the other, until nothing is left or so many messages are done, and says what it did.
     RunStage = run_stage {
         method: Method::Post, path: "/admin/stages/{stage}/run",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Reporting, params: &[],
         latency_ms: 60_000, latency_objective: 0.9, availability_objective: 0.9,
         query_budget: 0, repeats_max: 2, body_bytes_max: 1_024, deadline_ms: 600_000, streams: false,
     }
     /// The domain clock: origin and speed.
     ReadClock = read_clock {
         method: Method::Get, path: "/admin/clock",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 1, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
     /// Sets the domain clock, for demos and tests; refused in production.
     PutClock = put_clock {
         method: Method::Put, path: "/admin/clock",
-        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,
+        listener: Listener::Admin, access: Access::Open, tier: Tier::Standard, params: &[],
         latency_ms: 500, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 8, repeats_max: 8, body_bytes_max: 1_024, deadline_ms: 5_000, streams: false,
     }
@@ -338,6 +348,7 @@ const _: () = {
         assert!(spec.path.as_bytes()[0] == b'/', "a path begins with a slash");
         assert!(spec.latency_ms > 0 && spec.latency_ms <= spec.deadline_ms);
         assert!(spec.repeats_max > 0);
+        assert!(!matches!(spec.access, Access::Provider) || spec.params.is_empty());
         // What has no end is for operators and holds no connection; what has one is a report.
         let may_stream = match spec.listener {
             Listener::Admin => spec.query_budget == 0,
@@ -352,37 +363,5 @@ const _: () = {
 };
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn names_and_routes_are_unique() {
-        let names: HashSet<_> = Endpoint::ALL.iter().map(|e| e.name()).collect();
-        assert_eq!(names.len(), Endpoint::COUNT);
-        let routes: HashSet<_> = Endpoint::ALL
-            .iter()
-            .map(|e| (e.spec().listener, e.spec().method, e.spec().path))
-            .collect();
-        assert_eq!(routes.len(), Endpoint::COUNT);
-    }
-
-    #[test]
-    fn names_lead_back_to_their_rows() {
-        for &endpoint in Endpoint::ALL {
-            assert_eq!(Endpoint::from_name(endpoint.name()), Some(endpoint));
-            assert!(!endpoint.help().is_empty());
-        }
-        assert_eq!(Endpoint::from_name("unmatched"), None);
-    }
-
-    #[test]
-    fn a_practices_data_needs_a_key() {
-        for endpoint in Endpoint::ALL {
-            let spec = endpoint.spec();
-            if spec.path.starts_with("/v1/practices/") {
-                assert!(matches!(spec.access, Access::Practice | Access::AdminKey));
-            }
-        }
-    }
-}
+#[path = "endpoint_tests.rs"]
+mod tests;

@@ -18,7 +18,6 @@ pub(crate) struct TraceShape {
 
 /// Finds what was kept.
 pub(crate) fn handle(request: &Request) -> Result<Response, Problem> {
-    request.only_queries(&[])?;
     let given = request.path.str("trace_id");
     let trace = TraceId::parse(given).ok_or_else(|| {
         let detail = "trace_id must be 32 lower-case hexadecimal digits, not all of them zero";

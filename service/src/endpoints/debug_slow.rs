@@ -43,7 +43,6 @@ pub(crate) struct CommonShape {
 
 /// Lists what was kept.
 pub(crate) fn handle(request: &Request) -> Result<Response, Problem> {
-    request.only_queries(&["route"])?;
     let routes: Vec<&'static str> = Route::all().map(Route::name).collect();
     let Some(route) = request.query("route").and_then(Route::from_name) else {
         let detail = format!("route must be one of {}", routes.join(", "));

@@ -117,7 +117,6 @@ struct OfDay {
 pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
     let practice_id = request.path.i64("practice_id")?;
     let day = request.path.date("day")?;
-    request.only_queries(&[])?;
     let pages = OfDay { shard: app.practices.shard(practice_id), practice_id, day };
     report::stream(app, &request, pages, |standing| Head { day, standing }).await
 }

@@ -21,7 +21,6 @@ const OLDER_THAN_MS_MAX: u64 = 86_400_000;
 
 /// Looks at statements and database.
 pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
-    request.only_queries(&["limit", "older_than_ms"])?;
     let within = |name: &str, most: u64| format!("{name} must be a number up to {most}");
     let most = Query::COUNT as u64;
     let limit: usize = request.query_as("limit", "a number")?.unwrap_or(LIMIT);

@@ -20,7 +20,6 @@ pub(crate) struct ResidualsAnswer {
 
 /// Lists what reconciliation found and nobody has mended, of all practices or of one.
 pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
-    request.only_queries(&["practice_id"])?;
     let practice_id: Option<i64> = request.query_as("practice_id", "a practice's number")?;
     let shards = match practice_id {
         Some(practice_id) => app.practices.shard(practice_id)..app.practices.shard(practice_id) + 1,

@@ -169,7 +169,6 @@ impl Days {
         usual: u16,
         most: u16,
     ) -> Result<Self, Problem> {
-        request.only_queries(&["from", "until"])?;
         let day = "a day such as 2026-05-04";
         let until = request
             .query_as("until", day)?

@@ -1,5 +1,6 @@
 //! From a request's head to its answer: the checks in their order, each before anything that costs
-//! more. Host, route, room, caller, body, handler; every way out is an answer with a request id.
+//! more. Host, route, room, caller, query, body, handler; every way out is an answer with a request
+//! id.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::{self, Flowing, Leaving, Outgoing, Source};
 use super::exchange::Exchange;
 use super::problem::{Code, Problem};
-use super::request::{Request, RequestId};
+use super::request::{Request, RequestId, query_params};
 use super::response::{Body, Response};
 use super::route;
 use super::server::{Dispatch, Shared};
@@ -86,6 +87,7 @@ async fn process<D: Dispatch>(
         let caller = shared.dispatch.authenticate(found.endpoint, &found.path, &head.headers);
         by_deadline(deadline, pin!(Some(caller))).await?
     };
+    let query = query_params(&spec, head.uri.query())?;
 
     let reading = body::read(incoming, spec.body_bytes_max, &shared.body_bytes);
     let Ok(received) = tokio::time::timeout(deadline, reading).await else {
@@ -95,7 +97,8 @@ async fn process<D: Dispatch>(
     let received = received?;
     exchange.bytes_in = received.bytes.len() as u64;
 
-    let request = Request::new(found, head, received.bytes.clone(), exchange.received_at);
+    let body = received.bytes.clone();
+    let request = Request::new(found, query, head, body, exchange.received_at);
     let mut response = by_deadline(deadline, pin!(Some(shared.dispatch.dispatch(request)))).await?;
     if let (Body::Stream(stream), Some(place)) = (&mut response.body, place) {
         stream.hold(place);

@@ -218,40 +218,7 @@ fn parameters(endpoint: Endpoint) -> Vec<Value> {
     let path = names.map(|name| {
         json!({ "name": name, "in": "path", "required": true, "schema": parameter_schema(name) })
     });
-    let query: &[&str] = match endpoint {
-        Endpoint::ListMessages => &["after", "limit", "day"],
-        Endpoint::ReadDelivery | Endpoint::ReadTrend => &["from", "until"],
-        Endpoint::PutPractice
-        | Endpoint::ReadPractice
-        | Endpoint::CreateApiKey
-        | Endpoint::RevokeApiKey
-        | Endpoint::UpsertAppointments
-        | Endpoint::CancelAppointment
-        | Endpoint::ReadAppointment
-        | Endpoint::ReadDailyCounts
-        | Endpoint::ReadJobReport
-        | Endpoint::ReceiveStatus
-        | Endpoint::ReceiveReply
-        | Endpoint::ReadOpenapi
-        | Endpoint::ReadHealth
-        | Endpoint::ReadReadiness
-        | Endpoint::ReadMetrics
-        | Endpoint::DebugRequest
-        | Endpoint::DebugSlow
-        | Endpoint::ReadLive
-        | Endpoint::StreamLive
-        | Endpoint::RunAudit
-        | Endpoint::ReadResiduals
-        | Endpoint::ReadBacklog
-        | Endpoint::ReadFleet
-        | Endpoint::ReadQueries
-        | Endpoint::ReadStages
-        | Endpoint::PutStage
-        | Endpoint::RunStage
-        | Endpoint::ReadClock
-        | Endpoint::PutClock => &[],
-    };
-    let query = query.iter().map(|name| {
+    let query = endpoint.spec().params.iter().map(|name| {
         json!({ "name": name, "in": "query", "required": false, "schema": parameter_schema(name) })
     });
     let token = takes_token(endpoint).then(|| {

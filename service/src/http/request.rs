@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use contract::Endpoint;
+use contract::endpoint::{Access, Spec};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
@@ -91,6 +92,31 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// The parameters after a question mark, decoded, in their order.
+pub(crate) type QueryParams = Vec<(String, String)>;
+
+/// Reads the parameters after a path's question mark. Refuses those that the endpoint doesn't have,
+/// and any that stands twice: whoever misspells one would else get an answer to another question,
+/// or have done what was to be tried out. A provider may add its own.
+pub(super) fn query_params(spec: &Spec, query: Option<&str>) -> Result<QueryParams, Problem> {
+    let parsed = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let found: QueryParams = parsed.into_owned().collect();
+    if spec.access == Access::Provider {
+        return Ok(found);
+    }
+    for (i, (name, _)) in found.iter().enumerate() {
+        if !spec.params.contains(&name.as_str()) {
+            let known = if spec.params.is_empty() { "none".into() } else { spec.params.join(", ") };
+            let detail = format!("A query parameter is not known; known here: {known}");
+            return Err(Problem::new(Code::BadQuery, detail));
+        }
+        if found[..i].iter().any(|(earlier, _)| earlier == name) {
+            return Err(Problem::new(Code::BadQuery, format!("{name} stands twice")));
+        }
+    }
+    Ok(found)
+}
+
 /// A request that is ready to be answered.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -99,7 +125,7 @@ pub(crate) struct Request {
     /// The parameters of its path.
     pub(crate) path: PathParams,
     /// The parameters after the question mark, decoded, in their order.
-    pub(crate) query: Vec<(String, String)>,
+    pub(crate) query: QueryParams,
     /// Its headers, `Authorization` apart.
     pub(crate) headers: HeaderMap,
     /// Its whole body.
@@ -114,7 +140,13 @@ impl Request {
     /// Of a head and a body. What is kept of the head is copied: a slice of it would hold the
     /// connection's buffer of 8 kB for as long as the request waits, and hyper would take a second
     /// one.
-    pub(super) fn new(found: Found, head: Parts, body: Bytes, received_at: Instant) -> Self {
+    pub(super) fn new(
+        found: Found,
+        query: QueryParams,
+        head: Parts,
+        body: Bytes,
+        received_at: Instant,
+    ) -> Self {
         let Parts { uri, mut headers, .. } = head;
         // Who calls is known by now.
         headers.remove(AUTHORIZATION);
@@ -123,11 +155,10 @@ impl Request {
                 *value = copy;
             }
         }
-        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         Self {
             endpoint: found.endpoint,
             path: found.path,
-            query: query.into_owned().collect(),
+            query,
             uri_path_and_query: uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             headers,
             body,
@@ -151,21 +182,6 @@ impl Request {
         };
         let wrong = || Problem::new(Code::BadQuery, format!("{name} must be {expected}"));
         text.parse().map(Some).map_err(|_| wrong())
-    }
-
-    /// Refuses query parameters that are not among these, and any that stands twice.
-    pub(crate) fn only_queries(&self, known: &[&str]) -> Result<(), Problem> {
-        for (i, (name, _)) in self.query.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let known = if known.is_empty() { "none".into() } else { known.join(", ") };
-                let detail = format!("A query parameter is not known; known here: {known}");
-                return Err(Problem::new(Code::BadQuery, detail));
-            }
-            if self.query[..i].iter().any(|(earlier, _)| earlier == name) {
-                return Err(Problem::new(Code::BadQuery, format!("{name} stands twice")));
-            }
-        }
-        Ok(())
     }
 
     /// The body as JSON of a shape.
@@ -216,6 +232,31 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn asked(endpoint: Endpoint, query: &str) -> Result<QueryParams, Code> {
+        query_params(&endpoint.spec(), Some(query)).map_err(|problem| problem.code)
+    }
+
+    #[test]
+    fn only_parameters_of_the_row_are_taken_and_each_once() {
+        for &endpoint in Endpoint::ALL {
+            let spec = endpoint.spec();
+            let is_providers = spec.access == Access::Provider;
+            let its_own: Vec<String> = spec.params.iter().map(|name| format!("{name}=1")).collect();
+            let all = asked(endpoint, &its_own.join("&")).unwrap();
+            assert_eq!(all.len(), spec.params.len(), "{}", endpoint.name());
+            assert!(query_params(&spec, None).unwrap().is_empty());
+            for wrong in ["nobody_knows=1", "nobody_knows", "=1", "%6eobody"] {
+                let taken = asked(endpoint, wrong);
+                let expected = if is_providers { Ok(1) } else { Err(Code::BadQuery) };
+                assert_eq!(taken.map(|taken| taken.len()), expected, "{} {wrong}", endpoint.name());
+            }
+            for name in spec.params {
+                let twice = asked(endpoint, &format!("{name}=1&{name}=1"));
+                assert_eq!(twice, Err(Code::BadQuery), "{} {name}", endpoint.name());
+            }
+        }
+    }
 
     fn id_of(value: &str) -> String {
         let mut headers = HeaderMap::new();

@@ -9,6 +9,8 @@ use serde_json::json;
 use tests::database::{Sql, pair};
 use tests::{Ending, TestApp, appointment, practice, until};
 
+use super::common::path_of;
+
 /// What an endpoint answers then.
 fn expected(endpoint: Endpoint) -> (u16, &'static str) {
     match endpoint {
@@ -81,20 +83,7 @@ async fn what_needs_the_database_says_that_it_is_away() {
     // The live page's stream has no end that could be read.
     for &endpoint in Endpoint::ALL.iter().filter(|endpoint| **endpoint != Endpoint::StreamLive) {
         let spec = endpoint.spec();
-        let path = [
-            ("{practice_id}", "1"),
-            ("{appointment_id}", "a"),
-            ("{key_id}", "1"),
-            ("{day}", "2026-05-05"),
-            ("{provider}", "twilio"),
-            ("{message_id}", "1"),
-            ("{attempt_no}", "1"),
-            ("{signature}", "x"),
-            ("{stage}", "claim"),
-            ("{trace_id}", "4bf92f3577b34da6a3ce929d0e0e4736"),
-        ]
-        .into_iter()
-        .fold(spec.path.to_owned(), |path, (name, value)| path.replace(name, value));
+        let path = path_of(endpoint);
         let call = app.call(spec.method.name().parse().unwrap(), &path);
         let call = match (spec.body_bytes_max, spec.access) {
             (0, _) => call,

@@ -159,3 +159,21 @@ pub(super) async fn is_counted<T>(
 const fn method_name(method: Method) -> &'static str {
     method.name()
 }
+
+/// An endpoint's path with something in each place: practice 1, its appointment `a`.
+pub(super) fn path_of(endpoint: Endpoint) -> String {
+    [
+        ("{practice_id}", "1"),
+        ("{appointment_id}", "a"),
+        ("{key_id}", "1"),
+        ("{day}", "2026-05-05"),
+        ("{provider}", "twilio"),
+        ("{message_id}", "1"),
+        ("{attempt_no}", "1"),
+        ("{signature}", "x"),
+        ("{stage}", "claim"),
+        ("{trace_id}", "4bf92f3577b34da6a3ce929d0e0e4736"),
+    ]
+    .into_iter()
+    .fold(endpoint.spec().path.to_owned(), |path, (name, value)| path.replace(name, value))
+}

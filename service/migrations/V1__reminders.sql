@@ -270,7 +270,7 @@ CREATE TABLE reply (
     practice_id  bigint      NOT NULL,
     provider_ref text        NOT NULL COLLATE "C" CHECK (length(provider_ref) BETWEEN 1 AND 64),
     phone        bigint      NOT NULL,
-    message_id   bigint,                       -- the newest text to that phone, where there is one
+    message_id   bigint,                       -- the text that it answers, where there is one
     kind         "char"      NOT NULL CHECK (kind IN ('y', 'n', 's', 't')),
     body         text        NOT NULL CHECK (length(body) <= 1600),
     received_at  timestamptz NOT NULL,

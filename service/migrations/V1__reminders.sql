@@ -185,7 +185,7 @@ CREATE TABLE message (
         -- none, undelivered, delivered, read; a higher one wins
     attempts        smallint    NOT NULL DEFAULT 0,
     segments        smallint    NOT NULL,
-    revision        integer     NOT NULL,
+    revision        integer     NOT NULL,      -- of the settings that its words are of
     error_code      integer,
     due_at          timestamptz NOT NULL,      -- domain time
     expires_at      timestamptz NOT NULL,      -- domain time: the earliest appointment in it
@@ -244,6 +244,7 @@ CREATE TABLE attempt (
     message_id  bigint      NOT NULL,
     attempt_no  smallint    NOT NULL,
     token       bigint      NOT NULL,
+    sender      bigint      NOT NULL,          -- the number it was sent from
     started_at  timestamptz NOT NULL,
     PRIMARY KEY (local_day, shard, practice_id, message_id, attempt_no)
 ) PARTITION BY RANGE (local_day);

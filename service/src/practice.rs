@@ -1,6 +1,7 @@
 //! Practices: their settings and rules as the planner and the renderer need them, where they are
 //! stored, and the bounded memory of them. A revision never changes once written, so it can be
-//! kept for ever; which revision is the newest is asked again after a second.
+//! kept for ever. A practice's name and sender are those of its newest revision, and which one that
+//! is is asked again after a second.
 //!
 //! Never here: planning (`plan`), rendering (`text`), keys (`http::auth`).
 
@@ -8,23 +9,32 @@ pub(crate) mod cache;
 pub(crate) mod senders;
 pub(crate) mod store;
 
+use std::sync::Arc;
+
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
 pub(crate) use cache::Practices;
 pub(crate) use senders::Senders;
 
-/// One revision of a practice's settings and rules.
+/// A practice as it is now: what its texts show and come from, whichever revision planned them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Practice {
+    /// As texts show it.
+    pub(crate) name: String,
+    /// The number its texts come from.
+    pub(crate) sender: i64,
+    /// Its newest settings and rules. A change of any of these three opens a new revision.
+    pub(crate) newest: Arc<Revision>,
+}
+
+/// One revision of a practice's settings and rules: nothing in it ever changes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Revision {
     /// Whose.
     pub(crate) practice_id: i64,
     /// Counted from one.
     pub(crate) revision: i32,
-    /// As texts show it; the newest name, not the revision's.
-    pub(crate) name: String,
-    /// The number its texts come from; the newest, not the revision's.
-    pub(crate) sender: i64,
     /// Where its days begin and its hours count.
     pub(crate) timezone: TimeZone,
     /// The zone's name in the tz database.

@@ -80,7 +80,7 @@ const CASES: &[Case] = &[
     Case {
         what: "a try of which nobody knows the end",
         breaks: &["INSERT INTO attempt SELECT a.local_day, a.shard, a.practice_id, a.message_id, \
-                   2::smallint, a.token, a.started_at FROM attempt a \
+                   2::smallint, a.token, a.sender, a.started_at FROM attempt a \
                    JOIN message m USING (shard, practice_id, message_id) \
                    WHERE 'alone' = ANY (m.appointment_ids)"],
         found_by: &["attempts"],

@@ -17,4 +17,5 @@ mod moved;
 mod ordered;
 mod other_settings;
 mod refused;
+mod reworded;
 mod sent;

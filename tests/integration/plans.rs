@@ -87,7 +87,8 @@ const SEEDS: [&str; 8] = [
     "EXECUTE seed_practice(0, 100)",
     "EXECUTE seed_intent(0, 100, 0, 5000, 0, '2026-05-04T09:00:00Z', '10 seconds')",
     "EXECUTE seed_lane(0, 100, 5000, 10000, 0, '2026-05-04T09:00:00Z', '1 second')",
-    "INSERT INTO attempt SELECT '2026-05-04', 0, 1 + n % 100, n, 1, 1, '2026-05-04T09:00:00Z' \
+    "INSERT INTO attempt SELECT '2026-05-04', 0, 1 + n % 100, n, 1, 1, 999000000001, \
+            '2026-05-04T09:00:00Z' \
      FROM generate_series(1, 5000) AS n",
     "INSERT INTO tally SELECT 0, 1 + n % 100, '2026-05-04'::date + n / 1000, 1, n / 100 % 10, 5 \
      FROM generate_series(0, 4999) AS n",

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contract::{Endpoint, Query};
+use contract::{Endpoint, Query, Stage};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -26,8 +26,9 @@ const NONE: Tolerance = Tolerance { share: 0.0, least: 0 };
 /// long the run takes. Far more than that is a memory that doesn't work.
 const REMEMBERED: Tolerance = Tolerance { share: 1.0, least: 20 };
 /// Revisions of practices, for a second; whose number a sender's is, for a minute. Each with the
-/// endpoints that ask for what is remembered: which of them comes first after that time is chance.
-const OF_MEMORIES: [(Query, &[Endpoint]); 2] = [
+/// endpoints and stages that ask for what is remembered: which of them comes first after that time
+/// is chance.
+const OF_MEMORIES: [(Query, &[Endpoint], &[Stage]); 2] = [
     (
         Query::PracticeRevisions,
         &[
@@ -36,8 +37,9 @@ const OF_MEMORIES: [(Query, &[Endpoint]); 2] = [
             Endpoint::ReadPractice,
             Endpoint::CreateApiKey,
         ],
+        &[Stage::Release, Stage::Claim],
     ),
-    (Query::SenderRead, &[Endpoint::ReceiveReply]),
+    (Query::SenderRead, &[Endpoint::ReceiveReply], &[]),
 ];
 /// Buffers of a statement.
 const BUFFERS: Tolerance = Tolerance { share: 0.02, least: 8 };
@@ -211,10 +213,12 @@ fn flat(document: &Document) -> BTreeMap<Place, Count> {
 
 /// Whether a statement is one whose answer is remembered for a time, and by whom it is asked.
 fn is_remembered(who: &str, statement: &str) -> bool {
-    let asks = |endpoints: &[Endpoint]| endpoints.iter().any(|endpoint| endpoint.name() == who);
-    OF_MEMORIES
-        .iter()
-        .any(|(query, endpoints)| query.name() == statement && (who == SERVER || asks(endpoints)))
+    OF_MEMORIES.iter().any(|(query, endpoints, stages)| {
+        let asks = who == SERVER
+            || endpoints.iter().any(|endpoint| endpoint.name() == who)
+            || stages.iter().any(|stage| stage.name() == who);
+        asks && query.name() == statement
+    })
 }
 
 fn of_phase(phase: &str, counted: &Phase, counts: &mut BTreeMap<Place, Count>) {

@@ -1,9 +1,10 @@
 -- name: resolve_heads
--- What is known of deliveries whose answer was lost: the text, when its last try began and since
--- when its answer is known to be lost. A new statement, after the lanes' locks.
+-- What is known of deliveries whose answer was lost: the text, when its last try began, from which
+-- number, and since when its answer is known to be lost. A new statement, after the lanes' locks.
 SELECT l.practice_id, l.phone, h.message_id, h.attempts, h.expires_at, m.local_day, m.rule_id,
-       m.revision, m.due_at, m.body, m.provider_ref, m.receipt,
-       cardinality(m.appointment_ids) AS members, a.started_at, o.finished_at AS lost_at
+       m.due_at, m.body, m.provider_ref, m.receipt,
+       cardinality(m.appointment_ids) AS members, a.started_at, a.sender,
+       o.finished_at AS lost_at
 FROM unnest($2::bigint[], $3::bigint[]) AS l(practice_id, phone)
 CROSS JOIN LATERAL (
     SELECT i.message_id, i.attempts, i.expires_at

@@ -151,10 +151,10 @@ async fn requests(app: &Arc<App>, n: usize) -> Result<Requests, Failed> {
     let day = Day::of_texts(2 * n);
     let mut revisions = std::collections::HashMap::new();
     for wanted in day.practices() {
-        let shard = shard_of(wanted.practice_id, app.practices.shard_count());
+        let shard = shard_of(wanted.newest.practice_id, app.practices.shard_count());
         match store::put(&app.db, shard, wanted, app.clock.real_now()).await? {
-            Put::Created(revision) | Put::Changed(revision) | Put::Unchanged(revision) => {
-                revisions.insert(revision.practice_id, Arc::new(revision));
+            Put::Created(practice) | Put::Changed(practice) | Put::Unchanged(practice) => {
+                revisions.insert(practice.newest.practice_id, practice.newest);
             }
             Put::SenderTaken => return Err(Failed::Wrong("a sender number is taken".into())),
         }

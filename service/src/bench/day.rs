@@ -7,6 +7,7 @@
 //! stands still for each step. Numbers come from country code +999, which nobody has.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use contract::shard_of;
 use jiff::civil::{Date, date};
@@ -14,7 +15,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ingest::Appointment;
-use crate::practice::Revision;
+use crate::practice::{Practice, Revision};
 use crate::text::default_rules;
 
 /// Practices of a country with half a million texts a day: two thousand.
@@ -67,17 +68,19 @@ impl Day {
     }
 
     /// The practices, ready to be put.
-    pub(super) fn practices(self) -> impl Iterator<Item = Revision> {
-        (0..self.practices).map(|n| Revision {
-            practice_id: practice_id(n),
-            revision: 1,
+    pub(super) fn practices(self) -> impl Iterator<Item = Practice> {
+        (0..self.practices).map(|n| Practice {
             name: format!("Practice {n}"),
             sender: 999_100_000_000 + practice_id(n),
-            timezone: TimeZone::UTC,
-            timezone_name: "UTC".to_owned(),
-            send_from: jiff::civil::time(8, 0, 0, 0),
-            send_until: jiff::civil::time(20, 0, 0, 0),
-            rules: default_rules(),
+            newest: Arc::new(Revision {
+                practice_id: practice_id(n),
+                revision: 1,
+                timezone: TimeZone::UTC,
+                timezone_name: "UTC".to_owned(),
+                send_from: jiff::civil::time(8, 0, 0, 0),
+                send_until: jiff::civil::time(20, 0, 0, 0),
+                rules: default_rules(),
+            }),
         })
     }
 
@@ -146,7 +149,7 @@ mod tests {
     #[test]
     fn every_recipient_has_one_text_of_each_rule_due_at_its_instant_and_not_expired() {
         let day = Day::of_texts(2_000);
-        let revision = day.practices().next().unwrap();
+        let revision = day.practices().next().unwrap().newest;
         let shards = day.requests(16);
         assert!(shards.iter().all(|shard| !shard.is_empty()), "a shard has no work");
         let requests: Vec<_> = shards.into_iter().flatten().collect();

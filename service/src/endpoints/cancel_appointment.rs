@@ -66,7 +66,8 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
             return Err(Problem::new(Code::Invalid, detail));
         }
     };
-    let revision = app.practices.get(practice_id).await?.ok_or_else(no_practice)?;
+    let practice = app.practices.get(practice_id).await?.ok_or_else(no_practice)?;
+    let revision = Arc::clone(&practice.newest);
     let shard = app.practices.shard(practice_id);
     let change = Change::Cancel { appointment_id: appointment_id.clone(), version };
     let mut done = app.ingest.apply(shard, revision, vec![change], request.received_at).await?;

@@ -13,16 +13,16 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     let wanted = request.json::<PracticeSettings>()?.check(practice_id)?;
     let shard = app.practices.shard(practice_id);
     let put = store::put(&app.db, shard, wanted, app.clock.real_now()).await?;
-    let (status, revision) = match put {
-        Put::Created(revision) => (201, revision),
-        Put::Changed(revision) | Put::Unchanged(revision) => (200, revision),
+    let (status, practice) = match put {
+        Put::Created(practice) => (201, practice),
+        Put::Changed(practice) | Put::Unchanged(practice) => (200, practice),
         Put::SenderTaken => {
             let detail = "sender: the number belongs to another practice";
             return Err(Problem::new(Code::Conflict, detail));
         }
         Put::ZoneUnknown => return Err(Problem::new(Code::Invalid, WRONG_ZONE)),
     };
-    let answer = PracticeAnswer::of(&revision);
-    app.practices.remember(revision);
+    let answer = PracticeAnswer::of(&practice);
+    app.practices.remember(practice);
     Ok(Response::json(status, &answer))
 }

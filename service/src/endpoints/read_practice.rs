@@ -16,6 +16,6 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     } else {
         app.practices.get(practice_id).await?
     };
-    let revision = newest.ok_or_else(no_practice)?;
-    Ok(Response::json(200, &PracticeAnswer::of(&revision)))
+    let practice = newest.ok_or_else(no_practice)?;
+    Ok(Response::json(200, &PracticeAnswer::of(&practice)))
 }

@@ -2,6 +2,8 @@
 //!
 //! Never here: a shape that one endpoint has alone.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::http::{Code, Problem};
 use crate::ingest::IngestError;
 use crate::phone::Phone;
-use crate::practice::{Revision, Rule};
+use crate::practice::{Practice, Revision, Rule};
 use crate::text;
 
 /// A practice's settings and rules.
@@ -70,18 +72,19 @@ pub(crate) struct PracticeAnswer {
 
 impl PracticeAnswer {
     /// As it is stored.
-    pub(crate) fn of(revision: &Revision) -> Self {
+    pub(crate) fn of(practice: &Practice) -> Self {
+        let Practice { name, sender, newest } = practice;
         Self {
-            practice_id: revision.practice_id,
-            revision: revision.revision,
+            practice_id: newest.practice_id,
+            revision: newest.revision,
             settings: PracticeSettings {
-                name: revision.name.clone(),
-                timezone: revision.timezone_name.clone(),
+                name: name.clone(),
+                timezone: newest.timezone_name.clone(),
                 // The table's constraint keeps it a phone number.
-                sender: Phone::from_i64(revision.sender).expect("a stored sender is a phone"),
-                send_from: hh_mm(revision.send_from),
-                send_until: hh_mm(revision.send_until),
-                rules: Some(revision.rules.iter().map(RuleSettings::of).collect()),
+                sender: Phone::from_i64(*sender).expect("a stored sender is a phone"),
+                send_from: hh_mm(newest.send_from),
+                send_until: hh_mm(newest.send_until),
+                rules: Some(newest.rules.iter().map(RuleSettings::of).collect()),
             },
         }
     }
@@ -107,7 +110,7 @@ fn hh_mm(time: Time) -> String {
 
 impl PracticeSettings {
     /// Checks the settings; all mistakes are told at once.
-    pub(crate) fn check(self, practice_id: i64) -> Result<Revision, Problem> {
+    pub(crate) fn check(self, practice_id: i64) -> Result<Practice, Problem> {
         let mut wrong = Vec::new();
         if !is_plain_text(&self.name, 1, 120) {
             wrong.push("name: must have 1 to 120 characters and no control characters".into());
@@ -134,16 +137,18 @@ impl PracticeSettings {
         rules.sort_by_key(|rule| rule.rule_id);
         match (timezone, send_from, send_until) {
             (Some(timezone), Some(send_from), Some(send_until)) if wrong.is_empty() => {
-                Ok(Revision {
-                    practice_id,
-                    revision: 0,
+                Ok(Practice {
                     name: self.name,
                     sender: self.sender.as_i64(),
-                    timezone,
-                    timezone_name: self.timezone,
-                    send_from,
-                    send_until,
-                    rules,
+                    newest: Arc::new(Revision {
+                        practice_id,
+                        revision: 0,
+                        timezone,
+                        timezone_name: self.timezone,
+                        send_from,
+                        send_until,
+                        rules,
+                    }),
                 })
             }
             _ => Err(Problem::new(Code::Invalid, wrong.join("; "))),

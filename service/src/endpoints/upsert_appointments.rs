@@ -107,7 +107,8 @@ pub(crate) struct ItemError {
 pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
     let practice_id = request.path.i64("practice_id")?;
     let (items, is_single) = split(&request, app.config.limit_usize(Limit::BatchItems))?;
-    let revision = app.practices.get(practice_id).await?.ok_or_else(no_practice)?;
+    let practice = app.practices.get(practice_id).await?.ok_or_else(no_practice)?;
+    let revision = Arc::clone(&practice.newest);
     let shard = app.practices.shard(practice_id);
 
     let checked: Vec<Result<Appointment, Rejected>> = items.into_iter().map(checked).collect();

@@ -20,8 +20,6 @@ fn practice(zone: &str) -> Revision {
     Revision {
         practice_id: 7,
         revision: 1,
-        name: "Test".into(),
-        sender: 999_000_000_001,
         timezone: TimeZone::get(zone).unwrap(),
         timezone_name: zone.into(),
         send_from: time(8, 0, 0, 0),

@@ -1,36 +1,65 @@
 //! Where practices are stored: reading a revision, and putting one, which opens a new revision
 //! only if something that planning or rendering depends on has changed.
 
+use std::sync::Arc;
+
 use contract::{Pool, Query};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_postgres::Row;
 
-use super::{Revision, Rule};
-use crate::db::{Conn, Db, DbError};
+use super::{Practice, Revision, Rule};
+use crate::db::{Conn, Db, DbError, Params, Tx};
 
-/// Reads the newest revision.
+/// What a practice is read on.
+#[derive(Clone, Copy)]
+pub(super) enum On<'a> {
+    /// A connection of its own.
+    Conn(&'a Conn),
+    /// The transaction that needs it.
+    Tx(&'a Tx<'a>),
+}
+
+impl On<'_> {
+    pub(super) async fn rows(self, query: Query, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        match self {
+            Self::Conn(conn) => conn.rows(query, params).await,
+            Self::Tx(tx) => tx.rows(query, params).await,
+        }
+    }
+}
+
+/// Reads a practice as it is now.
 pub(super) async fn read(
-    conn: &Conn,
+    on: On<'_>,
     shard: i16,
     practice_id: i64,
-) -> Result<Option<Revision>, DbError> {
-    let rows = conn.rows(Query::PracticeRead, &[&shard, &practice_id]).await?;
-    from_rows(practice_id, &rows)
+) -> Result<Option<Practice>, DbError> {
+    let rows = on.rows(Query::PracticeRead, &[&shard, &practice_id]).await?;
+    practice_of(practice_id, &rows)
 }
 
 /// Reads a stated revision.
 pub(super) async fn read_revision(
-    conn: &Conn,
+    on: On<'_>,
     shard: i16,
     practice_id: i64,
     revision: i32,
 ) -> Result<Option<Revision>, DbError> {
-    let rows = conn.rows(Query::PracticeRevisionRead, &[&shard, &practice_id, &revision]).await?;
-    from_rows(practice_id, &rows)
+    let rows = on.rows(Query::PracticeRevisionRead, &[&shard, &practice_id, &revision]).await?;
+    revision_of(practice_id, &rows)
 }
 
-fn from_rows(practice_id: i64, rows: &[Row]) -> Result<Option<Revision>, DbError> {
+fn practice_of(practice_id: i64, rows: &[Row]) -> Result<Option<Practice>, DbError> {
+    let newest = revision_of(practice_id, rows)?;
+    Ok(rows.first().zip(newest).map(|(first, newest)| Practice {
+        name: first.get("practice_name"),
+        sender: first.get("sender"),
+        newest: Arc::new(newest),
+    }))
+}
+
+fn revision_of(practice_id: i64, rows: &[Row]) -> Result<Option<Revision>, DbError> {
     let Some(first) = rows.first() else {
         return Ok(None);
     };
@@ -44,8 +73,6 @@ fn from_rows(practice_id: i64, rows: &[Row]) -> Result<Option<Revision>, DbError
     Ok(Some(Revision {
         practice_id,
         revision: first.get("revision"),
-        name: first.get("practice_name"),
-        sender: first.get("sender"),
         timezone,
         timezone_name,
         send_from: first.get("send_from"),
@@ -70,39 +97,45 @@ fn rule_of(row: &Row) -> Rule {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Put {
     /// It is new.
-    Created(Revision),
-    /// It has a new revision, and its future appointments are planned again.
-    Changed(Revision),
+    Created(Practice),
+    /// It has a new revision. If reminders are due at other times under it, its future appointments
+    /// are planned again.
+    Changed(Practice),
     /// It was so already.
-    Unchanged(Revision),
+    Unchanged(Practice),
     /// The sender number is another practice's.
     SenderTaken,
     /// The database's own tz data has no such zone.
     ZoneUnknown,
 }
 
-/// Puts a practice in the wanted state; `wanted.revision` is ignored.
+/// Puts a practice in the wanted state; which revision `wanted` names is ignored.
 pub(crate) async fn put(
     db: &Db,
     shard: i16,
-    wanted: Revision,
+    wanted: Practice,
     real_now: Timestamp,
 ) -> Result<Put, DbError> {
     let mut conn = db.get(Pool::Interactive).await?;
-    let id = wanted.practice_id;
+    let id = wanted.newest.practice_id;
     let tx = conn.begin();
     let locked = tx.row_opt(Query::PracticeLock, &[&shard, &id]).await?;
     let rows = tx.rows(Query::PracticeRead, &[&shard, &id]).await?;
-    let known = from_rows(id, &rows)?;
+    let known = practice_of(id, &rows)?;
+    let as_revision = |revision| {
+        let newest = Arc::new(Revision { revision, ..Revision::clone(&wanted.newest) });
+        Practice { newest, ..wanted.clone() }
+    };
     if let Some(known) = &known
-        && (Revision { revision: known.revision, ..wanted.clone() }) == *known
+        && as_revision(known.newest.revision) == *known
     {
         tx.commit().await?;
         return Ok(Put::Unchanged(known.clone()));
     }
-    let replans = known.as_ref().is_some_and(|known| plans_differently(known, &wanted));
-    let revision = known.as_ref().map_or(1, |known| known.revision + 1);
-    let wanted = Revision { revision, ..wanted };
+    let replans =
+        known.as_ref().is_some_and(|known| plans_differently(&known.newest, &wanted.newest));
+    let revision = known.as_ref().map_or(1, |known| known.newest.revision + 1);
+    let wanted = as_revision(revision);
 
     let given: Option<Row> =
         tx.row_opt(Query::SenderUpsert, &[&wanted.sender, &shard, &id]).await?;
@@ -116,16 +149,17 @@ pub(crate) async fn put(
         &[&shard, &id, &revision, &wanted.name, &wanted.sender, &replans, &real_now],
     )
     .await?;
-    if !insert_revision(&tx, shard, &wanted, real_now).await? {
+    if !insert_revision(&tx, shard, &wanted.newest, real_now).await? {
         tx.rollback().await?;
         return Ok(Put::ZoneUnknown);
     }
-    insert_rules(&tx, shard, &wanted).await?;
+    insert_rules(&tx, shard, &wanted.newest).await?;
     tx.commit().await?;
     Ok(if locked.is_some() { Put::Changed(wanted) } else { Put::Created(wanted) })
 }
 
-/// True when appointments planned under the one would be planned differently under the other.
+/// True when appointments planned under the one would be planned differently under the other. What
+/// texts say is no part of that: they are worded when they are due, by what is newest then.
 fn plans_differently(a: &Revision, b: &Revision) -> bool {
     let timing = |r: &Rule| {
         (r.rule_id, r.before_days, r.before_minutes, r.grouping_minutes, r.scatter_seconds)
@@ -140,7 +174,7 @@ const INVALID_PARAMETER: &str = "22023";
 
 /// Says whether the database knows the time zone: its table computes with it.
 async fn insert_revision(
-    tx: &crate::db::Tx<'_>,
+    tx: &Tx<'_>,
     shard: i16,
     revision: &Revision,
     real_now: Timestamp,
@@ -166,11 +200,7 @@ async fn insert_revision(
     }
 }
 
-async fn insert_rules(
-    tx: &crate::db::Tx<'_>,
-    shard: i16,
-    revision: &Revision,
-) -> Result<(), DbError> {
+async fn insert_rules(tx: &Tx<'_>, shard: i16, revision: &Revision) -> Result<(), DbError> {
     let rules = &revision.rules;
     let ids: Vec<i16> = rules.iter().map(|r| r.rule_id).collect();
     let names: Vec<&str> = rules.iter().map(|r| r.name.as_str()).collect();

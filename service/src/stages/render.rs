@@ -1,46 +1,89 @@
 //! Render: the words of a text and how many segments they take, before it enters its lane, so that
 //! only handing over is left to be done in order. Also where a text gets other words: when it
-//! takes in an appointment, and when it lost one.
+//! takes in an appointment, when it lost one, and when its practice has other words for it by now.
+//!
+//! Whichever revision promised a text, the newest one words it. A rule that is not there any more
+//! has no newer words: what was promised under it keeps its own, until planning takes it back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use contract::{Query, Stage};
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::Shared;
 use crate::db::{DbError, Tx};
 use crate::obs;
+use crate::practice::{Practice, Revision};
 use crate::text::{Member, Text};
 
 /// A text to be rendered.
 pub(super) struct Draft<'a> {
     /// Whose.
     pub(super) practice_id: i64,
-    /// Under which of its settings.
+    /// The newest of its settings that it was promised or worded under. They have its rule.
     pub(super) revision: i32,
     /// Under which rule.
     pub(super) rule_id: i16,
-    /// On which day it is due.
-    pub(super) local_day: Date,
+    /// When it is due: what is "today" in it.
+    pub(super) due_at: Timestamp,
     /// Its appointments, earliest first.
     pub(super) members: Vec<Member<'a>>,
 }
 
-/// Renders texts, in their order.
-pub(super) async fn render(shared: &Shared, drafts: &[Draft<'_>]) -> Result<Vec<Text>, DbError> {
+/// A rendered text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wording {
+    pub(super) text: Text,
+    /// Under which of its practice's settings it was worded.
+    pub(super) revision: i32,
+}
+
+/// Renders texts of a shard, in their order.
+pub(super) async fn render(
+    shared: &Shared,
+    tx: &Tx<'_>,
+    shard: i16,
+    drafts: &[Draft<'_>],
+) -> Result<Vec<Wording>, DbError> {
+    if drafts.is_empty() {
+        return Ok(Vec::new());
+    }
     let started = Instant::now();
     let in_flight = obs::stage::in_flight(Stage::Render);
-    let mut texts = Vec::with_capacity(drafts.len());
+    let wanted: Vec<(i64, i32)> = drafts.iter().map(|d| (d.practice_id, d.revision)).collect();
+    let practices = shared.app.practices.newest(tx, shard, &wanted).await?;
+    let mut wordings = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let revision = shared.app.practices.revision(draft.practice_id, draft.revision).await?;
-        texts.push(shared.texts.render(&revision, draft.rule_id, draft.local_day, &draft.members));
+        let practice = &practices[&draft.practice_id];
+        let settings = settings_of(shared, tx, shard, practice, draft).await?;
+        let today = draft.due_at.to_zoned(settings.timezone.clone()).date();
+        let (name, rule_id) = (&practice.name, draft.rule_id);
+        let text = shared.texts.render(name, &settings, rule_id, today, &draft.members);
+        wordings.push(Wording { text, revision: settings.revision });
     }
     drop(in_flight);
-    if !drafts.is_empty() {
-        obs::stage::batch(Stage::Render, drafts.len(), started.elapsed());
+    obs::stage::batch(Stage::Render, drafts.len(), started.elapsed());
+    Ok(wordings)
+}
+
+/// The settings that word a text: the newest, if they have its rule.
+async fn settings_of(
+    shared: &Shared,
+    tx: &Tx<'_>,
+    shard: i16,
+    practice: &Practice,
+    draft: &Draft<'_>,
+) -> Result<Arc<Revision>, DbError> {
+    if has_words(practice, draft.rule_id) {
+        return Ok(Arc::clone(&practice.newest));
     }
-    Ok(texts)
+    shared.app.practices.revision(tx, shard, draft.practice_id, draft.revision).await
+}
+
+/// Whether a practice still has words for a rule.
+pub(super) fn has_words(practice: &Practice, rule_id: i16) -> bool {
+    practice.newest.rule(rule_id).is_some()
 }
 
 /// What a text says of an appointment, as it is now.
@@ -79,12 +122,11 @@ pub(super) struct Rewritten {
     pub(super) practice_id: i64,
     pub(super) phone: i64,
     pub(super) message_id: i64,
-    pub(super) revision: i32,
     pub(super) due_at: Timestamp,
     pub(super) expires_at: Timestamp,
     pub(super) appointment_ids: Vec<String>,
     pub(super) starts_at: Vec<Timestamp>,
-    pub(super) text: Text,
+    pub(super) wording: Wording,
 }
 
 /// Writes texts anew; their lanes are locked.
@@ -95,9 +137,9 @@ pub(super) async fn rewrite(tx: &Tx<'_>, shard: i16, texts: &[&Rewritten]) -> Re
     let practices: Vec<i64> = texts.iter().map(|t| t.practice_id).collect();
     let phones: Vec<i64> = texts.iter().map(|t| t.phone).collect();
     let ids: Vec<i64> = texts.iter().map(|t| t.message_id).collect();
-    let bodies: Vec<&str> = texts.iter().map(|t| t.text.body.as_str()).collect();
-    let segments: Vec<i16> = texts.iter().map(|t| t.text.segments).collect();
-    let revisions: Vec<i32> = texts.iter().map(|t| t.revision).collect();
+    let bodies: Vec<&str> = texts.iter().map(|t| t.wording.text.body.as_str()).collect();
+    let segments: Vec<i16> = texts.iter().map(|t| t.wording.text.segments).collect();
+    let revisions: Vec<i32> = texts.iter().map(|t| t.wording.revision).collect();
     let dues: Vec<Timestamp> = texts.iter().map(|t| t.due_at).collect();
     let expiries: Vec<Timestamp> = texts.iter().map(|t| t.expires_at).collect();
     let members: Vec<String> = texts.iter().map(|t| ids_literal(&t.appointment_ids)).collect();

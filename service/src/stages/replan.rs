@@ -80,7 +80,8 @@ pub(crate) async fn apply(
     if appointment_ids.is_empty() {
         return Ok(());
     }
-    let Some(revision) = practices.get(practice_id).await? else { return Ok(()) };
+    let Some(practice) = practices.get(practice_id).await? else { return Ok(()) };
+    let revision = Arc::clone(&practice.newest);
     let changes = appointment_ids
         .into_iter()
         .map(|appointment_id| Change::Replan { appointment_id })

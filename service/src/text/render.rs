@@ -82,17 +82,18 @@ impl Texts {
         Self { compiled: RwLock::new(environment()), room: room.max(1) }
     }
 
-    /// The text of a rule for appointments that share it, earliest first. `local_day` is the day
-    /// on which it is due. A template that fails gives way to the program's own: a reminder in
-    /// other words is better than none.
+    /// The text of a rule for appointments that share it, earliest first, as the practice of that
+    /// name words it. `local_day` is the day on which it is due. A template that fails gives way to
+    /// the program's own: a reminder in other words is better than none.
     pub(crate) fn render(
         &self,
+        practice: &str,
         revision: &Revision,
         rule_id: i16,
         local_day: Date,
         members: &[Member<'_>],
     ) -> Text {
-        let context = Value::from(Serde(context(revision, local_day, members)));
+        let context = Value::from(Serde(context(practice, revision, local_day, members)));
         let template = revision.rule(rule_id).map_or(FALLBACK, |rule| rule.template.as_str());
         let body = self.run(template, &context).or_else(|error| {
             obs::stage::failed(Stage::Render, 1);
@@ -214,7 +215,12 @@ impl io::Write for &mut Bounded {
     }
 }
 
-fn context<'a>(revision: &'a Revision, local_day: Date, members: &'a [Member<'a>]) -> Context<'a> {
+fn context<'a>(
+    practice: &'a str,
+    revision: &Revision,
+    local_day: Date,
+    members: &'a [Member<'a>],
+) -> Context<'a> {
     let appointments: Vec<Appointment<'a>> = members
         .iter()
         .map(|member| {
@@ -232,7 +238,7 @@ fn context<'a>(revision: &'a Revision, local_day: Date, members: &'a [Member<'a>
         })
         .collect();
     Context {
-        practice: &revision.name,
+        practice,
         patient: appointments.first().map_or("", |first| first.patient),
         when: appointments.first().map_or_else(String::new, |first| first.when.clone()),
         appointments,
@@ -261,8 +267,6 @@ fn samples() -> [Value; 2] {
     let revision = Revision {
         practice_id: 1,
         revision: 1,
-        name: "Example Practice".into(),
-        sender: 0,
         timezone: TimeZone::UTC,
         timezone_name: "UTC".into(),
         send_from: jiff::civil::time(8, 0, 0, 0),
@@ -281,7 +285,9 @@ fn samples() -> [Value; 2] {
         member("", "", 33),
     ];
     let day = Date::constant(1970, 1, 1);
-    [&one[..], &family[..]].map(|members| Value::from(Serde(context(&revision, day, members))))
+    let practice = "Example Practice";
+    [&one[..], &family[..]]
+        .map(|members| Value::from(Serde(context(practice, &revision, day, members))))
 }
 
 /// What is wrong with a template, in one line.

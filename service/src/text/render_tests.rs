@@ -6,6 +6,8 @@ use jiff::civil::{date, time};
 use super::*;
 use crate::text::default_rules;
 
+const NAME: &str = "Praia Dental";
+
 fn revision(template: Option<&str>) -> Revision {
     let mut rules = default_rules();
     if let Some(template) = template {
@@ -14,8 +16,6 @@ fn revision(template: Option<&str>) -> Revision {
     Revision {
         practice_id: 7,
         revision: 1,
-        name: "Praia Dental".into(),
-        sender: 99_900_000_001,
         timezone: TimeZone::get("America/Sao_Paulo").unwrap(),
         timezone_name: "America/Sao_Paulo".into(),
         send_from: time(8, 0, 0, 0),
@@ -30,7 +30,7 @@ fn member<'a>(patient_name: &'a str, instructions: &'a str, starts_at: &str) -> 
 
 fn check(template: Option<&str>, rule_id: i16, members: &[Member<'_>], expected: Expect) {
     let texts = Texts::new(8);
-    let text = texts.render(&revision(template), rule_id, date(2016, 5, 9), members);
+    let text = texts.render(NAME, &revision(template), rule_id, date(2016, 5, 9), members);
     // A sentence a line.
     let body = text.body.replace(". ", ".\n").replace(": ", ":\n").replace("; ", ";\n");
     expected.assert_eq(&format!("{body} [{}]\n", text.segments));
@@ -104,7 +104,7 @@ fn a_template_that_fails_gives_way() {
     let ana = member("Ana Souza", "", "2016-05-10T12:30:00Z");
     for template in ["{{ nothing }}", "{% for a in", "{{ appointments[3].time }}"] {
         let texts = Texts::new(8);
-        let text = texts.render(&revision(Some(template)), 1, date(2016, 5, 9), &[ana]);
+        let text = texts.render(NAME, &revision(Some(template)), 1, date(2016, 5, 9), &[ana]);
         assert!(text.body.contains("tomorrow at 09:30"), "{}", text.body);
     }
 }
@@ -114,7 +114,7 @@ fn the_largest_family_fits() {
     let long = "x".repeat(300);
     let members = vec![member("Ana", &long, "2016-05-10T12:30:00Z"); 40];
     let texts = Texts::new(8);
-    let text = texts.render(&revision(None), 1, date(2016, 5, 9), &members);
+    let text = texts.render(NAME, &revision(None), 1, date(2016, 5, 9), &members);
     assert!(!text.body.is_empty() && units(&text.body) <= TEXT_UNITS_MAX);
 }
 

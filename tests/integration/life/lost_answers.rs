@@ -1,9 +1,10 @@
 //! Deliveries whose answer was lost: never repeated blindly, always cleared up.
 
+use serde_json::json;
 use stack::provider::{Fault, Faults, Options};
-use tests::practice::FIRST_DUE;
+use tests::practice::{FIRST_DUE, settings};
 use tests::provider::{accepted, call_back, silent, until_accepted};
-use tests::{TestApp, appointment, at, until};
+use tests::{TestApp, appointment, at, phone, until};
 
 /// No callback tells what the answer would have: only looking tells.
 fn lose_answers(options: Options) -> Options {
@@ -50,6 +51,32 @@ async fn accepted_and_lost_is_looked_up_and_not_sent_again() {
         assert_eq!(scrape.sum("messages_total", &[("fate", fate)]), 3.0, "{fate}");
     }
     assert_eq!(scrape.sum(ended, &[]), 3.0);
+    app.finish().await;
+}
+
+/// The practice's number is another by the time of the look-up. By that one the provider would know
+/// of nothing, and the text would be sent a second time.
+#[tokio::test]
+async fn it_is_looked_up_by_the_number_that_it_left_from() {
+    let app = TestApp::with()
+        .env("PUNCTUAL_STAGE_GATES", "open")
+        .env("PUNCTUAL_PROVIDER_SETTLING_MS", 1_500)
+        .provider(lose_answers)
+        .start()
+        .await;
+    let one = app.practice(1).await;
+    app.put("/admin/stages/resolve", &json!({ "gate": "held" })).send().await.expect(200);
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    one.until_fate("a", 1, "ambiguous").await;
+    let mut moved = settings(1);
+    moved["sender"] = json!(phone(81_000_001));
+    app.put(&one.path(""), &moved).send().await.expect(200);
+    app.simulator.set_faults(Faults::none()).unwrap();
+    app.put("/admin/stages/resolve", &json!({ "gate": "open" })).send().await.expect(200);
+    one.until_fate("a", 1, "sent").await;
+    let texts = accepted(&app.simulator);
+    assert_eq!((texts.len(), texts[0].from.as_deref()), (1, Some(&*one.sender())), "{texts:#?}");
     app.finish().await;
 }
 

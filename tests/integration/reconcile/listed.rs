@@ -97,8 +97,9 @@ async fn a_lost_answer_hides_no_other_text() {
     let (a, b) = (name_of(&sql, "a").await, name_of(&sql, "b").await);
     // Another try of the first, without an answer, that the provider has never had.
     let lost = "INSERT INTO attempt (local_day, shard, practice_id, message_id, attempt_no, token, \
-                                     started_at) \
-                SELECT t.local_day, t.shard, t.practice_id, t.message_id, 2, t.token, t.started_at \
+                                     sender, started_at) \
+                SELECT t.local_day, t.shard, t.practice_id, t.message_id, 2, t.token, t.sender, \
+                       t.started_at \
                 FROM attempt t JOIN message m USING (shard, practice_id, message_id) \
                 WHERE m.provider_ref = $1";
     assert_eq!(sql.run(lost, &[&a]).await, 1);

@@ -14,8 +14,8 @@ use crate::bench::{Failed, rounds};
 use crate::commit::Writer;
 use crate::db::DbError;
 use crate::ingest::{Appointment, Change, Done, Outcome, Work, write::Ingester};
-use crate::practice::Revision;
 use crate::practice::store::{self, Put};
+use crate::practice::{Practice, Revision};
 use crate::receipts::{Item, News, Receipt, write::Recorder};
 use crate::stages::alone::{Alone, Sent};
 
@@ -72,15 +72,15 @@ impl Desk {
     /// Makes the practices.
     pub(super) async fn put_practices(self: &Arc<Self>, day: Day) -> Result<(), Failed> {
         let shard_count = self.app.practices.shard_count();
-        let wanted: Vec<Revision> = day.practices().collect();
+        let wanted: Vec<Practice> = day.practices().collect();
         let revisions: HashMap<i64, Arc<Revision>> =
-            wanted.iter().map(|r| (r.practice_id, Arc::new(r.clone()))).collect();
-        let by_shard: Arc<Vec<Mutex<Vec<Revision>>>> = Arc::new(
+            wanted.iter().map(|p| (p.newest.practice_id, Arc::clone(&p.newest))).collect();
+        let by_shard: Arc<Vec<Mutex<Vec<Practice>>>> = Arc::new(
             (0..shard_count)
                 .map(|shard| {
-                    let of_shard =
-                        wanted.iter().filter(|r| shard_of(r.practice_id, shard_count) == shard);
-                    Mutex::new(of_shard.cloned().collect())
+                    let is_of_shard =
+                        |p: &&Practice| shard_of(p.newest.practice_id, shard_count) == shard;
+                    Mutex::new(wanted.iter().filter(is_of_shard).cloned().collect())
                 })
                 .collect(),
         );
@@ -91,8 +91,8 @@ impl Desk {
                 let next = lock(&by_shard[index(shard)]).pop();
                 let Some(wanted) = next else { return Ok(false) };
                 match store::put(&app.db, shard, wanted, app.clock.real_now()).await? {
-                    Put::Created(revision) | Put::Changed(revision) | Put::Unchanged(revision) => {
-                        app.practices.remember(revision);
+                    Put::Created(practice) | Put::Changed(practice) | Put::Unchanged(practice) => {
+                        app.practices.remember(practice);
                         Ok(true)
                     }
                     Put::SenderTaken => Err(Failed::Wrong("a sender number is taken".into())),

@@ -21,8 +21,6 @@ fn revision() -> Revision {
     Revision {
         practice_id: 3,
         revision: 1,
-        name: String::new(),
-        sender: 1,
         timezone: TimeZone::UTC,
         timezone_name: "UTC".into(),
         send_from: time(8, 0, 0, 0),

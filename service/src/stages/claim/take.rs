@@ -10,18 +10,19 @@ use contract::{Pool, Query, Stage};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::verdict::{Head, MemberNow, Verdict, judge, why};
+use super::verdict::{Head, MemberNow, Now, Verdict, judge, why};
 use crate::db::{DbError, Tx, weeks};
 use crate::obs;
 use crate::obs::exemplar::TraceId;
 use crate::obs::flight::Flight;
 use crate::obs::request::BatchScope;
 use crate::phone::Phone;
+use crate::practice::Practice;
 use crate::provider::Outgoing;
 use crate::stages::Shared;
 use crate::stages::codes::{LANE_LEASED, Reason};
 use crate::stages::deliver::Job;
-use crate::stages::render::{Draft, Rewritten, members, render};
+use crate::stages::render::{Details, Draft, Rewritten, has_words, members, render};
 use crate::stages::settle::{Completion, Ending, LostMember, Work};
 use crate::text::Member;
 
@@ -42,6 +43,29 @@ pub(in crate::stages) struct Claimed {
 struct Lease {
     token: i64,
     ready_at: Timestamp,
+}
+
+/// What the heads of the leased lanes are judged by.
+struct Seen {
+    leases: HashMap<(i64, i64), Lease>,
+    lease_until: Timestamp,
+    /// Members whose promise in their text still holds, of those of whom it wasn't certain.
+    held: HashSet<(i64, String)>,
+    /// As they are now.
+    practices: HashMap<i64, Arc<Practice>>,
+}
+
+/// A text to be worded anew with the members at these places.
+struct Amended {
+    head: Head,
+    kept: Vec<usize>,
+    work: Work,
+}
+
+impl Amended {
+    fn members(&self) -> impl Iterator<Item = &MemberNow> {
+        self.kept.iter().map(move |&at| &self.head.members[at])
+    }
 }
 
 /// Claims from a shard, at most so many lanes. What it did is a part of each text's flight.
@@ -78,10 +102,16 @@ async fn claim(shared: &Arc<Shared>, shard: i16, lanes_max: usize) -> Result<Cla
         })
         .collect();
     let mut claimed = Claimed { lanes: leases.len(), ..Claimed::default() };
+    let mut late = Vec::new();
     if !leases.is_empty() {
-        let mut heads = read_heads(&tx, shard, &leases).await?;
+        let heads = read_heads(&tx, shard, &leases).await?;
         let held = ask_intents(&tx, shard, &heads).await?;
-        sort(shared, &tx, shard, &mut heads, &held, &leases, lease_until, &mut claimed).await?;
+        let worded: Vec<(i64, i32)> = heads.iter().map(|h| (h.practice_id, h.revision)).collect();
+        let practices = shared.app.practices.newest(&tx, shard, &worded).await?;
+        let seen = Seen { leases, lease_until, held, practices };
+        let amended = sort(shared, shard, heads, &seen, &mut claimed)?;
+        amend(shared, &tx, shard, amended, &mut claimed).await?;
+        late = lateness(&seen, real_now);
         record_attempts(&tx, shard, &claimed.jobs, clock.real_now()).await?;
     }
     if claimed.lanes < lanes_max {
@@ -92,12 +122,16 @@ async fn claim(shared: &Arc<Shared>, shard: i16, lanes_max: usize) -> Result<Cla
     drop(conn);
     if claimed.lanes > 0 {
         obs::stage::batch(Stage::Claim, claimed.lanes, started.elapsed());
-        for lease in leases.values() {
-            let late = Duration::try_from(real_now.duration_since(lease.ready_at));
-            obs::stage::lateness(Stage::Claim, late.unwrap_or(Duration::ZERO));
+        for late in late {
+            obs::stage::lateness(Stage::Claim, late);
         }
     }
     Ok(claimed)
+}
+
+fn lateness(seen: &Seen, real_now: Timestamp) -> Vec<Duration> {
+    let late = |lease: &Lease| Duration::try_from(real_now.duration_since(lease.ready_at));
+    seen.leases.values().map(|lease| late(lease).unwrap_or(Duration::ZERO)).collect()
 }
 
 async fn read_heads(
@@ -146,52 +180,60 @@ async fn ask_intents(
     Ok(held.collect())
 }
 
-/// Decides on each head and makes of it what comes next.
-#[expect(clippy::too_many_arguments, reason = "one call, split off for its length alone")]
-async fn sort(
+/// Decides on each head and makes of it what comes next; returns those that are worded anew.
+fn sort(
     shared: &Arc<Shared>,
-    tx: &Tx<'_>,
     shard: i16,
-    heads: &mut Vec<Head>,
-    held: &HashSet<(i64, String)>,
-    leases: &HashMap<(i64, i64), Lease>,
-    lease_until: Timestamp,
+    heads: Vec<Head>,
+    seen: &Seen,
     claimed: &mut Claimed,
-) -> Result<(), DbError> {
+) -> Result<Vec<Amended>, DbError> {
     let domain_now = shared.app.clock.domain_now();
-    let mut amended: Vec<(Head, Vec<usize>, Work)> = Vec::new();
-    for head in heads.drain(..) {
-        let Some(lease) = leases.get(&(head.practice_id, head.phone)) else { continue };
-        let work = work(&head, lease.token, lease_until);
+    let mut amended = Vec::new();
+    for head in heads {
+        let Some(lease) = seen.leases.get(&(head.practice_id, head.phone)) else { continue };
+        let work = work(&head, lease.token, seen.lease_until);
         let to = Phone::from_i64(head.phone);
-        let is_allowed = to.is_some_and(|to| shared.app.provider.allows(to));
-        let holds = |m: &MemberNow| held.contains(&(head.message_id, m.appointment_id.clone()));
-        match (judge(&head, holds, domain_now, is_allowed), to) {
+        let practice = &seen.practices[&head.practice_id];
+        let now = Now {
+            domain_now,
+            is_allowed: to.is_some_and(|to| shared.app.provider.allows(to)),
+            has_newer_words: head.revision < practice.newest.revision
+                && has_words(practice, head.rule_id),
+        };
+        let holds =
+            |m: &MemberNow| seen.held.contains(&(head.message_id, m.appointment_id.clone()));
+        let ending = match (judge(&head, holds, now), to) {
             (Verdict::Send, Some(to)) => {
                 let flight = Arc::new(flight(shared, lease));
-                claimed.jobs.push(job(shared, shard, head, work, to, flight).await?);
+                claimed.jobs.push(job(shard, head, work, (sender(practice)?, to), flight));
+                continue;
             }
-            (Verdict::Send, None) => {
-                let ending = Ending::Suppressed(Reason::NotAllowed, Vec::new());
-                claimed.endings.push(Completion::now(&shared.app.clock, work, ending));
+            (Verdict::Amend(kept), _) => {
+                amended.push(Amended { head, kept, work });
+                continue;
             }
-            (Verdict::Amend(kept), _) => amended.push((head, kept, work)),
+            (Verdict::Send, None) => Ending::Suppressed(Reason::NotAllowed, Vec::new()),
             (Verdict::Lost, _) => {
                 let drops = drops(&head, |_| true);
                 let reason = drops.iter().map(|drop| drop.reason).max();
-                let ending = Ending::Suppressed(reason.unwrap_or(Reason::Moved), drops);
-                claimed.endings.push(Completion::now(&shared.app.clock, work, ending));
+                Ending::Suppressed(reason.unwrap_or(Reason::Moved), drops)
             }
-            (Verdict::Expire, _) => {
-                claimed.endings.push(Completion::now(&shared.app.clock, work, Ending::Expired));
-            }
-            (Verdict::Suppress(reason), _) => {
-                let ending = Ending::Suppressed(reason, Vec::new());
-                claimed.endings.push(Completion::now(&shared.app.clock, work, ending));
-            }
-        }
+            (Verdict::Expire, _) => Ending::Expired,
+            (Verdict::Suppress(reason), _) => Ending::Suppressed(reason, Vec::new()),
+        };
+        claimed.endings.push(Completion::now(&shared.app.clock, work, ending));
     }
-    amend(shared, tx, shard, amended, claimed).await
+    Ok(amended)
+}
+
+/// The number that a practice's texts come from now.
+fn sender(practice: &Practice) -> Result<Phone, DbError> {
+    Phone::from_i64(practice.sender).ok_or_else(|| DbError::Refused {
+        query: Query::PracticeRead.name(),
+        code: "client".into(),
+        message: format!("practice {} has no valid sender", practice.newest.practice_id),
+    })
 }
 
 fn work(head: &Head, token: i64, lease_until: Timestamp) -> Work {
@@ -218,17 +260,9 @@ fn flight(shared: &Shared, lease: &Lease) -> Flight {
     Flight::new(trace, now.checked_sub(waited).unwrap_or(now))
 }
 
-async fn job(
-    shared: &Shared,
-    shard: i16,
-    head: Head,
-    work: Work,
-    to: Phone,
-    flight: Arc<Flight>,
-) -> Result<Job, DbError> {
-    let revision = shared.app.practices.revision(head.practice_id, head.revision).await?;
+fn job(shard: i16, head: Head, work: Work, (from, to): (Phone, Phone), flight: Arc<Flight>) -> Job {
     let attempt_no = head.attempts + 1;
-    Ok(Job {
+    Job {
         shard,
         work: Work { attempts: attempt_no, ..work },
         outgoing: Outgoing {
@@ -236,17 +270,13 @@ async fn job(
             message_id: head.message_id,
             attempt_no,
             to,
-            from: Phone::from_i64(revision.sender).ok_or_else(|| DbError::Refused {
-                query: Query::PracticeRead.name(),
-                code: "client".into(),
-                message: format!("practice {} has no valid sender", head.practice_id),
-            })?,
+            from,
             body: head.body,
             trace: flight.trace(),
         },
         flight,
         claimed_at: Instant::now(),
-    })
+    }
 }
 
 /// The members that a text loses.
@@ -262,52 +292,65 @@ fn drops(head: &Head, is_lost: impl Fn(usize) -> bool) -> Vec<LostMember> {
         .collect()
 }
 
-/// Words texts anew that lost some of their appointments. They are stored by settle, together with
-/// the end of the promises that were lost.
+/// Words texts anew that lost some of their appointments or have newer words. They are stored by
+/// settle, together with the end of the promises that were lost.
 async fn amend(
     shared: &Shared,
     tx: &Tx<'_>,
     shard: i16,
-    amended: Vec<(Head, Vec<usize>, Work)>,
+    amended: Vec<Amended>,
     claimed: &mut Claimed,
 ) -> Result<(), DbError> {
-    for (head, kept, work) in amended {
-        let kept_members: Vec<&MemberNow> = kept.iter().map(|&at| &head.members[at]).collect();
-        let practices = vec![head.practice_id; kept.len()];
-        let ids: Vec<&str> = kept_members.iter().map(|m| m.appointment_id.as_str()).collect();
-        let details = members(tx, shard, &practices, &ids).await?;
-        let told = kept_members.iter().zip(&details).map(|(member, details)| Member {
-            patient_name: &details.patient_name,
-            instructions: &details.instructions,
-            starts_at: member.starts_at,
-        });
-        let draft = Draft {
-            practice_id: head.practice_id,
-            revision: head.revision,
-            rule_id: head.rule_id,
-            local_day: head.local_day,
-            members: told.collect(),
-        };
-        let Some(text) = render(shared, std::slice::from_ref(&draft)).await?.pop() else {
-            continue;
-        };
-        let starts_at: Vec<Timestamp> = kept_members.iter().map(|m| m.starts_at).collect();
+    if amended.is_empty() {
+        return Ok(());
+    }
+    let (practices, ids): (Vec<i64>, Vec<&str>) = amended
+        .iter()
+        .flat_map(|one| {
+            one.members().map(move |m| (one.head.practice_id, m.appointment_id.as_str()))
+        })
+        .unzip();
+    let mut details = members(tx, shard, &practices, &ids).await?.into_iter();
+    let details: Vec<Vec<Details>> =
+        amended.iter().map(|one| details.by_ref().take(one.kept.len()).collect()).collect();
+    let drafts: Vec<Draft<'_>> =
+        amended.iter().zip(&details).map(|(one, details)| draft(one, details)).collect();
+    let wordings = render(shared, tx, shard, &drafts).await?;
+    for (one, wording) in amended.iter().zip(wordings) {
+        let Amended { head, kept, work } = one;
+        let starts_at: Vec<Timestamp> = one.members().map(|m| m.starts_at).collect();
         let rewritten = Rewritten {
             practice_id: head.practice_id,
             phone: head.phone,
             message_id: head.message_id,
-            revision: head.revision,
             due_at: head.due_at,
             expires_at: starts_at.iter().copied().min().unwrap_or(head.expires_at),
-            appointment_ids: ids.iter().map(|&id| id.to_owned()).collect(),
+            appointment_ids: one.members().map(|m| m.appointment_id.clone()).collect(),
             starts_at,
-            text,
+            wording,
         };
-        let drops = drops(&head, |at| !kept.contains(&at));
+        let drops = drops(head, |at| !kept.contains(&at));
         let ending = Ending::Amended(Box::new(rewritten), drops);
-        claimed.endings.push(Completion::now(&shared.app.clock, work, ending));
+        claimed.endings.push(Completion::now(&shared.app.clock, *work, ending));
     }
     Ok(())
+}
+
+/// A text as it is worded anew.
+fn draft<'a>(one: &'a Amended, details: &'a [Details]) -> Draft<'a> {
+    let Amended { head, .. } = one;
+    let told = one.members().zip(details).map(|(member, details)| Member {
+        patient_name: &details.patient_name,
+        instructions: &details.instructions,
+        starts_at: member.starts_at,
+    });
+    Draft {
+        practice_id: head.practice_id,
+        revision: head.revision,
+        rule_id: head.rule_id,
+        due_at: head.due_at,
+        members: told.collect(),
+    }
 }
 
 /// Records tries before they begin.
@@ -325,9 +368,10 @@ async fn record_attempts(
     let messages: Vec<i64> = jobs.iter().map(|job| job.work.message_id).collect();
     let numbers: Vec<i16> = jobs.iter().map(|job| job.work.attempts).collect();
     let tokens: Vec<i64> = jobs.iter().map(|job| job.work.token).collect();
+    let senders: Vec<i64> = jobs.iter().map(|job| job.outgoing.from.as_i64()).collect();
     tx.execute(
         Query::AttemptInsert,
-        &[&shard, &real_now, &days, &practices, &messages, &numbers, &tokens],
+        &[&shard, &real_now, &days, &practices, &messages, &numbers, &tokens, &senders],
     )
     .await?;
     Ok(())

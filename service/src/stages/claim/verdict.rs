@@ -17,6 +17,7 @@ pub(super) struct Head {
     pub(super) expires_at: Timestamp,
     pub(super) local_day: Date,
     pub(super) rule_id: i16,
+    /// The settings that it was worded under.
     pub(super) revision: i32,
     pub(super) due_at: Timestamp,
     pub(super) body: String,
@@ -83,8 +84,8 @@ impl Head {
 pub(super) enum Verdict {
     /// It goes out.
     Send,
-    /// It lost some of its appointments: it is worded anew with the members at these places, and
-    /// claimed again.
+    /// It lost some of its appointments, or there are newer words for it: it is worded anew with
+    /// the members at these places, and claimed again.
     Amend(Vec<usize>),
     /// It lost all of them.
     Lost,
@@ -94,13 +95,20 @@ pub(super) enum Verdict {
     Suppress(Reason),
 }
 
-/// Decides. `holds` says of each member whether its promise in this text still holds.
-pub(super) fn judge(
-    head: &Head,
-    holds: impl Fn(&MemberNow) -> bool,
-    domain_now: Timestamp,
-    is_allowed: bool,
-) -> Verdict {
+/// What a text is judged by, beside what was read of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) domain_now: Timestamp,
+    /// Its phone may be texted from here.
+    pub(super) is_allowed: bool,
+    /// Its practice has newer words for it.
+    pub(super) has_newer_words: bool,
+}
+
+/// Decides. `holds` says of each member whether its promise in this text still holds. What was
+/// tried keeps its words: the provider may have taken them.
+pub(super) fn judge(head: &Head, holds: impl Fn(&MemberNow) -> bool, now: Now) -> Verdict {
+    let Now { domain_now, is_allowed, has_newer_words } = now;
     let kept: Vec<usize> = head
         .members
         .iter()
@@ -119,6 +127,8 @@ pub(super) fn judge(
         Verdict::Suppress(Reason::OptedOut)
     } else if !is_allowed {
         Verdict::Suppress(Reason::NotAllowed)
+    } else if has_newer_words && head.attempts == 0 {
+        Verdict::Amend(kept)
     } else {
         Verdict::Send
     }
@@ -162,27 +172,40 @@ mod tests {
         let cancelled = || member(false, true, true);
         let moved = || member(false, false, false);
         let moved_and_back = || member(true, false, false);
-        let now: Timestamp = "2026-05-04T10:00:00Z".parse().unwrap();
-        let late: Timestamp = "2026-05-04T12:00:00Z".parse().unwrap();
+        let domain_now: Timestamp = "2026-05-04T10:00:00Z".parse().unwrap();
+        let now = Now { domain_now, is_allowed: true, has_newer_words: false };
+        let late = Now { domain_now: "2026-05-04T12:00:00Z".parse().unwrap(), ..now };
+        let not_allowed = |now| Now { is_allowed: false, ..now };
         let broken = |_: &MemberNow| false;
         let kept = |_: &MemberNow| true;
 
         let one = head(vec![booked()]);
-        assert_eq!(judge(&one, broken, now, true), Verdict::Send);
-        assert_eq!(judge(&one, broken, late, true), Verdict::Expire);
-        assert_eq!(judge(&one, broken, now, false), Verdict::Suppress(Reason::NotAllowed));
+        assert_eq!(judge(&one, broken, now), Verdict::Send);
+        assert_eq!(judge(&one, broken, late), Verdict::Expire);
+        let refused = Verdict::Suppress(Reason::NotAllowed);
+        assert_eq!(judge(&one, broken, not_allowed(now)), refused);
         let stopped = Head { is_opted_out: true, ..one };
-        assert_eq!(judge(&stopped, broken, now, false), Verdict::Suppress(Reason::OptedOut));
+        let opted_out = Verdict::Suppress(Reason::OptedOut);
+        assert_eq!(judge(&stopped, broken, not_allowed(now)), opted_out);
 
-        assert_eq!(judge(&head(vec![cancelled()]), kept, late, false), Verdict::Lost);
+        assert_eq!(judge(&head(vec![cancelled()]), kept, not_allowed(late)), Verdict::Lost);
         let family = head(vec![booked(), cancelled(), moved(), booked()]);
-        assert_eq!(judge(&family, kept, late, false), Verdict::Amend(vec![0, 3]));
+        assert_eq!(judge(&family, kept, not_allowed(late)), Verdict::Amend(vec![0, 3]));
 
         // It looks the same, and the promise in this text was ended all the same.
         let back = head(vec![moved_and_back()]);
-        assert_eq!(judge(&back, broken, now, true), Verdict::Lost);
-        assert_eq!(judge(&back, kept, now, true), Verdict::Send);
+        assert_eq!(judge(&back, broken, now), Verdict::Lost);
+        assert_eq!(judge(&back, kept, now), Verdict::Send);
         assert_eq!(back.doubtful().count(), 1);
         assert_eq!((why(&cancelled()), why(&moved())), (Reason::Cancelled, Reason::Moved));
+
+        // Newer words are for what would be sent and has never been.
+        let newer = Now { has_newer_words: true, ..now };
+        let whole = head(vec![booked(), booked()]);
+        assert_eq!(judge(&whole, kept, newer), Verdict::Amend(vec![0, 1]));
+        assert_eq!(judge(&whole, kept, not_allowed(newer)), refused);
+        assert_eq!(judge(&stopped, kept, newer), opted_out);
+        let tried = Head { attempts: 1, ..whole };
+        assert_eq!(judge(&tried, kept, newer), Verdict::Send);
     }
 }

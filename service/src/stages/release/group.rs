@@ -69,7 +69,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Under whose settings the text is written: the newest that one of its members knows.
+    /// The newest settings that one of its members was promised under.
     pub(super) fn revision(&self) -> i32 {
         self.members.iter().map(|member| member.revision).max().unwrap_or(1)
     }

@@ -129,25 +129,24 @@ async fn take_in(
             practice_id: worded.group.key.practice_id,
             revision: newest.revision.max(worded.group.revision()),
             rule_id: worded.group.key.rule_id,
-            local_day: worded.group.key.local_day,
+            due_at: newest.due_at.min(worded.group.due_at()),
             members: all.iter().map(|(_, member)| *member).collect(),
         })
         .collect();
-    let texts = render(shared, &drafts).await?;
+    let wordings = render(shared, tx, shard, &drafts).await?;
     let rewritten: Vec<Rewritten> = open
         .iter()
         .zip(&all)
-        .zip(texts)
-        .map(|(((worded, newest), all), text)| Rewritten {
+        .zip(wordings)
+        .map(|(((worded, newest), all), wording)| Rewritten {
             practice_id: worded.group.key.practice_id,
             phone: worded.group.key.phone,
             message_id: newest.message_id,
-            revision: newest.revision.max(worded.group.revision()),
             due_at: newest.due_at.min(worded.group.due_at()),
             expires_at: newest.expires_at.min(worded.group.expires_at()),
             appointment_ids: all.iter().map(|(id, _)| (*id).to_owned()).collect(),
             starts_at: all.iter().map(|(_, member)| member.starts_at).collect(),
-            text,
+            wording,
         })
         .collect();
     let rewritten: Vec<&Rewritten> = rewritten.iter().collect();

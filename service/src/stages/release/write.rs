@@ -12,9 +12,9 @@ use super::group::{self, DueIntent, Group, GroupKey};
 use super::join;
 use crate::db::{DbError, Tx, floors, weeks};
 use crate::obs;
-use crate::stages::render::{Draft, ids_literal, render, times_literal};
+use crate::stages::render::{Draft, Wording, ids_literal, render, times_literal};
 use crate::stages::{Shared, maintainer};
-use crate::text::{Member, Text};
+use crate::text::Member;
 
 /// What a batch released.
 pub(in crate::stages) struct Released {
@@ -29,7 +29,7 @@ pub(in crate::stages) struct Released {
 /// A group with its words.
 pub(super) struct Worded {
     pub(super) group: Group,
-    pub(super) text: Text,
+    pub(super) wording: Wording,
 }
 
 /// Where a group's text is.
@@ -74,7 +74,7 @@ pub(in crate::stages) async fn release_batch(
         group::leave_cut_family(&mut intents);
     }
     let lateness = lateness(shared, &intents);
-    let worded = word(shared, group::group(intents)).await?;
+    let worded = word(shared, &tx, shard, group::group(intents)).await?;
     let real_now = clock.real_now();
     if !worded.is_empty() {
         let places = place(shared, &tx, shard, &worded, real_now).await?;
@@ -112,20 +112,26 @@ fn late_by(shared: &Shared, due_at: Timestamp) -> Duration {
         .unwrap_or(Duration::ZERO)
 }
 
-async fn word(shared: &Shared, groups: Vec<Group>) -> Result<Vec<Worded>, DbError> {
+async fn word(
+    shared: &Shared,
+    tx: &Tx<'_>,
+    shard: i16,
+    groups: Vec<Group>,
+) -> Result<Vec<Worded>, DbError> {
     let drafts: Vec<Draft<'_>> = groups
         .iter()
         .map(|group| Draft {
             practice_id: group.key.practice_id,
             revision: group.revision(),
             rule_id: group.key.rule_id,
-            local_day: group.key.local_day,
+            due_at: group.due_at(),
             members: group.members.iter().map(member).collect(),
         })
         .collect();
-    let texts = render(shared, &drafts).await?;
+    let wordings = render(shared, tx, shard, &drafts).await?;
     drop(drafts);
-    Ok(groups.into_iter().zip(texts).map(|(group, text)| Worded { group, text }).collect())
+    let worded = groups.into_iter().zip(wordings);
+    Ok(worded.map(|(group, wording)| Worded { group, wording }).collect())
 }
 
 /// What a text says of an appointment.
@@ -204,13 +210,13 @@ pub(super) async fn insert(
     let rules: Vec<i16> = keys.iter().map(|k| k.rule_id).collect();
     let slots: Vec<i16> = keys.iter().map(|k| k.group_slot).collect();
     let generations: Vec<i16> = texts.iter().map(|(_, generation)| *generation).collect();
-    let segments: Vec<i16> = texts.iter().map(|(w, _)| w.text.segments).collect();
-    let revisions: Vec<i32> = texts.iter().map(|(w, _)| w.group.revision()).collect();
+    let segments: Vec<i16> = texts.iter().map(|(w, _)| w.wording.text.segments).collect();
+    let revisions: Vec<i32> = texts.iter().map(|(w, _)| w.wording.revision).collect();
     let dues: Vec<Timestamp> = texts.iter().map(|(w, _)| w.group.due_at()).collect();
     let expiries: Vec<Timestamp> = texts.iter().map(|(w, _)| w.group.expires_at()).collect();
     let members: Vec<String> = texts.iter().map(|(w, _)| member_ids(&w.group)).collect();
     let starts: Vec<String> = texts.iter().map(|(w, _)| member_starts(&w.group)).collect();
-    let bodies: Vec<&str> = texts.iter().map(|(w, _)| w.text.body.as_str()).collect();
+    let bodies: Vec<&str> = texts.iter().map(|(w, _)| w.wording.text.body.as_str()).collect();
     let rows = tx
         .rows(
             Query::MessageInsert,

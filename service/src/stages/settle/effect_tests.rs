@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::stages::codes::{LANE_LEASED, Reason};
-use crate::stages::render::Rewritten;
+use crate::stages::render::{Rewritten, Wording};
 use crate::stages::settle::LostMember;
 use crate::text::Text;
 
@@ -232,12 +232,11 @@ fn endings(work: Work) -> Vec<Ending> {
         practice_id: work.practice_id,
         phone: work.phone,
         message_id: work.message_id,
-        revision: 1,
         due_at: at(),
         expires_at: at(),
         appointment_ids: vec!["a".into()],
         starts_at: vec![at()],
-        text: Text { body: String::new(), segments: 1 },
+        wording: Wording { text: Text { body: String::new(), segments: 1 }, revision: 1 },
     };
     DeliveryOutcome::ALL
         .iter()

@@ -1,5 +1,5 @@
 //! A provider that answers whatever it is told to, for what the simulator never says: refusals for
-//! good.
+//! good, and that our token is wrong.
 //!
 //! Never here: a provider that behaves like one ([`stack::provider`]).
 
@@ -18,9 +18,10 @@ pub struct Refuser {
     asked: Arc<Asked>,
 }
 
-/// What it was asked.
+/// What it was asked, and what it answers.
 #[derive(Debug, Default)]
 struct Asked {
+    answer: Mutex<String>,
     posts: AtomicU64,
     /// The latest request to send a text.
     head: Mutex<String>,
@@ -29,7 +30,8 @@ struct Asked {
 }
 
 impl Refuser {
-    /// Answers every request with this status and JSON from here on, as long as the test runs.
+    /// Answers every request with this status and JSON from here on, as long as the test runs or
+    /// until it is told otherwise.
     ///
     /// # Panics
     /// When it can't listen.
@@ -37,19 +39,22 @@ impl Refuser {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Asked::default());
-        let answer: Arc<str> = format!(
-            "HTTP/1.1 {status} As told\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{json}",
-            json.len()
-        )
-        .into();
+        *asked.answer.lock().unwrap() = answer(status, json);
         let counted = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&counted)));
+                tokio::spawn(serve(stream, Arc::clone(&counted)));
             }
         });
         Self { address, asked }
+    }
+
+    /// Answers so from now on.
+    ///
+    /// # Panics
+    /// Never: nobody panics while it is kept.
+    pub fn answers(&self, status: u16, json: &str) {
+        *self.asked.answer.lock().unwrap() = answer(status, json);
     }
 
     /// Requests to send a text so far.
@@ -79,7 +84,15 @@ impl Refuser {
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Arc<str>, asked: Arc<Asked>) {
+fn answer(status: u16, json: &str) -> String {
+    format!(
+        "HTTP/1.1 {status} As told\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{json}",
+        json.len()
+    )
+}
+
+async fn serve(mut stream: TcpStream, asked: Arc<Asked>) {
     let mut bytes = Vec::new();
     while let Ok(1..) = stream.read_buf(&mut bytes).await {
         while let Some(length) = request_length(&bytes) {
@@ -89,6 +102,7 @@ async fn serve(mut stream: TcpStream, answer: Arc<str>, asked: Arc<Asked>) {
                 *asked.head.lock().unwrap() = String::from_utf8_lossy(&request).into_owned();
                 asked.posts.fetch_add(1, Ordering::Relaxed);
             }
+            let answer = asked.answer.lock().unwrap().clone();
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }

@@ -91,10 +91,13 @@ table! {
         default: 768, least: 1, most: 100_000, unit: "deliveries", has_level: true, forgets: false,
         reason: "Little's law: 4,000 a second at 150 ms each, with a quarter to spare",
     }
-    /// Tries for one message before it fails.
+    /// Tries for one message. What a provider can't take now is tried until its appointment begins,
+    /// and what it refuses for good fails at once; neither comes near this.
     AttemptsPerMessage = attempts_per_message {
-        default: 8, least: 1, most: 100, unit: "attempts", has_level: false, forgets: false,
-        reason: "with doubling waits from one second that is two minutes of provider trouble",
+        default: 32_000, least: 26_000, most: 32_767,
+        unit: "attempts", has_level: false, forgets: false,
+        reason: "with doubling waits from one second to 256 that is about 338 a day, and at most \
+                 25742 in the 61 days that a reminder may lie ahead; what counts them holds 32767",
     }
     /// Practices whose settings and rules are kept in memory.
     PracticeCache = practice_cache {

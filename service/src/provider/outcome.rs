@@ -54,7 +54,7 @@ fn outcome(status: u16, said: &Said) -> DeliveryOutcome {
         // Taken, but under which name? Looking it up tells.
         200..=299 => DeliveryOutcome::Ambiguous,
         // Our key or our address is wrong, which says nothing about the text: it waits until
-        // somebody has put that right.
+        // somebody has put that right, or its appointment begins.
         401 | 403 | 404 if said.error_code.is_none_or(is_about_us) => DeliveryOutcome::Transient,
         // It took too long to come, or too many came at once.
         408 | 425 | 429 => DeliveryOutcome::Transient,

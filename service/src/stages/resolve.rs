@@ -93,13 +93,20 @@ async fn take(shared: &Shared, shard: i16) -> Result<Vec<Case>, DbError> {
         // The number that the try was sent from, whichever is the practice's by now.
         let numbers = (Phone::from_i64(lane.1), Phone::from_i64(head.get("sender")));
         if let (Some(token), (Some(to), Some(from))) = (token, numbers) {
-            cases.push(case(head, token, to, from, ours_until));
+            cases.push(case(shared, head, token, (to, from), ours_until));
         }
     }
     Ok(cases)
 }
 
-fn case(head: &Row, token: i64, to: Phone, from: Phone, lease_until: Timestamp) -> Case {
+fn case(
+    shared: &Shared,
+    head: &Row,
+    token: i64,
+    (to, from): (Phone, Phone),
+    lease_until: Timestamp,
+) -> Case {
+    let expires_at: Timestamp = head.get("expires_at");
     let work = Work {
         practice_id: head.get("practice_id"),
         phone: head.get("phone"),
@@ -111,6 +118,7 @@ fn case(head: &Row, token: i64, to: Phone, from: Phone, lease_until: Timestamp) 
         rule_id: head.get("rule_id"),
         members: head.get("members"),
         due_at: head.get("due_at"),
+        expires_at: shared.app.clock.to_real(expires_at),
         lease_until,
     };
     Case {
@@ -127,7 +135,7 @@ fn case(head: &Row, token: i64, to: Phone, from: Phone, lease_until: Timestamp) 
             started_at: head.get("started_at"),
         },
         lost_at: head.get("lost_at"),
-        expires_at: head.get("expires_at"),
+        expires_at,
         known_ref: head.get("provider_ref"),
         work,
     }

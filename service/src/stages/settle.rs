@@ -54,6 +54,8 @@ pub(super) struct Work {
     /// Promises that the text keeps.
     pub(super) members: i32,
     pub(super) due_at: Timestamp,
+    /// When its appointment begins, in real time: for nothing does it wait longer.
+    pub(super) expires_at: Timestamp,
     pub(super) lease_until: Timestamp,
 }
 

@@ -1,10 +1,15 @@
-//! A provider that says no: for now, or for good.
+//! A provider that says no: for now, or for good. What it says no to for now waits until its
+//! appointment begins, which is in `expired`.
 
 use stack::provider::{Faults, Options};
 use tests::practice::{FIRST_DUE, SECOND_DUE};
 use tests::provider::{accepted, until_accepted};
 use tests::refuser::Refuser;
-use tests::{Practice, TestApp, appointment, at, until};
+use tests::{Practice, Sql, TestApp, appointment, at, until};
+
+/// More tries than any number that somebody would have thought enough: with the waits between them,
+/// these take more than eight minutes.
+const MANY: u64 = 10;
 
 #[tokio::test]
 async fn for_now_it_is_tried_again() {
@@ -74,22 +79,53 @@ fn tried(app: &TestApp) -> u64 {
         + state.connections_reset
 }
 
+/// An outage says nothing of the texts that fall due in it, however long it is.
 #[tokio::test]
-async fn not_for_ever() {
+async fn an_outage_fails_no_text() {
     let down = |options: Options| Options {
         faults: Faults { server_error_share: 1.0, ..Faults::none() },
         ..options
     };
-    let app =
-        TestApp::with().env("PUNCTUAL_LIMIT_ATTEMPTS_PER_MESSAGE", 2).provider(down).start().await;
+    let app = TestApp::with().provider(down).start().await;
     let one = app.practice(1).await;
     one.book(&appointment("a")).await;
     app.hold(at(FIRST_DUE)).await;
-    one.until_fate("a", 1, "failed").await;
-    assert_eq!(tried(&app), 2);
-    assert_eq!(one.counts("2026-05-05", 1).await["failed"], 1);
-    assert_eq!(journeys(&app, 1.0).await, [1.0, 0.0, 0.0]);
+    until_tried(&app, MANY, || tried(&app)).await;
+    assert_eq!(one.reminders("a", 1).await[0]["fate"], "pending");
+    app.simulator.set_faults(Faults::none()).unwrap();
+    sent_at_last(&app, &one).await;
+    assert_eq!(accepted(&app.simulator).len(), 1);
     app.finish().await;
+}
+
+/// Waits until there were so many tries, without the waits between them.
+async fn until_tried(app: &TestApp, tries: u64, count: impl Fn() -> u64) {
+    until("it was tried many times", async || {
+        hurry(&app.database.sql).await;
+        (count() >= tries).then_some(())
+    })
+    .await;
+}
+
+/// Ends the waits of all texts, as if their time had passed. They are ready in a moment: nothing may
+/// become ready below a floor, which is never above now.
+async fn hurry(sql: &Sql) {
+    let soon = "UPDATE lane SET ready_at = clock_timestamp() + interval '0.2 s' \
+                WHERE state = 'r' AND ready_at > clock_timestamp() + interval '0.5 s'";
+    sql.run(soon, &[]).await;
+}
+
+/// The provider has recovered: the reminder leaves, and how often it was tried is told.
+async fn sent_at_last(app: &TestApp, one: &Practice) {
+    until("it is sent", async || {
+        hurry(&app.database.sql).await;
+        (one.reminders("a", 1).await[0]["fate"] == "sent").then_some(())
+    })
+    .await;
+    let message = &one.messages().await[0];
+    assert!(message["attempts"].as_u64().unwrap() > MANY, "{message}");
+    let counts = one.counts("2026-05-05", 1).await;
+    assert_eq!((&counts["sent"], &counts["failed"]), (&1.into(), &0.into()), "{counts}");
 }
 
 /// A failing text blocks its own lane alone.
@@ -172,8 +208,10 @@ async fn who_opted_out_at_the_provider_is_opted_out_here() {
 async fn what_is_our_own_fault_is_tried_again() {
     let provider = Refuser::start(401, r#"{"code":20003,"message":"x","status":401}"#).await;
     let (app, one) = due_at(&provider).await;
-    until("it was tried again", async || (provider.posts() >= 2).then_some(())).await;
+    until_tried(&app, MANY, || provider.posts()).await;
     assert_eq!(one.reminders("a", 1).await[0]["fate"], "pending");
+    provider.answers(201, r#"{"sid":"SM00000000000000000000000000000001","status":"queued"}"#);
+    sent_at_last(&app, &one).await;
     app.finish().await;
 }
 

@@ -46,10 +46,11 @@ const LOST_ABOVE: [Bound; 3] = [
         least: 10,
         recent: "10m",
         hold: "1m",
-        why: "A provider that is away is tried for two minutes; then its texts are given up, and \
-              nothing that waits tells of it any more. A fifth is told within three minutes from \
-              there. Numbers that don't exist are a few in a hundred; ten at least, so that one \
-              practice's list of wrong ones is no page.",
+        why: "What a provider refuses for good (an account that may not send, a sender that is \
+              gone) is over at its first try, and nothing that waits tells of it. What it can't \
+              take now waits until its appointment begins; then it is lost as well. A fifth is \
+              told within three minutes. Numbers that don't exist are a few in a hundred; ten at \
+              least, so that one practice's list of wrong ones is no page.",
     },
     Bound {
         severity: Severity::Critical,
@@ -142,8 +143,8 @@ fn given_up(bound: &Bound) -> Alert {
             "Reminders are given up.",
             format!(
                 "{{{{ $value | humanizePercentage }}}} of the reminders that were to leave in the \
-                 last {words} were given up: the provider refused them for good or again and \
-                 again, or it was too late. Nobody sends them any more."
+                 last {words} were given up: the provider refused them for good, or it was too \
+                 late. Nobody sends them any more."
             ),
         )
 }

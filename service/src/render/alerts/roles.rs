@@ -293,7 +293,7 @@ fn reconciliation_missed() -> Role {
 
 fn messages_lost() -> Role {
     cause([
-        explains(&[FAILS], "Each text was tried again and again before it was given up.")
+        explains(&[FAILS], "A text that is refused for good is a failed delivery.")
             .of("stage", [Stage::Deliver.name()]),
         explains(&[JOURNEY, TRICKLE], "What is given up counts as a journey that took too long.")
             .of("journey", [Journey::DueToHandedOver.name()]),

@@ -50,7 +50,7 @@ fn lost() -> [Panel; 3] {
         Panel::lines(
             "Given up",
             "The share of the reminders that were to leave of which nobody sends a text any more: \
-             refused by the provider for good or again and again, or too late.",
+             refused by the provider for good, or too late.",
         )
         .query(share("failed"), "failed")
         .query(share("expired"), "expired"),
@@ -87,7 +87,7 @@ fn wrong() -> [Panel; 8] {
             "Given up",
             FEW,
             "Reminders that were given up in the last ten minutes: refused by the provider for \
-             good or again and again, or too late.",
+             good, or too late.",
         )
         .query(given_up("10m"), "reminders"),
         Panel::stat(

@@ -192,7 +192,7 @@ fn sort(
     let mut amended = Vec::new();
     for head in heads {
         let Some(lease) = seen.leases.get(&(head.practice_id, head.phone)) else { continue };
-        let work = work(&head, lease.token, seen.lease_until);
+        let work = work(shared, &head, lease.token, seen.lease_until);
         let to = Phone::from_i64(head.phone);
         let practice = &seen.practices[&head.practice_id];
         let now = Now {
@@ -236,7 +236,7 @@ fn sender(practice: &Practice) -> Result<Phone, DbError> {
     })
 }
 
-fn work(head: &Head, token: i64, lease_until: Timestamp) -> Work {
+fn work(shared: &Shared, head: &Head, token: i64, lease_until: Timestamp) -> Work {
     Work {
         practice_id: head.practice_id,
         phone: head.phone,
@@ -248,6 +248,7 @@ fn work(head: &Head, token: i64, lease_until: Timestamp) -> Work {
         rule_id: head.rule_id,
         members: i32::try_from(head.members.len()).unwrap_or(i32::MAX),
         due_at: head.due_at,
+        expires_at: shared.app.clock.to_real(head.expires_at),
         lease_until,
     }
 }

@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 const FIRST: Duration = Duration::from_millis(50);
 const LAST: Duration = Duration::from_secs(2);
 
-/// Waits of a text that the provider could not take.
+/// Waits of a text that the provider could not take. It is tried until its appointment begins: the
+/// longest wait bounds how many tries that are, and how long after the trouble it still waits.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
-const RETRY_LAST: Duration = Duration::from_secs(128);
+const RETRY_LAST: Duration = Duration::from_secs(256);
 
 /// The waits of a task between failures in a row.
 #[derive(Debug, Default)]
@@ -63,20 +64,34 @@ mod tests {
     fn waits_double_up_to_a_bound() {
         let waits: Vec<u64> =
             (1..=10).map(|attempts| retry_after(attempts, None, 0.5).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 128, 128]);
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 256]);
+        assert_eq!(retry_after(i16::MAX, None, 0.5), RETRY_LAST);
         assert_eq!(doubled(FIRST, LAST, 99), LAST);
     }
 
-    /// What the limit's reason says of the tries together: seven waits lie between eight of them.
+    /// Tries that fit into some days, each wait as long as `chance` makes it.
+    fn tries_in(days: u64, chance: f64) -> u64 {
+        let end = Duration::from_secs(days * 86_400);
+        let (mut at, mut tries) = (Duration::ZERO, 0);
+        while at < end {
+            tries += 1;
+            at += retry_after(i16::try_from(tries).unwrap(), None, chance);
+        }
+        tries
+    }
+
+    /// A rule reminds at most 60 days and 1,440 minutes ahead. What the limit's reason says of the
+    /// tries is so, and no text runs out of them before its appointment begins: no setting makes it.
     #[test]
-    fn all_tries_of_a_text_outlast_the_trouble_that_the_limit_promises() {
+    fn the_tries_of_a_text_outlast_its_wait_whatever_the_limit() {
         let limit = Limit::AttemptsPerMessage.spec();
-        let tries = i16::try_from(limit.default).expect("a few");
-        let waits: Duration = (1..tries).map(|attempts| retry_after(attempts, None, 0.5)).sum();
-        let minutes = (waits.as_secs_f64() / 60.0).round();
-        let words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-        let says = format!("that is {} minutes of provider trouble", words[minutes as usize]);
-        assert!(limit.reason.ends_with(&says), "{waits:?} are not what it says: {}", limit.reason);
+        let usual = (tries_in(61, 0.5) as f64 / 61.0).round();
+        let most = tries_in(61, 0.0);
+        for says in [format!("about {usual} a day"), format!("at most {most} in the 61 days")] {
+            assert!(limit.reason.contains(&says), "{says}: {}", limit.reason);
+        }
+        assert!(most < limit.least && limit.least <= limit.default);
+        assert_eq!(limit.most, u64::from(i16::MAX.unsigned_abs()));
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Tried {
 pub(super) struct Now {
     /// Real time, at least the floor: no lane is ready earlier.
     pub(super) ready_at: Timestamp,
-    /// Tries that a text has.
+    /// Tries that can be counted. A text's appointment begins long before.
     pub(super) attempts_max: i16,
     /// How long after a lost answer the first look-up is.
     pub(super) look_after: Duration,
@@ -213,7 +213,8 @@ fn answered(work: &Work, answer: &Answer, at: Timestamp, now: &Now) -> Effect {
     }
 }
 
-/// A try that the provider did not take: another one later, unless that was the last.
+/// A try that the provider did not take, which says nothing of the text: another one later, however
+/// many there were. Its appointment ends them: it is claimed again when that begins, and expires.
 fn again(
     work: &Work,
     error_code: Option<i32>,
@@ -231,6 +232,7 @@ fn again(
     let wait = retry_after(work.attempts, asked, now.chance);
     let wait = SignedDuration::try_from(wait).unwrap_or_default();
     let ready_at = tried.finished_at.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    let ready_at = ready_at.min(work.expires_at);
     Effect {
         message: Some(Message::is(MessageState::Queued)),
         tried: Some(tried),

@@ -38,6 +38,7 @@ fn work(attempts: i16) -> Work {
         rule_id: 1,
         members: 3,
         due_at: at(),
+        expires_at: at() + SignedDuration::from_mins(4),
         lease_until: at(),
     }
 }
@@ -51,7 +52,7 @@ fn of_work(work: Work, ending: Ending) -> Effect {
     let completion = Completion { work, ending, at: at(), since, flight: None };
     let now = Now {
         ready_at: at() + SignedDuration::from_millis(100),
-        attempts_max: 8,
+        attempts_max: i16::MAX,
         look_after: Duration::from_secs(2),
         chance: 0.5,
     };
@@ -92,8 +93,14 @@ fn what_a_provider_answers() {
         &of(DeliveryOutcome::Ambiguous),
         expect!["lane looked up at 2, text Ambiguous, try Ambiguous, ambiguous+3"],
     );
-    let last = judged(8, Ending::Answered(answer(DeliveryOutcome::Transient)));
-    check(&last, expect!["lane next, text Failed, try Transient, failed+3"]);
+    // As often as it takes: for 256 seconds each time, but not beyond its appointment's begin.
+    let transient =
+        |attempts| judged(attempts, Ending::Answered(answer(DeliveryOutcome::Transient)));
+    check(&transient(8), expect!["lane ready at 128, text Queued, try Transient, "]);
+    check(&transient(9), expect!["lane ready at 240, text Queued, try Transient, "]);
+    check(&transient(25_000), expect!["lane ready at 240, text Queued, try Transient, "]);
+    // More can't be counted.
+    check(&transient(i16::MAX), expect!["lane next, text Failed, try Transient, failed+3"]);
     let stop = Answer { is_opted_out: true, ..answer(DeliveryOutcome::Failed) };
     check(
         &judged(1, Ending::Answered(stop)),
@@ -126,6 +133,10 @@ fn what_a_look_up_finds() {
     );
     check(
         &judged(8, Ending::NotAccepted),
+        expect!["lane ready at 128, text Queued, try NotAccepted, ambiguous-3"],
+    );
+    check(
+        &judged(i16::MAX, Ending::NotAccepted),
         expect!["lane next, text Failed, try NotAccepted, failed+3 ambiguous-3"],
     );
     check(

@@ -228,6 +228,7 @@ mod tests {
                 rule_id: 1,
                 members: 1,
                 due_at: Timestamp::UNIX_EPOCH,
+                expires_at: Timestamp::UNIX_EPOCH,
                 lease_until: Timestamp::UNIX_EPOCH,
             },
             ending: Ending::Expired,

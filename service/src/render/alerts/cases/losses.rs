@@ -27,23 +27,26 @@ fn ended(story: &str, at: &str, fates: &[(&str, &str)]) -> Case {
 fn says(share: &str, window: &str) -> String {
     format!(
         "{share} of the reminders that were to leave in the last {window} were given up: the \
-         provider refused them for good or again and again, or it was too late. Nobody sends them \
-         any more."
+         provider refused them for good, or it was too late. Nobody sends them any more."
     )
 }
 
 fn given_up() -> Vec<Case> {
     let (ten, six) = ("ten minutes", "6 hours");
-    // Nothing leaves from 20 minutes on, and some minutes later the first are given up.
-    let away = [("sent", "0+20x40 800x200"), ("failed", "0x47 0+20x192")];
+    // Nothing leaves from 20 minutes on, and some minutes later it is refused for good.
+    let closed = [("sent", "0+20x40 800x200"), ("failed", "0x47 0+20x192")];
     vec![
-        ended("the provider is away", "27m", &away).fires(FAST, JOB, says("50%", ten)),
-        ended("it is still away, long after all that waits is new", "45m", &away)
+        ended("the provider has closed the account", "27m", &closed).fires(
+            FAST,
+            JOB,
+            says("50%", ten),
+        ),
+        ended("it is still closed, long after all that waits is new", "45m", &closed)
             .fires(FAST, JOB, says("100%", ten))
             .fires(MANY, JOB, says("51.22%", six)),
-        ended("no try was in vain yet", "24m", &away),
+        ended("nothing was refused for good yet", "24m", &closed),
         ended(
-            "a quiet night without a provider",
+            "a quiet night in which all is refused for good",
             "4h",
             &[
                 ("sent", "12x500"),

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod cancelled;
 pub mod counts;
 pub mod family;
+pub mod hours;
 pub mod limits;
 pub mod named;
 pub mod once;
@@ -20,11 +21,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The laws that a replay checks, by their numbers in the design.
-pub const LAWS: [(u8, &str); 8] = [
+pub const LAWS: [(u8, &str); 9] = [
     (1, "conservation"),
     (2, "no unknown duplicates"),
     (3, "order per recipient"),
     (4, "cancel-safe"),
+    (6, "nothing outside hours"),
     (7, "one text per group"),
     (9, "causal reads"),
     (11, "everything bounded"),

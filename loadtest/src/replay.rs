@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use stack::provider::{State, monotonic_ns};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -89,6 +90,7 @@ pub async fn run(
         target,
         settings,
         interrupt,
+        stood_at: Timestamp::MAX,
     };
     let ended = match replay.through().await {
         Ok(()) if replay.facts.all_held() => Ended::Passed,
@@ -119,6 +121,7 @@ pub async fn run_unjudged(
         target,
         settings,
         interrupt,
+        stood_at: Timestamp::MAX,
     };
     let mut clock = ClockSetter::new(target)?;
     let (keys, speed) = replay.prepare(&mut clock).await?;
@@ -134,6 +137,8 @@ struct Replay<'a> {
     target: &'a Target,
     settings: &'a Settings,
     interrupt: &'a Interrupt,
+    /// When domain time stood still again, at the day's end.
+    stood_at: Timestamp,
 }
 
 impl Replay<'_> {
@@ -155,6 +160,7 @@ impl Replay<'_> {
             texts_before: self.facts.texts_before,
             start_ns,
             speed: running.pace.speed,
+            stood_at: self.stood_at,
             interrupt: self.interrupt,
         };
         let judged = judge::judge(&case, slow).await?;
@@ -225,7 +231,7 @@ impl Replay<'_> {
                 async move { causal::watch(written, &target, &keys, promised, over).await },
             )
         };
-        self.facts.began = jiff::Timestamp::try_from(began).ok();
+        self.facts.began = Timestamp::try_from(began).ok();
         self.facts.ledger = Some(lined.ledger());
         self.facts.live = Some(live.clone());
         let machine = Machine::begin(lined.ledger(), start.into_std(), Tolerance::USUAL);
@@ -269,14 +275,15 @@ impl Replay<'_> {
         let holding = async {
             tokio::select! {
                 () = sleep_until(end) => {}
-                () = self.interrupt.stop.cancelled() => return Ok(()),
+                () = self.interrupt.stop.cancelled() => return Ok(Timestamp::MAX),
             }
             // The next day's texts must not fall due while this day's are drained.
-            clock.hold(running.domain_at(Instant::now())).await
+            let at = running.domain_at(Instant::now());
+            clock.hold(at).await.map(|()| at)
         };
         let (outcome, held) = tokio::join!(attack, holding);
         self.facts.outcome(outcome);
-        held?;
+        self.stood_at = held?;
         if self.interrupt.stopped() {
             return Err(Failure::Interrupted);
         }

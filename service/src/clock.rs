@@ -100,6 +100,13 @@ impl Clock {
         self.pace().real_at(domain)
     }
 
+    /// When to look whether a domain instant ahead has come: at its real instant. While domain time
+    /// stands still, from where it may be set to any other, that is in a moment.
+    pub(crate) fn look_for(&self, domain: Timestamp, moment: Duration) -> Timestamp {
+        let (pace, real_now) = (self.pace(), self.real_now());
+        if real_now < pace.real_origin { real_now + moment } else { pace.real_at(domain) }
+    }
+
     /// How domain time follows real time at present.
     pub(crate) fn pace(&self) -> Pace {
         *self.pace.read().expect("no code panics while it holds the pace")
@@ -172,6 +179,19 @@ mod tests {
         let now = at("2026-11-23T12:34:56.789Z");
         assert_eq!(Pace::REAL.domain_at(now), now);
         assert_eq!(Pace::REAL.real_at(now), now);
+    }
+
+    #[test]
+    fn what_lies_ahead_is_looked_for_when_it_comes() {
+        let clock = Clock::held(at("2026-01-01T00:00:00Z"));
+        let opens = at("2026-01-01T08:00:00Z");
+        let moment = Duration::from_secs(1);
+        assert_eq!(clock.look_for(opens, moment), opens);
+        let origin = at("2026-01-01T00:00:00Z");
+        clock.set(Pace { real_origin: origin, domain_origin: origin, speed: 3_600.0 });
+        assert_eq!(clock.look_for(opens, moment), at("2026-01-01T00:00:08Z"));
+        clock.set(Pace { real_origin: at("2100-01-01T00:00:00Z"), ..clock.pace() });
+        assert_eq!(clock.look_for(opens, moment), at("2026-01-01T00:00:01Z"));
     }
 
     #[tokio::test]

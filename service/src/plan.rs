@@ -103,6 +103,29 @@ pub(crate) fn has_closed(revision: &Revision, due: &Due, domain_now: Timestamp) 
     last.is_none_or(|last| last < domain_now)
 }
 
+/// When the practice sends next, in domain time; `None` if it sends at this instant.
+///
+/// A wall time that comes twice is within the hours both times, or both times it is not.
+pub(crate) fn opens_after(revision: &Revision, domain_now: Timestamp) -> Option<Timestamp> {
+    let local = domain_now.to_zoned(revision.timezone.clone()).datetime();
+    if (revision.send_from..revision.send_until).contains(&local.time()) {
+        return None;
+    }
+    // Today or tomorrow; a day later only where clocks that change leave one out.
+    let opens = (0..=2_i64).filter_map(|days| {
+        let date = local.date().checked_add(days.days()).ok()?;
+        shown_after(revision, date.to_datetime(revision.send_from), domain_now)
+    });
+    Some(opens.min().unwrap_or(Timestamp::MAX))
+}
+
+/// The first instant after another at which the practice's wall shows this.
+fn shown_after(revision: &Revision, local: DateTime, after: Timestamp) -> Option<Timestamp> {
+    let shown = revision.timezone.to_ambiguous_timestamp(local);
+    let (first, again) = (shown.compatible().ok()?, shown.later().ok()?);
+    [first, again].into_iter().find(|at| *at > after)
+}
+
 /// The last second of a day in which the practice sends.
 fn last_of(revision: &Revision, local_day: Date) -> Option<DateTime> {
     local_day.to_datetime(revision.send_until).checked_sub(1.second()).ok()

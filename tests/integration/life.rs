@@ -12,6 +12,7 @@ mod due;
 mod expired;
 mod families;
 mod hooked;
+mod hours;
 mod lost_answers;
 mod moved;
 mod ordered;

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use stack::provider::Faults;
 use tokio::time::Instant;
@@ -19,15 +21,16 @@ use super::probe;
 use super::target::Target;
 use super::watch;
 use crate::client::{Client, ClientError};
-use crate::day::{Plan, Request};
+use crate::day::{Plan, Practice, Request};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::laws::audit::{Audit, AuditCheck};
 use crate::laws::cancelled::{By, Fate, Reads, Stopped};
 use crate::laws::counts::DayCounts;
+use crate::laws::hours::{Hours, Pace};
 use crate::laws::limits::{self, Probes, Refusals, SlowHeads};
 use crate::laws::wire::Wire;
-use crate::laws::{Check, cancelled, counts, family, named, once, order};
+use crate::laws::{Check, cancelled, counts, family, hours, named, once, order};
 use crate::progress::Step;
 use crate::report::units::{count, latency};
 use crate::scrape::Metrics;
@@ -49,6 +52,8 @@ pub(crate) struct Case<'a> {
     /// The replay's start on the machine's monotonic clock.
     pub(crate) start_ns: u64,
     pub(crate) speed: f64,
+    /// When domain time stood still again.
+    pub(crate) stood_at: Timestamp,
     pub(crate) interrupt: &'a Interrupt,
 }
 
@@ -97,10 +102,25 @@ fn of_the_wire(case: &Case<'_>, wire: &Wire, lost_min: u64) -> Vec<Check> {
         once::no_message_twice(wire, all),
         once::lost_answers_are_resolved(wire, lost_min),
         order::in_order(wire, promise.recipients_in_order_min),
+        hours::within_hours(wire, &hours_of(case.plan), &pace(case), promise.messages_min),
         family::same_words_once(wire, all),
         family::families_share(wire, promise.family_messages_min),
         family::no_more_than_planned(texts, promise.messages_min, promise.messages_max),
     ]
+}
+
+fn hours_of(plan: &Plan) -> HashMap<i64, Hours> {
+    let hours = |practice: &Practice| Hours {
+        zone: TimeZone::get(&practice.timezone).expect("the plan was made with it"),
+        from: practice.send_from,
+        until: practice.send_until,
+    };
+    plan.practices().iter().map(|practice| (practice.practice_id, hours(practice))).collect()
+}
+
+fn pace(case: &Case<'_>) -> Pace {
+    let Case { plan, start_ns, speed, stood_at, .. } = *case;
+    Pace { start_ns, origin: plan.origin(), speed, stood_at }
 }
 
 fn of_the_cancellations(

@@ -173,6 +173,8 @@ table! {
     PrunedWeeks = pruned_weeks_total { kind: Kind::Counter, labels: &["table"], }
     /// Completions that came after their lease was lost.
     StaleCompletions = stale_completions_total { kind: Kind::Counter, labels: &[], }
+    /// Texts that were ready while their practice was closed: each waits until it opens.
+    ClosedPractices = closed_practice_messages_total { kind: Kind::Counter, labels: &[], }
 
     // The database, as its clients see it.
 

@@ -22,6 +22,7 @@ struct Handles {
     audited_at: AtomicU64,
     fold_lag: Level,
     stale: Count,
+    closed: Count,
 }
 
 static HANDLES: Registered<Handles> = Registered::new();
@@ -44,6 +45,7 @@ pub(super) fn register() {
         audited_at: AtomicU64::new(0),
         fold_lag: Level::register(Family::FoldLag, family::NONE),
         stale: Count::register(Family::StaleCompletions, family::NONE),
+        closed: Count::register(Family::ClosedPractices, family::NONE),
     });
 }
 
@@ -101,6 +103,13 @@ pub(crate) fn fold_lag(age: Duration) {
 pub(crate) fn stale(n: u64) {
     if let Some(handles) = HANDLES.get() {
         handles.stale.increment(n);
+    }
+}
+
+/// Counts texts that a claim found ready while their practice was closed.
+pub(crate) fn closed(n: u64) {
+    if let Some(handles) = HANDLES.get() {
+        handles.closed.increment(n);
     }
 }
 

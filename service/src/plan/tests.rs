@@ -191,7 +191,83 @@ fn settings_that_come_later_lose_nothing_that_was_promised() {
     assert_eq!(of("2026-05-20T14:30:00-03:00", 7), [], "the appointment begins");
 }
 
+/// `now` → when it opens, both in the practice's zone; "-" while it is open.
+fn check_opens(revision: &Revision, now: &str, expected: &str) {
+    let now: Timestamp = now.parse().unwrap();
+    let opens = opens_after(revision, now);
+    let shown = opens.map(|at| {
+        assert!(at > now, "{at} is over at {now}");
+        at.to_zoned(revision.timezone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    });
+    assert_eq!(shown.as_deref().unwrap_or("-"), expected, "{now}");
+}
+
+#[test]
+fn a_practice_is_open_from_its_first_minute_to_before_its_last() {
+    let saturday = practice("America/Sao_Paulo");
+    for (now, expected) in [
+        ("2026-05-23T07:59:59.999-03:00", "2026-05-23T08:00:00-03:00"),
+        ("2026-05-23T08:00:00-03:00", "-"),
+        ("2026-05-23T19:59:59.999-03:00", "-"),
+        ("2026-05-23T20:00:00-03:00", "2026-05-24T08:00:00-03:00"),
+        ("2026-05-23T22:30:00-03:00", "2026-05-24T08:00:00-03:00"),
+        ("2026-05-24T00:10:00-03:00", "2026-05-24T08:00:00-03:00"),
+        // Where the service's machines are, or the month ends, is nothing to it.
+        ("2026-05-31T23:30:00Z", "2026-06-01T08:00:00-03:00"),
+    ] {
+        check_opens(&saturday, now, expected);
+    }
+}
+
+#[test]
+fn hours_follow_the_clocks() {
+    let berlin = practice("Europe/Berlin");
+    check_opens(&berlin, "2026-03-28T22:00:00+01:00", "2026-03-29T08:00:00+02:00");
+    check_opens(&berlin, "2026-10-24T22:00:00+02:00", "2026-10-25T08:00:00+01:00");
+    // From 02:30 on: not there on the day on which clocks go forward, twice when they go back.
+    let mut night = practice("Europe/Berlin");
+    (night.send_from, night.send_until) = (time(2, 30, 0, 0), time(5, 0, 0, 0));
+    check_opens(&night, "2026-03-29T01:59:00+01:00", "2026-03-29T03:30:00+02:00");
+    check_opens(&night, "2026-10-25T02:10:00+02:00", "2026-10-25T02:30:00+02:00");
+    check_opens(&night, "2026-10-25T02:40:00+02:00", "-");
+    check_opens(&night, "2026-10-25T02:10:00+01:00", "2026-10-25T02:30:00+01:00");
+    // On Samoa there was no 30 December 2011.
+    let apia = practice("Pacific/Apia");
+    check_opens(&apia, "2011-12-29T21:00:00-10:00", "2011-12-31T08:00:00+14:00");
+}
+
 proptest! {
+    #[test]
+    fn what_waits_for_the_hours_waits_until_they_begin(
+        minute in 0_i64..60 * 24 * 700,
+        from in 0_i8..24,
+        length in 1_i64..24 * 60,
+        zone in prop::sample::select(vec![
+            "America/Sao_Paulo", "Europe/Berlin", "America/New_York", "Asia/Kolkata",
+            "Australia/Lord_Howe", "Pacific/Apia",
+        ]),
+    ) {
+        let mut revision = practice(zone);
+        revision.send_from = time(from, 0, 0, 0);
+        let last = time(23, 59, 0, 0);
+        let until = revision.send_from.checked_add(length.minutes()).unwrap_or(last);
+        revision.send_until = if until > revision.send_from { until } else { last };
+        let base: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let now = base + minute.minutes();
+        if let Some(opens) = opens_after(&revision, now) {
+            prop_assert!(opens > now);
+            let wall = opens.to_zoned(revision.timezone.clone()).time();
+            prop_assert!(wall >= revision.send_from);
+            // Every minute on the way there is closed.
+            let minutes = opens.duration_since(now).as_secs() / 60;
+            prop_assert!(minutes <= 48 * 60);
+            for minute in (0..minutes).step_by(7) {
+                let at = now + minute.minutes();
+                prop_assert_eq!(opens_after(&revision, at), Some(opens), "at {}", at);
+            }
+        }
+    }
+
     #[test]
     fn a_due_time_is_in_hours_before_the_appointment_and_not_before_planning(
         start_minutes in 0_i64..60 * 24 * 700,
@@ -218,6 +294,7 @@ proptest! {
             prop_assert!(due.due_at >= planned);
             prop_assert!(local.time() >= revision.send_from);
             prop_assert!(local.time() < revision.send_until);
+            prop_assert_eq!(opens_after(&revision, due.due_at), None);
             prop_assert_eq!(local.date(), due.local_day);
         }
     }

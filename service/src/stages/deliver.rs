@@ -14,6 +14,8 @@ use super::in_hand::Ages;
 use super::settle::{Completion, Ending, Work};
 use crate::obs;
 use crate::obs::flight::{Flight, What};
+use crate::plan::opens_after;
+use crate::practice::Revision;
 use crate::provider::{Answer, Outgoing};
 
 /// With fewer permits than this, where as many are wanted, a claim waits a moment for more: its
@@ -30,6 +32,8 @@ pub(super) struct Job {
     pub(super) work: Work,
     /// What the provider is given.
     pub(super) outgoing: Outgoing,
+    /// The practice's settings, with its hours.
+    pub(super) settings: Arc<Revision>,
     /// From the ready lane on.
     pub(super) flight: Arc<Flight>,
     /// When the claim was committed.
@@ -142,14 +146,16 @@ impl Deliveries {
 
 /// One delivery, from the first byte to the queue of results.
 async fn deliver(shared: &Arc<Shared>, job: Job) {
-    let Job { shard, work, outgoing, flight, claimed_at } = job;
+    let Job { shard, work, outgoing, settings, flight, claimed_at } = job;
     let in_flight = obs::stage::in_flight(Stage::Deliver);
     obs::stage::lateness(Stage::Deliver, claimed_at.elapsed());
     let started = Instant::now();
-    let answer = if is_in_time(shared, &work) {
+    let is_open = opens_after(&settings, shared.app.clock.domain_now()).is_none();
+    let answer = if is_open && is_in_time(shared, &work) {
         shared.app.provider.send(&outgoing).await
     } else {
-        // The machine slept, or we did: another process may have taken over.
+        // The machine slept, or we did: another process may have taken over, or the practice has
+        // closed since the claim.
         Answer {
             outcome: DeliveryOutcome::Transient,
             http_status: None,

@@ -1,6 +1,7 @@
 //! Resolve: asks the provider about deliveries whose answer was lost. Found, they were sent; not
 //! found after the time in which the provider settles, they never were and are tried again. What
-//! can't be found out stays ambiguous, and makes way when its appointment begins.
+//! can't be found out stays ambiguous, and makes way when its appointment begins. Where asking may
+//! send the text, as it repeats the try under its key, nobody is asked while the practice is closed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crate::db::DbError;
 use crate::obs;
 use crate::obs::exemplar::TraceId;
 use crate::phone::Phone;
+use crate::plan::opens_after;
 use crate::provider::{Found, Look, Lost, Outgoing};
 
 /// How long a look-up is nobody else's: longer than one takes, with its wait for a permit.
@@ -150,7 +152,8 @@ async fn look(shared: Arc<Shared>, shard: i16, case: Case) {
             provider_ref: provider_ref.clone(),
             accepted_at: case.lost.started_at,
         }]),
-        None => shared.app.provider.look_up(&case.lost).await,
+        None if may_ask(&shared, &case.work).await => shared.app.provider.look_up(&case.lost).await,
+        None => Look::Unknown,
     };
     let look = match look {
         Look::Accepted(found) if case.known_ref.is_none() => {
@@ -177,6 +180,21 @@ async fn look(shared: Arc<Shared>, shard: i16, case: Case) {
     let ending = judge(look, case.lost.started_at, case.lost_at, &now);
     let completion = Completion::now(&shared.app.clock, case.work, ending);
     shared.settle.push(shard, vec![completion]);
+}
+
+/// Whether the provider may be asked now: where that repeats the try, the practice has to be open.
+async fn may_ask(shared: &Shared, work: &Work) -> bool {
+    if shared.app.provider.settles() {
+        return true;
+    }
+    match shared.app.practices.get(work.practice_id).await {
+        Ok(Some(now)) => opens_after(&now.newest, shared.app.clock.domain_now()).is_none(),
+        Ok(None) => false,
+        Err(error) => {
+            tracing::warn!(%error, "resolve: whether the practice is open can't be told now");
+            false
+        }
+    }
 }
 
 /// The first of the texts found that no other text of this phone claims.

@@ -75,6 +75,8 @@ pub(super) enum Ending {
     Suppressed(Reason, Vec<LostMember>),
     /// Its appointment has begun.
     Expired,
+    /// Its practice is closed: it is claimed again then, in real time.
+    Closed(Timestamp),
     /// It lost some of its appointments and is claimed again with other words.
     Amended(Box<Rewritten>, Vec<LostMember>),
     /// Looked up: the provider took it, under this name, then.

@@ -131,6 +131,7 @@ impl Missing<'_> {
             "conservation_residual_messages",
             "fold_lag_seconds",
             "stale_completions_total",
+            "closed_practice_messages_total",
             "build_info",
             "process_resident_memory_bytes",
         ];

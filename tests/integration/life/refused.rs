@@ -165,6 +165,7 @@ async fn for_good_it_is_not_tried_again() {
     let message = &one.messages().await[0];
     assert_eq!((&message["error_code"], &message["attempts"]), (&21211.into(), &1.into()));
     assert_eq!(provider.posts(), 1);
+    assert_eq!(journeys(&app, 1.0).await, [1.0, 0.0, 0.0], "it never came to the provider");
     app.finish().await;
 }
 

@@ -168,9 +168,11 @@ pub(crate) const CLINIC_CLOSES_HOUR: u16 = CLINIC_OPENS_HOUR + CLINIC_HOURS.len(
 pub(crate) const SLOT_MINUTES: [(u16, f64); 3] = [(5, 0.2), (10, 0.3), (15, 0.5)];
 /// When practices begin to send, in minutes since midnight, with their share.
 pub(crate) const SEND_FROM: [(u16, f64); 2] = [(7 * 60, 0.6), (8 * 60, 0.4)];
-/// When practices stop sending, in minutes since midnight, with their share.
+/// When practices stop sending, in minutes since midnight, with their share: some time after the
+/// last text is due. At speed 5,000 a real second is 83 minutes of the day, and what is late beyond
+/// its practice's hours waits for a morning that no replay has.
 pub(crate) const SEND_UNTIL: [(u16, f64); 3] =
-    [(19 * 60, 0.3), (20 * 60, 0.6), (20 * 60 + 30, 0.1)];
+    [(21 * 60, 0.3), (21 * 60 + 30, 0.6), (22 * 60, 0.1)];
 /// Grouping of the day-before rule in minutes, with the share of practices. An hour and its full
 /// scatter spread the day's texts evenly.
 pub(crate) const DAY_BEFORE_GROUPING: [(u16, f64); 3] = [(60, 0.7), (120, 0.2), (240, 0.1)];

@@ -26,8 +26,8 @@ const FILL: usize = 1_000;
 
 /// What the backlog is due and ready from on; a million of them fill a quarter of an hour.
 const FROM: &str = "2026-01-05T09:00:00Z";
-/// What time it is, in domain time.
-pub(super) const NOW: &str = "2026-01-05T20:00:00Z";
+/// What time it is, in domain time: the practices are open.
+pub(super) const NOW: &str = "2026-01-05T19:00:00Z";
 /// From when on, and over how many seconds, intents lie in the future.
 const AHEAD: &str = "2026-01-06T09:00:00Z";
 const AHEAD_SECONDS: f64 = 150.0 * 86_400.0;

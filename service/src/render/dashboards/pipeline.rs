@@ -154,7 +154,7 @@ fn depth() -> [Panel; 3] {
     ]
 }
 
-fn work() -> [Panel; 6] {
+fn work() -> [Panel; 7] {
     [
         Panel::lines("Items", Family::StageItems.help())
             .query(rate(Family::StageItems, &[]).sum(STAGE), "{{stage}}"),
@@ -168,6 +168,8 @@ fn work() -> [Panel; 6] {
             .query(STAGES.pace(&[]), "{{stage}}"),
         Panel::lines("Completions that came too late", Family::StaleCompletions.help())
             .query(rate(Family::StaleCompletions, &[]).sum(&[]), "completions"),
+        Panel::lines("Ready outside the hours", Family::ClosedPractices.help())
+            .query(rate(Family::ClosedPractices, &[]).sum(&[]), "texts"),
     ]
 }
 

@@ -17,13 +17,14 @@ use crate::obs::exemplar::TraceId;
 use crate::obs::flight::Flight;
 use crate::obs::request::BatchScope;
 use crate::phone::Phone;
-use crate::practice::Practice;
+use crate::plan::opens_after;
+use crate::practice::{Practice, Revision};
 use crate::provider::Outgoing;
-use crate::stages::Shared;
 use crate::stages::codes::{LANE_LEASED, Reason};
 use crate::stages::deliver::Job;
 use crate::stages::render::{Details, Draft, Rewritten, has_words, members, render};
 use crate::stages::settle::{Completion, Ending, LostMember, Work};
+use crate::stages::{LOOK_EVERY, Shared};
 use crate::text::Member;
 
 /// What a claim took.
@@ -122,6 +123,8 @@ async fn claim(shared: &Arc<Shared>, shard: i16, lanes_max: usize) -> Result<Cla
     drop(conn);
     if claimed.lanes > 0 {
         obs::stage::batch(Stage::Claim, claimed.lanes, started.elapsed());
+        let is_closed = |ending: &&Completion| matches!(ending.ending, Ending::Closed(_));
+        obs::law::closed(claimed.endings.iter().filter(is_closed).count() as u64);
         for late in late {
             obs::stage::lateness(Stage::Claim, late);
         }
@@ -198,6 +201,7 @@ fn sort(
         let now = Now {
             domain_now,
             is_allowed: to.is_some_and(|to| shared.app.provider.allows(to)),
+            opens_at: opens_after(&practice.newest, domain_now),
             has_newer_words: head.revision < practice.newest.revision
                 && has_words(practice, head.rule_id),
         };
@@ -206,7 +210,9 @@ fn sort(
         let ending = match (judge(&head, holds, now), to) {
             (Verdict::Send, Some(to)) => {
                 let flight = Arc::new(flight(shared, lease));
-                claimed.jobs.push(job(shard, head, work, (sender(practice)?, to), flight));
+                let route = (sender(practice)?, to);
+                let settings = Arc::clone(&practice.newest);
+                claimed.jobs.push(job(shard, head, work, route, (settings, flight)));
                 continue;
             }
             (Verdict::Amend(kept), _) => {
@@ -221,6 +227,9 @@ fn sort(
             }
             (Verdict::Expire, _) => Ending::Expired,
             (Verdict::Suppress(reason), _) => Ending::Suppressed(reason, Vec::new()),
+            (Verdict::Wait(until), _) => {
+                Ending::Closed(shared.app.clock.look_for(until, LOOK_EVERY))
+            }
         };
         claimed.endings.push(Completion::now(&shared.app.clock, work, ending));
     }
@@ -261,7 +270,13 @@ fn flight(shared: &Shared, lease: &Lease) -> Flight {
     Flight::new(trace, now.checked_sub(waited).unwrap_or(now))
 }
 
-fn job(shard: i16, head: Head, work: Work, (from, to): (Phone, Phone), flight: Arc<Flight>) -> Job {
+fn job(
+    shard: i16,
+    head: Head,
+    work: Work,
+    (from, to): (Phone, Phone),
+    (settings, flight): (Arc<Revision>, Arc<Flight>),
+) -> Job {
     let attempt_no = head.attempts + 1;
     Job {
         shard,
@@ -275,6 +290,7 @@ fn job(shard: i16, head: Head, work: Work, (from, to): (Phone, Phone), flight: A
             body: head.body,
             trace: flight.trace(),
         },
+        settings,
         flight,
         claimed_at: Instant::now(),
     }

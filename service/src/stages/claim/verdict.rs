@@ -93,6 +93,9 @@ pub(super) enum Verdict {
     Expire,
     /// It must not go out.
     Suppress(Reason),
+    /// Its practice is closed. It waits until this domain instant: until the practice opens, or
+    /// until its appointment begins, when it expires.
+    Wait(Timestamp),
 }
 
 /// What a text is judged by, beside what was read of it.
@@ -101,6 +104,8 @@ pub(super) struct Now {
     pub(super) domain_now: Timestamp,
     /// Its phone may be texted from here.
     pub(super) is_allowed: bool,
+    /// When its practice sends next, in domain time, if it does not now.
+    pub(super) opens_at: Option<Timestamp>,
     /// Its practice has newer words for it.
     pub(super) has_newer_words: bool,
 }
@@ -108,7 +113,7 @@ pub(super) struct Now {
 /// Decides. `holds` says of each member whether its promise in this text still holds. What was
 /// tried keeps its words: the provider may have taken them.
 pub(super) fn judge(head: &Head, holds: impl Fn(&MemberNow) -> bool, now: Now) -> Verdict {
-    let Now { domain_now, is_allowed, has_newer_words } = now;
+    let Now { domain_now, is_allowed, opens_at, has_newer_words } = now;
     let kept: Vec<usize> = head
         .members
         .iter()
@@ -127,6 +132,8 @@ pub(super) fn judge(head: &Head, holds: impl Fn(&MemberNow) -> bool, now: Now) -
         Verdict::Suppress(Reason::OptedOut)
     } else if !is_allowed {
         Verdict::Suppress(Reason::NotAllowed)
+    } else if let Some(opens_at) = opens_at {
+        Verdict::Wait(opens_at.min(head.expires_at))
     } else if has_newer_words && head.attempts == 0 {
         Verdict::Amend(kept)
     } else {
@@ -173,7 +180,7 @@ mod tests {
         let moved = || member(false, false, false);
         let moved_and_back = || member(true, false, false);
         let domain_now: Timestamp = "2026-05-04T10:00:00Z".parse().unwrap();
-        let now = Now { domain_now, is_allowed: true, has_newer_words: false };
+        let now = Now { domain_now, is_allowed: true, opens_at: None, has_newer_words: false };
         let late = Now { domain_now: "2026-05-04T12:00:00Z".parse().unwrap(), ..now };
         let not_allowed = |now| Now { is_allowed: false, ..now };
         let broken = |_: &MemberNow| false;
@@ -207,5 +214,28 @@ mod tests {
         assert_eq!(judge(&stopped, kept, newer), opted_out);
         let tried = Head { attempts: 1, ..whole };
         assert_eq!(judge(&tried, kept, newer), Verdict::Send);
+    }
+
+    #[test]
+    fn outside_the_hours_it_waits_for_them_or_for_its_appointment() {
+        let now: Timestamp = "2026-05-04T10:00:00Z".parse().unwrap();
+        let soon: Timestamp = "2026-05-04T11:00:00Z".parse().unwrap();
+        let text = head(vec![member(true, true, false)]);
+        let begins = text.expires_at;
+        let judged = |text: &Head, domain_now, opens_at| {
+            let opens_at = Some(opens_at);
+            let now = Now { domain_now, is_allowed: true, opens_at, has_newer_words: true };
+            judge(text, |_| true, now)
+        };
+        assert_eq!(judged(&text, now, soon), Verdict::Wait(soon));
+        // It opens when, or after, the appointment begins: it expires as others do.
+        assert_eq!(judged(&text, now, begins), Verdict::Wait(begins));
+        assert_eq!(judged(&text, now, Timestamp::MAX), Verdict::Wait(begins));
+        assert_eq!(judged(&text, begins, Timestamp::MAX), Verdict::Expire);
+        // What will never go out does not wait, and what is told is true when it does.
+        let stopped = Head { is_opted_out: true, ..text };
+        assert_eq!(judged(&stopped, now, soon), Verdict::Suppress(Reason::OptedOut));
+        let gone = head(vec![member(false, true, true)]);
+        assert_eq!(judged(&gone, now, soon), Verdict::Lost);
     }
 }

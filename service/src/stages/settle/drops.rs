@@ -26,6 +26,7 @@ pub(super) const fn of(ending: &Ending) -> &[LostMember] {
         Ending::Suppressed(_, drops) | Ending::Amended(_, drops) => drops.as_slice(),
         Ending::Answered(_)
         | Ending::Expired
+        | Ending::Closed(_)
         | Ending::Found { .. }
         | Ending::NotAccepted
         | Ending::Refused(_)

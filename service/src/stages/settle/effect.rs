@@ -156,6 +156,9 @@ pub(super) fn effect(completion: &Completion, now: &Now) -> Effect {
             base(work, Lane::Next, Some(message), fates)
         }
         Ending::Expired => ended(MessageState::Expired, Fate::Expired),
+        Ending::Closed(until) => {
+            base(work, Lane::Ready((*until).max(now.ready_at)), None, Vec::new())
+        }
         Ending::Amended(..) => base(work, Lane::Ready(now.ready_at), None, Vec::new()),
         Ending::Found { provider_ref, accepted_at } => {
             let mut effect = ended(MessageState::Sent, Fate::Sent);
@@ -275,6 +278,7 @@ impl Work {
             }
             Ending::Answered(_)
             | Ending::Expired
+            | Ending::Closed(_)
             | Ending::Found { .. }
             | Ending::NotAccepted
             | Ending::Refused(_)

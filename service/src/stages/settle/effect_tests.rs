@@ -115,6 +115,15 @@ fn what_never_reached_the_provider() {
         &judged(0, Ending::Suppressed(Reason::OptedOut, Vec::new())),
         expect!["lane next, text Suppressed o, try -, suppressed_opted_out+3"],
     );
+    // It waits as it is, and that was no try.
+    let waits = |attempts, hours| {
+        judged(attempts, Ending::Closed(at() + SignedDuration::from_hours(hours)))
+    };
+    check(&waits(0, 10), expect!["lane ready at 36000, text -, try -, "]);
+    check(&waits(3, 10), expect!["lane ready at 36000, text -, try -, "]);
+    assert_eq!((waits(0, 10).attempts, waits(3, 10).attempts), (0, 3));
+    // Nothing is ready below the floor.
+    check(&waits(0, 0), expect!["lane ready at 0.1, text -, try -, "]);
     let drop = |reason| LostMember { appointment_id: "a".into(), reason };
     let drops = vec![drop(Reason::Cancelled), drop(Reason::Moved), drop(Reason::Moved)];
     check(
@@ -255,6 +264,7 @@ fn endings(work: Work) -> Vec<Ending> {
         .chain([
             Ending::Suppressed(Reason::OptedOut, Vec::new()),
             Ending::Expired,
+            Ending::Closed(at()),
             Ending::Amended(Box::new(rewritten), Vec::new()),
         ])
         .collect()

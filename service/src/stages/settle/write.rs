@@ -100,6 +100,7 @@ const fn rewritten(ending: &Ending) -> Option<&Rewritten> {
         Ending::Answered(_)
         | Ending::Suppressed(..)
         | Ending::Expired
+        | Ending::Closed(_)
         | Ending::Found { .. }
         | Ending::NotAccepted
         | Ending::Refused(_)

@@ -157,6 +157,7 @@ async fn requests(app: &Arc<App>, n: usize) -> Result<Requests, Failed> {
                 revisions.insert(practice.newest.practice_id, practice.newest);
             }
             Put::SenderTaken => return Err(Failed::Wrong("a sender number is taken".into())),
+            Put::ZoneUnknown => return Err(Failed::Wrong("the time zone is unknown".into())),
         }
     }
     let of_one_shard = day.requests(1).into_iter().flatten();

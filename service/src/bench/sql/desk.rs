@@ -96,6 +96,7 @@ impl Desk {
                         Ok(true)
                     }
                     Put::SenderTaken => Err(Failed::Wrong("a sender number is taken".into())),
+                    Put::ZoneUnknown => Err(Failed::Wrong("the time zone is unknown".into())),
                 }
             }
         })

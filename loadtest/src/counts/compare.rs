@@ -330,7 +330,9 @@ pub(super) mod tests {
         let of = |who: &str, calls: Option<u64>| {
             let mut document = document();
             let phase = document.phases.entry("day".to_owned()).or_default();
-            let caller = phase.endpoints.entry(who.to_owned()).or_default();
+            let is_endpoint = Endpoint::from_name(who).is_some();
+            let callers = if is_endpoint { &mut phase.endpoints } else { &mut phase.stages };
+            let caller = callers.entry(who.to_owned()).or_default();
             caller.calls.extend(calls.map(|calls| ("practice_revisions".to_owned(), calls)));
             document
         };
@@ -341,6 +343,9 @@ pub(super) mod tests {
         let elsewhere = different(&document(), &of("read_appointment", Some(2)));
         assert_eq!(elsewhere.len(), 1, "it has nothing to ask there: {elsewhere:?}");
         assert_eq!(different(&with(2), &with(200)).len(), 1);
+        assert_eq!(different(&of("claim", None), &of("claim", Some(2))), []);
+        let elsewhere = different(&of("settle", None), &of("settle", Some(2)));
+        assert_eq!(elsewhere.len(), 1, "it words nothing and sends nothing: {elsewhere:?}");
         assert!(spread(&[with(2), with(3)]).iter().all(Spread::is_within));
     }
 

@@ -1,7 +1,7 @@
 //! Law 6 on the wire: no text leaves outside its practice's hours.
 //!
-//! Hours are walls' and domain time's; the log has the machine's clock. The replay knows how the one
-//! followed the other.
+//! Hours are walls' and domain time's; the log has the machine's clock. The replay knows how the
+//! one followed the other.
 //!
 //! Never here: when a text was due (`day::plan`), or consent.
 

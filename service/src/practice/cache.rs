@@ -177,7 +177,7 @@ impl Practices {
             make_room(&mut known.revisions, self.room);
             known.revisions.insert((practice_id, revision.revision), Arc::clone(revision));
         }
-        if known.newest.get(&practice_id).is_some_and(|known| known.number() > newest.number()) {
+        if known.newest.get(&practice_id).is_some_and(|kept| kept.number() > newest.number()) {
             return;
         }
         make_room(&mut known.newest, self.room);

@@ -1,7 +1,8 @@
 //! Resolve: asks the provider about deliveries whose answer was lost. Found, they were sent; not
 //! found after the time in which the provider settles, they never were and are tried again. What
 //! can't be found out stays ambiguous, and makes way when its appointment begins. Where asking may
-//! send the text, as it repeats the try under its key, nobody is asked while the practice is closed.
+//! send the text, as it repeats the try under its key, nobody is asked while its practice is
+//! closed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

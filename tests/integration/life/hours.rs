@@ -18,8 +18,8 @@ async fn held_back(app: &TestApp) -> f64 {
     app.scrape().await.sum("closed_practice_messages_total", &[])
 }
 
-/// Waits until texts were held back so many times more. While the clock stands, somebody looks every
-/// second, as it may be set to any time.
+/// Waits until texts were held back so many times more. While the clock stands, somebody looks
+/// every second, as it may be set to any time.
 async fn until_held_back(app: &TestApp, more: f64) {
     let before = held_back(app).await;
     until("it is held back", async || (held_back(app).await >= before + more).then_some(())).await;

@@ -107,8 +107,8 @@ async fn until_tried(app: &TestApp, tries: u64, count: impl Fn() -> u64) {
     .await;
 }
 
-/// Ends the waits of all texts, as if their time had passed. They are ready in a moment: nothing may
-/// become ready below a floor, which is never above now.
+/// Ends the waits of all texts, as if their time had passed. They are ready in a moment: nothing
+/// may become ready below a floor, which is never above now.
 async fn hurry(sql: &Sql) {
     let soon = "UPDATE lane SET ready_at = clock_timestamp() + interval '0.2 s' \
                 WHERE state = 'r' AND ready_at > clock_timestamp() + interval '0.5 s'";

@@ -81,7 +81,7 @@ mod tests {
     }
 
     /// A rule reminds at most 60 days and 1,440 minutes ahead. What the limit's reason says of the
-    /// tries is so, and no text runs out of them before its appointment begins: no setting makes it.
+    /// tries is so, and by no setting does a text run out of them before its appointment begins.
     #[test]
     fn the_tries_of_a_text_outlast_its_wait_whatever_the_limit() {
         let limit = Limit::AttemptsPerMessage.spec();

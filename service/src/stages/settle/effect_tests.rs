@@ -186,8 +186,8 @@ fn what_is_given_up_was_to_leave_and_has_ended_without_it() {
     let answered = |outcome| Ending::Answered(answer(outcome));
     for (attempts, ending) in [
         (1, answered(DeliveryOutcome::Failed)),
-        (8, answered(DeliveryOutcome::Transient)),
-        (8, Ending::NotAccepted),
+        (i16::MAX, answered(DeliveryOutcome::Transient)),
+        (i16::MAX, Ending::NotAccepted),
         (1, Ending::Refused(answer(DeliveryOutcome::Failed))),
         (0, Ending::Expired),
         (1, Ending::GivenUp),
@@ -196,7 +196,7 @@ fn what_is_given_up_was_to_leave_and_has_ended_without_it() {
     }
     for (attempts, ending) in [
         (1, answered(DeliveryOutcome::Sent)),
-        (1, answered(DeliveryOutcome::Transient)),
+        (8, answered(DeliveryOutcome::Transient)),
         (1, answered(DeliveryOutcome::Ambiguous)),
         (1, Ending::NotAccepted),
         (1, Ending::StillUnknown(at())),

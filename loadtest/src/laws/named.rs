@@ -10,7 +10,7 @@ use crate::day::plan::Promise;
 
 /// What any day runs: practices with a key, bookings that are planned, texts that leave and are
 /// called back, counts that are folded, and the audit itself, whose last check looks.
-const OF_ANY_DAY: [Query; 39] = [
+const OF_ANY_DAY: [Query; 38] = [
     Query::PracticeLock,
     Query::PracticeUpsert,
     Query::PracticeRevisionInsert,
@@ -32,7 +32,6 @@ const OF_ANY_DAY: [Query; 39] = [
     Query::IntentRelease,
     Query::ClaimLanes,
     Query::ClaimHeads,
-    Query::ClaimPractices,
     Query::AttemptInsert,
     Query::SettleLock,
     Query::SettleLanes,

@@ -164,7 +164,7 @@ fn each_promise_ends_once() {
     assert_eq!(ended(1, answered(DeliveryOutcome::Sent)), 3);
     assert_eq!(ended(1, answered(DeliveryOutcome::Failed)), 3);
     assert_eq!(ended(1, answered(DeliveryOutcome::Transient)), 0);
-    assert_eq!(ended(8, answered(DeliveryOutcome::Transient)), 3);
+    assert_eq!(ended(i16::MAX, answered(DeliveryOutcome::Transient)), 3, "it was the last");
     assert_eq!(ended(0, Ending::Expired), 3);
     assert_eq!(ended(0, Ending::Suppressed(Reason::OptedOut, Vec::new())), 3);
 
@@ -186,6 +186,7 @@ fn what_is_given_up_was_to_leave_and_has_ended_without_it() {
     let answered = |outcome| Ending::Answered(answer(outcome));
     for (attempts, ending) in [
         (1, answered(DeliveryOutcome::Failed)),
+        // The last try that it has.
         (i16::MAX, answered(DeliveryOutcome::Transient)),
         (i16::MAX, Ending::NotAccepted),
         (1, Ending::Refused(answer(DeliveryOutcome::Failed))),

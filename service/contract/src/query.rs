@@ -97,7 +97,7 @@ macro_rules! for_each_query {
             "Makes or changes a practice."
             PracticeUpsert = practice_upsert: Strong, One, true, "service/src/practice/store.rs", "put";
             "Opens a revision of a practice's settings."
-            PracticeRevisionInsert = practice_revision_insert: Strong, One, true, "service/src/practice/store.rs", "put";
+            PracticeRevisionInsert = practice_revision_insert: Strong, One, true, "service/src/practice/store.rs", "insert_revision";
             "The rules of a revision."
             RuleInsert = rule_insert: Strong, Batch, true, "service/src/practice/store.rs", "insert_rules";
             "Gives a sender number to a practice; another practice's is left alone."

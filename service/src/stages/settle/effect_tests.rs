@@ -186,7 +186,6 @@ fn what_is_given_up_was_to_leave_and_has_ended_without_it() {
     let answered = |outcome| Ending::Answered(answer(outcome));
     for (attempts, ending) in [
         (1, answered(DeliveryOutcome::Failed)),
-        // The last try that it has.
         (i16::MAX, answered(DeliveryOutcome::Transient)),
         (i16::MAX, Ending::NotAccepted),
         (1, Ending::Refused(answer(DeliveryOutcome::Failed))),
@@ -198,6 +197,7 @@ fn what_is_given_up_was_to_leave_and_has_ended_without_it() {
     for (attempts, ending) in [
         (1, answered(DeliveryOutcome::Sent)),
         (8, answered(DeliveryOutcome::Transient)),
+        (0, Ending::Closed(at())),
         (1, answered(DeliveryOutcome::Ambiguous)),
         (1, Ending::NotAccepted),
         (1, Ending::StillUnknown(at())),

@@ -241,18 +241,7 @@ impl Replay<'_> {
         let (seen, step) = watching.await.map_err(|e| Failure::Unavailable(e.to_string()))?;
         let causal = reading.await.map_err(|e| Failure::Unavailable(e.to_string()))?;
         let accepted = seen.accepted.last().map_or(0, |(_, accepted)| *accepted);
-        let day = &mut self.facts.day;
-        day.accepted = accepted;
-        if day.seconds == 0.0 {
-            day.seconds = start.elapsed().as_secs_f64();
-        }
-        let text = format!(
-            "{} texts accepted in {} ({})",
-            count(accepted),
-            latency(day.seconds),
-            rate(accepted as f64 / day.seconds.max(1e-9))
-        );
-        step.end(&text);
+        step.end(&self.ended(accepted, start));
         self.facts.seen = Seen { seconds: machine.end(), ..seen };
         // What the service and the provider say of the day, even if it was cut short.
         self.facts.after = self.scrape().await.unwrap_or_default();
@@ -262,6 +251,21 @@ impl Replay<'_> {
         gone?;
         self.facts.checks.push(causal?);
         Ok((live, running, start_ns))
+    }
+
+    /// Notes what was accepted, and says it.
+    fn ended(&mut self, accepted: u64, start: Instant) -> String {
+        let day = &mut self.facts.day;
+        day.accepted = accepted;
+        if day.seconds == 0.0 {
+            day.seconds = start.elapsed().as_secs_f64();
+        }
+        format!(
+            "{} texts accepted in {} ({})",
+            count(accepted),
+            latency(day.seconds),
+            rate(accepted as f64 / day.seconds.max(1e-9))
+        )
     }
 
     /// Sends the day, stops the clock at its end, and waits until all is done.

@@ -98,7 +98,7 @@ pub(super) fn wanted(known: Option<&Known>, change: &Change) -> Result<Appointme
             if version.is_some_and(|version| version < current.version) {
                 return Err(Outcome::Superseded);
             }
-            // A later version is stored also where it changes nothing: what is older must not undo it.
+            // A later version is stored also where it changes nothing: nothing older may undo it.
             if current.cancelled && version.is_none_or(|version| version == current.version) {
                 return Err(Outcome::Unchanged);
             }
@@ -121,9 +121,9 @@ pub(super) fn decide(
         Ok(appointment) => appointment,
         Err(outcome) => return nothing(known, outcome, intents),
     };
-    // What moves nothing, an edit or other settings of the practice, keeps what was promised when the
-    // appointment was booked, also where the exact time of a rule has passed and its text has not
-    // left. Other settings count from when they are known.
+    // What moves nothing, an edit or other settings of the practice, keeps what was promised when
+    // the appointment was booked, also where the exact time of a rule has passed and its text has
+    // not left. Other settings count from when they are known.
     let since = match known {
         Some(known) if moves_nothing(known, &appointment) => {
             let is_same = known.revision == revision.revision;

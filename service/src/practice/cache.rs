@@ -168,8 +168,8 @@ impl Practices {
         self.keep(id, Newest::new(Instant::now(), Some(Arc::new(practice))));
     }
 
-    /// Keeps what is the newest, and that revision by its number; not if a newer one came while this
-    /// was asked for.
+    /// Keeps what is the newest, and that revision by its number; not if a newer one came while
+    /// this was asked for.
     fn keep(&self, practice_id: i64, newest: Newest) {
         let mut known = self.known();
         if let Some(practice) = &newest.practice {

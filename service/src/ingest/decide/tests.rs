@@ -200,7 +200,8 @@ proptest! {
                     && was.phone == known.appointment.phone
             });
             let hours_end = model.revision.send_until;
-            for intent in waited.iter().filter(|intent| moves_nothing && intent.released.is_none()) {
+            let waits = |intent: &&Intent| moves_nothing && intent.released.is_none();
+            for intent in waited.iter().filter(waits) {
                 let closes = intent.due_day.to_datetime(hours_end).to_zoned(TimeZone::UTC).unwrap();
                 let is_there = model.live.iter().any(|there| {
                     (there.rule_id, there.due_day) == (intent.rule_id, intent.due_day)

@@ -37,8 +37,8 @@ pub(super) fn page() -> String {
             }
         }
     }
-    page += "\n## What each does\n\nA parameter after a path's question mark that is not named here \
-             is refused (`bad_query`), but for a provider's.\n";
+    page += "\n## What each does\n\nA parameter after a path's question mark that is not named \
+             here is refused (`bad_query`), but for a provider's.\n";
     for endpoint in Endpoint::ALL {
         _ = write!(page, "\n### {}\n\n{}\n", endpoint.name(), endpoint.help());
         let names: Vec<String> =

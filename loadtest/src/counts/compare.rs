@@ -37,7 +37,7 @@ const OF_MEMORIES: [(Query, &[Endpoint], &[Stage]); 2] = [
             Endpoint::ReadPractice,
             Endpoint::CreateApiKey,
         ],
-        &[Stage::Release, Stage::Claim],
+        &[Stage::Release, Stage::Claim, Stage::Resolve],
     ),
     (Query::SenderRead, &[Endpoint::ReceiveReply], &[]),
 ];

@@ -135,7 +135,7 @@ async fn all_are_logged(dir: &Path) {
     let report = std::fs::read(dir.join("report.json")).unwrap();
     let report: Value = serde_json::from_slice(&report).unwrap();
     let endpoints = report["endpoints"].as_array().unwrap();
-    let requests: u64 = endpoints.iter().map(|row| row["requests"].as_u64().unwrap()).sum();
+    let requests: u64 = endpoints.iter().map(|row| row["counts"]["total"].as_u64().unwrap()).sum();
     assert!(requests > 400, "{report}");
     for measure in ["response", "service", "lag"] {
         let log = dir.join(format!("{measure}.hlog")).display().to_string();

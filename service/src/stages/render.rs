@@ -25,8 +25,8 @@ pub(super) struct Draft<'a> {
     pub(super) revision: i32,
     /// Under which rule.
     pub(super) rule_id: i16,
-    /// When it is due: what is "today" in it.
-    pub(super) due_at: Timestamp,
+    /// When it leaves: what is "today" in it.
+    pub(super) leaves_at: Timestamp,
     /// Its appointments, earliest first.
     pub(super) members: Vec<Member<'a>>,
 }
@@ -57,7 +57,7 @@ pub(super) async fn render(
     for draft in drafts {
         let practice = &practices[&draft.practice_id];
         let settings = settings_of(shared, tx, shard, practice, draft).await?;
-        let today = draft.due_at.to_zoned(settings.timezone.clone()).date();
+        let today = draft.leaves_at.to_zoned(settings.timezone.clone()).date();
         let (name, rule_id) = (&practice.name, draft.rule_id);
         let text = shared.texts.render(name, &settings, rule_id, today, &draft.members);
         wordings.push(Wording { text, revision: settings.revision });

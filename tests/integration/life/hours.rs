@@ -8,7 +8,7 @@ use serde_json::json;
 use stack::provider::{Faults, Options};
 use tests::practice::{FIRST_DUE, settings};
 use tests::provider::accepted;
-use tests::{TestApp, appointment, at, until};
+use tests::{Practice, TestApp, appointment, at, until};
 
 const NIGHT: &str = "2026-05-05T22:30";
 const OPENS: &str = "2026-05-06T08:00";
@@ -16,6 +16,17 @@ const OPENS: &str = "2026-05-06T08:00";
 /// Texts that a claim found ready while their practice was closed, so far.
 async fn held_back(app: &TestApp) -> f64 {
     app.scrape().await.sum("closed_practice_messages_total", &[])
+}
+
+/// A practice whose texts tell the day in words.
+async fn practice(app: &TestApp) -> Practice {
+    let mut wanted = settings(1);
+    for rule in wanted["rules"].as_array_mut().unwrap() {
+        let words =
+            "Reminder from {{ practice }}:{% for a in appointments %} {{ a.when }}{% endfor %}";
+        rule["template"] = json!(words);
+    }
+    Practice::put(&app.client, 1, &wanted).await
 }
 
 /// Waits until texts were held back so many times more. While the clock stands, somebody looks
@@ -28,7 +39,7 @@ async fn until_held_back(app: &TestApp, more: f64) {
 #[tokio::test]
 async fn after_an_outage_of_ours_it_waits_until_the_practice_opens() {
     let app = TestApp::start().await;
-    let one = app.practice(1).await;
+    let one = practice(&app).await;
     one.book(&appointment("a")).await;
     app.hold(at(NIGHT)).await;
     until_held_back(&app, 2.0).await;
@@ -39,7 +50,8 @@ async fn after_an_outage_of_ours_it_waits_until_the_practice_opens() {
     assert_eq!(app.simulator.state().accepted, 0);
     app.hold(at(OPENS)).await;
     one.until_fate("a", 1, "sent").await;
-    assert_eq!(accepted(&app.simulator).len(), 1);
+    let bodies: Vec<_> = accepted(&app.simulator).into_iter().map(|text| text.body).collect();
+    assert_eq!(bodies, ["Reminder from Practice 1: today at 14:30"], "it was due the day before");
     assert_eq!(one.messages().await[0]["attempts"], 1, "waiting is no try");
     app.finish().await;
 }
@@ -51,7 +63,7 @@ async fn after_an_outage_of_the_provider_so_do_tries_again() {
         ..options
     };
     let app = TestApp::with().provider(down).start().await;
-    let one = app.practice(1).await;
+    let one = practice(&app).await;
     one.book(&appointment("a")).await;
     app.hold(at(FIRST_DUE)).await;
     let tried = || {
@@ -66,6 +78,7 @@ async fn after_an_outage_of_the_provider_so_do_tries_again() {
     app.hold(at(OPENS)).await;
     one.until_fate("a", 1, "sent").await;
     assert!(one.messages().await[0]["attempts"].as_i64().unwrap() >= 2);
+    assert_eq!(accepted(&app.simulator)[0].body, "Reminder from Practice 1: today at 14:30");
     app.finish().await;
 }
 

@@ -61,6 +61,8 @@ struct Amended {
     head: Head,
     kept: Vec<usize>,
     work: Work,
+    /// How it goes out if its words are still the same.
+    as_is: Option<Job>,
 }
 
 impl Amended {
@@ -212,11 +214,21 @@ fn sort(
                 let flight = Arc::new(flight(shared, lease));
                 let route = (sender(practice)?, to);
                 let settings = Arc::clone(&practice.newest);
-                claimed.jobs.push(job(shard, head, work, route, (settings, flight)));
+                let is_late = leaves_on_another_day(&head, &settings, domain_now);
+                let late = is_late.then(|| head.clone());
+                let job = job(shard, head, work, route, (settings, flight));
+                match late {
+                    // Its "tomorrow" may be today by now.
+                    Some(head) => {
+                        let kept = (0..head.members.len()).collect();
+                        amended.push(Amended { head, kept, work, as_is: Some(job) });
+                    }
+                    None => claimed.jobs.push(job),
+                }
                 continue;
             }
             (Verdict::Amend(kept), _) => {
-                amended.push(Amended { head, kept, work });
+                amended.push(Amended { head, kept, work, as_is: None });
                 continue;
             }
             (Verdict::Send, None) => Ending::Suppressed(Reason::NotAllowed, Vec::new()),
@@ -234,6 +246,12 @@ fn sort(
         claimed.endings.push(Completion::now(&shared.app.clock, work, ending));
     }
     Ok(amended)
+}
+
+/// Whether a text that was due on one day of its practice leaves on another.
+fn leaves_on_another_day(head: &Head, settings: &Revision, domain_now: Timestamp) -> bool {
+    let day = |at: Timestamp| at.to_zoned(settings.timezone.clone()).date();
+    day(domain_now) != day(head.due_at)
 }
 
 /// The number that a practice's texts come from now.
@@ -309,8 +327,9 @@ fn drops(head: &Head, is_lost: impl Fn(usize) -> bool) -> Vec<LostMember> {
         .collect()
 }
 
-/// Words texts anew that lost some of their appointments or have newer words. They are stored by
-/// settle, together with the end of the promises that were lost.
+/// Words texts anew that lost some of their appointments, have newer words or leave on another day
+/// than they were due on. They are stored by settle, together with the end of the promises that were
+/// lost; what a text of another day says may be the same, and then it leaves.
 async fn amend(
     shared: &Shared,
     tx: &Tx<'_>,
@@ -330,11 +349,17 @@ async fn amend(
     let mut details = members(tx, shard, &practices, &ids).await?.into_iter();
     let details: Vec<Vec<Details>> =
         amended.iter().map(|one| details.by_ref().take(one.kept.len()).collect()).collect();
+    let domain_now = shared.app.clock.domain_now();
     let drafts: Vec<Draft<'_>> =
-        amended.iter().zip(&details).map(|(one, details)| draft(one, details)).collect();
+        amended.iter().zip(&details).map(|(one, all)| draft(one, all, domain_now)).collect();
     let wordings = render(shared, tx, shard, &drafts).await?;
-    for (one, wording) in amended.iter().zip(wordings) {
-        let Amended { head, kept, work } = one;
+    drop(drafts);
+    for (mut one, wording) in amended.into_iter().zip(wordings) {
+        if let Some(job) = one.as_is.take_if(|_| one.head.body == wording.text.body) {
+            claimed.jobs.push(job);
+            continue;
+        }
+        let Amended { head, kept, work, .. } = &one;
         let starts_at: Vec<Timestamp> = one.members().map(|m| m.starts_at).collect();
         let rewritten = Rewritten {
             practice_id: head.practice_id,
@@ -353,8 +378,8 @@ async fn amend(
     Ok(())
 }
 
-/// A text as it is worded anew.
-fn draft<'a>(one: &'a Amended, details: &'a [Details]) -> Draft<'a> {
+/// A text as it is worded anew: as it leaves, which may be later than it was due.
+fn draft<'a>(one: &'a Amended, details: &'a [Details], domain_now: Timestamp) -> Draft<'a> {
     let Amended { head, .. } = one;
     let told = one.members().zip(details).map(|(member, details)| Member {
         patient_name: &details.patient_name,
@@ -365,7 +390,7 @@ fn draft<'a>(one: &'a Amended, details: &'a [Details]) -> Draft<'a> {
         practice_id: head.practice_id,
         revision: head.revision,
         rule_id: head.rule_id,
-        due_at: head.due_at,
+        leaves_at: head.due_at.max(domain_now),
         members: told.collect(),
     }
 }

@@ -50,8 +50,8 @@ impl Since {
 /// The reminders of an appointment, planned at domain instants.
 ///
 /// A rule whose exact time has passed when the appointment is booked gives none: an appointment
-/// booked for this afternoon needs no text that says "tomorrow". Nor does one whose day is over when
-/// its settings come.
+/// booked for this afternoon needs no text that says "tomorrow". Nor does one whose day is over
+/// when its settings come.
 pub(crate) fn plan(
     revision: &Revision,
     phone: i64,

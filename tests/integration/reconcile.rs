@@ -72,11 +72,10 @@ async fn every_report_says(app: &TestApp, residuals: Value) {
 
 #[tokio::test]
 async fn a_database_that_is_away_and_a_wrong_flag_are_one_line() {
-    let away =
-        run(&["reconcile"], &[("PUNCTUAL_DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing")])
-            .await;
+    let url = [("PUNCTUAL_DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing")];
+    let away = run(&["reconcile"], &url).await;
     assert_eq!(away.status, Some(3), "{away:?}");
     assert_eq!(away.stderr.lines().filter(|line| line.starts_with("punctual:")).count(), 1);
-    let wrong = run(&["reconcile", "--mend"], &[]).await;
+    let wrong = run(&["reconcile", "--mend"], &url).await;
     assert_eq!((wrong.status, wrong.stderr.lines().count()), (Some(2), 1), "{wrong:?}");
 }

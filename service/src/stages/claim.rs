@@ -2,8 +2,9 @@
 //! its commit may a byte leave.
 //!
 //! Belongs here: when a shard is claimed from, and who carries on. Never here: the transaction
-//! (`take`), what to do with a text (`verdict`).
+//! (`take`), what to do with a text (`verdict`), other words for it (`amend`).
 
+mod amend;
 pub(super) mod take;
 mod verdict;
 

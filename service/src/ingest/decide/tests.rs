@@ -143,6 +143,35 @@ fn change(step: &Step) -> Option<Change> {
     }
 }
 
+fn moves_nothing_of(was: &Appointment, is: &Appointment) -> bool {
+    !was.cancelled && !is.cancelled && (was.starts_at, was.phone) == (is.starts_at, is.phone)
+}
+
+/// Settings and edits that move nothing lose no promise: one whose day isn't over stays, in its
+/// window or in that of the new hours, and so does what was due and has not left.
+fn loses_nothing(
+    was: &Appointment,
+    waited: &[Intent],
+    model: &Model,
+    decision: &Decision,
+    now: Timestamp,
+) -> Result<(), TestCaseError> {
+    let hours_end = model.revision.send_until;
+    for intent in waited.iter().filter(|intent| intent.released.is_none()) {
+        let closes = intent.due_day.to_datetime(hours_end).to_zoned(TimeZone::UTC).unwrap();
+        let closes = closes.timestamp();
+        let is_there = model
+            .live
+            .iter()
+            .any(|there| (there.rule_id, there.due_day) == (intent.rule_id, intent.due_day));
+        let can_leave = now < closes && now < was.starts_at && intent.due_at < closes;
+        prop_assert!(is_there || !can_leave, "{intent:?}");
+        let is_kept = !decision.delete.contains(intent);
+        prop_assert!(is_kept || intent.due_at > now || is_there, "{intent:?}");
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn a_history_keeps_its_promises(steps in prop::collection::vec(step(), 1..40)) {
@@ -191,26 +220,8 @@ proptest! {
                     prop_assert_eq!(intent.starts_at, known.appointment.starts_at);
                 }
             }
-            // Settings and edits that move nothing lose no promise: one whose day isn't over stays,
-            // in its window or in that of the new hours, and so does what was due and has not left.
-            let moves_nothing = was.is_some_and(|was| {
-                !was.cancelled
-                    && !known.appointment.cancelled
-                    && was.starts_at == known.appointment.starts_at
-                    && was.phone == known.appointment.phone
-            });
-            let hours_end = model.revision.send_until;
-            let waits = |intent: &&Intent| moves_nothing && intent.released.is_none();
-            for intent in waited.iter().filter(waits) {
-                let closes = intent.due_day.to_datetime(hours_end).to_zoned(TimeZone::UTC).unwrap();
-                let is_there = model.live.iter().any(|there| {
-                    (there.rule_id, there.due_day) == (intent.rule_id, intent.due_day)
-                });
-                let can_leave = now < closes.timestamp() && now < intent.starts_at
-                    && intent.due_at < closes.timestamp();
-                prop_assert!(is_there || !can_leave, "{intent:?}");
-                let is_kept = !decision.delete.contains(intent);
-                prop_assert!(is_kept || intent.due_at > now || is_there, "{intent:?}");
+            if let Some(was) = was.filter(|was| moves_nothing_of(was, &known.appointment)) {
+                loses_nothing(&was, &waited, &model, &decision, now)?;
             }
             // Every intent can be found again.
             for intent in model.live.iter().chain(&model.suppressed) {

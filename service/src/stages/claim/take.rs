@@ -10,7 +10,8 @@ use contract::{Pool, Query, Stage};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::verdict::{Head, MemberNow, Now, Verdict, judge, why};
+use super::amend::{Amended, amend, drops, leaves_on_another_day};
+use super::verdict::{Head, MemberNow, Now, Verdict, judge};
 use crate::db::{DbError, Tx, weeks};
 use crate::obs;
 use crate::obs::exemplar::TraceId;
@@ -22,10 +23,9 @@ use crate::practice::{Practice, Revision};
 use crate::provider::Outgoing;
 use crate::stages::codes::{LANE_LEASED, Reason};
 use crate::stages::deliver::Job;
-use crate::stages::render::{Details, Draft, Rewritten, has_words, members, render};
-use crate::stages::settle::{Completion, Ending, LostMember, Work};
+use crate::stages::render::has_words;
+use crate::stages::settle::{Completion, Ending, Work};
 use crate::stages::{LOOK_EVERY, Shared};
-use crate::text::Member;
 
 /// What a claim took.
 #[derive(Default)]
@@ -54,21 +54,6 @@ struct Seen {
     held: HashSet<(i64, String)>,
     /// As they are now.
     practices: HashMap<i64, Arc<Practice>>,
-}
-
-/// A text to be worded anew with the members at these places.
-struct Amended {
-    head: Head,
-    kept: Vec<usize>,
-    work: Work,
-    /// How it goes out if its words are still the same.
-    as_is: Option<Job>,
-}
-
-impl Amended {
-    fn members(&self) -> impl Iterator<Item = &MemberNow> {
-        self.kept.iter().map(move |&at| &self.head.members[at])
-    }
 }
 
 /// Claims from a shard, at most so many lanes. What it did is a part of each text's flight.
@@ -248,12 +233,6 @@ fn sort(
     Ok(amended)
 }
 
-/// Whether a text that was due on one day of its practice leaves on another.
-fn leaves_on_another_day(head: &Head, settings: &Revision, domain_now: Timestamp) -> bool {
-    let day = |at: Timestamp| at.to_zoned(settings.timezone.clone()).date();
-    day(domain_now) != day(head.due_at)
-}
-
 /// The number that a practice's texts come from now.
 fn sender(practice: &Practice) -> Result<Phone, DbError> {
     Phone::from_i64(practice.sender).ok_or_else(|| DbError::Refused {
@@ -311,87 +290,6 @@ fn job(
         settings,
         flight,
         claimed_at: Instant::now(),
-    }
-}
-
-/// The members that a text loses.
-fn drops(head: &Head, is_lost: impl Fn(usize) -> bool) -> Vec<LostMember> {
-    head.members
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| is_lost(*at))
-        .map(|(_, member)| LostMember {
-            appointment_id: member.appointment_id.clone(),
-            reason: why(member),
-        })
-        .collect()
-}
-
-/// Words texts anew that lost some of their appointments, have newer words or leave on another day
-/// than they were due on. They are stored by settle, together with the end of the promises that were
-/// lost; what a text of another day says may be the same, and then it leaves.
-async fn amend(
-    shared: &Shared,
-    tx: &Tx<'_>,
-    shard: i16,
-    amended: Vec<Amended>,
-    claimed: &mut Claimed,
-) -> Result<(), DbError> {
-    if amended.is_empty() {
-        return Ok(());
-    }
-    let (practices, ids): (Vec<i64>, Vec<&str>) = amended
-        .iter()
-        .flat_map(|one| {
-            one.members().map(move |m| (one.head.practice_id, m.appointment_id.as_str()))
-        })
-        .unzip();
-    let mut details = members(tx, shard, &practices, &ids).await?.into_iter();
-    let details: Vec<Vec<Details>> =
-        amended.iter().map(|one| details.by_ref().take(one.kept.len()).collect()).collect();
-    let domain_now = shared.app.clock.domain_now();
-    let drafts: Vec<Draft<'_>> =
-        amended.iter().zip(&details).map(|(one, all)| draft(one, all, domain_now)).collect();
-    let wordings = render(shared, tx, shard, &drafts).await?;
-    drop(drafts);
-    for (mut one, wording) in amended.into_iter().zip(wordings) {
-        if let Some(job) = one.as_is.take_if(|_| one.head.body == wording.text.body) {
-            claimed.jobs.push(job);
-            continue;
-        }
-        let Amended { head, kept, work, .. } = &one;
-        let starts_at: Vec<Timestamp> = one.members().map(|m| m.starts_at).collect();
-        let rewritten = Rewritten {
-            practice_id: head.practice_id,
-            phone: head.phone,
-            message_id: head.message_id,
-            due_at: head.due_at,
-            expires_at: starts_at.iter().copied().min().unwrap_or(head.expires_at),
-            appointment_ids: one.members().map(|m| m.appointment_id.clone()).collect(),
-            starts_at,
-            wording,
-        };
-        let drops = drops(head, |at| !kept.contains(&at));
-        let ending = Ending::Amended(Box::new(rewritten), drops);
-        claimed.endings.push(Completion::now(&shared.app.clock, *work, ending));
-    }
-    Ok(())
-}
-
-/// A text as it is worded anew: as it leaves, which may be later than it was due.
-fn draft<'a>(one: &'a Amended, details: &'a [Details], domain_now: Timestamp) -> Draft<'a> {
-    let Amended { head, .. } = one;
-    let told = one.members().zip(details).map(|(member, details)| Member {
-        patient_name: &details.patient_name,
-        instructions: &details.instructions,
-        starts_at: member.starts_at,
-    });
-    Draft {
-        practice_id: head.practice_id,
-        revision: head.revision,
-        rule_id: head.rule_id,
-        leaves_at: head.due_at.max(domain_now),
-        members: told.collect(),
     }
 }
 

@@ -1,7 +1,8 @@
-//! Texts at the head of their lanes that are worded anew: they lost some of their appointments, their
-//! practice has newer words for them, or they leave on another day than they were due on.
+//! Texts at the head of their lanes that are worded anew: they lost some of their appointments,
+//! their practice has newer words for them, or they leave on another day than they were due on.
 //!
-//! Never here: whether that is so (`verdict`, but for the day), what a text says (`stages::render`).
+//! Never here: whether that is so (`verdict`, but for the day), what a text says
+//! (`stages::render`).
 
 use jiff::Timestamp;
 
@@ -54,8 +55,8 @@ pub(super) fn drops(head: &Head, is_lost: impl Fn(usize) -> bool) -> Vec<LostMem
 }
 
 /// Words texts anew that lost some of their appointments, have newer words or leave on another day
-/// than they were due on. They are stored by settle, together with the end of the promises that were
-/// lost; what a text of another day says may be the same, and then it leaves.
+/// than they were due on. They are stored by settle, together with the end of the promises that
+/// were lost; what a text of another day says may be the same, and then it leaves.
 pub(super) async fn amend(
     shared: &Shared,
     tx: &Tx<'_>,

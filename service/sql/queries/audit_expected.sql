@@ -1,7 +1,6 @@
 -- name: audit_expected
 -- Which reminders appointments and rules promise, by PostgreSQL's own calendar, against the intents
--- that are there, in both directions. What became a text under earlier settings, on another day, is
--- that rule's reminder.
+-- that are there, in both directions.
 WITH derived AS (
     SELECT d.practice_id, d.appointment_id, d.rule_id, d.starts_at, d.local_day
     FROM promised d
@@ -9,28 +8,21 @@ WITH derived AS (
       -- What was due before that was dropped.
       AND d.local_day >= (SELECT from_day FROM retention WHERE partitioned = 'intent')
 ), present AS (
-    SELECT p.practice_id, p.appointment_id, p.rule_id, p.starts_at, p.due_day, p.state, p.nth
+    SELECT p.practice_id, p.appointment_id, p.rule_id, p.starts_at, p.due_day, p.due_at,
+           p.state, p.nth
     FROM planned p
     WHERE p.shard = $1
 ), compared AS (
     SELECT coalesce(d.practice_id, p.practice_id) AS practice_id,
            coalesce(d.appointment_id, p.appointment_id) AS appointment_id,
            coalesce(d.rule_id, p.rule_id) AS rule_id,
-           CASE WHEN p.practice_id IS NULL AND NOT EXISTS (
-                    SELECT
-                    FROM appointment a
-                    JOIN intent i
-                      ON i.shard = $1
-                     AND i.practice_id = a.practice_id
-                     AND i.appointment_id = a.appointment_id
-                     AND i.phone = a.phone
-                    WHERE a.shard = $1
-                      AND a.practice_id = d.practice_id
-                      AND a.appointment_id = d.appointment_id
-                      AND i.rule_id = d.rule_id
-                      AND i.starts_at = d.starts_at
-                      AND i.state = 'r') THEN 'missing'
-                WHEN p.nth > 1 OR p.state = 'p' AND d.practice_id IS NULL THEN 'surplus'
+           CASE WHEN p.practice_id IS NULL
+                     AND NOT became_text($1, d.practice_id, d.appointment_id, d.rule_id,
+                                         d.starts_at) THEN 'missing'
+                WHEN p.nth > 1 THEN 'surplus'
+                WHEN p.state = 'p' AND d.practice_id IS NULL
+                     AND NOT was_due($1, p.practice_id, p.appointment_id, p.starts_at,
+                                     p.due_at) THEN 'surplus'
            END AS wrong
     FROM derived d
     FULL JOIN present p

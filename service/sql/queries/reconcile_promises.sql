@@ -40,9 +40,7 @@ WITH derived AS (
            coalesce(p.due_at, d.opens_at) AS due_at,
            coalesce(d.closes_at, p.starts_at) AS closes_at,
            CASE WHEN p.practice_id IS NULL THEN 'm'
-                WHEN p.nth > 1 THEN 's'
-                -- What was due before the settings that take it away leaves as soon as it can.
-                WHEN p.state = 'p' AND d.practice_id IS NULL AND p.due_at > $4 THEN 's'
+                WHEN p.nth > 1 OR p.state = 'p' AND d.practice_id IS NULL THEN 's'
                 WHEN p.state = 'p' AND p.starts_at <= $4 THEN 'u'
                 WHEN p.is_lost THEN 'u'
            END AS kind,
@@ -64,21 +62,13 @@ WITH derived AS (
            c.starts_at, c.due_at, c.closes_at
     FROM compared c
     WHERE c.kind IS NOT NULL
-      -- What became a text under earlier settings, on another day, is that rule's reminder.
-      AND (c.kind <> 'm' OR NOT EXISTS (
-          SELECT
-          FROM appointment a
-          JOIN intent i
-            ON i.shard = $1
-           AND i.practice_id = a.practice_id
-           AND i.appointment_id = a.appointment_id
-           AND i.phone = a.phone
-          WHERE a.shard = $1
-            AND a.practice_id = c.practice_id
-            AND a.appointment_id = c.appointment_id
-            AND i.rule_id = c.rule_id
-            AND i.starts_at = c.starts_at
-            AND i.state = 'r'))
+      AND CASE
+              WHEN c.kind = 'm' THEN NOT became_text($1, c.practice_id, c.appointment_id,
+                                                     c.rule_id, c.starts_at)
+              WHEN c.reason = 'n' THEN NOT was_due($1, c.practice_id, c.appointment_id,
+                                                   c.starts_at, c.due_at)
+              ELSE true
+          END
     UNION ALL
     SELECT m.practice_id, g.appointment_id, m.rule_id, m.local_day, m.message_id, 'u', 'q',
            g.starts_at, m.due_at, m.expires_at

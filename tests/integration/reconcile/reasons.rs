@@ -185,3 +185,45 @@ async fn a_text_that_is_lost_is_unfinished() {
     assert_eq!(report["residuals"][0]["reason"], "its text is gone, or waits in no lane");
     app.finish_as(Ending { is_broken: true, ..FOUND }).await;
 }
+
+/// Reminders that have not left when settings come under which they would not: they leave as soon
+/// as they can, and until then nothing is out of order.
+#[tokio::test]
+async fn what_was_due_before_the_settings_that_take_it_away_is_in_order() {
+    let app = TestApp::with().env("PUNCTUAL_STAGE_GATES", "open").start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.put("/admin/stages/release", &json!({ "gate": "held" })).send().await.expect(200);
+    app.hold(at("2026-05-06T12:01")).await;
+    let mut wanted = settings(1);
+    wanted["send_until"] = json!("12:00");
+    app.put("/v1/practices/1", &wanted).send().await.expect(200);
+    let sql = &app.database.sql;
+    until("planned again", async || {
+        let old = "SELECT count(*) FROM appointment WHERE revision < 2";
+        (sql.one::<i64>(old, &[]).await == 0).then_some(())
+    })
+    .await;
+    let waiting = "SELECT count(*) FROM intent WHERE state = 'p'";
+    assert_eq!(sql.one::<i64>(waiting, &[]).await, 2);
+    let (output, report) = reconcile(&app, &[]).await;
+    assert_eq!((output.status, &report["residual"]), (Some(0), &json!(0)), "{report:#}");
+    let audit = app.get("/admin/audit").send().await.json(200);
+    assert_eq!(audit["holds"], true, "{audit:#}");
+
+    // What nobody took away is still told.
+    let later = "UPDATE intent SET due_at = due_at + interval '1 hour' WHERE rule_id = 2";
+    assert_eq!(sql.run(later, &[]).await, 1);
+    let (output, report) = reconcile(&app, &[]).await;
+    let surplus = BTreeSet::from([(1, 2, "surplus".to_owned(), "no rule gives it".to_owned())]);
+    assert_eq!((output.status, why(&report["residuals"])), (Some(1), surplus), "{report:#}");
+    let back = "UPDATE intent SET due_at = due_at - interval '1 hour' WHERE rule_id = 2";
+    assert_eq!(sql.run(back, &[]).await, 1);
+
+    app.put("/admin/stages/release", &json!({ "gate": "open" })).send().await.expect(200);
+    app.hold(at("2026-05-06T14:31")).await;
+    for rule_id in [1, 2] {
+        one.until_fate("a", rule_id, "expired").await;
+    }
+    app.finish_as(FOUND).await;
+}

@@ -25,8 +25,8 @@ pub(super) struct Draft<'a> {
     pub(super) revision: i32,
     /// Under which rule.
     pub(super) rule_id: i16,
-    /// When it leaves: what is "today" in it.
-    pub(super) leaves_at: Timestamp,
+    /// When it is due. It leaves then, or now if that is past: that day is "today" in it.
+    pub(super) due_at: Timestamp,
     /// Its appointments, earliest first.
     pub(super) members: Vec<Member<'a>>,
 }
@@ -53,11 +53,13 @@ pub(super) async fn render(
     let in_flight = obs::stage::in_flight(Stage::Render);
     let wanted: Vec<(i64, i32)> = drafts.iter().map(|d| (d.practice_id, d.revision)).collect();
     let practices = shared.app.practices.newest(tx, shard, &wanted).await?;
+    let domain_now = shared.app.clock.domain_now();
     let mut wordings = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let practice = &practices[&draft.practice_id];
         let settings = settings_of(shared, tx, shard, practice, draft).await?;
-        let today = draft.leaves_at.to_zoned(settings.timezone.clone()).date();
+        let leaves_at = draft.due_at.max(domain_now);
+        let today = leaves_at.to_zoned(settings.timezone.clone()).date();
         let (name, rule_id) = (&practice.name, draft.rule_id);
         let text = shared.texts.render(name, &settings, rule_id, today, &draft.members);
         wordings.push(Wording { text, revision: settings.revision });

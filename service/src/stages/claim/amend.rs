@@ -76,9 +76,8 @@ pub(super) async fn amend(
     let mut details = members(tx, shard, &practices, &ids).await?.into_iter();
     let details: Vec<Vec<Details>> =
         amended.iter().map(|one| details.by_ref().take(one.kept.len()).collect()).collect();
-    let domain_now = shared.app.clock.domain_now();
     let drafts: Vec<Draft<'_>> =
-        amended.iter().zip(&details).map(|(one, all)| draft(one, all, domain_now)).collect();
+        amended.iter().zip(&details).map(|(one, details)| draft(one, details)).collect();
     let wordings = render(shared, tx, shard, &drafts).await?;
     drop(drafts);
     for (mut one, wording) in amended.into_iter().zip(wordings) {
@@ -105,8 +104,8 @@ pub(super) async fn amend(
     Ok(())
 }
 
-/// A text as it is worded anew: as it leaves, which may be later than it was due.
-fn draft<'a>(one: &'a Amended, details: &'a [Details], domain_now: Timestamp) -> Draft<'a> {
+/// A text as it is worded anew.
+fn draft<'a>(one: &'a Amended, details: &'a [Details]) -> Draft<'a> {
     let Amended { head, .. } = one;
     let told = one.members().zip(details).map(|(member, details)| Member {
         patient_name: &details.patient_name,
@@ -117,7 +116,7 @@ fn draft<'a>(one: &'a Amended, details: &'a [Details], domain_now: Timestamp) ->
         practice_id: head.practice_id,
         revision: head.revision,
         rule_id: head.rule_id,
-        leaves_at: head.due_at.max(domain_now),
+        due_at: head.due_at,
         members: told.collect(),
     }
 }

@@ -129,7 +129,7 @@ async fn take_in(
             practice_id: worded.group.key.practice_id,
             revision: newest.revision.max(worded.group.revision()),
             rule_id: worded.group.key.rule_id,
-            leaves_at: newest.due_at.min(worded.group.due_at()),
+            due_at: newest.due_at.min(worded.group.due_at()),
             members: all.iter().map(|(_, member)| *member).collect(),
         })
         .collect();

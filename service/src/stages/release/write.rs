@@ -124,7 +124,7 @@ async fn word(
             practice_id: group.key.practice_id,
             revision: group.revision(),
             rule_id: group.key.rule_id,
-            leaves_at: group.due_at(),
+            due_at: group.due_at(),
             members: group.members.iter().map(member).collect(),
         })
         .collect();

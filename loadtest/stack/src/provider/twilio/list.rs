@@ -40,17 +40,24 @@ struct Query {
     filters: String,
 }
 
+/// A list, beside what it is one of.
 #[derive(Serialize)]
-struct Page<'a> {
-    end: usize,
-    first_page_uri: String,
+pub(super) struct Page {
+    pub(super) end: usize,
+    pub(super) first_page_uri: String,
+    pub(super) next_page_uri: Option<String>,
+    pub(super) page: usize,
+    pub(super) page_size: usize,
+    pub(super) previous_page_uri: Option<String>,
+    pub(super) start: usize,
+    pub(super) uri: String,
+}
+
+#[derive(Serialize)]
+struct Messages<'a> {
     messages: Vec<Resource<'a>>,
-    next_page_uri: Option<String>,
-    page: usize,
-    page_size: usize,
-    previous_page_uri: Option<String>,
-    start: usize,
-    uri: String,
+    #[serde(flatten)]
+    page: Page,
 }
 
 /// Answers a list.
@@ -70,7 +77,6 @@ pub(crate) fn answer(engine: &Engine, query: &str) -> Result<Answer, TwilioError
     let page = Page {
         end: (start + messages.len()).saturating_sub(1),
         first_page_uri: query.uri(account, 0, None),
-        messages,
         next_page_uri: next,
         page: query.page,
         page_size: query.page_size,
@@ -79,7 +85,7 @@ pub(crate) fn answer(engine: &Engine, query: &str) -> Result<Answer, TwilioError
         start,
         uri: query.uri(account, query.page, None),
     };
-    Ok(response::json(http::StatusCode::OK, &page))
+    Ok(response::json(http::StatusCode::OK, &Messages { messages, page }))
 }
 
 /// The messages of the page, and whether there are more.

@@ -5,22 +5,17 @@
 use http::StatusCode;
 use serde::Serialize;
 
+use super::list::Page;
 use crate::provider::response::{self, Answer};
 
 /// As many as Twilio shows in a page.
 const PAGE_SIZE: usize = 50;
 
 #[derive(Serialize)]
-struct Page {
-    end: usize,
-    first_page_uri: String,
+struct Media {
     media_list: [(); 0],
-    next_page_uri: Option<String>,
-    page: usize,
-    page_size: usize,
-    previous_page_uri: Option<String>,
-    start: usize,
-    uri: String,
+    #[serde(flatten)]
+    page: Page,
 }
 
 /// The list at this path.
@@ -29,7 +24,6 @@ pub(super) fn none(path: &str) -> Answer {
     let page = Page {
         end: 0,
         first_page_uri: uri.clone(),
-        media_list: [],
         next_page_uri: None,
         page: 0,
         page_size: PAGE_SIZE,
@@ -37,5 +31,5 @@ pub(super) fn none(path: &str) -> Answer {
         start: 0,
         uri,
     };
-    response::json(StatusCode::OK, &page)
+    response::json(StatusCode::OK, &Media { media_list: [], page })
 }

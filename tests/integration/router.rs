@@ -48,6 +48,17 @@ async fn tell(server: &Server, statement: &str) {
     client.batch_execute(statement).await.unwrap();
 }
 
+/// Holds a replica's replay, from when it stands still.
+async fn pause(replica: &Server) {
+    tell(replica, "SELECT pg_wal_replay_pause()").await;
+    let client = replica.connect("postgres").await.unwrap();
+    until("replay stands still", async || {
+        let state = "SELECT pg_get_wal_replay_pause_state() = 'paused'";
+        client.query_one(state, &[]).await.unwrap().get::<_, bool>(0).then_some(())
+    })
+    .await;
+}
+
 /// As the metrics name a server.
 fn name(server: &Server) -> String {
     let url = server.url("x");

@@ -12,9 +12,9 @@ use stack::postgres::{Options, PostgresPair, Profile};
 use stack::provider::LogEntry;
 use tests::practice::{FIRST_DUE, settings};
 use tests::provider::{call_back, reply, silent, until_accepted};
-use tests::{Answer, Call, Practice, TestApp, TestDatabase, appointment, at, phone, until};
+use tests::{Answer, Call, Practice, TestApp, TestDatabase, appointment, at, phone};
 
-use super::{because, tell, until_read};
+use super::{because, pause, tell, until_read};
 
 /// What a write is to be seen by.
 struct Sight {
@@ -145,13 +145,7 @@ impl World {
         }
         self.pair.wait_until_caught_up(tests::SOON).await.unwrap();
         until_read(&self.app, &self.pair).await;
-        tell(replica, "SELECT pg_wal_replay_pause()").await;
-        let client = replica.connect("postgres").await.unwrap();
-        until("replay stands still", async || {
-            let state = "SELECT pg_get_wal_replay_pause_state() = 'paused'";
-            client.query_one(state, &[]).await.unwrap().get::<_, bool>(0).then_some(())
-        })
-        .await;
+        pause(replica).await;
     }
 
     /// Where the primary's log ends.

@@ -11,7 +11,7 @@ use tests::wait::until_within;
 use tests::{Answer, TestApp, appointment, until};
 
 use super::failures::until_replica_answers;
-use super::{because, start, tell};
+use super::{because, pause, start, tell};
 
 const APPOINTMENT: &str = "/v1/practices/1/appointments/b";
 const COUNTS: &str = "/v1/practices/1/days/2026-05-05/counts";
@@ -33,7 +33,7 @@ async fn what_is_further_behind_than_a_read_allows_is_read_again_once_it_has_cau
     one.book(&appointment("a")).await;
     pair.wait_until_caught_up(tests::SOON).await.unwrap();
     until_replica_answers(&app).await;
-    tell(pair.replica(), "SELECT pg_wal_replay_pause()").await;
+    pause(pair.replica()).await;
     one.book(&appointment("b").phone(2)).await;
 
     // As long as it is within the bound, the past is shown.

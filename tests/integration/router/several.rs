@@ -8,7 +8,7 @@ use std::time::Duration;
 use stack::postgres::{Options, PostgresPair, Profile, Server};
 use tests::{TestApp, TestDatabase, appointment, until};
 
-use super::{decided, name, tell};
+use super::{decided, name, pause, tell};
 
 const PATH: &str = "/v1/practices/1/appointments/a";
 const READS: u32 = 200;
@@ -37,7 +37,7 @@ async fn the_one_that_lags_is_not_read_until_it_has_caught_up() {
     })
     .await;
 
-    tell(&lagging, "SELECT pg_wal_replay_pause()").await;
+    pause(&lagging).await;
     let server = name(&lagging);
     until("it is seen to lag", async || {
         let labels = &[("server", server.as_str())];

@@ -8,7 +8,7 @@ use tests::{TestApp, appointment, until};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{decided, start, start_with, tell, until_read};
+use super::{decided, pause, start, start_with, tell, until_read};
 
 const TOKEN: &str = "read-after";
 
@@ -68,13 +68,7 @@ impl Reads {
         for turn in 1..=TURNS {
             until_done(turn * (LATE + PAUSED) - PAUSED).await;
             self.trouble.store(CHANGES, Ordering::SeqCst);
-            tell(replica, "SELECT pg_wal_replay_pause()").await;
-            let client = replica.connect("postgres").await.unwrap();
-            until("replay stands still", async || {
-                let state = "SELECT pg_get_wal_replay_pause_state() = 'paused'";
-                client.query_one(state, &[]).await.unwrap().get::<_, bool>(0).then_some(())
-            })
-            .await;
+            pause(replica).await;
             self.trouble.store(IS_PAUSED, Ordering::SeqCst);
             until_done(turn * (LATE + PAUSED)).await;
             self.trouble.store(CHANGES, Ordering::SeqCst);
@@ -99,7 +93,7 @@ async fn what_a_reader_wrote_is_never_missed_while_replay_stands_still() {
     app.practice(1).await;
     let path = "/v1/practices/1/appointments/a";
     until_read(&app, &pair).await;
-    tell(pair.replica(), "SELECT pg_wal_replay_pause()").await;
+    pause(pair.replica()).await;
     let token = write(&app, "a", 1).await;
     // Without the token the replica's past is shown: so it would have been.
     app.get(path).send().await.problem(404, "not_found");

@@ -8,6 +8,7 @@ mod creep;
 mod files;
 mod incident;
 mod inhibition;
+pub(crate) mod quick;
 mod undelivered;
 
 use std::path::PathBuf;

@@ -1,7 +1,6 @@
 //! An incident made on purpose, from the service to the person who is told: the real service, a
 //! real Prometheus that scrapes it, a real Alertmanager, and a webhook.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,14 +12,7 @@ use tests::{
     Alertmanager, Ending, Practice, Prometheus, PrometheusConfig, Receiver, Sql, TestApp, until,
 };
 
-use super::{files, repository};
-
-/// How often rules are evaluated, how long they are held where it was a minute, and how long
-/// Alertmanager waits for company, in seconds. With the times in the files it is as
-/// `docs/alerts.md` says.
-const EVERY: u32 = 1;
-const HOLD: u32 = 2;
-const WAIT: u32 = 1;
+use super::quick::{EVERY, HOLD, WAIT, fires, quick_routing, quick_rules};
 
 /// From the round that finds the first caller waiting to the notification. Rounds, as a machine
 /// that is busy makes fewer of them; five times as many for what is busy beside Prometheus.
@@ -31,66 +23,9 @@ const EXHAUSTED: &str = "PunctualPoolExhausted";
 /// Where people are told.
 const PEOPLE: [&str; 2] = ["/pages", "/tickets"];
 
-/// Beats of the watchdog (one a second) after which whatever was to be told has been.
-pub(super) const BEATS: usize = 5;
-
 /// Callers at a time. Each waits 2 s and is turned away: in 6 s that is enough for the endpoint's
 /// own alert, which needs 348 requests.
 const CALLERS: usize = 120;
-
-/// The rules with what takes its time shortened: evaluated each second, and held two where it was a
-/// minute, which is also what some look back on. What is held for longer is a trend or a mean, and
-/// that of a few seconds is none. Those about presence stay: until its first scrape Prometheus
-/// knows of no process.
-pub(super) fn quick_rules(run: &RunDir) -> Vec<PathBuf> {
-    let quick = |line: &str, is_presence: bool| {
-        let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
-        match rest.split_once(": ") {
-            Some(("interval", _)) => format!("{indent}interval: {EVERY}s"),
-            Some(("for", "1m")) if !is_presence => {
-                format!("{indent}for: {HOLD}s")
-            }
-            // Some scrapes.
-            _ => line.replace("[1m]", "[5s]"),
-        }
-    };
-    let copy = |path: String| {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let is_presence = path.ends_with("/presence.rules.yaml");
-        let lines: Vec<String> = text.lines().map(|line| quick(line, is_presence)).collect();
-        let to = run.path().join(PathBuf::from(path).file_name().unwrap());
-        std::fs::write(&to, lines.join("\n") + "\n").unwrap();
-        to
-    };
-    files("alerts", ".rules.yaml").into_iter().map(copy).collect()
-}
-
-/// The routing as it is, told to the test's receiver: quickly, but for what joins an incident that
-/// is known, and the watchdog, which beats each second.
-pub(super) fn quick_routing(receiver: &Receiver) -> String {
-    let text = std::fs::read_to_string(repository("alerts/alertmanager.yaml")).unwrap();
-    let mut is_watchdog = false;
-    let quick = |line: &str| {
-        is_watchdog = line.contains("receiver: watchdog") || (is_watchdog && !line.contains("- r"));
-        let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
-        match rest.split_once(": ") {
-            Some(("group_wait", _)) => format!("{indent}group_wait: {WAIT}s"),
-            Some((name @ ("group_interval" | "repeat_interval"), _)) if is_watchdog => {
-                format!("{indent}{name}: 1s")
-            }
-            _ => line.to_owned(),
-        }
-    };
-    let text: Vec<String> = text.lines().map(quick).collect();
-    // The receiver asks for no token.
-    let is_secret = |line: &&String| {
-        !["http_config:", "authorization:", "credentials_file:"]
-            .iter()
-            .any(|name| line.trim_start().starts_with(name))
-    };
-    let text: Vec<&str> = text.iter().filter(is_secret).map(String::as_str).collect();
-    text.join("\n").replace("alert-receiver:8080", &receiver.address.to_string())
-}
 
 /// Callers who read, and callers who write the appointment whose row somebody holds: they keep the
 /// pool's only connection busy. Until they are told to stop.
@@ -115,14 +50,6 @@ fn callers(app: &TestApp, one: &Practice) -> (Arc<AtomicBool>, Vec<tokio::task::
     });
     let tasks = writers.chain(readers).collect();
     (stop, tasks)
-}
-
-pub(super) fn firing(alert: &str, labels: &str) -> String {
-    format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"{labels}}}")
-}
-
-pub(super) async fn fires(prometheus: &Prometheus, alert: &str, labels: &str) {
-    prometheus.until(&firing(alert, labels), |found| !found.is_empty()).await;
 }
 
 /// What joins an incident that is known is told as soon as anything else, so that nobody has to
@@ -203,7 +130,7 @@ async fn an_exhausted_pool_is_one_notification_that_names_it() {
     let run = RunDir::create(None).unwrap();
     let prometheus = Prometheus::start(&PrometheusConfig {
         targets: vec![app.client.admin],
-        rule_files: quick_rules(&run),
+        rule_files: quick_rules(&run, ".rules.yaml"),
         alertmanager: Some(alertmanager.address),
         ..PrometheusConfig::default()
     })

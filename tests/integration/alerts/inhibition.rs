@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tests::alertmanager::Notification;
 use tests::{Alertmanager, Receiver, until};
 
-use super::incident::{BEATS, quick_routing};
+use super::quick::{BEATS, quick_routing};
 use super::{files, repository};
 use pairs::{EXPLAINED, Firing, Pair, UNEXPLAINED};
 

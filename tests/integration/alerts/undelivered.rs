@@ -9,7 +9,7 @@ use tests::practice::{FIRST_DUE, SECOND_DUE};
 use tests::provider::until_accepted;
 use tests::{Prometheus, PrometheusConfig, TestApp, appointment, at};
 
-use super::incident::{fires, firing, quick_rules};
+use super::quick::{fires, firing, quick_rules};
 
 /// Each to a phone of its own, at each of two times: more than the twenty that are a page.
 const TEXTS: u32 = 30;
@@ -27,7 +27,7 @@ async fn texts_that_are_taken_and_not_delivered_are_told() {
     let run = RunDir::create(None).unwrap();
     let prometheus = Prometheus::start(&PrometheusConfig {
         targets: vec![app.client.admin],
-        rule_files: quick_rules(&run),
+        rule_files: quick_rules(&run, ".rules.yaml"),
         ..PrometheusConfig::default()
     })
     .await;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use contract::{Endpoint, Family};
 use serde_json::Value;
+use stack::RunDir;
 use stack::provider::{Fates, Options};
 use tests::practice::FIRST_DUE;
 use tests::prometheus::{Prometheus, PrometheusConfig};
@@ -18,7 +19,7 @@ use tokio::task::JoinSet;
 use super::file::{Dashboard, dashboards, list, root, text};
 use super::promql::Parsed;
 use super::rules;
-use crate::alerts::files;
+use crate::alerts::quick::quick_rules;
 
 /// What Grafana makes of it at this scrape interval (a second) is four seconds; a machine under
 /// load may miss some.
@@ -45,8 +46,10 @@ async fn every_query_shows_something_under_load() {
     let app = TestApp::with().replica().replies().provider(all_say_yes).start().await;
     let targets = vec![app.client.admin];
     let machines = vec![Machine::start().await.address];
-    // With an alert that always fires: where none does, no rules are evaluated.
-    let rule_files = files("alerts", "/presence.rules.yaml").into_iter().map(Into::into).collect();
+    // With an alert that always fires: where none does, no rules are evaluated. Prometheus tells of
+    // none before their third round, so rounds follow each other quickly.
+    let run = RunDir::create(None).unwrap();
+    let rule_files = quick_rules(&run, "/presence.rules.yaml");
     let config = PrometheusConfig { targets, machines, rule_files, ..Default::default() };
     let prometheus = Prometheus::start(&config).await;
     let shown = Shown { prometheus, from: now() };

@@ -21,9 +21,9 @@ pub(super) const WAIT: u32 = 1;
 pub(super) const BEATS: usize = 5;
 
 /// The files of rules whose names end so, with what takes its time shortened: evaluated each
-/// second, and held two where it was a minute. What some look back on is shortened less, and what is
-/// held for longer stays: that is a trend or a mean, and that of a few seconds is none. Those about
-/// presence are held as long: until its first scrape Prometheus knows of no process.
+/// second, and held two where it was a minute. What some look back on is shortened less, and what
+/// is held for longer stays: that is a trend or a mean, and that of a few seconds is none. Those
+/// about presence are held as long: until its first scrape Prometheus knows of no process.
 pub(crate) fn quick_rules(run: &RunDir, end: &str) -> Vec<PathBuf> {
     let quick = |line: &str, is_presence: bool| {
         let (indent, rest) = line.split_at(line.len() - line.trim_start().len());

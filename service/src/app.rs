@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::db::router::{Monitors, Routing};
 use crate::db::{self, Db, DbError, deployment, migrate, weeks};
 use crate::http::auth::Keys;
+use crate::http::rate::Rates;
 use crate::ingest::{Ingest, write::Ingester};
 use crate::live::Live;
 use crate::obs;
@@ -48,6 +49,8 @@ pub(crate) struct App {
     pub(crate) senders: Senders,
     /// API keys that were checked.
     pub(crate) keys: Arc<Keys>,
+    /// How often each practice asked lately.
+    pub(crate) rates: Rates,
     /// The way in for appointments.
     pub(crate) ingest: Ingest,
     /// The way in for receipts and replies.
@@ -115,6 +118,7 @@ impl App {
             AbortOnDropHandle::new(tokio::spawn(watch(db.clone(), Arc::clone(&readiness)))),
         ];
         let this = Arc::new(Self {
+            rates: Rates::new(config.limit(Limit::PracticeRequests)),
             senders: Senders::new(db.clone(), config.limit_usize(Limit::SenderCache)),
             ingest: ingest(&config, &db, &clock, &wake, shard_count, gates.of(Stage::Plan)),
             receipts: Receipts::start(

@@ -16,6 +16,7 @@ pub(crate) mod listen;
 pub(crate) mod openapi;
 mod path;
 pub(crate) mod problem;
+pub(crate) mod rate;
 mod request;
 mod response;
 mod route;

@@ -1,5 +1,5 @@
-//! Everything is bounded: what is full answers 503 with Retry-After, at once, and says so in its
-//! series; what is let go is there for the next one.
+//! Everything is bounded: what is full answers 503 with Retry-After (who asks too often: 429), at
+//! once, and says so in its series; what is let go is there for the next one.
 //!
 //! Each test makes one bound small by its setting and reaches it. Never here: requests that are
 //! wrong in themselves (`bad_http`, `endpoints`).
@@ -232,5 +232,36 @@ async fn the_memory_for_bodies_is_bounded() {
     large.problem(503, "overloaded");
     assert!(reached(&app, Limit::BodyBytes).await >= 1.0);
     one.book(&appointment("small")).await;
+    app.finish().await;
+}
+
+/// A client that runs wild costs little, also with bodies that would take long to read, and takes
+/// nothing of others.
+#[tokio::test]
+async fn a_practice_that_asks_too_often_is_told_before_its_body_is_read() {
+    let app = TestApp::with().env("PUNCTUAL_LIMIT_PRACTICE_REQUESTS", 1).start().await;
+    let (wild, calm) = (app.practice(1).await, app.practice(2).await);
+    let path = wild.path("/appointments");
+    let mut refused = 0;
+    let answer = until("too many requests", async || {
+        let call = app.call(http::Method::POST, &path).key(&wild.key);
+        let answer = call.body("application/json", "no JSON").send().await;
+        if answer.status == 429 {
+            refused += 1;
+            return Some(answer);
+        }
+        answer.problem(400, "bad_json");
+        None
+    })
+    .await;
+    assert_eq!(answer.header("retry-after"), "1");
+    answer.problem(429, "too_many_requests");
+    assert_eq!(reached(&app, Limit::PracticeRequests).await, f64::from(refused));
+    calm.book(&appointment("a")).await;
+    until("it may ask again", async || {
+        let call = wild.try_book(&appointment("a")).await;
+        (call.unwrap().status == 200).then_some(())
+    })
+    .await;
     app.finish().await;
 }

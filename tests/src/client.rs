@@ -220,7 +220,7 @@ impl Answer {
             assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{what}");
         }
         let seconds: Option<u32> = self.header("retry-after").parse().ok();
-        assert_eq!(seconds.is_some(), status == 503, "Retry-After: {what}");
+        assert_eq!(seconds.is_some(), [429, 503].contains(&status), "Retry-After: {what}");
         problem
     }
 

@@ -57,6 +57,14 @@ table! {
         unit: "requests", has_level: true, forgets: false,
         reason: "half a second's worth at three thousand a second: more only makes answers late",
     }
+    /// Requests a second of one practice to one process; as many at once after a pause.
+    PracticeRequests = practice_requests {
+        default: 1_000, least: 1, most: 1_000_000,
+        unit: "requests a second", has_level: false, forgets: false,
+        reason: "a third of what a process answers: with batches of 1,000 the largest group of \
+                 clinics needs a hundredth of it, and a client that runs wild leaves the rest to \
+                 others",
+    }
     /// Bytes of request bodies held in memory at a time.
     BodyBytes = body_bytes {
         default: 33_554_432, least: 1_024, most: 4_294_967_295,

@@ -84,7 +84,9 @@ impl Dispatch for Site {
             };
         };
         let shard_of = |practice_id| app.practices.shard(practice_id);
-        app.keys.principal(&app.db, shard_of, endpoint, path, headers).await
+        let caller = app.keys.principal(&app.db, shard_of, endpoint, path, headers).await?;
+        app.rates.admit(&caller)?;
+        Ok(caller)
     }
 
     async fn dispatch(&self, request: Request) -> Result<Response, Problem> {

@@ -140,7 +140,8 @@ settings! {
     public_url: Option<BaseUrl> = "", "";
     /// Who sends the texts.
     provider: ProviderKind = "twilio", "";
-    /// The provider's base URL.
+    /// The provider's base URL. Its certificate must come from the system's authorities, or from
+    /// those in the file that `SSL_CERT_FILE` names.
     provider_url: BaseUrl = "https://api.twilio.com", "";
     /// The provider is a simulator: the allow-list isn't applied. Only with a loopback URL.
     provider_simulated: bool = "false", "";

@@ -92,6 +92,8 @@ codes! {
     TooManyItems = "too_many_items", 413, Rejected, "There are too many items in one request";
     /// The values are well formed and can't be right.
     Invalid = "invalid", 422, Rejected, "The values are not valid";
+    /// The practice has asked more often than it may.
+    TooManyRequests = "too_many_requests", 429, Rejected, "The practice asks too often";
     /// A fault of ours. The request id leads to its cause in the log.
     Internal = "internal", 500, Failed, "The service failed";
     /// Something is full.
@@ -118,7 +120,7 @@ pub(crate) struct Problem {
     pub(crate) code: Code,
     /// What is wrong here and what to do, for whoever called.
     pub(crate) detail: String,
-    /// Seconds until it makes sense to try again; set for every 503.
+    /// Seconds until it makes sense to try again; set for every 429 and 503.
     pub(crate) retry_after: Option<u32>,
     /// Why, for the log; never part of the answer.
     pub(crate) cause: Option<String>,

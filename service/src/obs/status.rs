@@ -38,7 +38,8 @@ pub(crate) fn statuses(endpoint: Endpoint) -> Vec<u16> {
     statuses.extend([400, 408, 413, 500, 503]);
     match spec.access {
         Access::Open => {}
-        Access::Practice | Access::AdminKey => statuses.extend([401, 403]),
+        Access::Practice => statuses.extend([401, 403, 429]),
+        Access::AdminKey => statuses.extend([401, 403]),
         Access::Provider => statuses.push(403),
     }
     match spec.method {

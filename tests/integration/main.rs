@@ -48,6 +48,7 @@ mod run;
 mod settings;
 mod side_by_side;
 mod statements;
+mod tls;
 mod top;
 
 mod tidy;

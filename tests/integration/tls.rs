@@ -1,0 +1,138 @@
+//! TLS as it is in production, to the provider and to PostgreSQL: certificates that are trusted lead
+//! on, and others are refused.
+//!
+//! Never here: what `sslmode` means to the settings (the service's own tests).
+
+mod authority;
+mod front;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::Path;
+
+use stack::postgres::{Options, PostgresPair, Profile, Server};
+use tests::practice::{FIRST_DUE, SECOND_DUE};
+use tests::provider::{accepted, until_accepted};
+use tests::{Sql, TestApp, TestDatabase, appointment, at, binary, until};
+
+use authority::Authority;
+use front::Front;
+
+/// Each to a phone of its own.
+const TEXTS: u32 = 40;
+
+#[tokio::test]
+async fn texts_wait_until_the_providers_certificate_is_trusted_and_leave_over_few_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, strangers) = (Authority::new(), Authority::new());
+    let roots = folder.path().join("roots.pem");
+    fs::write(&roots, ours.pem()).unwrap();
+    let front = Front::start(strangers.certify()).await;
+    let app = TestApp::with()
+        .env("PUNCTUAL_PROVIDER_URL", format!("https://{}", front.address))
+        .env("SSL_CERT_FILE", roots.display())
+        .start()
+        .await;
+    front.leads_to(&app.simulator.base_url());
+    let one = app.practice(1).await;
+    let many: Vec<_> = (0..TEXTS).map(|n| appointment(&format!("a-{n}")).phone(n)).collect();
+    one.send(&many).await;
+    app.hold(at(FIRST_DUE)).await;
+
+    until("a certificate is refused", async || (front.refused() > 0).then_some(())).await;
+    assert_eq!(accepted(&app.simulator), []);
+    // Nothing was written, so nothing can have been taken: they are tried again, not looked up.
+    let unknown = "SELECT count(*) FROM message WHERE state IN ('a', 's')";
+    assert_eq!(app.database.sql.one::<i64>(unknown, &[]).await, 0);
+
+    front.shows(ours.certify());
+    until_accepted(&app.simulator, u64::from(TEXTS)).await;
+    // The day's texts have left; those of two hours before go over connections that are there.
+    app.hold(at(SECOND_DUE)).await;
+    until_accepted(&app.simulator, 2 * u64::from(TEXTS)).await;
+    for n in 0..TEXTS {
+        one.until_fate(&format!("a-{n}"), 2, "sent").await;
+    }
+    let greeted = front.greeted();
+    assert!(greeted > 0 && greeted < 2 * u64::from(TEXTS), "{greeted} handshakes");
+    app.idle().await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn all_connections_to_postgresql_are_encrypted_and_its_certificate_is_checked() {
+    let pair = PostgresPair::start(Options::new(Profile::Test)).await.unwrap();
+    let database = TestDatabase::on(&pair).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, strangers) = (Authority::new(), Authority::new());
+    let trusted = folder.path().join("trusted.pem");
+    fs::write(&trusted, ours.pem()).unwrap();
+    let encrypted = |url: String| format!("{url}?sslmode=require");
+    let (url, replica_url) = (encrypted(database.url()), encrypted(database.replica_url()));
+
+    let refused = migrate(&url, &trusted).await;
+    assert!(refused.contains("does not support TLS"), "{refused}");
+    for server in [pair.primary(), pair.replica()] {
+        encrypt(server, &ours).await;
+    }
+    let other = folder.path().join("other.pem");
+    fs::write(&other, strangers.pem()).unwrap();
+    let refused = migrate(&url, &other).await;
+    assert!(refused.contains("certificate"), "{refused}");
+
+    let app = TestApp::with()
+        .database(database)
+        .env("PUNCTUAL_DATABASE_URL", &url)
+        .env("PUNCTUAL_DATABASE_REPLICA_URLS", &replica_url)
+        .env("PUNCTUAL_DATABASE_CA_FILE", trusted.display())
+        .start()
+        .await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    one.until_fate("a", 1, "sent").await;
+    for server in [pair.primary(), pair.replica()] {
+        let sql = Sql::connect(&server.url("postgres")).await;
+        let of = "FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                  WHERE application_name LIKE 'punctual%' AND backend_type = 'client backend'";
+        let all = format!("SELECT count(*) {of}");
+        until("the service is there", async || (sql.one::<i64>(&all, &[]).await > 0).then_some(()))
+            .await;
+        let in_the_clear = sql.one::<i64>(&format!("{all} AND NOT ssl"), &[]).await;
+        assert_eq!(in_the_clear, 0, "{:?}", server.address());
+    }
+    app.idle().await;
+    app.finish().await;
+    pair.stop().await;
+}
+
+/// Lets a server speak TLS, with a certificate of an authority.
+async fn encrypt(server: &Server, authority: &Authority) {
+    let of_data = fs::metadata(server.data()).unwrap();
+    let (certificate, key) = authority.certify().pem();
+    for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+        let path = server.data().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        chown(&path, Some(of_data.uid()), Some(of_data.gid())).unwrap();
+    }
+    let sql = Sql::connect(&server.url("postgres")).await;
+    sql.texts("ALTER SYSTEM SET ssl = on").await;
+    sql.texts("SELECT pg_reload_conf()::text").await;
+    until("the server speaks TLS", async || {
+        // What is reloaded is seen by the sessions that begin after it.
+        let sql = Sql::connect(&server.url("postgres")).await;
+        (sql.one::<String>("SELECT current_setting('ssl')", &[]).await == "on").then_some(())
+    })
+    .await;
+}
+
+/// What `punctual migrate` says of a database that it can't reach so.
+async fn migrate(url: &str, roots: &Path) -> String {
+    let roots = roots.to_str().unwrap();
+    let settings = [("PUNCTUAL_DATABASE_URL", url), ("PUNCTUAL_DATABASE_CA_FILE", roots)];
+    let ended = binary::run(&["migrate"], &settings).await;
+    assert_ne!(ended.status, Some(0), "{}", ended.stdout);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    ended.stderr
+}

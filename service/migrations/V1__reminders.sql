@@ -412,19 +412,22 @@ CREATE TABLE residual (
     shard          smallint    NOT NULL,
     practice_id    bigint      NOT NULL,
     appointment_id text        NOT NULL COLLATE "C",
-        -- empty where only the provider knows of it, and of counts
-    rule_id        smallint    NOT NULL,               -- 0 where only the provider knows of it
-    due_day        date        NOT NULL,
+        -- empty where only the provider knows of it, of counts and of a practice
+    rule_id        smallint    NOT NULL,
+        -- 0 where only the provider knows of it, and of a practice
+    due_day        date        NOT NULL,               -- the last that there is of a practice
     plan_version   bigint      NOT NULL,
         -- of the surplus or unfinished one; 0 for a missing one and for counts; the text's number
         -- where it is one's
-    kind           "char"      NOT NULL CHECK (kind IN ('m', 's', 'u', 'b')),
-        -- missing, surplus, unfinished (its appointment has begun), unbalanced (counts)
+    kind           "char"      NOT NULL CHECK (kind IN ('m', 's', 'u', 'b', 'i')),
+        -- missing, surplus, unfinished (its appointment has begun), unbalanced (counts), uncompared
+        -- (a practice)
     reason         "char"      NOT NULL
-                   CHECK (reason IN ('?', 'r', 'x', 'v', 'c', 't', 'n', 'k', 'p', 'q', 'l', 'e', 'f')),
+                   CHECK (reason IN ('?', 'r', 'x', 'v', 'c', 't', 'n', 'k', 'p', 'q', 'l', 'e', 'f', 'i')),
         -- unknown; missing: being planned again, suppressed, not on the provider's list; surplus:
         -- cancelled, there twice, no rule gives it, known to the provider alone; unfinished:
-        -- planned, queued, its text lost; unbalanced: expected isn't the sum, another fate
+        -- planned, queued, its text lost; unbalanced: expected isn't the sum, another fate;
+        -- uncompared: the server can't compute with it
     provider_ref   text        NOT NULL DEFAULT '' COLLATE "C",
         -- the provider's name for the text, where its list says otherwise
     starts_at      timestamptz NOT NULL,       -- domain time; of counts the end of their day, in UTC

@@ -26,24 +26,30 @@ pub(crate) const NAMED_MAX: i64 = 1_000;
 /// it, and they too take their time.
 const ENDED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-/// A promise that is out of order, or the counts of a day and rule, by name.
+/// The server can't compute with what is stored of a practice.
+const UNCOMPUTABLE: &str = "i";
+
+/// A promise that is out of order, or the counts of a day and rule, by name; or a practice of which
+/// nobody can say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Residual {
     pub(crate) practice_id: i64,
-    /// Empty, and the rule 0, where only the provider knows of the text; empty of counts.
+    /// Empty, and the rule 0, where only the provider knows of the text, and of a practice; of
+    /// counts empty.
     pub(crate) appointment_id: String,
     pub(crate) rule_id: i16,
-    /// The practice's date on which it is due; of a text that only the provider knows, in UTC.
+    /// The practice's date on which it is due; of a text that only the provider knows, in UTC; of a
+    /// practice the last that there is.
     #[schemars(with = "String")]
     pub(crate) day: Date,
-    /// `missing`, `surplus`, `unfinished` or, of counts, `unbalanced`.
+    /// `missing`, `surplus`, `unfinished` or, of counts, `unbalanced`, of a practice, `uncompared`.
     #[serde(serialize_with = "by_name")]
     #[schemars(with = "String")]
     pub(crate) kind: ResidualKind,
     /// Why, as far as it is known.
     pub(crate) reason: &'static str,
-    /// When its appointment begins, in domain time; of counts the end of their day, in UTC, as are
-    /// the other two.
+    /// When its appointment begins, in domain time; of counts the end of their day, in UTC, and of
+    /// a practice when that was found first, as are the other two.
     #[schemars(with = "String")]
     pub(crate) starts_at: Timestamp,
     /// When it was or is to leave at the earliest, in domain time.
@@ -89,6 +95,25 @@ impl Residual {
         })
     }
 
+    /// A practice that can't be compared, since an instant.
+    fn uncompared(practice_id: i64, since: Timestamp) -> Self {
+        Self {
+            practice_id,
+            appointment_id: String::new(),
+            rule_id: 0,
+            // Of no day, and so of none that is over.
+            day: Date::MAX,
+            kind: ResidualKind::Uncompared,
+            reason: reason_of(UNCOMPUTABLE),
+            starts_at: since,
+            due_at: since,
+            closes_at: since,
+            provider_ref: None,
+            plan_version: 0,
+            reason_code: UNCOMPUTABLE.to_owned(),
+        }
+    }
+
     /// The same promise, out of order in the same way.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let key = |r: &Self| (r.practice_id, r.rule_id, r.day, r.plan_version, r.kind);
@@ -114,6 +139,8 @@ impl Residual {
             ResidualKind::Unfinished => false,
             // By what the counts lack.
             ResidualKind::Unbalanced => true,
+            // By whoever puts right what is stored of it.
+            ResidualKind::Uncompared => false,
         }
     }
 }
@@ -121,14 +148,16 @@ impl Residual {
 impl std::fmt::Display for Residual {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { practice_id, appointment_id, rule_id, day, kind, reason, .. } = self;
-        write!(f, "{}: practice {practice_id} ", kind.name())?;
-        if *kind == ResidualKind::Unbalanced {
-            return write!(f, "rule {rule_id} day {day}: {reason}");
+        write!(f, "{}: practice {practice_id}", kind.name())?;
+        match kind {
+            ResidualKind::Uncompared => return write!(f, ": {reason}"),
+            ResidualKind::Unbalanced => return write!(f, " rule {rule_id} day {day}: {reason}"),
+            ResidualKind::Missing | ResidualKind::Surplus | ResidualKind::Unfinished => {}
         }
         if !appointment_id.is_empty() {
-            write!(f, "appointment {appointment_id} rule {rule_id} ")?;
+            write!(f, " appointment {appointment_id} rule {rule_id}")?;
         }
-        write!(f, "day {day}, due {}, too late at {}: {reason}", self.due_at, self.closes_at)?;
+        write!(f, " day {day}, due {}, too late at {}: {reason}", self.due_at, self.closes_at)?;
         match &self.provider_ref {
             Some(provider_ref) => write!(f, " ({provider_ref})"),
             None => Ok(()),
@@ -148,6 +177,7 @@ pub(crate) const fn code_of(kind: ResidualKind) -> &'static str {
         ResidualKind::Surplus => "s",
         ResidualKind::Unfinished => "u",
         ResidualKind::Unbalanced => "b",
+        ResidualKind::Uncompared => "i",
     }
 }
 
@@ -165,6 +195,7 @@ fn reason_of(code: &str) -> &'static str {
         "l" => "its text is gone, or waits in no lane",
         "e" => "expected is not what became of it and what waits",
         "f" => "a fate is counted otherwise than the promises say",
+        UNCOMPUTABLE => "the server can't compute with what is stored of it; the log has its words",
         _ => "no reason is known",
     }
 }
@@ -190,7 +221,7 @@ mod tests {
         let (_, list) = schema.split_once("CHECK (reason IN ('?',").unwrap();
         let (list, _) = list.split_once("))").unwrap();
         let codes: Vec<&str> = list.split(',').map(|code| code.trim().trim_matches('\'')).collect();
-        assert_eq!(codes.len(), 12, "{codes:?}");
+        assert_eq!(codes.len(), 13, "{codes:?}");
         let words: HashSet<&str> = codes.iter().map(|code| reason_of(code)).collect();
         assert!(words.len() == codes.len() && !words.contains(reason_of("?")), "{words:?}");
     }

@@ -110,7 +110,8 @@ outcomes! {
 }
 
 outcomes! {
-    /// How a promise is out of order, or how those of a day and rule are counted.
+    /// How a promise is out of order, or how those of a day and rule are counted, or that a practice's
+    /// can't be known.
     pub enum ResidualKind {
         /// Appointment and rule promise it, and it isn't planned, or the provider doesn't list its text.
         Missing = "missing",
@@ -120,6 +121,8 @@ outcomes! {
         Unfinished = "unfinished",
         /// Those of a practice, day and rule are counted otherwise than they are: expected isn't the sum of what became of them and what waits, or one of these isn't right.
         Unbalanced = "unbalanced",
+        /// A practice at which nobody can look: the server can't compute with what is stored of it.
+        Uncompared = "uncompared",
     }
 }
 

@@ -45,9 +45,10 @@ pub(crate) struct Standing {
     residuals: Residuals,
 }
 
-/// How many promises reconciliation found out of order, and how many counts of a day and rule that
-/// don't balance, of all days, that are neither mended nor told as too late by a repair. Not all
-/// zero means that the counts beside it can't be trusted.
+/// How many promises reconciliation found out of order, how many counts of a day and rule that
+/// don't balance, and how many practices that can't be compared, of all days, that are neither
+/// mended nor told as too late by a repair. Not all zero means that the counts beside it can't be
+/// trusted.
 #[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub(crate) struct Residuals {
     /// Promised and not planned, or not on the provider's list.
@@ -58,15 +59,15 @@ pub(crate) struct Residuals {
     unfinished: i64,
     /// Days and rules of a practice whose counts don't balance.
     unbalanced: i64,
+    /// Practices of which nobody can say: the server can't compute with what is stored of them.
+    uncompared: i64,
 }
 
 impl fmt::Display for Residuals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { missing, surplus, unfinished, unbalanced } = self;
-        write!(
-            f,
-            "missing={missing}, surplus={surplus}, unfinished={unfinished}, unbalanced={unbalanced}"
-        )
+        let Self { missing, surplus, unfinished, unbalanced, uncompared } = self;
+        write!(f, "missing={missing}, surplus={surplus}, unfinished={unfinished}, ")?;
+        write!(f, "unbalanced={unbalanced}, uncompared={uncompared}")
     }
 }
 
@@ -76,8 +77,9 @@ impl Standing {
 
     /// Says it in a row.
     fn write(self, line: &mut Line) {
-        let Residuals { missing, surplus, unfinished, unbalanced } = self.residuals;
-        line.time(Some(self.as_of)).number(missing + surplus + unfinished + unbalanced);
+        let Residuals { missing, surplus, unfinished, unbalanced, uncompared } = self.residuals;
+        let all = missing + surplus + unfinished + unbalanced + uncompared;
+        line.time(Some(self.as_of)).number(all);
     }
 
     /// Says it in headers as well.
@@ -104,6 +106,7 @@ pub(crate) async fn standing(
                 Some(ResidualKind::Surplus) => residuals.surplus += n,
                 Some(ResidualKind::Unfinished) => residuals.unfinished += n,
                 Some(ResidualKind::Unbalanced) => residuals.unbalanced += n,
+                Some(ResidualKind::Uncompared) => residuals.uncompared += n,
                 None => {}
             }
         }

@@ -278,7 +278,7 @@ fn responses(endpoint: Endpoint, answer: Vec<(&'static str, Value)>) -> Value {
                         "description": residuals,
                         "schema": {
                             "type": "string",
-                            "examples": ["missing=0, surplus=0, unfinished=0, unbalanced=0"],
+                            "examples": [report::Residuals::default().to_string()],
                         },
                     },
                 });

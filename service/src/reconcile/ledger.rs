@@ -113,6 +113,19 @@ pub(crate) async fn differ(
     tx.commit().await
 }
 
+/// Notes that nobody can look at a practice. It is in order again once somebody could.
+pub(crate) async fn uncompared(
+    conn: &mut Conn,
+    shard: i16,
+    practice_id: i64,
+    (real_now, domain_now): (Timestamp, Timestamp),
+) -> Result<(), DbError> {
+    let of_practice = Residual::uncompared(practice_id, domain_now);
+    let tx = conn.begin();
+    insert(&tx, shard, &[of_practice], (real_now, real_now)).await?;
+    tx.commit().await
+}
+
 /// Notes what was found, as it was at an instant. Returns what somebody was told of already.
 async fn insert(
     tx: &Tx<'_>,

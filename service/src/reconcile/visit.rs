@@ -89,6 +89,10 @@ pub(crate) async fn look(
             let mut seen = match looked {
                 Ok(seen) => seen,
                 Err(refused) => {
+                    let now = (clock.real_now(), clock.domain_now());
+                    let mut conn = db.get_for(Stage::Reconcile, Pool::Upkeep).await?;
+                    ledger::uncompared(&mut conn, shard, refused.practice_id, now).await?;
+                    drop(conn);
                     each(Err(refused));
                     continue;
                 }

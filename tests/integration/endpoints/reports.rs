@@ -49,12 +49,13 @@ fn stands(answer: &Answer, [missing, surplus, unfinished]: [u64; 3]) -> Timestam
     if answer.header("content-type") == "application/json" {
         assert_eq!(answer.json(200)["as_of"], as_of.to_string());
         let residuals = json!({
-            "missing": missing, "surplus": surplus, "unfinished": unfinished, "unbalanced": 0,
+            "missing": missing, "surplus": surplus, "unfinished": unfinished,
+            "unbalanced": 0, "uncompared": 0,
         });
         assert_eq!(answer.json(200)["residuals"], residuals);
     }
-    let residuals =
-        format!("missing={missing}, surplus={surplus}, unfinished={unfinished}, unbalanced=0");
+    let counted = format!("missing={missing}, surplus={surplus}, unfinished={unfinished}");
+    let residuals = format!("{counted}, unbalanced=0, uncompared=0");
     assert_eq!(answer.header("x-residuals"), residuals);
     as_of
 }

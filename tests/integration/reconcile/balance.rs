@@ -107,7 +107,8 @@ async fn what_is_counted_otherwise_than_it_is_is_found_by_day_and_rule_and_put_r
         (unbalanced(&listed["residuals"]) == wanted).then_some(())
     })
     .await;
-    let told = json!({ "missing": 0, "surplus": 0, "unfinished": 0, "unbalanced": 4 });
+    let told =
+        json!({ "missing": 0, "surplus": 0, "unfinished": 0, "unbalanced": 4, "uncompared": 0 });
     every_report_says(&app, told).await;
     let (output, report) = reconcile(&app, &[]).await;
     assert_eq!((output.status, &report["residual"]), (Some(1), &json!(4)), "{report:#}");

@@ -9,12 +9,24 @@ use contract::shard::shard_of;
 use serde_json::json;
 use tests::app::Ending;
 use tests::binary::run;
-use tests::{TestApp, appointment, until};
+use tests::{Sql, TestApp, appointment, until};
 
 use super::{FOUND, named, reconcile};
 
 /// What is logged at level ERROR of it, and of the promise that is gone.
 const ERRORS: &[&str] = &[FOUND.errors[0], "a practice can't be compared"];
+
+/// What the database's tz data may lose by an upgrade; the table itself takes no such zone.
+async fn lose_zone(sql: &Sql) {
+    let lost = "UPDATE practice_revision SET timezone = 'Etc/Unknown' WHERE practice_id = 1";
+    assert!(sql.refused(lost).await.contains("not recognized"), "the table computes with it");
+    let computes = "SELECT conname::text FROM pg_constraint \
+                    WHERE conrelid = 'practice_revision'::regclass AND contype = 'c' \
+                      AND pg_get_constraintdef(oid) LIKE '%timezone%'";
+    let name: String = sql.one(computes, &[]).await;
+    sql.texts(&format!("ALTER TABLE practice_revision DROP CONSTRAINT {name}")).await;
+    sql.run(lost, &[]).await;
+}
 
 #[tokio::test]
 async fn a_practice_whose_zone_is_lost_is_named_and_the_others_are_looked_at() {
@@ -25,22 +37,15 @@ async fn a_practice_whose_zone_is_lost_is_named_and_the_others_are_looked_at() {
     for id in [1, neighbour] {
         app.practice(id).await.book(&appointment("a")).await;
     }
-    let refused = "UPDATE practice_revision SET timezone = 'Etc/Unknown' WHERE practice_id = 1";
-    assert!(sql.refused(refused).await.contains("not recognized"), "the table computes with it");
-    let computes = "SELECT conname::text FROM pg_constraint \
-                    WHERE conrelid = 'practice_revision'::regclass AND contype = 'c' \
-                      AND pg_get_constraintdef(oid) LIKE '%timezone%'";
-    let name: String = sql.one(computes, &[]).await;
-    sql.texts(&format!("ALTER TABLE practice_revision DROP CONSTRAINT {name}")).await;
-    sql.run(refused, &[]).await;
+    lose_zone(sql).await;
     let lost = "DELETE FROM intent WHERE practice_id = $1 AND rule_id = 1";
     sql.run(lost, &[&neighbour]).await;
 
     until("the stage has met the one and found what the other lacks", async || {
         let scrape = app.scrape().await;
         let failures = scrape.sum("stage_failures_total", &[("stage", "reconcile")]);
-        let missing = scrape.sum("conservation_residual_messages", &[("kind", "missing")]);
-        (failures >= 1.0 && missing == 1.0).then_some(())
+        let of = |kind| scrape.sum("conservation_residual_messages", &[("kind", kind)]);
+        (failures >= 1.0 && of("missing") == 1.0 && of("uncompared") == 1.0).then_some(())
     })
     .await;
     let (output, report) = reconcile(&app, &[]).await;
@@ -52,6 +57,13 @@ async fn a_practice_whose_zone_is_lost_is_named_and_the_others_are_looked_at() {
     assert_eq!((not_compared.len(), &not_compared[0]["practice_id"]), (1, &json!(1)), "{report:#}");
     let why = not_compared[0]["why"].as_str().unwrap();
     assert!(why.contains("time zone \"Etc/Unknown\" not recognized"), "{why}");
+
+    // Every report of the practice says so, and only of that one.
+    for (id, uncompared) in [(1, 1), (neighbour, 0)] {
+        let path = format!("/v1/practices/{id}/days/2026-05-05/counts");
+        let report = app.get(&path).send().await.json(200);
+        assert_eq!(report["residuals"]["uncompared"], uncompared, "{report:#}");
+    }
 
     // Whoever mends is not told that all is well.
     let url = app.database.url();
@@ -71,5 +83,15 @@ async fn a_practice_whose_zone_is_lost_is_named_and_the_others_are_looked_at() {
     let named = of("expected")["examples"].to_string();
     assert!(named.contains(&format!("shard {} can't be checked", shard_of(1, shards))), "{named}");
     assert_eq!(of("conservation")["cases"], 4, "{report:#}");
+
+    // Once somebody can look again, it is no longer out of order.
+    let known = "UPDATE practice_revision SET timezone = 'Etc/UTC' WHERE practice_id = 1";
+    sql.run(known, &[]).await;
+    until("it is compared again", async || {
+        let uncompared = [("kind", "uncompared")];
+        let scrape = app.scrape().await;
+        (scrape.sum("conservation_residual_messages", &uncompared) == 0.0).then_some(())
+    })
+    .await;
     app.finish_as(Ending { errors: ERRORS, is_broken: true }).await;
 }

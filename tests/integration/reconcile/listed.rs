@@ -154,7 +154,8 @@ async fn what_the_lists_differ_in_is_shown_until_it_is_in_order_or_told() {
         })
         .await;
         let said = json!({
-            "missing": missing, "surplus": surplus, "unfinished": 0, "unbalanced": 0,
+            "missing": missing, "surplus": surplus, "unfinished": 0,
+            "unbalanced": 0, "uncompared": 0,
         });
         every_report_says(&app, said).await;
     };

@@ -20,16 +20,18 @@ fn broken() -> Alert {
         .when(format!("max by (job, kind) ({RESIDUAL}) > 0"))
         .why(
             "A law: any residual is a reminder that nobody would get, or one too many, or a count \
-             that reports tell wrongly. It is found within a round, so well before most of them \
-             are due.",
+             that reports tell wrongly, or a practice at which nobody can look. It is found within \
+             a round, so well before most of them are due.",
         )
         .says(
             "Reminders are out of order.",
             "Reconciliation finds {{ $value | printf \"%.0f\" }} reminders {{ $labels.kind }}: \
              what appointments and rules promise is not what is planned, or not what the provider \
              lists (somebody may get no reminder, or two); or, where it says unbalanced, counts of \
-             so many days and rules are not what their reminders say. /admin/residuals names them; \
-             punctual reconcile --repair plans again what still makes sense and puts counts right.",
+             so many days and rules are not what their reminders say; or, where it says \
+             uncompared, of the reminders of so many practices nobody can say. /admin/residuals \
+             names them; punctual reconcile --repair plans again what still makes sense and puts \
+             counts right.",
         )
 }
 

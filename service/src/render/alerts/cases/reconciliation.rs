@@ -22,8 +22,9 @@ pub(super) fn cases() -> Vec<Case> {
                 "Reconciliation finds 2 reminders missing: what appointments and rules promise is \
                  not what is planned, or not what the provider lists (somebody may get no \
                  reminder, or two); or, where it says unbalanced, counts of so many days and rules \
-                 are not what their reminders say. /admin/residuals names them; punctual reconcile \
-                 --repair plans again what still makes sense and puts counts right.",
+                 are not what their reminders say; or, where it says uncompared, of the reminders \
+                 of so many practices nobody can say. /admin/residuals names them; punctual \
+                 reconcile --repair plans again what still makes sense and puts counts right.",
             ),
         Case::new(broken, "all are there", "2m")
             .series(residual, "kind=\"missing\"", "0x12")

@@ -1,5 +1,5 @@
-//! TLS as it is in production, to the provider and to PostgreSQL: certificates that are trusted lead
-//! on, and others are refused.
+//! TLS as it is in production, to the provider and to PostgreSQL: certificates that are trusted
+//! lead on, and others are refused.
 //!
 //! Never here: what `sslmode` means to the settings (the service's own tests).
 

@@ -59,11 +59,10 @@ table! {
     }
     /// Requests a second of one practice to one process; as many at once after a pause.
     PracticeRequests = practice_requests {
-        default: 1_000, least: 1, most: 1_000_000,
+        default: 5_000, least: 1, most: 1_000_000,
         unit: "requests a second", has_level: false, forgets: false,
-        reason: "a third of what a process answers: with batches of 1,000 the largest group of \
-                 clinics needs a hundredth of it, and a client that runs wild leaves the rest to \
-                 others",
+        reason: "who asks again as soon as it is answered stays below it; a client that runs wild \
+                 on many connections doesn't, and leaves room to others",
     }
     /// Bytes of request bodies held in memory at a time.
     BodyBytes = body_bytes {

@@ -49,13 +49,14 @@ impl Handles {
     }
 }
 
-/// The pools from which an endpoint's code takes connections; the group commit takes its own.
+/// The pools from which an endpoint's code, and the check of its caller's key, take connections;
+/// the group commit takes its own.
 pub(crate) fn pools(endpoint: Endpoint) -> &'static [Pool] {
     let spec = endpoint.spec();
     match spec.listener {
         _ if spec.query_budget == 0 => &[],
         Listener::Public if spec.tier == Tier::Reporting => {
-            &[Pool::Reporting, Pool::ReplicaReporting]
+            &[Pool::Interactive, Pool::Reporting, Pool::ReplicaReporting]
         }
         Listener::Public => &[Pool::Interactive, Pool::ReplicaInteractive],
         Listener::Admin => &[Pool::Upkeep, Pool::Reporting, Pool::ReplicaReporting],

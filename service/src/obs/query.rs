@@ -77,30 +77,50 @@ pub(super) fn pools(query: Query) -> impl Iterator<Item = Pool> {
 /// The pools that the callers of a statement use, by where its row says that they are.
 fn home(query: Query) -> &'static [Pool] {
     let file = query.spec().file.trim_start_matches("service/src/");
-    let is_report = [
-        "endpoints/read_backlog.rs",
-        "endpoints/read_daily_counts.rs",
-        "endpoints/read_delivery.rs",
-        "endpoints/read_fleet.rs",
-        "endpoints/read_job_report.rs",
-        "endpoints/read_trend.rs",
-        "endpoints/report.rs",
-    ]
-    .contains(&file);
-    if file.starts_with("audit") || file.starts_with("review") || is_report {
-        &[Pool::Reporting]
-    } else if ["db/floors.rs", "db/intents.rs", "db/tally.rs"].contains(&file) {
-        &[Pool::Interactive, Pool::Pipeline, Pool::Upkeep]
-    } else if file.starts_with("db/") || file.starts_with("clock") {
-        &[Pool::Upkeep]
-    } else if let Some(stage) = file.strip_prefix("stages/") {
-        let moves_messages = ["release", "claim", "deliver", "settle", "recover", "resolve"]
-            .iter()
-            .any(|name| stage.starts_with(name));
-        if moves_messages { &[Pool::Pipeline] } else { &[Pool::Upkeep] }
-    } else {
-        &[Pool::Interactive]
+    let (folder, _) = file.split_once('/').unwrap_or((file, ""));
+    match (folder, file) {
+        // The stage that observes looks at these as well.
+        _ if [Query::ReviewSequences, Query::ReviewIdSpaces].contains(&query) => {
+            &[Pool::Reporting, Pool::Upkeep]
+        }
+        ("audit.rs" | "review", _) => &[Pool::Reporting],
+        // The primary's pool of who reads from replicas.
+        (
+            _,
+            "endpoints/read_backlog.rs"
+            | "endpoints/read_daily_counts.rs"
+            | "endpoints/read_delivery.rs"
+            | "endpoints/read_fleet.rs"
+            | "endpoints/read_job_report.rs"
+            | "endpoints/read_residuals.rs"
+            | "endpoints/read_trend.rs"
+            | "endpoints/report.rs",
+        ) => &[Pool::Reporting],
+        // Looked at as reports are, and put right by whoever looks.
+        (_, "reconcile/balance.rs") => &[Pool::Reporting, Pool::Upkeep],
+        ("reconcile", _) => match query.spec().consistency {
+            Consistency::BoundedStaleness(_) => &[Pool::Reporting],
+            Consistency::Strong | Consistency::OfServer | Consistency::ReadYourWrites => {
+                &[Pool::Upkeep]
+            }
+        },
+        (_, "db/floors.rs" | "db/intents.rs" | "db/tally.rs") => {
+            &[Pool::Interactive, Pool::Pipeline, Pool::Upkeep]
+        }
+        ("db" | "clock.rs" | "wake.rs", _) => &[Pool::Upkeep],
+        (_, "endpoints/put_clock.rs" | "endpoints/read_readiness.rs") => &[Pool::Upkeep],
+        (_, "stages/maintainer.rs") => &[Pool::Pipeline, Pool::Upkeep],
+        ("stages", stage) if moves_messages(stage) => &[Pool::Pipeline],
+        ("stages", _) => &[Pool::Upkeep],
+        _ => &[Pool::Interactive],
     }
+}
+
+fn moves_messages(file: &str) -> bool {
+    let stage = file.trim_start_matches("stages/");
+    ["release", "render", "claim", "deliver", "settle", "recover", "resolve"]
+        .iter()
+        .any(|name| stage.starts_with(name))
 }
 
 /// The pools of replicas that a statement may be run on.
@@ -113,7 +133,7 @@ fn on_replicas(query: Query) -> &'static [Pool] {
         }
         Consistency::OfServer => &[],
         Consistency::ReadYourWrites => &[Pool::ReplicaInteractive],
-        Consistency::BoundedStaleness(_) if home(query) == [Pool::Reporting] => {
+        Consistency::BoundedStaleness(_) if home(query).contains(&Pool::Reporting) => {
             &[Pool::ReplicaReporting]
         }
         Consistency::BoundedStaleness(_) => &[Pool::ReplicaInteractive],

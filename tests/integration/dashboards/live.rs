@@ -4,13 +4,14 @@
 //! There is no list of panels that may be empty: everything that can exist exists at zero, and the
 //! load below brings about the rest. Nor is there a panel that can't be: `lint` sees to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use contract::{Endpoint, Family};
 use serde_json::Value;
 use stack::RunDir;
 use stack::provider::{Fates, Options};
+use tests::metrics::Scrape;
 use tests::practice::FIRST_DUE;
 use tests::prometheus::{Prometheus, PrometheusConfig};
 use tests::{Machine, Practice, SOON, TestApp, appointment, at, until};
@@ -66,6 +67,10 @@ async fn every_query_shows_something_under_load() {
     })
     .await;
     rules::check_names(&scrape.names());
+    // What can exist was there at zero, or its first event is one that no rate shows.
+    let known = before_any_work().await;
+    let late: Vec<_> = series(&scrape).difference(&known).cloned().collect();
+    assert!(late.is_empty(), "series that came with their first event: {late:#?}");
     let mut asked = Vec::new();
     let boards = dashboards();
     for board in &boards {
@@ -76,6 +81,22 @@ async fn every_query_shows_something_under_load() {
     shown.examples_lead_to_requests(&boards).await;
     shown.a_stream_is_drawn_by_its_first_byte(&app, &boards).await;
     app.finish().await;
+}
+
+/// Statements by pool and outcome.
+fn series(scrape: &Scrape) -> BTreeSet<BTreeMap<String, String>> {
+    let of_statements = scrape.all("db_client_operation_duration_seconds_count", &[]);
+    of_statements.map(|sample| sample.labels.clone()).collect()
+}
+
+/// The same of a process that has not reached its database.
+async fn before_any_work() -> BTreeSet<BTreeMap<String, String>> {
+    let nobody = "postgres://punctual@127.0.0.1:1/punctual";
+    let setup = TestApp::with().replica().env("PUNCTUAL_DATABASE_URL", nobody);
+    let TestApp { service, .. } = setup.start_unready().await;
+    let known = series(&service.scrape().await);
+    service.kill().await;
+    known
 }
 
 /// Booked, due, sent, delivered, answered and cancelled; read by many at once; audited.

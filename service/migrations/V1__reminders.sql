@@ -318,7 +318,7 @@ CREATE INDEX tally_day ON tally (shard, local_day);
 -- names the revision it was planned under and the domain time of that. Days beyond the horizon are
 -- left out: they are planned when their time comes.
 CREATE VIEW promised AS
-SELECT a.shard, a.practice_id, a.appointment_id, r.rule_id, a.starts_at,
+SELECT a.shard, a.practice_id, a.appointment_id, r.rule_id, a.phone, a.starts_at,
        w.within::date AS local_day,
        o.opens AT TIME ZONE v.timezone AS opens_at,
        w.closes AT TIME ZONE v.timezone AS closes_at
@@ -357,8 +357,8 @@ WHERE a.status = 'b'
 -- What is planned or became a text, against which that is held: the first of those that are alike, and
 -- the others. What became a text of an older version stays and is not promised again, to that phone.
 CREATE VIEW planned AS
-SELECT i.shard, i.practice_id, i.appointment_id, i.rule_id, i.starts_at, i.due_day, i.plan_version,
-       i.state, i.due_at, i.message_id,
+SELECT i.shard, i.practice_id, i.appointment_id, i.rule_id, i.phone, i.starts_at, i.due_day,
+       i.plan_version, i.state, i.due_at, i.message_id,
        row_number() OVER (PARTITION BY i.shard, i.practice_id, i.appointment_id, i.rule_id, i.phone,
                                        i.starts_at, i.due_day
                           ORDER BY i.state = 'p', i.plan_version) AS nth

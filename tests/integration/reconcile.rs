@@ -10,6 +10,7 @@ mod broken;
 mod listed;
 mod planner;
 mod reasons;
+mod recipient;
 mod told;
 
 use std::collections::BTreeSet;

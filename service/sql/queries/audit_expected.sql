@@ -2,13 +2,13 @@
 -- Which reminders appointments and rules promise, by PostgreSQL's own calendar, against the intents
 -- that are there, in both directions.
 WITH derived AS (
-    SELECT d.practice_id, d.appointment_id, d.rule_id, d.starts_at, d.local_day
+    SELECT d.practice_id, d.appointment_id, d.rule_id, d.phone, d.starts_at, d.local_day
     FROM promised d
     WHERE d.shard = $1
       -- What was due before that was dropped.
       AND d.local_day >= (SELECT from_day FROM retention WHERE partitioned = 'intent')
 ), present AS (
-    SELECT p.practice_id, p.appointment_id, p.rule_id, p.starts_at, p.due_day, p.due_at,
+    SELECT p.practice_id, p.appointment_id, p.rule_id, p.phone, p.starts_at, p.due_day, p.due_at,
            p.state, p.nth
     FROM planned p
     WHERE p.shard = $1
@@ -29,6 +29,7 @@ WITH derived AS (
       ON p.practice_id = d.practice_id
      AND p.appointment_id = d.appointment_id
      AND p.rule_id = d.rule_id
+     AND p.phone = d.phone
      AND p.starts_at = d.starts_at
      AND p.due_day = d.local_day
 )

@@ -5,15 +5,17 @@
 -- what somebody was told of. By name, up to $5, the most urgent first of what hadn't closed by $4; as
 -- it stood at as_of (report_as_of).
 WITH derived AS (
-    SELECT d.practice_id, d.appointment_id, d.rule_id, d.starts_at, d.local_day, d.opens_at,
-           d.closes_at
+    SELECT d.practice_id, d.appointment_id, d.rule_id, d.phone, d.starts_at, d.local_day,
+           d.opens_at, d.closes_at
     FROM promised d
     WHERE d.shard = $1
       AND d.practice_id = ANY ($2)
+      -- No appointment begins before its reminder's day, in any zone: earlier ones need no calendar.
+      AND d.starts_at >= ($3::date - 1)::timestamp AT TIME ZONE 'UTC'
       AND d.local_day >= $3
 ), present AS (
-    SELECT p.practice_id, p.appointment_id, p.rule_id, p.starts_at, p.due_day, p.plan_version,
-           p.state, p.due_at, p.nth,
+    SELECT p.practice_id, p.appointment_id, p.rule_id, p.phone, p.starts_at, p.due_day,
+           p.plan_version, p.state, p.due_at, p.nth,
            p.state = 'r' AND coalesce((
                SELECT m.state = 'q' AND NOT EXISTS (
                    SELECT
@@ -55,19 +57,25 @@ WITH derived AS (
       ON p.practice_id = d.practice_id
      AND p.appointment_id = d.appointment_id
      AND p.rule_id = d.rule_id
+     AND p.phone = d.phone
      AND p.starts_at = d.starts_at
      AND p.due_day = d.local_day
 ), wrong AS MATERIALIZED (
-    SELECT c.practice_id, c.appointment_id, c.rule_id, c.due_day, c.plan_version, c.kind, c.reason,
+    SELECT c.practice_id, c.appointment_id, c.rule_id, c.due_day, c.plan_version,
+           CASE WHEN x.was_due THEN 'u' ELSE c.kind END AS kind,
+           CASE WHEN x.was_due THEN 'p' ELSE c.reason END AS reason,
            c.starts_at, c.due_at, c.closes_at
     FROM compared c
+    CROSS JOIN LATERAL (
+        SELECT c.kind = 's' AND c.reason = 'n'
+               AND was_due($1, c.practice_id, c.appointment_id, c.starts_at, c.due_at) AS was_due
+    ) AS x
     WHERE c.kind IS NOT NULL
       AND CASE
               WHEN c.kind = 'm' THEN NOT became_text($1, c.practice_id, c.appointment_id,
                                                      c.rule_id, c.starts_at)
-              WHEN c.reason = 'n' THEN NOT was_due($1, c.practice_id, c.appointment_id,
-                                                   c.starts_at, c.due_at)
-              ELSE true
+              -- It leaves as soon as it can, and at the latest when its appointment begins.
+              ELSE NOT x.was_due OR c.starts_at <= $4
           END
     UNION ALL
     SELECT m.practice_id, g.appointment_id, m.rule_id, m.local_day, m.message_id, 'u', 'q',

@@ -46,7 +46,7 @@ function findings(is) {
   const sum = is.flow.sum;
   if (sum.unaccounted) bad("flow", `${whole(Math.abs(sum.unaccounted))} texts are neither at the provider nor recorded, for thirty seconds.`);
   for (const { kind, promises } of sum.residuals.filter((residual) => residual.promises > 0)) {
-    const what = kind === "unbalanced" ? "counts of a day and rule" : "reminders";
+    const what = { unbalanced: "counts of a day and rule", uncompared: "practices" }[kind] ?? "reminders";
     bad("flow", `Reconciliation: ${whole(promises)} ${what} ${kind}; /admin/residuals names them.`);
   }
   if (sum.reconciled_until !== null && is.at - sum.reconciled_until > 2 * sum.round_ms) {

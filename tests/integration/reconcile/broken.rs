@@ -9,6 +9,7 @@ use contract::shard::shard_of;
 use serde_json::json;
 use tests::app::Ending;
 use tests::binary::run;
+use tests::practice::settings;
 use tests::{Sql, TestApp, appointment, until};
 
 use super::{FOUND, named, reconcile};
@@ -35,7 +36,9 @@ async fn a_practice_whose_zone_is_lost_is_named_and_the_others_are_looked_at() {
     let shards: i16 = sql.one("SELECT shard_count FROM deployment", &[]).await;
     let neighbour = (2..).find(|&id| shard_of(id, shards) == shard_of(1, shards)).unwrap();
     for id in [1, neighbour] {
-        app.practice(id).await.book(&appointment("a")).await;
+        let practice = app.practice(id).await;
+        practice.book(&appointment("a")).await;
+        practice.book(&appointment("of-last-month").starts("2026-04-06T14:00")).await;
     }
     lose_zone(sql).await;
     let lost = "DELETE FROM intent WHERE practice_id = $1 AND rule_id = 1";
@@ -84,9 +87,8 @@ async fn a_practice_whose_zone_is_lost_is_named_and_the_others_are_looked_at() {
     assert!(named.contains(&format!("shard {} can't be checked", shard_of(1, shards))), "{named}");
     assert_eq!(of("conservation")["cases"], 4, "{report:#}");
 
-    // Once somebody can look again, it is no longer out of order.
-    let known = "UPDATE practice_revision SET timezone = 'Etc/UTC' WHERE practice_id = 1";
-    sql.run(known, &[]).await;
+    // Its settings are put right, and somebody can look again: what is over needs no calendar.
+    app.put("/v1/practices/1", &settings(1)).send().await.expect(200);
     until("it is compared again", async || {
         let uncompared = [("kind", "uncompared")];
         let scrape = app.scrape().await;

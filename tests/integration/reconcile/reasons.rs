@@ -220,8 +220,14 @@ async fn what_was_due_before_the_settings_that_take_it_away_is_in_order() {
     let back = "UPDATE intent SET due_at = due_at - interval '1 hour' WHERE rule_id = 2";
     assert_eq!(sql.run(back, &[]).await, 1);
 
+    // It has left at the latest when its appointment begins, or something is out of order.
+    app.hold(at("2026-05-06T15:00")).await;
+    let (output, report) = reconcile(&app, &[]).await;
+    let never = |rule| (1, rule, "unfinished".to_owned(), "it was never released".to_owned());
+    let unfinished = BTreeSet::from([never(1), never(2)]);
+    assert_eq!((output.status, why(&report["residuals"])), (Some(1), unfinished), "{report:#}");
+
     app.put("/admin/stages/release", &json!({ "gate": "open" })).send().await.expect(200);
-    app.hold(at("2026-05-06T14:31")).await;
     for rule_id in [1, 2] {
         one.until_fate("a", rule_id, "expired").await;
     }

@@ -125,7 +125,7 @@ const CASES: &[Case] = &[
         breaks: &[
             "UPDATE intent SET phone = 99900000055 WHERE appointment_id = 'son' AND rule_id = 1",
         ],
-        found_by: &["families"],
+        found_by: &["expected", "families"],
         named: "practice 1 message",
     },
     Case {

@@ -72,7 +72,7 @@ impl Read {
 macro_rules! reads {
     ($(
         $help:literal $Variant:ident = $name:ident: $consistency:ident $(($seconds:literal))?,
-        $rows:ident, $sharded:literal, $file:literal, $func:literal;
+        $rows:ident, $sharded:literal, [$($Pool:ident),+], $file:literal, $func:literal;
     )+) => {
         #[expect(non_upper_case_globals, reason = "named like the variants that they stand for")]
         impl Read {

@@ -10,7 +10,7 @@ use contract::Query;
 use comment::Piece;
 
 macro_rules! texts {
-    ($($help:literal $Variant:ident = $name:ident: $c:ident $(($seconds:literal))?, $r:ident, $s:literal, $file:literal, $func:literal;)+) => {
+    ($($help:literal $Variant:ident = $name:ident: $c:ident $(($seconds:literal))?, $r:ident, $s:literal, [$($p:ident),+], $file:literal, $func:literal;)+) => {
         /// The text of a statement as it is sent.
         pub(crate) const fn text(query: Query) -> &'static str {
             match query {

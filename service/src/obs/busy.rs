@@ -55,7 +55,7 @@ fn some_time() -> Duration {
 fn some_statements(of: impl Fn(Query, (contract::Pool, QueryOutcome), Lap)) {
     for _ in 0..STATEMENTS {
         let query = Query::ALL[rand::random_range(0..Query::COUNT)];
-        let pools: Vec<_> = query::pools(query).collect();
+        let pools: Vec<_> = query.pools().collect();
         let how = (pools[rand::random_range(0..pools.len())], QueryOutcome::Ok);
         of(query, how, Lap { ended: Some(Instant::now()), took: some_time() });
     }

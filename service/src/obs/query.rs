@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use contract::{Consistency, Family, Pool, Query, QueryOutcome};
+use contract::{Family, Pool, Query, QueryOutcome};
 
 use super::flight::{Flight, Span, What};
 use super::given_up::{self, Why};
@@ -34,8 +34,8 @@ pub(super) fn register() {
                     [("db_query_name", query.name())],
                 ),
             };
-            for pool in pools(query) {
-                for &outcome in QueryOutcome::ALL.iter().filter(|row| is_expected(pool, **row)) {
+            for pool in query.pools() {
+                for &outcome in QueryOutcome::ALL.iter().filter(|row| pool.can_see(**row)) {
                     handles.series(query, pool, outcome);
                 }
             }
@@ -54,89 +54,6 @@ impl Handles {
             ];
             registry::of(Family::DbClientOperationDuration, labels)
         })
-    }
-}
-
-/// Whether a statement that is at home in a pool can end so there. Who leaves is a request: stages
-/// wait for what they have begun.
-const fn is_expected(pool: Pool, outcome: QueryOutcome) -> bool {
-    match outcome {
-        QueryOutcome::Ok
-        | QueryOutcome::Error
-        | QueryOutcome::Timeout
-        | QueryOutcome::Disconnected => true,
-        QueryOutcome::Cancelled => !matches!(pool, Pool::Pipeline | Pool::Upkeep),
-    }
-}
-
-/// The pools on which a statement is at home.
-pub(super) fn pools(query: Query) -> impl Iterator<Item = Pool> {
-    home(query).iter().chain(on_replicas(query)).copied()
-}
-
-/// The pools that the callers of a statement use, by where its row says that they are.
-fn home(query: Query) -> &'static [Pool] {
-    let file = query.spec().file.trim_start_matches("service/src/");
-    let (folder, _) = file.split_once('/').unwrap_or((file, ""));
-    match (folder, file) {
-        // The stage that observes looks at these as well.
-        _ if [Query::ReviewSequences, Query::ReviewIdSpaces].contains(&query) => {
-            &[Pool::Reporting, Pool::Upkeep]
-        }
-        ("audit.rs" | "review", _) => &[Pool::Reporting],
-        // The primary's pool of who reads from replicas.
-        (
-            _,
-            "endpoints/read_backlog.rs"
-            | "endpoints/read_daily_counts.rs"
-            | "endpoints/read_delivery.rs"
-            | "endpoints/read_fleet.rs"
-            | "endpoints/read_job_report.rs"
-            | "endpoints/read_residuals.rs"
-            | "endpoints/read_trend.rs"
-            | "endpoints/report.rs",
-        ) => &[Pool::Reporting],
-        // Looked at as reports are, and put right by whoever looks.
-        (_, "reconcile/balance.rs") => &[Pool::Reporting, Pool::Upkeep],
-        ("reconcile", _) => match query.spec().consistency {
-            Consistency::BoundedStaleness(_) => &[Pool::Reporting],
-            Consistency::Strong | Consistency::OfServer | Consistency::ReadYourWrites => {
-                &[Pool::Upkeep]
-            }
-        },
-        (_, "db/floors.rs" | "db/intents.rs" | "db/tally.rs") => {
-            &[Pool::Interactive, Pool::Pipeline, Pool::Upkeep]
-        }
-        ("db" | "clock.rs" | "wake.rs", _) => &[Pool::Upkeep],
-        (_, "endpoints/put_clock.rs" | "endpoints/read_readiness.rs") => &[Pool::Upkeep],
-        (_, "stages/maintainer.rs") => &[Pool::Pipeline, Pool::Upkeep],
-        ("stages", stage) if moves_messages(stage) => &[Pool::Pipeline],
-        ("stages", _) => &[Pool::Upkeep],
-        _ => &[Pool::Interactive],
-    }
-}
-
-fn moves_messages(file: &str) -> bool {
-    let stage = file.trim_start_matches("stages/");
-    ["release", "render", "claim", "deliver", "settle", "recover", "resolve"]
-        .iter()
-        .any(|name| stage.starts_with(name))
-}
-
-/// The pools of replicas that a statement may be run on.
-fn on_replicas(query: Query) -> &'static [Pool] {
-    match query.spec().consistency {
-        Consistency::Strong => &[],
-        // Asked ahead of a read, on its connection.
-        Consistency::OfServer if query == Query::ServerCheck => {
-            &[Pool::ReplicaInteractive, Pool::ReplicaReporting]
-        }
-        Consistency::OfServer => &[],
-        Consistency::ReadYourWrites => &[Pool::ReplicaInteractive],
-        Consistency::BoundedStaleness(_) if home(query).contains(&Pool::Reporting) => {
-            &[Pool::ReplicaReporting]
-        }
-        Consistency::BoundedStaleness(_) => &[Pool::ReplicaInteractive],
     }
 }
 

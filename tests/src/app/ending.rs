@@ -2,6 +2,9 @@
 //!
 //! Never here: what one test alone is about.
 
+use std::collections::BTreeMap;
+
+use contract::{Query, QueryOutcome};
 use serde_json::Value;
 use stack::provider::read_log;
 
@@ -72,7 +75,7 @@ impl Service {
 }
 
 /// No endpoint over its budget, none with a statement in a loop, none with an answer that has no
-/// series, nothing below a floor.
+/// series, no statement on a pool that its row doesn't name, nothing below a floor.
 async fn check_measures(service: &Service) {
     let scrape = service.scrape().await;
     for family in ["endpoint_budget_exceeded_total", "endpoint_repeated_queries_total"] {
@@ -83,6 +86,17 @@ async fn check_measures(service: &Service) {
     let unforeseen = scrape.all("http_server_unforeseen_answers_total", &[]);
     let unforeseen: Vec<_> = unforeseen.filter(|sample| sample.value > 0.0).collect();
     assert!(unforeseen.is_empty(), "answers without a row in obs/status.rs: {unforeseen:?}");
+    let ran = scrape.all("db_client_operation_duration_seconds_count", &[]);
+    let undeclared: Vec<_> = ran.filter(|sample| !is_declared(&sample.labels)).collect();
+    assert!(undeclared.is_empty(), "came with their first event: {undeclared:#?}");
+}
+
+/// Whether a statement can end so on this pool: then its series was there from the start.
+fn is_declared(labels: &BTreeMap<String, String>) -> bool {
+    let row = Query::ALL.iter().find(|row| row.name() == labels["db_query_name"]);
+    let outcome = QueryOutcome::ALL.iter().find(|row| row.name() == labels["outcome"]);
+    let (Some(query), Some(&outcome)) = (row, outcome) else { return false };
+    query.pools().any(|pool| pool.name() == labels["pool"] && pool.can_see(outcome))
 }
 
 /// No two transactions waited for each other.
@@ -131,6 +145,17 @@ fn phones(line: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_is_declared_on_the_pools_of_its_row() {
+        let check = |pool: &str, outcome: &str| {
+            let labels = [("db_query_name", "claim_lanes"), ("pool", pool), ("outcome", outcome)];
+            is_declared(&labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+        };
+        assert!(check("pipeline", "ok"));
+        assert!(!check("pipeline", "cancelled"), "stages wait for what they have begun");
+        assert!(!check("upkeep", "ok"));
+    }
 
     #[test]
     fn a_phone_is_found_and_a_fraction_is_none() {

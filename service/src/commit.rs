@@ -30,6 +30,9 @@ pub(crate) trait Job: Send + 'static {
 
     /// Its keys.
     fn keys(&self) -> impl Iterator<Item = Self::Key>;
+
+    /// Told when it isn't taken, as too much waits already.
+    fn refused(&self);
 }
 
 /// Writes batches and answers their callers.
@@ -106,10 +109,12 @@ impl<W: Writer> GroupCommit<W> {
     pub(crate) fn submit(&self, shard: i16, job: W::Job) -> Result<(), Full> {
         let mut queues = self.shared.queues();
         if queues.waiting > 0 && queues.waiting + job.weight() > self.shared.bounds.queue_max {
+            drop(queues);
+            job.refused();
             return Err(Full);
         }
+        let index = usize::try_from(shard).expect("shards are counted from 0");
         queues.waiting += job.weight();
-        let index = usize::try_from(shard).map_err(|_negative| Full)?;
         let queue = &mut queues.shards[index];
         let was_empty = queue.jobs.is_empty();
         queue.jobs.push_back(job);

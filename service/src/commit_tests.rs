@@ -23,6 +23,7 @@ impl Job for Add {
     fn keys(&self) -> impl Iterator<Item = u32> {
         std::iter::once(self.0)
     }
+    fn refused(&self) {}
 }
 
 struct Sizes;

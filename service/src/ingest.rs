@@ -148,6 +148,10 @@ impl Job for Work {
         let practice_id = self.revision.practice_id;
         self.changes.iter().map(move |change| (practice_id, change.appointment_id().to_owned()))
     }
+
+    fn refused(&self) {
+        write::broken_off(&self.changes);
+    }
 }
 
 /// Why changes were not made.

@@ -126,6 +126,10 @@ impl Job for Item {
         };
         keys.into_iter().flatten()
     }
+
+    fn refused(&self) {
+        write::broken_off(&self.news);
+    }
 }
 
 /// The way in.

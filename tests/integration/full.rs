@@ -82,6 +82,12 @@ async fn a_full_commit_queue_refuses_at_once() {
     })
     .await;
     one.book(&appointment("after")).await;
+    // What was refused is a journey that broke off.
+    let journey = [("journey", Journey::BookingToPromise.name())];
+    let scrape = app.scrape().await;
+    let ended = scrape.sum("journey_duration_seconds_count", &journey);
+    assert_eq!(ended, f64::from(8 - refused) + 1.0);
+    assert_eq!(scrape.sum("slo_journeys_total", &journey) - ended, f64::from(refused));
     app.finish().await;
 }
 

@@ -1,5 +1,6 @@
 //! The critical paths that no single endpoint shows, each from what a person did to what a person
-//! relies on. They cross processes and are measured in real time.
+//! relies on. They cross processes and are measured in real time. One that breaks off for a reason
+//! of ours took too long.
 //!
 //! Never here: a path that lies inside one endpoint or stage.
 
@@ -20,7 +21,7 @@ table! {
 
     /// From the arrival of a booking to the commit of its promises.
     BookingToPromise = booking_to_promise { latency_ms: 500, objective: 0.99, }
-    /// From a reminder's due time to the provider's acceptance; one that is given up took too long.
+    /// From a reminder's due time to the provider's acceptance; one that is given up breaks off.
     DueToHandedOver = due_to_handed_over { latency_ms: 5_000, objective: 0.99, }
     /// From the provider's acceptance to the commit of its first receipt.
     HandedOverToReceipt = handed_over_to_receipt { latency_ms: 10_000, objective: 0.99, }

@@ -75,8 +75,9 @@ impl Writer for Ingester {
                     alone.share(1, std::iter::once((&job.scope, job.queued_at)));
                     obs::stage::failed(Stage::Plan, u64::from(result.is_err()));
                     let result = result.map(|mut answers| answers.pop().unwrap_or_default());
-                    if let Ok(answer) = &result {
-                        ended(&job, answer);
+                    match &result {
+                        Ok(answer) => ended(&job, answer),
+                        Err(_) => broken_off(&job.changes),
                     }
                     answer_one(job, result);
                 }
@@ -84,6 +85,7 @@ impl Writer for Ingester {
             Err(error) => {
                 obs::stage::failed(Stage::Plan, jobs.len() as u64);
                 for job in jobs {
+                    broken_off(&job.changes);
                     answer_one(job, Err(error.clone()));
                 }
             }
@@ -98,6 +100,13 @@ fn ended(job: &Work, done: &[Done]) {
         if let (Some(journey), Outcome::Stored) = (journey_of(change), done.outcome) {
             obs::journey::record_of(journey, job.received_at.elapsed(), job.scope.as_deref());
         }
+    }
+}
+
+/// Counts the journeys of changes that were not made: whoever sends them again begins new ones.
+pub(super) fn broken_off(changes: &[Change]) {
+    for journey in changes.iter().filter_map(journey_of) {
+        obs::journey::broken_off(journey, 1);
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn record_of(journey: Journey, took: Duration, scope: Option<&Scope>)
     }
 }
 
-/// Counts journeys that will never come to their end: bad ones, of no duration.
+/// Counts journeys that broke off, which will never come to their end: bad ones, of no duration.
 pub(crate) fn broken_off(journey: Journey, n: u64) {
     if let Some(handles) = HANDLES.get() {
         handles.slo[journey.index()].count(n, false);

@@ -59,13 +59,26 @@ impl Writer for Recorder {
                 }
             };
             obs::stage::failed(Stage::Receive, u64::from(result.is_err()));
-            if let (Ok(()), News::Reply { .. }) = (&result, &job.news) {
-                let took = job.received_at.elapsed();
-                obs::journey::record_of(Journey::ReplyToShown, took, job.scope.as_deref());
+            match (&result, &job.news) {
+                (Ok(()), News::Reply { .. }) => {
+                    let took = job.received_at.elapsed();
+                    obs::journey::record_of(Journey::ReplyToShown, took, job.scope.as_deref());
+                }
+                (Ok(()), News::Receipt { .. }) => {}
+                (Err(_), news) => broken_off(news),
             }
             // The caller may have gone away; what is committed stays committed.
             let _gone = job.answer.send(result);
         }
+    }
+}
+
+/// Counts the journey of a reply that was not recorded: whoever sends it again begins a new one. A
+/// receipt's goes on until one is recorded.
+pub(super) fn broken_off(news: &News) {
+    match news {
+        News::Reply { .. } => obs::journey::broken_off(Journey::ReplyToShown, 1),
+        News::Receipt { .. } => {}
     }
 }
 

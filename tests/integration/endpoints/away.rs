@@ -3,11 +3,12 @@
 //!
 //! Never here: a server that crashes (`database_away`).
 
-use contract::Endpoint;
+use contract::{Endpoint, Journey};
 use contract::endpoint::{Access, Listener};
 use serde_json::json;
 use tests::database::{Sql, pair};
-use tests::{Ending, TestApp, appointment, practice, until};
+use tests::provider::reply;
+use tests::{Ending, TestApp, appointment, phone, practice, until};
 
 use super::common::path_of;
 
@@ -72,6 +73,10 @@ async fn what_needs_the_database_says_that_it_is_away() {
     let app = TestApp::start().await;
     let one = app.practice(1).await;
     one.book(&appointment("a")).await;
+    // Whose number it is, is remembered.
+    let answers =
+        async |sid: &str| reply(&app.client, &phone(1), &one.sender(), sid, "yes").await;
+    answers(&format!("SM{:032x}", 1)).await.expect(200);
     let postgres = Sql::connect(&pair().await.primary().url("postgres")).await;
     let name = app.database.name().to_owned();
     let allow = |is_allowed: bool| format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {is_allowed}");
@@ -96,6 +101,15 @@ async fn what_needs_the_database_says_that_it_is_away() {
             (200, _) => drop(answer.expect(200)),
             (status, code) => drop(answer.problem(status, code)),
         }
+    }
+    answers(&format!("SM{:032x}", 2)).await.problem(503, "unavailable");
+    // Each of these was one request's, and broke off.
+    let scrape = app.scrape().await;
+    for journey in [Journey::BookingToPromise, Journey::CancelToSafe, Journey::ReplyToShown] {
+        let labels = [("journey", journey.name())];
+        let ended = scrape.sum("journey_duration_seconds_count", &labels);
+        let broke_off = scrape.sum("slo_journeys_total", &labels) - ended;
+        assert_eq!(broke_off, 1.0, "{}", journey.name());
     }
 
     postgres.run(&allow(true), &[]).await;

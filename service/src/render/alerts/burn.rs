@@ -285,7 +285,7 @@ fn summary(class: &Class) -> &'static str {
     match (class.kind, class.slo) {
         (Kind::Endpoint, Slo::Availability) => "Requests to an endpoint fail.",
         (Kind::Endpoint, Slo::Latency | Slo::Lateness) => "An endpoint is slow.",
-        (Kind::Journey, _) => "A critical path takes too long from end to end.",
+        (Kind::Journey, _) => "A critical path takes too long from end to end, or breaks off.",
         (Kind::Stage, _) => "A stage of the work starts its items late.",
     }
 }

@@ -1,6 +1,6 @@
 //! What one measurement costs: our histogram beside the exporter's (by a cached handle, as it is
 //! meant to be used) and `prometheus-client`'s, alone and with a second thread that records into
-//! the same one for as long as the first is timed.
+//! the same one for as long as the first is timed. The same for a counter.
 //!
 //! `cargo bench -p punctual --bench record`. The other thread does the same work, so that each
 //! figure is nanoseconds a call of one thread.
@@ -13,7 +13,7 @@ use criterion::{
     BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
-use punctual::benching::Recording;
+use punctual::benching::{Counting, Recording};
 
 /// Durations of some endpoint, in nanoseconds: they fall into different cells.
 const NANOS: [u64; 8] =
@@ -32,6 +32,9 @@ fn record(criterion: &mut Criterion) {
         .build_recorder();
     let handle = exporter.handle();
     let cached = metrics::with_local_recorder(&exporter, || metrics::histogram!("bench_seconds"));
+    let (ours_counts, client_counts) =
+        (Counting::new(), prometheus_client::metrics::counter::Counter::<u64>::default());
+    let cached_counts = metrics::with_local_recorder(&exporter, || metrics::counter!("bench"));
     let client =
         prometheus_client::metrics::histogram::Histogram::new(Recording::BOUNDS.iter().copied());
 
@@ -50,6 +53,13 @@ fn record(criterion: &mut Criterion) {
         compare(&mut group, "ours, by the facade", &|nanos| ours.record_by_facade(nanos));
         compare(&mut group, "metrics-exporter-prometheus", &|n| cached.record(n as f64 / 1e9));
         compare(&mut group, "prometheus-client", &|n| client.observe(n as f64 / 1e9));
+        compare(&mut group, "ours, a counter", &|_| ours_counts.count());
+        compare(&mut group, "metrics-exporter-prometheus, a counter", &|_| {
+            cached_counts.increment(1);
+        });
+        compare(&mut group, "prometheus-client, a counter", &|_| {
+            let _before = client_counts.inc();
+        });
         group.finish();
         stop.store(true, Ordering::Relaxed);
     });

@@ -12,6 +12,7 @@ use crate::obs::Format;
 use crate::obs::buckets;
 use crate::obs::exemplar::{self, TraceId};
 use crate::obs::histogram::Histogram;
+use crate::obs::stripe::Counter;
 
 /// A histogram of durations, as requests and statements have it.
 #[derive(Debug)]
@@ -57,6 +58,30 @@ impl Recording {
     #[inline]
     pub fn record_by_facade(&self, nanos: u64) {
         self.facade.record(nanos as f64 / 1e9);
+    }
+}
+
+/// A counter, as objectives have two of.
+#[derive(Debug)]
+pub struct Counting(Counter);
+
+impl Default for Counting {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Counting {
+    /// At zero.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Counter::new())
+    }
+
+    /// Counts one.
+    #[inline]
+    pub fn count(&self) {
+        self.0.add(1);
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) mod route;
 pub(crate) mod slo;
 pub(crate) mod stage;
 mod status;
+pub(crate) mod stripe;
 
 pub(crate) use exposition::{Format, Packer};
 #[cfg(test)]

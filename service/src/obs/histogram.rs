@@ -1,15 +1,14 @@
 //! A histogram for what is recorded on every request and every statement: atomic cells, no lock, no
 //! allocation, nothing to fold until somebody asks.
 //!
-//! Cells that two processors write at once cost five times as much as cells of one's own (the
-//! cache line goes back and forth), so every thread writes a stripe of its own and a scrape adds
-//! the stripes up. Belongs here: counting. Never here: names, labels or text.
+//! Its cells are in stripes (`stripe`), which a scrape adds up. Belongs here: counting. Never here:
+//! names, labels or text.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::buckets::{Grid, SECONDS};
 use super::exemplar::{Exemplar, Slot, TraceId};
+use super::stripe::{self, Apart, STRIPES};
 
 /// The bounds of each grid as they are recorded.
 static BOUNDS: [[u64; SECONDS.len()]; Grid::ALL.len()] = {
@@ -30,12 +29,7 @@ static BOUNDS: [[u64; SECONDS.len()]; Grid::ALL.len()] = {
 /// One for each bound of the longest grid, that of the times, and one for what is above them all.
 pub(crate) const CELLS: usize = SECONDS.len() + 1;
 
-/// Threads that may record at once without meeting each other: more share stripes. A power of two.
-const STRIPES: usize = 4;
-
-/// Two cache lines apart from the next one: processors fetch lines in pairs.
 #[derive(Debug)]
-#[repr(align(128))]
 struct Stripe {
     cells: [AtomicU64; CELLS],
     sum: AtomicU64,
@@ -46,7 +40,7 @@ struct Stripe {
 pub(crate) struct Histogram {
     grid: Grid,
     bounds: &'static [u64],
-    stripes: [Stripe; STRIPES],
+    stripes: [Apart<Stripe>; STRIPES],
     exemplars: [Slot; CELLS],
 }
 
@@ -111,21 +105,6 @@ impl Default for Snapshot {
     }
 }
 
-thread_local! {
-    static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
-/// The calling thread's stripe: threads take them in turns.
-fn stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    STRIPE.with(|stripe| {
-        if stripe.get() == usize::MAX {
-            stripe.set(NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES);
-        }
-        stripe.get()
-    })
-}
-
 impl Histogram {
     pub(crate) fn new(grid: Grid) -> Self {
         let stripe =
@@ -133,7 +112,7 @@ impl Histogram {
         Self {
             grid,
             bounds: &BOUNDS[grid as usize][..grid.bounds().len()],
-            stripes: std::array::from_fn(|_| stripe()),
+            stripes: std::array::from_fn(|_| Apart(stripe())),
             exemplars: [const { Slot::new() }; CELLS],
         }
     }
@@ -168,7 +147,7 @@ impl Histogram {
 
     fn add(&self, value: u64, n: u64) -> usize {
         let cell = self.cell(value);
-        let stripe = &self.stripes[stripe()];
+        let stripe = &self.stripes[stripe::own()].0;
         stripe.cells[cell].fetch_add(n, Ordering::Relaxed);
         stripe.sum.fetch_add(value.saturating_mul(n), Ordering::Relaxed);
         cell
@@ -178,8 +157,8 @@ impl Histogram {
     /// cells; the sum may be ahead or behind by those few.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let load = |atomic: &AtomicU64| atomic.load(Ordering::Relaxed);
-        let cells = std::array::from_fn(|i| self.stripes.iter().map(|s| load(&s.cells[i])).sum());
-        let sum: f64 = self.stripes.iter().map(|s| load(&s.sum) as f64).sum();
+        let cells = std::array::from_fn(|i| self.stripes.iter().map(|s| load(&s.0.cells[i])).sum());
+        let sum: f64 = self.stripes.iter().map(|s| load(&s.0.sum) as f64).sum();
         Snapshot { cells, sum: sum / self.grid.scale() }
     }
 

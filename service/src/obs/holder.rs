@@ -61,7 +61,10 @@ impl Holder {
                 Some(pool) => &Pool::ALL[pool.index()..=pool.index()],
                 None => &[],
             },
-            Self::Process => &[Pool::Upkeep],
+            // The caches are refreshed and reconciliation looks for nobody in particular.
+            Self::Process => {
+                &[Pool::Interactive, Pool::Upkeep, Pool::Reporting, Pool::ReplicaReporting]
+            }
         }
     }
 }
@@ -79,7 +82,8 @@ pub(super) fn register() {
     }
 }
 
-/// Made at start where the holder is known to use the pool, else when it does.
+/// Made at start where the holder is known to use the pool, else when it does, which no test that
+/// sees it survives.
 fn gauge(pool: Pool, holder: Holder) -> Option<&'static Level> {
     let handles = HANDLES.get()?;
     Some(handles[pool.index()][holder.index()].get_or_init(|| {
@@ -108,6 +112,13 @@ pub(crate) fn read(pool: Pool) -> Vec<(&'static str, u64)> {
 /// One more connection held, until the guard is dropped.
 #[must_use]
 pub(crate) fn hold(pool: Pool, holder: Holder) -> Held {
+    if cfg!(debug_assertions) && !holder.pools().contains(&pool) {
+        tracing::error!(
+            holder = holder.name(),
+            pool = pool.name(),
+            "holds what it isn't known to use: its series came late"
+        );
+    }
     let gauge = gauge(pool, holder);
     if let Some(gauge) = gauge {
         gauge.increment(1.0);

@@ -11,6 +11,7 @@ use contract::Query;
 
 use super::holder::{HOLDERS, Holder};
 use super::registered::IS_MEASURED;
+use super::stripe::{self, STRIPES};
 
 struct Counts {
     turns: AtomicU64,
@@ -18,14 +19,21 @@ struct Counts {
     rows: [AtomicU64; Query::COUNT],
 }
 
-/// 36 of them with two counters for each of 120 statements: 70 kB, most of it never touched.
-static COUNTS: [Counts; HOLDERS] = [const {
-    Counts {
-        turns: AtomicU64::new(0),
-        calls: [const { AtomicU64::new(0) }; Query::COUNT],
-        rows: [const { AtomicU64::new(0) }; Query::COUNT],
-    }
-}; HOLDERS];
+/// Some 60 of them with two counters for each of 140 statements, in stripes: 540 kB, most of it never
+/// touched.
+static COUNTS: [[Counts; HOLDERS]; STRIPES] = [const {
+    [const {
+        Counts {
+            turns: AtomicU64::new(0),
+            calls: [const { AtomicU64::new(0) }; Query::COUNT],
+            rows: [const { AtomicU64::new(0) }; Query::COUNT],
+        }
+    }; HOLDERS]
+}; STRIPES];
+
+fn own(holder: Holder) -> &'static Counts {
+    &COUNTS[stripe::own()][holder.index()]
+}
 
 /// What one of them ran.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +62,7 @@ pub(crate) fn ran(holder: Holder, query: Query, rows: u64) {
     if !IS_MEASURED {
         return;
     }
-    let counts = &COUNTS[holder.index()];
+    let counts = own(holder);
     counts.calls[query.index()].fetch_add(1, Ordering::Relaxed);
     counts.rows[query.index()].fetch_add(rows, Ordering::Relaxed);
 }
@@ -64,21 +72,23 @@ pub(super) fn turn(holder: Holder) {
     if !IS_MEASURED {
         return;
     }
-    COUNTS[holder.index()].turns.fetch_add(1, Ordering::Relaxed);
+    own(holder).turns.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Everybody who had a turn or ran something.
 pub(crate) fn read() -> Vec<Row> {
     let row = |holder: Holder| {
-        let counts = &COUNTS[holder.index()];
-        let load = |atomic: &AtomicU64| atomic.load(Ordering::Relaxed);
+        let sum = |of: &dyn Fn(&Counts) -> &AtomicU64| {
+            let stripes = COUNTS.iter().map(|counts| of(&counts[holder.index()]));
+            stripes.map(|count| count.load(Ordering::Relaxed)).sum()
+        };
         let cells = Query::ALL.iter().map(|&query| Cell {
             query,
-            calls: load(&counts.calls[query.index()]),
-            rows: load(&counts.rows[query.index()]),
+            calls: sum(&|counts| &counts.calls[query.index()]),
+            rows: sum(&|counts| &counts.rows[query.index()]),
         });
         let cells = cells.filter(|cell| cell.calls > 0).collect();
-        Row { holder, turns: load(&counts.turns), cells }
+        Row { holder, turns: sum(&|counts| &counts.turns), cells }
     };
     Holder::all().map(row).filter(|row| row.turns > 0 || !row.cells.is_empty()).collect()
 }

@@ -11,37 +11,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 use contract::Family;
 use metrics::{Counter, Gauge};
 
-use super::family;
 use super::label::{Pair, Value};
+use super::{family, stripe};
 
-/// What the exporter has of a cell.
-enum Exported {
-    Count(Counter),
-    Level(Gauge),
+/// What is written, and what the exporter has of it.
+enum Cell {
+    Count(Arc<stripe::Counter>, Counter),
+    Level(Arc<AtomicU64>, Gauge),
 }
 
-static CELLS: Mutex<Vec<(Exported, Arc<AtomicU64>)>> = Mutex::new(Vec::new());
+static CELLS: Mutex<Vec<Cell>> = Mutex::new(Vec::new());
 
-fn cell(exported: Exported) -> Arc<AtomicU64> {
-    let cell = Arc::new(AtomicU64::new(0));
-    let mut cells = CELLS.lock().unwrap_or_else(PoisonError::into_inner);
-    cells.push((exported, Arc::clone(&cell)));
-    cell
+fn keep(cell: Cell) {
+    CELLS.lock().unwrap_or_else(PoisonError::into_inner).push(cell);
 }
 
 /// Tells the exporter what all cells hold.
 pub(super) fn publish() {
-    for (exported, cell) in CELLS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        let value = cell.load(Ordering::Relaxed);
-        match exported {
-            Exported::Count(counter) => counter.absolute(value),
-            Exported::Level(gauge) => gauge.set(f64::from_bits(value)),
+    for cell in CELLS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        match cell {
+            Cell::Count(count, counter) => counter.absolute(count.get()),
+            Cell::Level(bits, gauge) => gauge.set(f64::from_bits(bits.load(Ordering::Relaxed))),
         }
     }
 }
 
 /// A counter that can be read.
-pub(super) struct Count(Arc<AtomicU64>);
+pub(super) struct Count(Arc<stripe::Counter>);
 
 impl Count {
     /// Registers it at zero.
@@ -49,16 +45,18 @@ impl Count {
         family: Family,
         labels: [Pair<V>; N],
     ) -> Self {
-        Self(cell(Exported::Count(family::counter(family, labels))))
+        let count = Arc::new(stripe::Counter::new());
+        keep(Cell::Count(Arc::clone(&count), family::counter(family, labels)));
+        Self(count)
     }
 
     pub(super) fn increment(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
+        self.0.add(n);
     }
 
     /// What was counted since the process started.
     pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.get()
     }
 }
 
@@ -72,7 +70,9 @@ impl Level {
         family: Family,
         labels: [Pair<V>; N],
     ) -> Self {
-        Self(cell(Exported::Level(family::gauge(family, labels))))
+        let bits = Arc::new(AtomicU64::new(0));
+        keep(Cell::Level(Arc::clone(&bits), family::gauge(family, labels)));
+        Self(bits)
     }
 
     pub(super) fn set(&self, value: f64) {

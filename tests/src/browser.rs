@@ -67,7 +67,8 @@ impl Browser {
         let home = run.path().to_owned();
         let spec = ProcessSpec::new(&name, "chromedriver")
             .argument("--port=0")
-            .env("HOME", home)
+            .env("HOME", &home)
+            .env("TMPDIR", home)
             .ending(Signal::SIGTERM);
         let driver = Process::start(spec, run)
             .unwrap_or_else(|error| panic!("{error}; `.ci/setup tests` installs it"));

@@ -21,12 +21,12 @@ fn said(inputs: &Inputs) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn file(name: &str, content: &str) -> std::path::PathBuf {
-    let dir = std::env::temp_dir().join(format!("punctual-config-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let path = dir.join(name);
+/// A file, there for as long as its directory.
+fn file(name: &str, content: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
     std::fs::write(&path, content).unwrap();
-    path
+    (dir, path)
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn defaults_hold_where_nothing_is_set() {
 
 #[test]
 fn later_layers_lie_above_earlier_ones() {
-    let path = file(
+    let (_dir, path) = file(
         "layers.toml",
         "shard_count = 4\ndatabase_connections = 8\nlimit_batch_items = 10\n\
          allow_list = [\"+99912345678\", \"+99912345679\"]\nprovider_simulated = true\n\
@@ -72,7 +72,7 @@ fn later_layers_lie_above_earlier_ones() {
 
 #[test]
 fn all_mistakes_are_told_at_once_and_none_repeats_a_secret() {
-    let path = file("wrong.toml", "shard_cuont = 4\nshard_count = 2000\nlog_format = { a = 1 }");
+    let (dir, path) = file("wrong.toml", "shard_cuont = 4\nshard_count = 2000\nlog_format = { a = 1 }");
     let mut inputs = environment(&[
         ("PUNCTUAL_DATABASE_URL", "postgres://u:hunter2hunter2@h/p?sslmode=prefer"),
         ("PUNCTUAL_ADMIN_KEY", "hunter2"),
@@ -86,8 +86,7 @@ fn all_mistakes_are_told_at_once_and_none_repeats_a_secret() {
     ]);
     inputs.file = Some(path);
     inputs.flags = vec![("drain_grace_ms".into(), "soon".into())];
-    let said = said(&inputs).replace(&std::env::temp_dir().display().to_string(), "/tmp");
-    let said = said.replace(&std::process::id().to_string(), "PID");
+    let said = said(&inputs).replace(&dir.path().display().to_string(), "DIR");
     assert!(!said.contains("hunter2") && !said.contains("99987"), "{said}");
     expect_test::expect_file!["expected/mistakes.txt"].assert_eq(&(said + "\n"));
 }
@@ -243,7 +242,7 @@ fn what_falls_back_must_fit_the_pools_that_it_falls_to() {
 
 #[test]
 fn a_secret_from_a_file() {
-    let path = file("key", &format!("{KEY}\n"));
+    let (_dir, path) = file("key", &format!("{KEY}\n"));
     let mut inputs = environment(&[("PUNCTUAL_ADMIN_KEY_FILE", path.to_str().unwrap())]);
     let loaded = load(&inputs).unwrap();
     assert_eq!(loaded.config.admin_key.expose(), KEY);
@@ -277,7 +276,9 @@ fn tls_by_the_urls_sslmode() {
 fn a_file_that_is_no_file_and_one_that_is_no_toml() {
     let mut inputs = environment(&[("PUNCTUAL_CONFIG", "/nonexistent/punctual.toml")]);
     assert!(said(&inputs).starts_with("PUNCTUAL_CONFIG (/nonexistent/punctual.toml): "));
-    inputs.file = Some(file("broken.toml", "shard_count = 4\nadmin_key = hunter2hunter2hunter2\n"));
+    let content = "shard_count = 4\nadmin_key = hunter2hunter2hunter2\n";
+    let (_dir, path) = file("broken.toml", content);
+    inputs.file = Some(path);
     let said = said(&inputs);
     assert!(said.starts_with("line 2 (") && !said.contains("hunter2"), "{said}");
 }

@@ -13,6 +13,9 @@ mod undelivered;
 
 use std::path::PathBuf;
 
+use contract::Family;
+use contract::family::Kind;
+
 /// Series of node_exporter that rules and panels are made of, with the labels that they have.
 pub(crate) const OF_NODE_EXPORTER: [(&str, &[&str]); 6] = [
     ("node_cpu_seconds_total", &["cpu", "mode"]),
@@ -36,4 +39,13 @@ pub(crate) fn files(folder: &str, end: &str) -> Vec<String> {
     found.sort();
     assert!(!found.is_empty(), "{folder}/*{end}");
     found
+}
+
+/// The family that has a series of this name: histograms have three kinds.
+pub(crate) fn family(name: &str) -> Option<Family> {
+    Family::from_name(name).filter(|row| row.spec().kind != Kind::Histogram).or_else(|| {
+        let parts = ["_bucket", "_sum", "_count"];
+        let stem = parts.iter().find_map(|part| name.strip_suffix(part))?;
+        Family::from_name(stem).filter(|row| row.spec().kind == Kind::Histogram)
+    })
 }

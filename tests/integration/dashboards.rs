@@ -1,6 +1,6 @@
 //! The dashboards, proved without Grafana: their files by its rules (`lint`), their expressions by
 //! what they mean (`units`), and every query against a real Prometheus that scrapes the service at
-//! work (`live`).
+//! work (`live`); and the runbook, by what is read off them and the rules (`runbook`).
 //!
 //! Never here: how a dashboard is made; they are read as the files that people install.
 
@@ -9,4 +9,5 @@ mod lint;
 mod live;
 mod promql;
 mod rules;
+mod runbook;
 mod units;

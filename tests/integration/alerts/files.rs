@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use contract::Family;
-use contract::family::Kind;
 use promql_parser::parser::{Expr, MatrixSelector, VectorSelector, parse};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use tests::binary::{Output, run, tool};
 use tests::{Prometheus, PrometheusConfig};
 
-use super::{OF_NODE_EXPORTER, files, repository};
+use super::{OF_NODE_EXPORTER, family, files, repository};
 
 /// All cases take a minute of one core; the machine may be busy.
 const WITHIN: Duration = Duration::from_secs(300);
@@ -85,15 +83,6 @@ fn selected(query: &str) -> Vec<(String, Vec<String>)> {
     let mut found = Selected::default();
     walk_expr(&mut found, &expr).unwrap();
     found.0
-}
-
-/// The family that has a series of this name: histograms have three kinds.
-fn family(name: &str) -> Option<Family> {
-    Family::from_name(name).filter(|row| row.spec().kind != Kind::Histogram).or_else(|| {
-        let parts = ["_bucket", "_sum", "_count"];
-        let stem = parts.iter().find_map(|part| name.strip_suffix(part))?;
-        Family::from_name(stem).filter(|row| row.spec().kind == Kind::Histogram)
-    })
 }
 
 #[tokio::test]

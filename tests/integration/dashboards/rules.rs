@@ -12,7 +12,7 @@ use super::promql::Parsed;
 use crate::alerts::OF_NODE_EXPORTER;
 
 /// Series that Prometheus makes itself.
-const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
+pub(super) const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
 
 /// Families that no panel and no rule needs, with the reason.
 const UNUSED: &[(&str, &str)] = &[
@@ -45,6 +45,12 @@ fn rules() -> Vec<Value> {
             groups.into_iter().flat_map(|group| list(&group["rules"]).to_vec())
         })
         .collect()
+}
+
+/// The names of the series that rules record.
+pub(super) fn recorded() -> BTreeSet<String> {
+    let names = rules().into_iter().map(|rule| text(&rule["record"]).to_owned());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// The names that queries of dashboards and rules select, with where.
@@ -83,8 +89,7 @@ pub(super) fn selector_of(query: &str) -> Option<&str> {
 
 /// Compares with the names that a process emits.
 pub(super) fn check_names(emitted: &BTreeSet<&str>) {
-    let recorded: BTreeSet<String> =
-        rules().iter().map(|rule| text(&rule["record"]).to_owned()).collect();
+    let recorded = recorded();
     let used = used();
     let missing: Vec<_> = used
         .iter()
@@ -113,12 +118,16 @@ fn anchor(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
+/// The anchors of a document's headings.
+pub(super) fn anchors(document: &str) -> BTreeSet<String> {
+    let headings = document.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| anchor(line.trim_start_matches('#'))).collect()
+}
+
 #[test]
 fn alerts_lead_to_the_runbook_and_to_dashboards() {
     let runbook = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap_or_default();
-    let headings = runbook.lines().filter(|line| line.starts_with('#'));
-    let anchors: BTreeSet<String> =
-        headings.map(|line| anchor(line.trim_start_matches('#'))).collect();
+    let anchors = anchors(&runbook);
     let uids: BTreeSet<String> = dashboards().into_iter().map(|board| board.uid).collect();
     for rule in rules().iter().filter(|rule| !rule["alert"].is_null()) {
         let (name, notes) = (text(&rule["alert"]), &rule["annotations"]);

@@ -13,8 +13,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn schema() -> Command {
-    Command::new(root().join(".ci/dashboards-schema"))
+/// Those that need npm.
+const SCHEMAS: [&str; 2] = ["compose-schema", "dashboards-schema"];
+
+fn script(name: &str) -> Command {
+    Command::new(root().join(".ci").join(name))
 }
 
 fn stdout(output: &Output) -> String {
@@ -41,17 +44,19 @@ fn dashboards_are_held_against_the_grafana_that_is_deployed() {
     let image = compose["services"]["grafana"]["image"].as_str().unwrap();
     let version = image.strip_prefix("grafana/grafana:").unwrap();
     assert_eq!(version.split('.').count(), 3, "{version}");
-    let told = schema().arg("--version").output().unwrap();
+    let told = script("dashboards-schema").arg("--version").output().unwrap();
     assert_eq!(stdout(&told), format!("@grafana/schema {version}\n"), "{told:?}");
 }
 
 #[test]
 fn without_npm_it_is_said_that_nothing_is_proved() {
     let programs = only(&["bash", "dirname", "sed"]);
-    let told = schema().env("PATH", programs.path()).output().unwrap();
-    assert_eq!(told.status.code(), Some(77), "{told:?}");
-    let said = String::from_utf8(told.stderr).unwrap();
-    assert!(said.contains("SKIPPED") && said.contains("install nodejs and npm"), "{said}");
+    for name in SCHEMAS {
+        let told = script(name).env("PATH", programs.path()).output().unwrap();
+        assert_eq!(told.status.code(), Some(77), "{told:?}");
+        let said = String::from_utf8(told.stderr).unwrap();
+        assert!(said.contains("SKIPPED") && said.contains("install nodejs and npm"), "{said}");
+    }
 }
 
 #[test]
@@ -77,4 +82,7 @@ fn what_was_skipped_is_named_beside_what_failed() {
     assert!(!stdout(&told).contains("SKIPPED"), "{told:?}");
     let run = std::fs::read_to_string(root().join(".ci/run")).unwrap();
     assert!(run.contains("\n. .ci/steps\n") && run.ends_with("\nsummary\n"), "{run}");
+    for name in SCHEMAS {
+        assert!(run.contains(&format!(" .ci/{name}\n")), "{name} is no step");
+    }
 }

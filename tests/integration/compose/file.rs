@@ -1,7 +1,8 @@
 //! `compose.yaml` in the shape that the Compose specification gives it, as far as it is used here:
 //! a field that isn't known is a mistake.
 //!
-//! Never here: what must hold of it.
+//! Never here: what must hold of it, and the whole specification, whose own schema
+//! `.ci/compose-schema` holds the file against.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -248,7 +248,7 @@ table! {
         latency_ms: 250, latency_objective: 0.99, availability_objective: 0.99,
         query_budget: 0, repeats_max: 2, body_bytes_max: 0, deadline_ms: 5_000, streams: false,
     }
-    /// The bad flights that a route has kept, and what the slow ones have in common against a sample of the good ones.
+    /// The bad flights that a route has kept, a sample of the good ones, and what the slow ones have in common against it.
     DebugSlow = debug_slow {
         method: Method::Get, path: "/debug/slow",
         listener: Listener::Admin, access: Access::Open, tier: Tier::Standard,

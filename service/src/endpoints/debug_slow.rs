@@ -1,5 +1,6 @@
 //! `GET /debug/slow?route=…`
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -22,8 +23,10 @@ pub(crate) struct SlowShape {
     sampled: usize,
     /// What the slow ones spend more time on than the sample, most of the difference first.
     common: Vec<CommonShape>,
-    /// The newest first.
+    /// The bad ones, the newest first.
     flights: Vec<FlightShape>,
+    /// The good ones that were drawn, the newest first.
+    sample: Vec<FlightShape>,
 }
 
 /// What slow flights spend their time on, against a sample of good ones.
@@ -48,13 +51,20 @@ pub(crate) fn handle(request: &Request) -> Result<Response, Problem> {
         let detail = format!("route must be one of {}", routes.join(", "));
         return Err(Problem::new(Code::BadQuery, detail));
     };
-    let (bad, sample) = (kept::bad(route), kept::sample(route));
+    let (bad, mut sample) = (kept::bad(route), kept::sample(route));
+    sample.sort_by_key(|kept| Reverse(kept.at));
     let slow: Vec<&Kept> = bad.iter().filter(|kept| kept.why == Why::Slow).collect();
     let (slow_count, sampled) = (slow.len(), sample.len());
     let common = compare(&slow, &sample.iter().collect::<Vec<_>>());
-    let flights = bad.into_iter().map(FlightShape::from).collect();
-    let shape =
-        SlowShape { route: route.name(), routes, slow: slow_count, sampled, common, flights };
+    let shape = SlowShape {
+        route: route.name(),
+        routes,
+        slow: slow_count,
+        sampled,
+        common,
+        flights: bad.into_iter().map(FlightShape::from).collect(),
+        sample: sample.into_iter().map(FlightShape::from).collect(),
+    };
     flights::answer(request, "debug_slow.html", &shape)
 }
 

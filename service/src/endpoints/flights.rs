@@ -138,10 +138,14 @@ mod tests {
 
     #[test]
     fn pages_are_sound_and_escape_what_they_show() {
-        for page in ["debug_request.html", "debug_slow.html"] {
-            let text = make(page, &serde_json::json!({ "route": "<b>", "trace_id": "<b>" }));
-            let text = text.unwrap();
-            assert!(text.starts_with("<!doctype html>") && text.contains("&lt;b&gt;"), "{text}");
+        let flight = serde_json::json!({ "outcome": "<b>" });
+        let shown = serde_json::json!({
+            "route": "<b>", "trace_id": "<b>", "flights": [flight], "sample": [flight],
+        });
+        for (page, names) in [("debug_request.html", 2), ("debug_slow.html", 3)] {
+            let text = make(page, &shown).unwrap();
+            assert!(text.starts_with("<!doctype html>"), "{text}");
+            assert_eq!(text.matches("&lt;b&gt;").count(), names, "{text}");
             assert!(!text.contains("<b>"), "{text}");
         }
     }

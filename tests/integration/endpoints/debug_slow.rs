@@ -1,5 +1,7 @@
 //! `GET /debug/slow?route=…`
 
+use std::collections::BTreeSet;
+
 use contract::Endpoint;
 use serde_json::{Value, json};
 use stack::provider::{Faults, Options};
@@ -17,8 +19,11 @@ async fn says_what_the_slow_ones_have_in_common() {
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     slow_read(&app, trace).await;
     // Something to hold it against: good ones are drawn by themselves.
-    for _ in 0..4 {
-        app.get("/v1/practices/1/appointments/a").send().await.expect(200);
+    let good: BTreeSet<String> = (1..=4).map(|n| format!("a{n}{}", &trace[2..])).collect();
+    for good in &good {
+        let caller = format!("00-{good}-00f067aa0ba902b7-01");
+        let read = app.get("/v1/practices/1/appointments/a").header("traceparent", &caller);
+        read.send().await.expect(200);
     }
     let path = "/debug/slow?route=read_appointment";
     let listed = until("the flights are kept", async || {
@@ -26,7 +31,12 @@ async fn says_what_the_slow_ones_have_in_common() {
         (listed["slow"] == 1 && listed["sampled"] == 4).then_some(listed)
     })
     .await;
+    assert_eq!(listed["flights"].as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(listed["flights"][0]["trace_id"], trace);
+    let sample = listed["sample"].as_array().unwrap();
+    assert!(sample.iter().all(|flight| flight["why"] == "sample"), "{listed}");
+    let text = |flight: &Value| flight["trace_id"].as_str().unwrap().to_owned();
+    assert_eq!(sample.iter().map(text).collect::<BTreeSet<_>>(), good);
     let first = &listed["common"][0];
     assert_eq!((&first["kind"], &first["name"]), (&json!("query"), &json!("appointment_read")));
     let share = first["share_percent"].as_f64().unwrap();
@@ -34,7 +44,11 @@ async fn says_what_the_slow_ones_have_in_common() {
     assert_eq!(first["present_percent"], 100.0);
 
     let page = app.get(path).anonymous().header("accept", "text/html").send().await.expect(200);
-    assert!(page.text().contains(&format!("href=\"/debug/requests/{trace}\"")));
+    for trace in good.iter().map(String::as_str).chain([trace]) {
+        let waterfall = format!("/debug/requests/{trace}");
+        assert!(page.text().contains(&format!("href=\"{waterfall}\"")), "{trace}");
+        app.get(&waterfall).anonymous().send().await.expect(200);
+    }
     is_counted(&app, ENDPOINT, 200, app.get(path).anonymous().send()).await;
     let good = Good { app: &app, endpoint: ENDPOINT, path: path.into(), body: Value::Null };
     good.is_refused_when_spoilt().await;

@@ -162,6 +162,31 @@ async fn indexes_tables_and_spaces_are_named() {
     app.finish().await;
 }
 
+/// More than half of the numbers ago: nobody can use up so many, so the catalogue is told so.
+#[tokio::test]
+async fn a_table_that_holds_old_transaction_ids_is_named() {
+    let app = TestApp::start().await;
+    let (sql, holder) = (&app.database.sql, Sql::connect(&app.database.url()).await);
+    sql.run("CREATE TABLE planted (a integer)", &[]).await;
+    // Vacuum would make it young again, and waits for this.
+    holder.texts("BEGIN").await;
+    holder.texts("LOCK TABLE planted IN SHARE UPDATE EXCLUSIVE MODE").await;
+    let frozen = "UPDATE pg_class
+        SET relfrozenxid = ((txid_current() + 4294967296 - 1200000000) % 4294967296)::text::xid
+        WHERE oid = 'planted'::regclass";
+    assert_eq!(sql.run(frozen, &[]).await, 1);
+    let report = read(&app).await;
+    let findings = found(&report, "transaction_ids");
+    let says = "of the transaction ids until the server stops writing";
+    assert_eq!(findings, [("planted".to_owned(), "act".to_owned(), says.to_owned())]);
+    let mut checks = report["checks"].as_array().unwrap().iter();
+    let check = checks.find(|check| check["name"] == "transaction_ids").unwrap();
+    let share = check["findings"][0]["value"].as_f64().unwrap();
+    assert!((0.55..0.57).contains(&share), "{share}");
+    holder.texts("ROLLBACK").await;
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn sessions_in_each_others_way_are_named() {
     let app = TestApp::start().await;

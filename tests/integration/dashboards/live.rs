@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use super::file::{Dashboard, dashboards, list, root, text};
 use super::promql::Parsed;
-use super::rules;
+use super::{rules, tables};
 use crate::alerts::quick::quick_rules;
 
 /// What Grafana makes of it at this scrape interval (a second) is four seconds; a machine under
@@ -132,14 +132,14 @@ struct Asked {
 
 fn of_panels(board: &Dashboard) -> Vec<Asked> {
     let ask = |query: super::file::Query| {
-        let is_drawn = ["timeseries", "stat"].contains(&query.panel.as_str());
-        Asked {
-            expr: board.substituted(&query.expr, RATE_INTERVAL),
-            labels: if is_drawn { labels(&query.legend) } else { Vec::new() },
-            // A table has as many rows as there are things.
-            lines_max: if is_drawn { LINES_MAX } else { usize::MAX },
-            place: query.place,
-        }
+        let (labels, lines_max) = match query.panel.as_str() {
+            "timeseries" | "stat" => (labels(&query.legend), LINES_MAX),
+            "table" => (Vec::new(), tables::LINES_MAX),
+            // A heat map has as many as there are buckets.
+            _ => (Vec::new(), usize::MAX),
+        };
+        let expr = board.substituted(&query.expr, RATE_INTERVAL);
+        Asked { place: query.place, expr, labels, lines_max }
     };
     board.queries().into_iter().map(ask).collect()
 }

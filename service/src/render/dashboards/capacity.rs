@@ -16,6 +16,9 @@ use super::panel::{FEW, FULL, Panel, ZERO};
 const INSTANCE: &[&str] = &["instance"];
 const BOUND: &[&str] = &["job", "instance", "limit"];
 
+/// A table has no pages. Of more processes than this nobody compares the builds by eye.
+const PROCESSES_MAX: usize = 50;
+
 pub(super) fn board() -> Board {
     Board::new(
         Uid::Capacity,
@@ -182,6 +185,8 @@ fn connections() -> [Panel; 3] {
 
 fn builds() -> Panel {
     let by = &["instance", "version", "revision", "profile"];
+    let run = gauge(Family::BuildInfo, &[]).max(by).top(PROCESSES_MAX);
+    let of_those = |age: expr::Expr| age.max(INSTANCE).among(INSTANCE[0], &run);
     Panel::table(
         "Builds that run",
         &[
@@ -190,9 +195,9 @@ fn builds() -> Panel {
             ("revision", "Revision"),
             ("profile", "Profile"),
         ],
-        Family::BuildInfo.help(),
+        format!("{} Of {PROCESSES_MAX} processes at most.", Family::BuildInfo.help()),
     )
-    .query(gauge(Family::BuildInfo, &[]).max(by), "Runs")
-    .query(expr::age(Family::ProcessStartTime, &[]).max(INSTANCE), "Up for")
-    .query(expr::age(Family::DeployTimestamp, &[]).max(INSTANCE), "Deployed for")
+    .query(run.clone(), "Runs")
+    .query(of_those(expr::age(Family::ProcessStartTime, &[])), "Up for")
+    .query(of_those(expr::age(Family::DeployTimestamp, &[])), "Deployed for")
 }

@@ -229,9 +229,7 @@ table! {
         kind: Kind::Counter, labels: &["db_query_name", "target", "reason"],
     }
     /// Reads for which a replica had not yet replayed the write that the reader had made.
-    RouteStalePrevented = db_route_stale_prevented_total {
-        kind: Kind::Counter, labels: &["db_query_name"],
-    }
+    StalePrevented = stale_prevented_total { kind: Kind::Counter, labels: &["db_query_name"], }
     /// Time that a read waited for a replica that was nearly there.
     RouteWait = db_route_wait_seconds { kind: Kind::Histogram, labels: &[], }
     /// How old what a replica answered was at most.

@@ -89,7 +89,7 @@ impl OfRead {
                 let target = ("target", reason.spec().target.name());
                 Count::register(Family::RouteDecisions, [label, target, ("reason", reason.name())])
             }),
-            prevented: Count::register(Family::RouteStalePrevented, [label]),
+            prevented: Count::register(Family::StalePrevented, [label]),
         }
     }
 }

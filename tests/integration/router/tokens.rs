@@ -102,7 +102,7 @@ async fn what_a_reader_wrote_is_never_missed_while_replay_stands_still() {
     assert_eq!(decided(&scrape, "fresh"), 1.0);
     // An appointment that is there takes two statements.
     assert_eq!(decided(&scrape, "behind"), 2.0);
-    assert!(scrape.sum("db_route_stale_prevented_total", &[]) >= 1.0);
+    assert!(scrape.sum("stale_prevented_total", &[]) >= 1.0);
 
     // Once it is replayed, the replica answers.
     tell(pair.replica(), "SELECT pg_wal_replay_resume()").await;

@@ -166,8 +166,8 @@ fn routing() -> [Panel; 11] {
             "Reads that went to the primary, by what kept the replicas from answering.",
         )
         .query(decisions("primary").sum(&["reason"]), "{{reason}}"),
-        Panel::lines("Stale reads prevented", Family::RouteStalePrevented.help())
-            .query(rate(Family::RouteStalePrevented, &[]).sum(&[]), "reads"),
+        Panel::lines("Stale reads prevented", Family::StalePrevented.help())
+            .query(rate(Family::StalePrevented, &[]).sum(&[]), "reads"),
         Panel::lines("Age of what was answered (p99)", Family::RouteStaleness.help())
             .query(quantile(0.99, Family::RouteStaleness, &[], &[]), "by replicas"),
         Panel::lines(

@@ -72,7 +72,8 @@ fn later_layers_lie_above_earlier_ones() {
 
 #[test]
 fn all_mistakes_are_told_at_once_and_none_repeats_a_secret() {
-    let (dir, path) = file("wrong.toml", "shard_cuont = 4\nshard_count = 2000\nlog_format = { a = 1 }");
+    let (dir, path) =
+        file("wrong.toml", "shard_cuont = 4\nshard_count = 2000\nlog_format = { a = 1 }");
     let mut inputs = environment(&[
         ("PUNCTUAL_DATABASE_URL", "postgres://u:hunter2hunter2@h/p?sslmode=prefer"),
         ("PUNCTUAL_ADMIN_KEY", "hunter2"),

@@ -13,8 +13,8 @@ use super::flight::Flight;
 use super::http::{self, Begun, Finished, finished};
 use super::kept::{self, Ending, Landed, Route};
 use super::registered::Lap;
+use super::registry;
 use super::request::Scope;
-use super::{query, registry};
 
 /// Long enough for a route's newest bad flights, its sample and the one before.
 const SECONDS: u64 = 130;

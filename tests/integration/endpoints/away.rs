@@ -3,8 +3,8 @@
 //!
 //! Never here: a server that crashes (`database_away`).
 
-use contract::{Endpoint, Journey};
 use contract::endpoint::{Access, Listener};
+use contract::{Endpoint, Journey};
 use serde_json::json;
 use tests::database::{Sql, pair};
 use tests::provider::reply;
@@ -74,8 +74,7 @@ async fn what_needs_the_database_says_that_it_is_away() {
     let one = app.practice(1).await;
     one.book(&appointment("a")).await;
     // Whose number it is, is remembered.
-    let answers =
-        async |sid: &str| reply(&app.client, &phone(1), &one.sender(), sid, "yes").await;
+    let answers = async |sid: &str| reply(&app.client, &phone(1), &one.sender(), sid, "yes").await;
     answers(&format!("SM{:032x}", 1)).await.expect(200);
     let postgres = Sql::connect(&pair().await.primary().url("postgres")).await;
     let name = app.database.name().to_owned();

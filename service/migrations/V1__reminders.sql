@@ -385,9 +385,11 @@ RETURN EXISTS (
       AND i.starts_at = $5
       AND i.state = 'r');
 
--- By shard, practice, appointment, its start and a due time: whether that was before the settings came
--- that take the reminder away. It leaves as soon as it can.
-CREATE FUNCTION was_due(smallint, bigint, text, timestamptz, timestamptz) RETURNS boolean
+-- By shard, practice, appointment, rule, phone, its start and a due time: whether that was before the
+-- settings came that take the reminder away, and it is the only one of its rule. It leaves as soon as it
+-- can. So the planner has it too: what is not excused here, it takes back when it plans again.
+CREATE FUNCTION was_due(smallint, bigint, text, smallint, bigint, timestamptz, timestamptz)
+RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN EXISTS (
     SELECT
@@ -396,8 +398,19 @@ RETURN EXISTS (
       AND a.practice_id = $2
       AND a.appointment_id = $3
       AND a.status = 'b'
-      AND a.starts_at = $4
-      AND a.revised_at >= $5);
+      AND a.phone = $5
+      AND a.starts_at = $6
+      AND a.revised_at >= $7
+) AND (
+    SELECT count(*) = 1
+    FROM intent i
+    WHERE i.shard = $1
+      AND i.practice_id = $2
+      AND i.appointment_id = $3
+      AND i.rule_id = $4
+      AND i.phone = $5
+      AND i.starts_at = $6
+      AND i.state IN ('p', 'r'));
 
 -- Where in a round of reconciliation a practice has its turn: the practices evenly over the slots.
 CREATE FUNCTION turn_of(practice_id bigint, slots integer) RETURNS integer

@@ -12,6 +12,7 @@ mod planner;
 mod reasons;
 mod recipient;
 mod told;
+mod withdrawn;
 
 use std::collections::BTreeSet;
 

@@ -21,8 +21,8 @@ WITH derived AS (
                                          d.starts_at) THEN 'missing'
                 WHEN p.nth > 1 THEN 'surplus'
                 WHEN p.state = 'p' AND d.practice_id IS NULL
-                     AND NOT was_due($1, p.practice_id, p.appointment_id, p.starts_at,
-                                     p.due_at) THEN 'surplus'
+                     AND NOT was_due($1, p.practice_id, p.appointment_id, p.rule_id, p.phone,
+                                     p.starts_at, p.due_at) THEN 'surplus'
            END AS wrong
     FROM derived d
     FULL JOIN present p

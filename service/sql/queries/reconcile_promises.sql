@@ -36,6 +36,7 @@ WITH derived AS (
     SELECT coalesce(d.practice_id, p.practice_id) AS practice_id,
            coalesce(d.appointment_id, p.appointment_id) AS appointment_id,
            coalesce(d.rule_id, p.rule_id) AS rule_id,
+           coalesce(p.phone, d.phone) AS phone,
            coalesce(p.due_day, d.local_day) AS due_day,
            coalesce(p.plan_version, 0) AS plan_version,
            coalesce(p.starts_at, d.starts_at) AS starts_at,
@@ -68,7 +69,8 @@ WITH derived AS (
     FROM compared c
     CROSS JOIN LATERAL (
         SELECT c.kind = 's' AND c.reason = 'n'
-               AND was_due($1, c.practice_id, c.appointment_id, c.starts_at, c.due_at) AS was_due
+               AND was_due($1, c.practice_id, c.appointment_id, c.rule_id, c.phone, c.starts_at,
+                           c.due_at) AS was_due
     ) AS x
     WHERE c.kind IS NOT NULL
       AND CASE

@@ -41,6 +41,20 @@ pub(super) struct Intent {
     pub(super) released: Option<Released>,
 }
 
+impl Intent {
+    /// Whether it tells the truth of an appointment.
+    fn is_true(&self, appointment: &Appointment) -> bool {
+        let same = (self.starts_at, self.phone) == (appointment.starts_at, appointment.phone);
+        same && !appointment.cancelled
+    }
+
+    /// Whether both became one text.
+    fn shares_text(&self, other: &Self) -> bool {
+        let text = |intent: &Self| intent.released.map(|released| released.message_id);
+        text(self).is_some() && text(self) == text(other)
+    }
+}
+
 /// The text that an intent became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Released {
@@ -121,17 +135,7 @@ pub(super) fn decide(
         Ok(appointment) => appointment,
         Err(outcome) => return nothing(known, outcome, intents),
     };
-    // What moves nothing, an edit or other settings of the practice, keeps what was promised when
-    // the appointment was booked, also where the exact time of a rule has passed and its text has
-    // not left. Other settings count from when they are known.
-    let since = match known {
-        Some(known) if moves_nothing(known, &appointment) => {
-            let is_same = known.revision == revision.revision;
-            let revised_at = if is_same { known.revised_at } else { now.domain_now };
-            Since { planned_at: known.planned_at, revised_at }
-        }
-        Some(_) | None => Since::new(now.domain_now),
-    };
+    let since = since(known, &appointment, revision, now.domain_now);
     #[cfg_attr(not(debug_assertions), expect(unused_mut, reason = "a release has no bug"))]
     let mut dues: Vec<Due> = if appointment.cancelled {
         Vec::new()
@@ -145,7 +149,7 @@ pub(super) fn decide(
     let unplanned_from = beyond.iter().map(|due| due.local_day).min();
 
     let Fates { delete, suppress, stopped, kept } =
-        fates_of(intents, &appointment, &mut dues, now.domain_now);
+        fates_of(intents, &appointment, &mut dues, since.revised_at);
     // Planned as of an earlier instant, what is missing may be too late by now.
     dues.retain(|due| !has_closed(revision, due, now.domain_now));
     let planned = kept + dues.len();
@@ -158,6 +162,10 @@ pub(super) fn decide(
         .collect();
     intent_days.sort_unstable();
     intent_days.dedup();
+    // A claim asks for the promise behind a text whose appointment was planned again since it was
+    // due. By nothing else it sees that one is gone of which all that the text says is true.
+    let takes_back = suppress.iter().any(|(intent, _)| intent.is_true(&appointment));
+    let again_at = if takes_back { now.domain_now } else { since.revised_at };
     let version = appointment.version;
     let was_cancelled = known.is_some_and(|known| known.appointment.cancelled);
     let outcome = match change {
@@ -170,13 +178,32 @@ pub(super) fn decide(
             appointment,
             revision: revision.revision,
             planned_at: since.planned_at,
-            revised_at: since.revised_at,
+            revised_at: since.revised_at.max(again_at),
             intent_days,
             unplanned_from,
         }),
         delete,
         suppress,
         insert: dues,
+    }
+}
+
+/// From when on its promises count. What moves nothing, an edit or other settings of the practice,
+/// keeps what was promised when the appointment was booked, also where the exact time of a rule has
+/// passed and its text has not left. Other settings count from when they are known.
+fn since(
+    known: Option<&Known>,
+    appointment: &Appointment,
+    revision: &Revision,
+    domain_now: Timestamp,
+) -> Since {
+    match known {
+        Some(known) if moves_nothing(known, appointment) => {
+            let is_same = known.revision == revision.revision;
+            let revised_at = if is_same { known.revised_at } else { domain_now };
+            Since { planned_at: known.planned_at, revised_at }
+        }
+        Some(_) | None => Since::new(domain_now),
     }
 }
 
@@ -189,50 +216,65 @@ struct Fates {
     kept: usize,
 }
 
-/// Compares the intents with the reminders that are due now; takes out of those what is there.
+/// Compares the intents with the reminders that are due now; takes out of those what is there. Of a
+/// rule one stands, and what reconciliation calls surplus doesn't, if it can still be stopped.
 fn fates_of(
     intents: &[Intent],
     appointment: &Appointment,
     dues: &mut Vec<Due>,
-    domain_now: Timestamp,
+    revised_at: Timestamp,
 ) -> Fates {
-    let mut delete = Vec::new();
-    let mut suppress = Vec::new();
-    let mut stopped = Vec::new();
-    let mut kept = 0;
-    for intent in intents {
-        let same = intent.starts_at == appointment.starts_at && intent.phone == appointment.phone;
+    let mut fates =
+        Fates { delete: Vec::new(), suppress: Vec::new(), stopped: Vec::new(), kept: 0 };
+    let mut standing: Vec<&Intent> = Vec::new();
+    for intent in in_order(intents, dues) {
         let position = dues.iter().position(|due| due.rule_id == intent.rule_id);
+        let stands = intent.is_true(appointment)
+            && match (intent.released, position) {
+                // It became a text that still says the truth: that is this rule's reminder.
+                (Some(_), Some(_)) | (Some(Released { stoppable: false, .. }), None) => true,
+                (None, Some(at)) => is_same_promise(intent, &dues[at]),
+                (_, None) => match standing.iter().find(|it| it.rule_id == intent.rule_id) {
+                    Some(other) => intent.shares_text(other),
+                    // It was due before the settings that take it away, and leaves as soon as it
+                    // can.
+                    None => intent.due_at <= revised_at,
+                },
+            };
+        if stands {
+            if let Some(at) = position {
+                dues.remove(at);
+            }
+            standing.push(intent);
+            fates.kept += usize::from(intent.released.is_none());
+            continue;
+        }
+        let why = if appointment.cancelled { Why::Cancelled } else { Why::Moved };
         match intent.released {
-            // It became a text that still says the truth: that is this rule's reminder.
-            Some(_) if same && !appointment.cancelled => {
-                if let Some(position) = position {
-                    dues.remove(position);
+            None if !appointment.cancelled => fates.delete.push(*intent),
+            released => {
+                let in_time = released.is_none_or(|released| released.stoppable);
+                fates.stopped.push(stop(intent, in_time));
+                if in_time {
+                    fates.suppress.push((*intent, why));
                 }
             }
-            Some(released) => {
-                stopped.push(stop(intent, released.stoppable));
-                if released.stoppable {
-                    let why = if appointment.cancelled { Why::Cancelled } else { Why::Moved };
-                    suppress.push((*intent, why));
-                }
-            }
-            None if appointment.cancelled => {
-                stopped.push(stop(intent, true));
-                suppress.push((*intent, Why::Cancelled));
-            }
-            None => match position {
-                Some(at) if same && is_same_promise(intent, &dues[at]) => {
-                    dues.remove(at);
-                    kept += 1;
-                }
-                // It was due before the settings that take it away, and leaves as soon as it can.
-                None if same && intent.due_at <= domain_now => kept += 1,
-                Some(_) | None => delete.push(*intent),
-            },
         }
     }
-    Fates { delete, suppress, stopped, kept }
+    fates
+}
+
+/// What has left goes before what can be stopped, then what a rule gives before what none does, and
+/// a text before what waits.
+fn in_order<'a>(intents: &'a [Intent], dues: &[Due]) -> Vec<&'a Intent> {
+    let mut ordered: Vec<&Intent> = intents.iter().collect();
+    ordered.sort_by_key(|intent| {
+        let has_left = intent.released.is_some_and(|released| !released.stoppable);
+        let is_given =
+            dues.iter().any(|due| due.rule_id == intent.rule_id && is_same_promise(intent, due));
+        (!has_left, !is_given, intent.released.is_none())
+    });
+    ordered
 }
 
 fn moves_nothing(known: &Known, new: &Appointment) -> bool {

@@ -71,7 +71,7 @@ pub(crate) struct Repaired {
     #[serde(flatten)]
     pub(crate) promise: Residual,
     /// How late it was planned, in seconds of domain time from when it was to leave; 0 if in time,
-    /// and of counts.
+    /// and of what was taken back and of counts.
     pub(crate) late_seconds: i64,
 }
 
@@ -180,7 +180,11 @@ pub(crate) async fn repair(bench: &Bench, ways: (&Practices, &Ingest)) -> Result
         let mut repaired = Vec::new();
         for _round in 0..ROUNDS_MAX {
             let domain_now = bench.clock.domain_now();
-            let is_over = |r: &Residual| found.passed.iter().any(|passed| passed.is_same(r));
+            // What became a text for nothing may still wait in its lane.
+            let is_over = |r: &Residual| {
+                r.kind != ResidualKind::Surplus
+                    && found.passed.iter().any(|passed| passed.is_same(r))
+            };
             let residuals = found.report.residuals.iter();
             let mendable: Vec<Residual> =
                 residuals.filter(|r| r.is_mendable(domain_now) && !is_over(r)).cloned().collect();
@@ -196,15 +200,26 @@ pub(crate) async fn repair(bench: &Bench, ways: (&Practices, &Ingest)) -> Result
             if mended.is_empty() {
                 break;
             }
-            repaired.extend(mended.into_iter().map(|promise| {
-                let late_seconds = domain_now.duration_since(promise.due_at).as_secs().max(0);
-                Repaired { promise, late_seconds }
+            repaired.extend(mended.into_iter().map(|promise| Repaired {
+                late_seconds: late_by(&promise, domain_now),
+                promise,
             }));
         }
         let report = tell(bench, ways.0, found).await?;
         Ok(Report { repaired, late, ..report })
     };
     carried::within(carried, work).await
+}
+
+/// By how many seconds of domain time a promise was planned late.
+fn late_by(promise: &Residual, domain_now: Timestamp) -> i64 {
+    match promise.kind {
+        ResidualKind::Missing => domain_now.duration_since(promise.due_at).as_secs().max(0),
+        ResidualKind::Surplus
+        | ResidualKind::Unfinished
+        | ResidualKind::Unbalanced
+        | ResidualKind::Uncompared => 0,
+    }
 }
 
 /// Takes what is too late out of what is out of order: whoever reads the report is told.

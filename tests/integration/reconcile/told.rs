@@ -9,6 +9,7 @@ use tests::database::Sql;
 use tests::practice::FIRST_DUE;
 use tests::{Appointment, TestApp, appointment, at};
 
+use super::withdrawn::{plant, planted};
 use super::{FOUND, named, reconcile};
 
 #[tokio::test]
@@ -75,17 +76,8 @@ async fn what_was_sent_for_nothing_stays_until_somebody_is_told() {
     let app = TestApp::start().await;
     let one = app.practice(1).await;
     one.book(&appointment("a")).await;
-    // Behind the service's back: the same once more, as of the day before.
-    let sql = Sql::connect(&app.database.url()).await;
-    let copy = "INSERT INTO intent (due_day, shard, practice_id, appointment_id, rule_id, \
-                                    plan_version, state, group_slot, revision, phone, due_at, \
-                                    starts_at) \
-                SELECT due_day - 1, shard, practice_id, appointment_id, rule_id, plan_version, \
-                       state, group_slot, revision, phone, due_at - interval '1 hour', starts_at \
-                FROM intent WHERE rule_id = 1";
-    sql.run(copy, &[]).await;
-    let copied = ("a".to_owned(), 1, "2026-05-04".to_owned(), "surplus".to_owned());
-    let copied = BTreeSet::from([copied]);
+    plant(&app.database.sql).await;
+    let copied = planted();
     let (output, report) = reconcile(&app, &[]).await;
     assert_eq!((output.status, named(&report["residuals"])), (Some(1), copied.clone()));
     app.hold(at(FIRST_DUE)).await;

@@ -317,3 +317,54 @@ fn other_settings_keep_what_was_promised() {
     let closed = model.apply(&replan, at("2026-05-04T11:30:00Z"));
     assert_eq!((closed.delete.len(), model.live.len()), (1, 0), "{closed:?}");
 }
+
+/// What a planner with a bug leaves behind: a replan takes back what can still be stopped.
+#[test]
+fn one_reminder_of_a_rule_stands_and_what_none_gives_is_taken_back() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let upsert =
+        change(&Step::Upsert { version: 1, start_hours: 14, phone: 1, cancelled: false }).unwrap();
+    let booked = || {
+        let mut model = Model::default();
+        model.apply(&upsert, at("2026-05-01T09:00:00Z"));
+        model
+    };
+    let first = booked().live[0];
+    let decided = |mut model: Model, more: Intent, domain_now: &str| {
+        model.live.push(more);
+        let decision = model.apply(&change(&Step::Replan).unwrap(), at(domain_now));
+        assert_eq!(decision.insert, []);
+        let suppressed: Vec<Intent> =
+            decision.suppress.iter().map(|(intent, _)| *intent).collect();
+        (decision.delete, suppressed, decision.store.unwrap().revised_at)
+    };
+    let text = |message_id, stoppable| Some(Released { message_id, stoppable });
+    let booked_at = at("2026-05-01T09:00:00Z");
+
+    // On a day on which no rule gives it, due since it was planned.
+    let (due, now) = ("2026-05-02T12:00:00Z", "2026-05-02T13:00:00Z");
+    let early = Intent { due_day: date(2026, 5, 2), due_at: at(due), ..first };
+    assert_eq!(decided(booked(), early, now), (vec![early], vec![], booked_at));
+    // A claim sees that the text has lost its promise by when that was planned again.
+    let queued = Intent { released: text(7, true), ..early };
+    assert_eq!(decided(booked(), queued, now), (vec![], vec![queued], at(now)));
+    // What left is that rule's reminder.
+    let left = Intent { released: text(7, false), ..early };
+    assert_eq!(decided(booked(), left, now), (vec![first], vec![], booked_at));
+
+    // Twice on its day, and due before the settings that take that rule away.
+    let now = "2026-05-03T12:30:00Z";
+    let twice = Intent { plan_version: 2, ..first };
+    let mut model = booked();
+    model.revision.revision = 2;
+    model.revision.rules.remove(0);
+    assert_eq!(decided(model, twice, now), (vec![twice], vec![], at(now)));
+    // Two texts of which one is enough; one text that both are in can't be half stopped.
+    for (message_id, suppressed_at) in [(8, at(now)), (7, booked_at)] {
+        let mut model = booked();
+        model.live[0].released = text(7, true);
+        let twice = Intent { released: text(message_id, true), ..twice };
+        let suppressed = if message_id == 8 { vec![twice] } else { vec![] };
+        assert_eq!(decided(model, twice, now), (vec![], suppressed, suppressed_at));
+    }
+}

@@ -43,13 +43,13 @@ async fn start_with(environment: &[(&str, &str)]) -> (PostgresPair, TestApp) {
 }
 
 /// Runs a statement on a server itself.
-async fn tell(server: &Server, statement: &str) {
+pub(crate) async fn tell(server: &Server, statement: &str) {
     let client = server.connect("postgres").await.unwrap();
     client.batch_execute(statement).await.unwrap();
 }
 
 /// Holds a replica's replay, from when it stands still.
-async fn pause(replica: &Server) {
+pub(crate) async fn pause(replica: &Server) {
     tell(replica, "SELECT pg_wal_replay_pause()").await;
     let client = replica.connect("postgres").await.unwrap();
     until("replay stands still", async || {
@@ -67,7 +67,7 @@ fn name(server: &Server) -> String {
 }
 
 /// Waits until the replica is read.
-async fn until_read(app: &TestApp, pair: &PostgresPair) {
+pub(crate) async fn until_read(app: &TestApp, pair: &PostgresPair) {
     let replica = name(pair.replica());
     until("the replica is read", async || {
         let scrape = app.scrape().await;

@@ -113,16 +113,17 @@ pub(crate) async fn differ(
     tx.commit().await
 }
 
-/// Notes that nobody can look at a practice. It is in order again once somebody could.
+/// Notes that nobody can look at a practice, which was found at an instant of domain time. It is in
+/// order again once somebody could.
 pub(crate) async fn uncompared(
     conn: &mut Conn,
     shard: i16,
-    practice_id: i64,
-    (real_now, domain_now): (Timestamp, Timestamp),
+    (practice_id, domain_now): (i64, Timestamp),
+    times: (Timestamp, Timestamp),
 ) -> Result<(), DbError> {
     let of_practice = Residual::uncompared(practice_id, domain_now);
     let tx = conn.begin();
-    insert(&tx, shard, &[of_practice], (real_now, real_now)).await?;
+    insert(&tx, shard, &[of_practice], times).await?;
     tx.commit().await
 }
 

@@ -143,7 +143,7 @@ async fn find(bench: &Bench, has_seen: Option<Timestamp>) -> Result<Found, DbErr
                 report.residual += seen.violations;
                 report.residuals.extend(seen.named);
             }
-            Err(Refused { practice_id, why }) => {
+            Err(Refused { practice_id, why, as_of: _ }) => {
                 report.not_compared.push(NotCompared { practice_id, why: why.to_string() });
             }
         };

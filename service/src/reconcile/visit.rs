@@ -13,11 +13,13 @@ use tokio_postgres::types::ToSql;
 use super::ledger::{self, Name};
 use super::{ENDED_AFTER, NAMED_MAX, Residual, balance, code_of};
 use crate::clock::Clock;
-use crate::db::router::Class;
+use crate::db::router::{Class, Reader};
 use crate::db::{Db, DbError};
 
 /// Practices in one look: each has some hundred promises, and a look takes 11 to 25 µs for each.
 const PRACTICES_MAX: i64 = 20;
+/// When a look was that can't say it: it neither closes nor opens anything again.
+const NEVER: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// The practices whose turn it is: those of `count` slots from `first` on, of so many in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub(crate) struct Refused {
     pub(crate) practice_id: i64,
     /// In the server's words.
     pub(crate) why: DbError,
+    /// It was seen as it stood then, or later.
+    pub(crate) as_of: Timestamp,
 }
 
 impl Seen {
@@ -89,9 +93,11 @@ pub(crate) async fn look(
             let mut seen = match looked {
                 Ok(seen) => seen,
                 Err(refused) => {
-                    let now = (clock.real_now(), clock.domain_now());
+                    let as_of = has_seen.map_or(refused.as_of, |at| refused.as_of.max(at));
+                    let of_practice = (refused.practice_id, clock.domain_now());
+                    let times = (clock.real_now(), as_of);
                     let mut conn = db.get_for(Stage::Reconcile, Pool::Upkeep).await?;
-                    ledger::uncompared(&mut conn, shard, refused.practice_id, now).await?;
+                    ledger::uncompared(&mut conn, shard, of_practice, times).await?;
                     drop(conn);
                     each(Err(refused));
                     continue;
@@ -122,37 +128,43 @@ async fn visits(
     practices: Vec<i64>,
     domain_now: Timestamp,
 ) -> Result<Vec<Result<Seen, Refused>>, DbError> {
-    match visit(db, shard, practices.clone(), domain_now).await {
+    let mut reader = db.reader(Class::Report);
+    match visit(&mut reader, shard, practices.clone(), domain_now).await {
         Err(error) if error.is_of_the_data() => {}
         together => return Ok(vec![Ok(together?)]),
     }
     let mut looked = Vec::with_capacity(practices.len());
     for practice_id in practices {
-        looked.push(match visit(db, shard, vec![practice_id], domain_now).await {
-            Err(why) if why.is_of_the_data() => Err(Refused { practice_id, why }),
+        let as_of = as_of(&mut reader).await?;
+        looked.push(match visit(&mut reader, shard, vec![practice_id], domain_now).await {
+            Err(why) if why.is_of_the_data() => Err(Refused { practice_id, why, as_of }),
             alone => Ok(alone?),
         });
     }
     Ok(looked)
 }
 
+/// Up to when the reader's server has everything: what it says next is as of then, or later.
+async fn as_of(reader: &mut Reader) -> Result<Timestamp, DbError> {
+    let row = reader.row_opt(Read::ReportAsOf, &[]).await?;
+    Ok(row.and_then(|row| row.get("as_of")).unwrap_or(NEVER))
+}
+
 /// Looks at practices of a shard.
 async fn visit(
-    db: &Db,
+    reader: &mut Reader,
     shard: i16,
     practices: Vec<i64>,
     domain_now: Timestamp,
 ) -> Result<Seen, DbError> {
     let (since, ended) = (first_day(domain_now), domain_now - ENDED_AFTER);
     let params: [&(dyn ToSql + Sync); 5] = [&shard, &practices, &since, &ended, &NAMED_MAX];
-    let mut reader = db.reader(Class::Report);
     let rows = reader.rows(Read::ReconcilePromises, &params).await?;
-    let counts = balance::look(&mut reader, (shard, &practices, since)).await?;
+    let counts = balance::look(reader, (shard, &practices, since)).await?;
     let totals = rows.first();
     let total = |name| totals.map_or(0, |row| u64::try_from(row.get::<_, i64>(name)).unwrap_or(0));
     let promises = rows.iter().filter_map(Residual::of_row);
-    // One that can't say when that was neither closes nor opens anything again.
-    let as_of = totals.and_then(|row| row.get("as_of")).unwrap_or(Timestamp::UNIX_EPOCH);
+    let as_of = totals.and_then(|row| row.get("as_of")).unwrap_or(NEVER);
     Ok(Seen {
         since,
         as_of,

@@ -33,7 +33,7 @@ pub(super) async fn run_shard(shared: &Shared, shard: i16) -> Result<usize, DbEr
                 tell(shard, &seen);
                 promises += usize::try_from(seen.promises).unwrap_or(usize::MAX);
             }
-            Err(Refused { practice_id, why }) => {
+            Err(Refused { practice_id, why, as_of: _ }) => {
                 obs::stage::failed(Stage::Reconcile, 1);
                 tracing::error!(shard, practice_id, %why, "a practice can't be compared");
             }

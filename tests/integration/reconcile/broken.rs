@@ -7,12 +7,14 @@ use std::collections::BTreeSet;
 
 use contract::shard::shard_of;
 use serde_json::json;
+use stack::postgres::{Options, PostgresPair, Profile};
 use tests::app::Ending;
 use tests::binary::run;
 use tests::practice::settings;
-use tests::{Sql, TestApp, appointment, until};
+use tests::{Sql, TestApp, TestDatabase, appointment, until};
 
 use super::{FOUND, named, reconcile};
+use crate::router::{pause, tell, until_read};
 
 /// What is logged at level ERROR of it, and of the promise that is gone.
 const ERRORS: &[&str] = &[FOUND.errors[0], "a practice can't be compared"];
@@ -96,4 +98,44 @@ async fn a_practice_whose_zone_is_lost_is_named_and_the_others_are_looked_at() {
     })
     .await;
     app.finish_as(Ending { errors: ERRORS, is_broken: true }).await;
+}
+
+/// A replica that stands still has not seen that a practice was put right. Its servers are the
+/// test's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_of_before_opens_nothing_again() {
+    let pair = PostgresPair::start(Options::new(Profile::Test)).await.unwrap();
+    let app = TestApp::with()
+        .database(TestDatabase::on(&pair).await)
+        .env("PUNCTUAL_RECONCILE_ROUND_MS", 1_000)
+        .replica()
+        .start()
+        .await;
+    until_read(&app, &pair).await;
+    app.practice(1).await.book(&appointment("a")).await;
+    let sql = &app.database.sql;
+    lose_zone(sql).await;
+    pair.wait_until_caught_up(tests::SOON).await.unwrap();
+    let failures = async || {
+        app.scrape().await.sum("stage_failures_total", &[("stage", "reconcile")])
+    };
+    until("it is met", async || (failures().await >= 1.0).then_some(())).await;
+    pause(pair.replica()).await;
+    app.put("/v1/practices/1", &settings(1)).send().await.expect(200);
+
+    // Who reads the primary sees that it is in order.
+    let url = app.database.url();
+    until("it is planned again and in order", async || {
+        let looked = run(&["reconcile"], &[("PUNCTUAL_DATABASE_URL", &url)]).await;
+        (looked.status == Some(0)).then_some(())
+    })
+    .await;
+    let before = failures().await;
+    until("the replica is asked again", async || (failures().await > before).then_some(())).await;
+    let open = "SELECT count(*) FROM residual WHERE kind = 'i' AND mended_at IS NULL";
+    assert_eq!(sql.one::<i64>(open, &[]).await, 0, "by a look of before it was put right");
+
+    tell(pair.replica(), "SELECT pg_wal_replay_resume()").await;
+    app.finish_as(Ending { errors: ERRORS, is_broken: true }).await;
+    pair.stop().await;
 }

@@ -5,6 +5,7 @@
 //! Belongs here: the stage and the command. Never here: the endpoint that lists what was found
 //! (`endpoints::read_residuals`), the other laws (`audit_finds`).
 
+mod again;
 mod balance;
 mod broken;
 mod listed;

@@ -420,7 +420,7 @@ RETURN (hashint8(practice_id)::bigint & 2147483647) % slots;
 -- What reconciliation found: promises that are missing, there for nothing, or unfinished, texts of
 -- which the provider's list says otherwise, and counts that don't balance, by name. A row stays when all is in order again, with
 -- the instant at which that was seen, or when it is too late for that, with the instant at which
--- whoever ran a repair was told.
+-- whoever ran a repair was told. From then on it is kept for as long as a promise is.
 CREATE TABLE residual (
     shard          smallint    NOT NULL,
     practice_id    bigint      NOT NULL,
@@ -456,6 +456,8 @@ CREATE TABLE residual (
 );
 CREATE INDEX residual_open ON residual (shard, practice_id)
     WHERE mended_at IS NULL AND told_at IS NULL;
+-- Serves pruning: what is closed, the oldest first.
+CREATE INDEX residual_closed ON residual (shard, (greatest(mended_at, told_at)));
 
 -- What is out of order: neither mended nor told as too late. Final is what no planning changes and
 -- no look at promises finds in order: what became a text for nothing, and what the provider's list

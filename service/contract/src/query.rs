@@ -197,6 +197,8 @@ macro_rules! for_each_query {
             ResidualLate = residual_late: Strong, Page, true, [Upkeep], "service/src/reconcile/ledger.rs", "late";
             "Promises that a repair planned late."
             ResidualWereLate = residual_were_late: Strong, Page, true, [Upkeep], "service/src/reconcile/ledger.rs", "were_late";
+            "Removes what was closed so long ago that it is no longer kept."
+            ResidualPrune = residual_prune: Strong, Batch, true, [Upkeep], "service/src/reconcile/ledger.rs", "prune";
             "Promises that are out of order, by name."
             ResidualPage = residual_page: BoundedStaleness(30), Page, true, [Reporting], "service/src/endpoints/read_residuals.rs", "handle";
 

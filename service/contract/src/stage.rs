@@ -109,9 +109,9 @@ table! {
         tier: Tier::Standard, lateness_ms: 60_000, objective: 0.99, batch_max: 500, period_ms: 5_000,
         pool: Some(Pool::Upkeep), tasks: 1,
     }
-    /// Drops the weeks of promises and tries that are older than they are kept, once nothing of them waits or is unfolded. One shard's turn does it for all.
+    /// Drops the weeks of promises and tries that are older than they are kept, once nothing of them waits or is unfolded, which one shard's turn does for all; and removes what was out of order and has been closed for as long.
     Prune = prune {
-        tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 8, period_ms: 10_000,
+        tier: Tier::Standard, lateness_ms: 10_000, objective: 0.99, batch_max: 500, period_ms: 10_000,
         pool: Some(Pool::Upkeep), tasks: 1,
     }
     /// Plans a practice's future appointments again after its rules or settings changed.

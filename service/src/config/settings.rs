@@ -117,7 +117,8 @@ settings! {
     /// A statement is given up after this, except audits.
     database_statement_timeout_ms: Duration = "5000", "milliseconds", within 100 to 600_000;
     /// Promises are kept for this long after the week in which they were due; then that week is
-    /// dropped, and audits look at what is younger. Counts and texts stay.
+    /// dropped, and audits look at what is younger. Counts and texts stay. What was out of order is
+    /// kept for as long after it was closed, in real time.
     keep_intents_days: u32 = "400", "days", within 7 to 36_500;
     /// Tries at the provider, and what came of them, are kept for this long.
     keep_attempts_days: u32 = "120", "days", within 7 to 36_500;

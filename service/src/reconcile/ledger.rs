@@ -1,5 +1,5 @@
-//! What is remembered of promises out of order: one row each, by name, from when it was found until
-//! it was in order again, so that every process, the live page and the reports say the same.
+//! What is remembered of promises out of order: one row each, by name, open from when it was found
+//! until it was in order again, so that every process, the live page and the reports say the same.
 
 use contract::{Query, ResidualKind};
 use jiff::Timestamp;
@@ -187,6 +187,18 @@ pub(crate) async fn tell(
         &[&shard, &real_now, practices, appointments, rules, days, versions, kinds, refs];
     conn.execute(Query::ResidualTell, params).await?;
     Ok(())
+}
+
+/// Removes what was closed before an instant, at most so many rows; answers how many those were.
+pub(crate) async fn prune(
+    conn: &Conn,
+    shard: i16,
+    closed_before: Timestamp,
+    batch_max: i64,
+) -> Result<usize, DbError> {
+    let params: Params<'_> = &[&shard, &closed_before, &batch_max];
+    let removed = conn.execute(Query::ResidualPrune, params).await?;
+    Ok(usize::try_from(removed).unwrap_or(usize::MAX))
 }
 
 /// Notes how late promises were planned that had been missing.

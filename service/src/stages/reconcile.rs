@@ -156,6 +156,28 @@ mod tests {
         assert_eq!((all, turns), (180, 20));
     }
 
+    /// However its slot lies to its due time: between two looks at it there is no more than that.
+    #[test]
+    fn no_round_that_can_be_set_leaves_out_the_look_in_the_quarter_of_an_hour_before() {
+        let settings = crate::config::settings();
+        let setting = settings.iter().find(|setting| setting.name == "reconcile_round_ms").unwrap();
+        let (least, most) = setting.within.unwrap();
+        for round in [least, most / 2 + 1_234, most].map(Duration::from_millis) {
+            let (mut since, mut looks) = (at(9_000), std::collections::BTreeMap::new());
+            for now in (9_005..20_000).step_by(5) {
+                while let Some(Part { turn, until }) = Part::due(since, at(now), round) {
+                    for slot in turn.first..turn.first + turn.count {
+                        let last = looks.insert(slot % turn.slots, now);
+                        let between = last.map_or(0, |last| now - last);
+                        assert!(between <= 900, "{round:?}: slot {slot} after {between} s");
+                    }
+                    since = until;
+                }
+            }
+            assert!(looks.values().all(|last| 20_000 - last <= 900), "{round:?}: {looks:?}");
+        }
+    }
+
     #[test]
     fn a_round_of_a_second_looks_at_all_each_time() {
         let part = Part::due(at(10), at(12), Duration::from_secs(1)).unwrap();

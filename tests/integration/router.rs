@@ -10,6 +10,7 @@ mod every_write;
 mod failures;
 mod fallback;
 mod hung;
+mod lag;
 mod lagging;
 mod promoted;
 mod promotion;

@@ -287,6 +287,39 @@ async fn staleness_is_honest_when_idle_and_when_behind() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn bytes_behind_are_what_the_primary_had_and_the_replica_had_not() {
+    let mut world = World::new(2);
+    let bytes = |world: &World| world.view.behind(1, Instant::now()).map(|behind| behind.bytes);
+    assert_eq!(bytes(&world), None, "nobody has looked at it");
+    world.replica(1, 1, 90);
+    assert_eq!(bytes(&world), Some(None), "nor at a primary");
+    let far = u64::MAX - 1;
+    for (primary, replica, behind) in [(100, 90, 10), (100, 100, 0), (far, 100, far - 100)] {
+        world.primary(0, 1, primary);
+        world.replica(1, 1, replica);
+        assert_eq!(bytes(&world), Some(Some(behind)), "{replica} of {primary}");
+    }
+    // The look at it is newer than the one at the primary.
+    world.primary(0, 1, 100);
+    world.replica(1, 1, 130);
+    assert_eq!(bytes(&world), Some(Some(0)));
+    // Of one that is away it is known what it had.
+    world.saw(0, None);
+    world.replica(1, 1, 80);
+    assert_eq!(bytes(&world), Some(Some(20)));
+    world.saw(1, None);
+    assert_eq!(bytes(&world), Some(Some(20)), "by the last look at it");
+    // It follows another one: their positions can't be compared.
+    world.replica(1, 2, 90);
+    assert_eq!(bytes(&world), Some(None));
+    world.primary(1, 2, 140);
+    assert_eq!(bytes(&world), None, "it leads");
+    world.replica(0, 2, 120);
+    let of_the_other = world.view.behind(0, Instant::now()).and_then(|behind| behind.bytes);
+    assert_eq!(of_the_other, Some(20));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_rate_of_replay_follows_the_looks() {
     let mut world = World::new(2);
     world.primary(0, 1, 0);

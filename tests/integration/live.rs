@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use tests::binary::run;
 use tests::browser::Browser;
 use tests::database::pair;
-use tests::practice::FIRST_DUE;
+use tests::practice::{FIRST_DUE, settings};
 use tests::slow::slow_read;
 use tests::{Ending, TestApp, appointment, at, until};
+
+use crate::reconcile::broken::lose_zone;
 
 /// The sections, as the page's navigation names them.
 const SECTIONS: [&str; 8] =
@@ -215,6 +217,29 @@ async fn reminders_out_of_order_are_said_at_the_top_until_they_are_mended() {
     browser.until("the law holds", law).await;
     browser.finish().await;
     let errors = &["promises are out of order"];
+    app.finish_as(Ending { errors, ..Ending::default() }).await;
+}
+
+/// That no reminder is found missing of a practice says nothing where nobody can look.
+#[tokio::test]
+async fn a_practice_that_cannot_be_compared_is_said_at_the_top_until_it_can() {
+    let app = TestApp::with().env("PUNCTUAL_RECONCILE_ROUND_MS", 1_000).start().await;
+    app.practice(1).await.book(&appointment("a")).await;
+    let browser = opened(&app).await;
+    lose_zone(&app.database.sql).await;
+    let line = "[...document.querySelectorAll('#verdict.bad li')]
+        .find((line) => line.innerText.startsWith('Reconciliation:'))";
+    browser.until("it is said", &format!("return {line} !== undefined")).await;
+    let words = browser.run(&format!("return {line}.innerText")).await;
+    let expected = "Reconciliation: 1 practices uncompared; /admin/residuals names them.";
+    assert_eq!(words, json!(expected));
+    let law = "return document.querySelector('#sum').innerText.includes('1 out of order')";
+    browser.until("the law's line as well", law).await;
+
+    app.put("/v1/practices/1", &settings(1)).send().await.expect(200);
+    browser.until("it is gone", &format!("return {line} === undefined")).await;
+    browser.finish().await;
+    let errors = &["a practice can't be compared"];
     app.finish_as(Ending { errors, ..Ending::default() }).await;
 }
 

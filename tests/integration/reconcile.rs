@@ -7,7 +7,7 @@
 
 mod again;
 mod balance;
-mod broken;
+pub(crate) mod broken;
 mod listed;
 mod planner;
 mod reasons;

@@ -20,7 +20,7 @@ use crate::router::{pause, tell, until_read};
 const ERRORS: &[&str] = &[FOUND.errors[0], "a practice can't be compared"];
 
 /// What the database's tz data may lose by an upgrade; the table itself takes no such zone.
-async fn lose_zone(sql: &Sql) {
+pub(crate) async fn lose_zone(sql: &Sql) {
     let lost = "UPDATE practice_revision SET timezone = 'Etc/Unknown' WHERE practice_id = 1";
     assert!(sql.refused(lost).await.contains("not recognized"), "the table computes with it");
     let computes = "SELECT conname::text FROM pg_constraint \

@@ -16,15 +16,14 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new(broken, "two are missing", "2m")
             .series(residual, "kind=\"missing\"", "0x2 2x10")
             .series(residual, "kind=\"surplus\"", "0x12")
+            .fires(&[], &[("job", "punctual"), ("kind", "missing")], finds("2 reminders missing")),
+        Case::new(broken, "nobody can look at a practice", "2m")
+            .series(residual, "kind=\"missing\"", "0x12")
+            .series(residual, "kind=\"uncompared\"", "0x2 1x10")
             .fires(
                 &[],
-                &[("job", "punctual"), ("kind", "missing")],
-                "Reconciliation finds 2 reminders missing: what appointments and rules promise is \
-                 not what is planned, or not what the provider lists (somebody may get no \
-                 reminder, or two); or, where it says unbalanced, counts of so many days and rules \
-                 are not what their reminders say; or, where it says uncompared, of the reminders \
-                 of so many practices nobody can say. /admin/residuals names them; punctual \
-                 reconcile --repair plans again what still makes sense and puts counts right.",
+                &[("job", "punctual"), ("kind", "uncompared")],
+                finds("1 reminders uncompared"),
             ),
         Case::new(broken, "all are there", "2m")
             .series(residual, "kind=\"missing\"", "0x12")
@@ -65,6 +64,17 @@ pub(super) fn cases() -> Vec<Case> {
             .series(until, "", "0+30x130")
             .series(round, "", "900x130"),
     ]
+}
+
+fn finds(what: &str) -> String {
+    format!(
+        "Reconciliation finds {what}: what appointments and rules promise is not what is planned, \
+         or not what the provider lists (somebody may get no reminder, or two); or, where it says \
+         unbalanced, counts of so many days and rules are not what their reminders say; or, where \
+         it says uncompared, of the reminders of so many practices nobody can say. \
+         /admin/residuals names them; punctual reconcile --repair plans again what still makes \
+         sense and puts counts right."
+    )
 }
 
 /// A sample each hour.

@@ -162,8 +162,8 @@ async fn what_is_closed_goes_in_batches_and_what_is_open_or_looked_at_stays() {
     were_found(sql, (0, "told-lately", 1), (Some("9 days"), Some("1 day"))).await;
     were_found(sql, (0, "open", 1), (None, None)).await;
     were_found(sql, (1, "elsewhere", 1), (Some("9 days"), None)).await;
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../service/sql/queries/residual_prune.sql");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../service/sql/queries/residual_prune.sql");
     let statement = std::fs::read_to_string(file).unwrap();
     let before = SystemTime::now() - Duration::from_secs(7 * 86_400);
     let prune = async || sql.run(&statement, &[&0_i16, &before, &2_i64]).await;

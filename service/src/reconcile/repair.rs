@@ -200,10 +200,12 @@ pub(crate) async fn repair(bench: &Bench, ways: (&Practices, &Ingest)) -> Result
             if mended.is_empty() {
                 break;
             }
-            repaired.extend(mended.into_iter().map(|promise| Repaired {
-                late_seconds: late_by(&promise, domain_now),
-                promise,
-            }));
+            repaired.extend(
+                mended.into_iter().map(|promise| Repaired {
+                    late_seconds: late_by(&promise, domain_now),
+                    promise,
+                }),
+            );
         }
         let report = tell(bench, ways.0, found).await?;
         Ok(Report { repaired, late, ..report })

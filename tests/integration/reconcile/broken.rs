@@ -116,9 +116,8 @@ async fn a_look_of_before_opens_nothing_again() {
     let sql = &app.database.sql;
     lose_zone(sql).await;
     pair.wait_until_caught_up(tests::SOON).await.unwrap();
-    let failures = async || {
-        app.scrape().await.sum("stage_failures_total", &[("stage", "reconcile")])
-    };
+    let failures =
+        async || app.scrape().await.sum("stage_failures_total", &[("stage", "reconcile")]);
     until("it is met", async || (failures().await >= 1.0).then_some(())).await;
     pause(pair.replica()).await;
     app.put("/v1/practices/1", &settings(1)).send().await.expect(200);

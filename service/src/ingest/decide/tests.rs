@@ -334,8 +334,7 @@ fn one_reminder_of_a_rule_stands_and_what_none_gives_is_taken_back() {
         model.live.push(more);
         let decision = model.apply(&change(&Step::Replan).unwrap(), at(domain_now));
         assert_eq!(decision.insert, []);
-        let suppressed: Vec<Intent> =
-            decision.suppress.iter().map(|(intent, _)| *intent).collect();
+        let suppressed: Vec<Intent> = decision.suppress.iter().map(|(intent, _)| *intent).collect();
         (decision.delete, suppressed, decision.store.unwrap().revised_at)
     };
     let text = |message_id, stoppable| Some(Released { message_id, stoppable });

@@ -94,8 +94,8 @@ table! {
     SloGoodRequests = slo_good_requests_total {
         kind: Kind::Counter, labels: &["http_route", "slo"],
     }
-    /// Journeys that count for an objective: they came to their end or broke off. A receipt that never
-    /// comes does neither.
+    /// Journeys that count for an objective: they came to their end or broke off. A receipt that
+    /// never comes does neither.
     SloJourneys = slo_journeys_total { kind: Kind::Counter, labels: &["journey", "slo"], }
     /// Journeys that were good.
     SloGoodJourneys = slo_good_journeys_total { kind: Kind::Counter, labels: &["journey", "slo"], }

@@ -86,17 +86,17 @@ macro_rules! for_each_query {
             "The primary's heartbeat, unless another process has just given it."
             ServerBeat = server_beat: Strong, One, false, [Upkeep], "service/src/db/router/monitor.rs", "beat";
             "Whether the replica that a connection leads to is one, and how far it has come."
-            ServerCheck = server_check: OfServer, One, false, [ReplicaInteractive, ReplicaReporting], "service/src/db/router/reader.rs", "has_it";
+            ServerCheck = server_check: OfServer, One, false, [Interactive, Reporting, ReplicaInteractive, ReplicaReporting], "service/src/db/router/reader.rs", "has_it";
             "Statements that replay has cancelled on a replica since its statistics were reset."
             ServerConflicts = server_conflicts: OfServer, Many, false, [Upkeep], "service/src/db/router/monitor.rs", "conflicts";
 
             // Practices and keys.
             "A practice with its newest settings and rules, one row a rule."
-            PracticeRead = practice_read: Strong, Batch, true, [Interactive], "service/src/practice/store.rs", "read";
+            PracticeRead = practice_read: Strong, Batch, true, [Interactive, Pipeline, Upkeep], "service/src/practice/store.rs", "read";
             "Which revision each of some practices has now."
-            PracticeRevisions = practice_revisions: Strong, Batch, true, [Interactive], "service/src/practice/cache.rs", "refresh";
+            PracticeRevisions = practice_revisions: Strong, Batch, true, [Interactive, Pipeline, Upkeep], "service/src/practice/cache.rs", "refresh";
             "The settings and rules of one revision, one row a rule."
-            PracticeRevisionRead = practice_revision_read: Strong, Batch, true, [Interactive], "service/src/practice/store.rs", "read_revision";
+            PracticeRevisionRead = practice_revision_read: Strong, Batch, true, [Interactive, Pipeline, Upkeep], "service/src/practice/store.rs", "read_revision";
             "Locks a practice against another change."
             PracticeLock = practice_lock: Strong, One, true, [Interactive], "service/src/practice/store.rs", "put";
             "Makes or changes a practice."

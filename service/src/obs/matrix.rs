@@ -19,8 +19,8 @@ struct Counts {
     rows: [AtomicU64; Query::COUNT],
 }
 
-/// Some 60 of them with two counters for each of 140 statements, in stripes: 540 kB, most of it never
-/// touched.
+/// Some 60 of them with two counters for each of 140 statements, in stripes: 540 kB, most of it
+/// never touched.
 static COUNTS: [[Counts; HOLDERS]; STRIPES] = [const {
     [const {
         Counts {

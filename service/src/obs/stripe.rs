@@ -1,6 +1,6 @@
-//! What every processor writes at once is kept in stripes: cells that two of them write cost several
-//! times as much as cells of one's own (the cache line goes back and forth), so every thread writes
-//! a stripe of its own, and whoever reads adds them up.
+//! What every processor writes at once is kept in stripes: cells that two of them write cost
+//! several times as much as cells of one's own (the cache line goes back and forth), so every
+//! thread writes a stripe of its own, and whoever reads adds them up.
 //!
 //! Belongs here: whose stripe is whose, and a counter made so. Never here: names, labels or text.
 

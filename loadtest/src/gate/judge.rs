@@ -75,6 +75,11 @@ pub struct Failures {
     pub count: u64,
 }
 
+/// A red thing by its kind, and the quantile or [`OBJECTIVE`].
+pub(super) type Red = (String, &'static str);
+/// What an objective's red is called.
+pub(super) const OBJECTIVE: &str = "objective";
+
 /// Where a duet comes from.
 #[derive(Debug, Clone)]
 pub(super) struct Origin {
@@ -127,14 +132,21 @@ impl Duet {
     }
 
     /// What is red in it, by names that a second duet has as well.
-    fn reds(&self) -> Vec<(String, &'static str)> {
+    fn reds(&self) -> Vec<Red> {
         let slower = self.figures.iter().filter(|figure| figure.said == Said::Slower);
         let missed = self.objectives.iter().filter(|objective| objective.kept == Keeps::Missed);
         slower
             .map(|figure| (figure.kind.clone(), figure.quantile))
-            .chain(missed.map(|objective| (objective.kind.to_owned(), "objective")))
+            .chain(missed.map(|objective| (objective.kind.to_owned(), OBJECTIVE)))
             .collect()
     }
+}
+
+/// What is red in both duets: what one alone says may be chance.
+pub(super) fn confirmed(duets: &[Duet]) -> Vec<Red> {
+    let [first, second, ..] = duets else { return Vec::new() };
+    let again = second.reds();
+    first.reds().into_iter().filter(|red| again.contains(red)).collect()
 }
 
 /// What the duets are worth together: one that is not red, or two.
@@ -160,8 +172,7 @@ pub fn judge(duets: &[Duet]) -> Verdict {
             Verdict { value: Value::Invalid, reasons }
         }
         Some(second) => {
-            let again = second.reds();
-            let both: Vec<_> = reds.iter().filter(|red| again.contains(red)).collect();
+            let both = confirmed(duets);
             if both.is_empty() {
                 let said = reds.iter().map(|red| format!("{} {}", red.0, red.1));
                 let said = said.collect::<Vec<_>>().join(", ");
@@ -183,7 +194,7 @@ fn nothing(duet: &Duet) -> String {
     )
 }
 
-fn why((kind, what): &(String, &'static str), duets: [&Duet; 2]) -> String {
+fn why((kind, what): &Red, duets: [&Duet; 2]) -> String {
     let changes = duets.map(|duet| {
         let same = |figure: &&Figure| figure.kind == *kind && figure.quantile == *what;
         let figure = duet.figures.iter().find(same)?;

@@ -2,7 +2,9 @@
 //!
 //! Never here: a number that isn't in the outcome.
 
-use super::judge::{Duet, Figure, Keeps, Objective, QUANTILES, Said, change};
+use super::judge::{
+    Duet, Figure, Keeps, OBJECTIVE, Objective, QUANTILES, Red, Said, change, confirmed,
+};
 use super::{Outcome, SCHEMA};
 use crate::report::sheet::{
     Block, Chart, Check, Line, Mark, Outcome as Ended, Section, Sheet, Stroke, Table, Unit,
@@ -13,13 +15,10 @@ use crate::run::verdict::Value;
 /// The whole sheet.
 pub(super) fn of(outcome: &Outcome) -> Sheet {
     let Outcome { verdict, duets, .. } = outcome;
-    let mut checks = checks(duets);
-    if verdict.value == Value::Interrupted {
-        checks.iter_mut().for_each(|check| check.outcome = Ended::Skipped);
-    }
+    let failed = failed(outcome);
     let mut sections = Vec::new();
     for (n, duet) in (1..).zip(duets) {
-        sections.push(figures(n, duet));
+        sections.push(figures(n, duet, &failed));
         sections.push(windows(n, duet));
         sections.extend(failures(n, duet));
     }
@@ -29,7 +28,7 @@ pub(super) fn of(outcome: &Outcome) -> Sheet {
         outcome: verdict.value.outcome(),
         reasons: verdict.reasons.clone(),
         facts: facts(outcome),
-        checks,
+        checks: checks(outcome),
         sections,
         foot: format!("{SCHEMA}. All figures and windows are in gate.json."),
     }
@@ -81,38 +80,59 @@ fn facts(outcome: &Outcome) -> Vec<(String, String)> {
     facts
 }
 
-/// Each figure that says something, and each objective, of each duet.
-fn checks(duets: &[Duet]) -> Vec<Check> {
+/// Each figure and each objective of each duet. What a duet says alone is not believed: only what
+/// both call red fails, and only where the duets can tell.
+fn checks(outcome: &Outcome) -> Vec<Check> {
+    let Outcome { verdict, duets, .. } = outcome;
+    let failed = failed(outcome);
+    let check = |group: String, (kind, what): (&str, &str), name, alone, mut detail: String| {
+        let is_alone = alone == Ended::Failed && !is_among(&failed, kind, what);
+        let outcome = match verdict.value {
+            Value::Interrupted => Ended::Skipped,
+            Value::Invalid => Ended::Invalid,
+            Value::Pass | Value::Fail if is_alone => {
+                detail.push_str("; not seen in another duet");
+                Ended::Skipped
+            }
+            Value::Pass | Value::Fail => alone,
+        };
+        Check { group, name, outcome, detail, examples: Vec::new() }
+    };
     let mut checks = Vec::new();
     for (n, duet) in (1..).zip(duets) {
-        for figure in duet.figures.iter().filter(|figure| figure.said != Said::Unseen) {
-            checks.push(Check {
-                group: format!("duet {n}"),
-                name: format!("{} {}", figure.kind, figure.quantile),
-                outcome: match figure.said {
-                    Said::Slower => Ended::Failed,
-                    Said::Faster | Said::Same => Ended::Passed,
-                    Said::Unseen => Ended::Skipped,
-                },
-                detail: detail(figure),
-                examples: Vec::new(),
-            });
+        for figure in &duet.figures {
+            let alone = match figure.said {
+                Said::Slower => Ended::Failed,
+                Said::Faster | Said::Same => Ended::Passed,
+                Said::Unseen => Ended::Skipped,
+            };
+            let red = (figure.kind.as_str(), figure.quantile);
+            let name = format!("{} {}", figure.kind, figure.quantile);
+            checks.push(check(format!("duet {n}"), red, name, alone, detail(figure)));
         }
         for objective in &duet.objectives {
-            checks.push(Check {
-                group: format!("objectives {n}"),
-                name: objective.kind.to_owned(),
-                outcome: match objective.kept {
-                    Keeps::Kept => Ended::Passed,
-                    Keeps::Missed => Ended::Failed,
-                    Keeps::MissedByBoth | Keeps::Unknown => Ended::Skipped,
-                },
-                detail: kept(objective),
-                examples: Vec::new(),
-            });
+            let alone = match objective.kept {
+                Keeps::Kept => Ended::Passed,
+                Keeps::Missed => Ended::Failed,
+                Keeps::MissedByBoth | Keeps::Unknown => Ended::Skipped,
+            };
+            let (red, name) = ((objective.kind, OBJECTIVE), objective.kind.to_owned());
+            checks.push(check(format!("objectives {n}"), red, name, alone, kept(objective)));
         }
     }
     checks
+}
+
+/// What made it fail.
+fn failed(outcome: &Outcome) -> Vec<Red> {
+    match outcome.verdict.value {
+        Value::Fail => confirmed(&outcome.duets),
+        Value::Pass | Value::Invalid | Value::Interrupted => Vec::new(),
+    }
+}
+
+fn is_among(reds: &[Red], kind: &str, what: &str) -> bool {
+    reds.iter().any(|red| (red.0.as_str(), red.1) == (kind, what))
 }
 
 fn detail(figure: &Figure) -> String {
@@ -153,12 +173,13 @@ fn kept(objective: &Objective) -> String {
     )
 }
 
-fn figures(n: usize, duet: &Duet) -> Section {
+fn figures(n: usize, duet: &Duet, failed: &[Red]) -> Section {
     let columns =
         ["kind", "quantile", "base", "head", "change", "from", "to", "would have seen", "windows"];
     let mut table = Table::new(&columns);
     for figure in &duet.figures {
-        let mark = if figure.said == Said::Slower { Mark::Bad } else { Mark::None };
+        let is_bad = figure.said == Said::Slower && is_among(failed, &figure.kind, figure.quantile);
+        let mark = if is_bad { Mark::Bad } else { Mark::None };
         let mut cells = vec![figure.kind.clone(), figure.quantile.to_owned()];
         if let (Some([base, head]), Some(ratio), Some(interval), Some(seen)) =
             (figure.seconds, figure.ratio, figure.interval, figure.could_have_seen)
@@ -222,16 +243,19 @@ fn failures(n: usize, duet: &Duet) -> Option<Section> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use expect_test::expect_file;
 
     use super::super::judge;
     use super::super::judge::tests::{RULES, duet};
     use super::*;
-    use crate::report::{plain, schema};
+    use crate::report::{markdown, plain, schema};
 
-    fn outcome() -> Outcome {
-        let duets = vec![duet(1, 1.2), duet(2, 1.2)];
+    pub(in crate::gate) fn outcome() -> Outcome {
+        of_duets(vec![duet(1, 1.2), duet(2, 1.2)])
+    }
+
+    fn of_duets(duets: Vec<Duet>) -> Outcome {
         Outcome {
             schema: SCHEMA,
             started_at: "2027-03-09T12:00:00Z".to_owned(),
@@ -251,6 +275,37 @@ mod tests {
         let sheet = of(&outcome());
         assert_eq!(sheet.outcome, Ended::Failed);
         expect_file!["../../testdata/gate.txt"].assert_eq(&plain::render(&sheet));
+    }
+
+    #[test]
+    fn what_one_duet_alone_says_is_no_failure() {
+        let sheet = of(&of_duets(vec![duet(1, 1.2), duet(2, 1.0)]));
+        assert_eq!(sheet.outcome, Ended::Passed);
+        let is = |outcome| sheet.checks.iter().filter(move |check| check.outcome == outcome);
+        assert_eq!(is(Ended::Failed).count(), 0, "{:?}", sheet.checks);
+        let alone: Vec<&Check> = is(Ended::Skipped).collect();
+        assert!(alone.iter().any(|check| check.group == "duet 1"), "{alone:?}");
+        assert!(alone.iter().all(|check| check.detail.ends_with("not seen in another duet")));
+        assert!(!markdown::render(&sheet).contains('❌'), "nor does a table say so");
+        let failed = of(&outcome());
+        assert!(failed.checks.iter().any(|check| check.outcome == Ended::Failed));
+        assert!(markdown::render(&failed).contains('❌'));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_neither_passed_nor_failed() {
+        let sheet = of(&of_duets(vec![duet(1, 1.2)]));
+        assert_eq!(sheet.outcome, Ended::Invalid, "half a judgement is none");
+        assert!(!sheet.checks.is_empty());
+        assert!(sheet.checks.iter().all(|check| check.outcome == Ended::Invalid), "{sheet:?}");
+    }
+
+    #[test]
+    fn a_figure_that_nothing_was_seen_of_is_a_case_as_well() {
+        let mut duets = vec![duet(1, 1.0)];
+        duets[0].figures[0].said = Said::Unseen;
+        let sheet = of(&of_duets(duets));
+        assert_eq!((sheet.outcome, sheet.checks[0].outcome), (Ended::Passed, Ended::Skipped));
     }
 
     #[test]

@@ -62,6 +62,40 @@ pub struct StackArgs {
     pub keep: bool,
 }
 
+/// What the stack is made of where one process is looked at: the other flags of a demo's stack
+/// would do nothing there, or leave a process that nobody holds.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "The stack")]
+pub struct OneProcessArgs {
+    /// The service's binary; the one beside this program if not given.
+    #[arg(long, value_name = "PATH")]
+    pub punctual: Option<PathBuf>,
+    /// Shards of the database. Fewer make fuller batches, which pays on a small machine.
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub shards: u16,
+    /// Keeps the logs of all processes, and the provider's, in logs/ of the report's directory.
+    /// Without it they are kept only when something failed.
+    #[arg(long)]
+    pub keep: bool,
+}
+
+impl OneProcessArgs {
+    /// The stack, which no Prometheus of its own asks.
+    pub(crate) fn stack(&self) -> StackArgs {
+        let Self { punctual, shards, keep } = self.clone();
+        StackArgs {
+            punctual,
+            processes: 1,
+            shards,
+            no_faults: false,
+            prometheus: PathBuf::new(),
+            no_prometheus: true,
+            keep,
+        }
+    }
+}
+
 /// Runs the demo.
 ///
 /// # Errors

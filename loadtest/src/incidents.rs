@@ -18,7 +18,7 @@ use jiff::Zoned;
 use tokio::time::Instant;
 
 use crate::demo::watcher::ALERTS;
-use crate::demo::{StackArgs, program};
+use crate::demo::{OneProcessArgs, program};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::open_files;
@@ -48,7 +48,20 @@ pub struct IncidentsArgs {
     #[arg(long, value_name = "DIR")]
     report_dir: Option<PathBuf>,
     #[command(flatten)]
-    stack: StackArgs,
+    prometheus: PrometheusArgs,
+    #[command(flatten)]
+    stack: OneProcessArgs,
+}
+
+/// Who evaluates the alerts.
+#[derive(Debug, Clone, Args)]
+struct PrometheusArgs {
+    /// The Prometheus that evaluates the alerts; where there is none, it does without.
+    #[arg(long, value_name = "PROGRAM", default_value = "prometheus")]
+    prometheus: PathBuf,
+    /// No Prometheus, though there is one.
+    #[arg(long, conflicts_with = "prometheus")]
+    no_prometheus: bool,
 }
 
 /// The text for `--help`.
@@ -75,7 +88,7 @@ pub async fn run(args: IncidentsArgs, interrupt: &Interrupt) -> Result<Exit, Fai
     let reports = ReportDir::make(args.report_dir.as_deref(), &Zoned::now())
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let mut ground = tokio::select! {
-        ground = Ground::start(&args.stack, &program, &args.alerts, args.size) => ground?,
+        ground = Ground::start(&args, &program) => ground?,
         () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
     };
     let mut facts = Facts::new(args.size, ground.watched_by());
@@ -128,4 +141,32 @@ fn tell(facts: &Facts, reports: &ReportDir) -> Exit {
     };
     let sheet = sheet::of(facts);
     reports.tell("incidents", &facts.document(), &plain::render(&sheet), &sheet, exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: IncidentsArgs,
+    }
+
+    /// One process has the gates and is looked at, and the provider does everything right until an
+    /// incident says otherwise.
+    #[test]
+    fn a_flag_that_would_do_nothing_is_refused() {
+        let parsed = |flags: &[&str]| Line::try_parse_from(["incidents"].iter().chain(flags));
+        for flags in [&["--processes", "2"][..], &["--no-faults"]] {
+            let error = parsed(flags).expect_err("it does nothing").to_string();
+            assert!(error.contains("unexpected argument"), "{flags:?}: {error}");
+        }
+        let line = parsed(&["--no-prometheus", "--shards", "2"]).expect("these do something");
+        assert!(line.args.prometheus.no_prometheus);
+        assert_eq!(line.args.stack.stack().processes, 1);
+        assert!(parsed(&["--prometheus", "a", "--no-prometheus"]).is_err());
+    }
 }

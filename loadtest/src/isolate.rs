@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Zoned;
 
-use crate::demo::{StackArgs, program};
+use crate::demo::{OneProcessArgs, program};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::open_files;
@@ -48,7 +48,7 @@ pub struct IsolateArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) report_dir: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) stack: StackArgs,
+    pub(crate) stack: OneProcessArgs,
 }
 
 /// The text for `--help`.
@@ -81,9 +81,10 @@ pub async fn run(args: IsolateArgs, interrupt: &Interrupt) -> Result<Exit, Failu
         )));
     }
     let logs = reports.path().join("logs");
+    let stack_args = args.stack.stack();
     let mut facts = Facts::new(depths.clone(), sample, args.growth_max);
     for depth in depths {
-        let stack = (&args.stack, program.as_path(), logs.as_path());
+        let stack = (&stack_args, program.as_path(), logs.as_path());
         match depth::measure(stack, depth, &mut facts, interrupt).await {
             Ok(()) => {}
             Err(Failure::Interrupted) => {
@@ -129,7 +130,34 @@ fn factor(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::demo::StackArgs;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: IsolateArgs,
+    }
+
+    /// A second process would not be held, faults have no place here, and nobody watches.
+    #[test]
+    fn a_flag_that_would_do_nothing_is_refused() {
+        let parsed = |flags: &[&str]| Line::try_parse_from(["isolate"].iter().chain(flags));
+        for flags in [
+            &["--processes", "2"][..],
+            &["--no-faults"],
+            &["--no-prometheus"],
+            &["--prometheus", "prometheus"],
+        ] {
+            let error = parsed(flags).expect_err("it does nothing").to_string();
+            assert!(error.contains("unexpected argument"), "{flags:?}: {error}");
+        }
+        let line = parsed(&["--shards", "4", "--keep", "--punctual", "a"]).expect("these do");
+        let StackArgs { processes, shards, keep, no_prometheus, .. } = line.args.stack.stack();
+        assert_eq!((processes, shards, keep, no_prometheus), (1, 4, true, true));
+    }
 
     #[test]
     fn depths_are_written_as_people_do() {

@@ -18,8 +18,8 @@ use stack::{Process, RunDir, StackError};
 
 use super::facts::Found;
 use super::watch::{Signal, Watch, metrics};
+use super::{IncidentsArgs, PrometheusArgs};
 use crate::client::{Client, ClientError};
-use crate::demo::StackArgs;
 use crate::demo::stack_up::{Shape, StackUp};
 use crate::demo::watcher::rule_files;
 use crate::exit::Failure;
@@ -64,33 +64,28 @@ struct Prometheus {
 
 impl Ground {
     /// Starts the stack: a provider that does everything right, and a Prometheus if there is one.
-    pub(super) async fn start(
-        args: &StackArgs,
-        program: &Path,
-        alerts: &Path,
-        size: u64,
-    ) -> Result<Self, Failure> {
+    pub(super) async fn start(args: &IncidentsArgs, program: &Path) -> Result<Self, Failure> {
+        let IncidentsArgs { size, alerts, prometheus, stack, .. } = args;
+        let stack = stack.stack();
         let settings = [
             ("PUNCTUAL_LIMIT_DELIVERIES_IN_FLIGHT", DELIVERIES.to_string()),
             ("PUNCTUAL_STAGE_GATES", "open".to_owned()),
         ];
         let service = settings.map(|(name, value)| (name.to_owned(), value)).into();
-        let shape = Shape { service, provider: Vec::new(), ..Shape::demo(args) };
-        // Ours asks every second.
-        let quiet = StackArgs { no_prometheus: true, ..args.clone() };
-        let stack = StackUp::start_as(&shape, &quiet, program, 1).await?;
+        let shape = Shape { service, provider: Vec::new(), ..Shape::demo(&stack) };
+        let stack = StackUp::start_as(&shape, &stack, program, 1).await?;
         let target = stack.target();
         let address = |all: &[String]| all.first().cloned().unwrap_or_default();
         let mut public = Client::new(&address(&target.public), Some(&target.admin_key))?;
         piled::put_practices(&mut public).await?;
         Ok(Self {
-            prometheus: prometheus(args, alerts, &target).await,
+            prometheus: self::prometheus(prometheus, alerts, &target).await,
             admin: Client::new(&address(&target.admin), None)?.within(AUDIT_WITHIN),
             provider: Client::new(&target.provider, None)?,
             public,
             stack,
             target,
-            size,
+            size: *size,
             weeks: 0,
             next: 0,
         })
@@ -225,7 +220,7 @@ fn every_second(files: &[PathBuf], run: &RunDir) -> Result<Vec<PathBuf>, String>
 
 /// Starts a Prometheus with the project's rules, if there is one; else says why not.
 async fn prometheus(
-    args: &StackArgs,
+    args: &PrometheusArgs,
     alerts: &Path,
     target: &Target,
 ) -> Result<Prometheus, String> {

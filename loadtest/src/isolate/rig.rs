@@ -110,9 +110,7 @@ impl Rig {
             provider: receipts.map(str::to_owned).into(),
             ..Shape::demo(args)
         };
-        // It would ask for metrics while a stage is measured.
-        let args = StackArgs { no_prometheus: true, ..args.clone() };
-        let stack = StackUp::start_as(&shape, &args, program, 1).await?;
+        let stack = StackUp::start_as(&shape, args, program, 1).await?;
         let target = stack.target();
         let address = target.admin.first().map_or("", String::as_str);
         let admin = Client::new(address, None)?.within(RUN_WITHIN);

@@ -32,7 +32,7 @@ const DEPTH_MAX: u64 = 20_000_000;
 /// The flags of `loadtest isolate`.
 #[derive(Debug, Args)]
 pub struct IsolateArgs {
-    /// How much stands before each stage, one after the other.
+    /// How much stands before each stage, one after the other; two depths at least.
     #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = depth_of,
         default_values_t = [10_000, 100_000, 1_000_000])]
     pub(crate) depth: Vec<u64>,
@@ -67,19 +67,10 @@ Exit status:
 /// When something is missing, or doesn't start, or fails.
 pub async fn run(args: IsolateArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
     open_files::raise();
+    let (depths, sample) = depths(&args.depth, args.sample)?;
     let program = program(args.stack.punctual.as_deref())?;
     let reports = ReportDir::make(args.report_dir.as_deref(), &Zoned::now())
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    let mut depths = args.depth.clone();
-    depths.sort_unstable();
-    depths.dedup();
-    let smallest = depths.first().copied().unwrap_or(1);
-    let sample = args.sample.unwrap_or(smallest);
-    if sample > smallest {
-        return Err(Failure::Usage(format!(
-            "--sample {sample}: no more than the smallest depth, which is {smallest}"
-        )));
-    }
     let logs = reports.path().join("logs");
     let stack_args = args.stack.stack();
     let mut facts = Facts::new(depths.clone(), sample, args.growth_max);
@@ -100,6 +91,27 @@ pub async fn run(args: IsolateArgs, interrupt: &Interrupt) -> Result<Exit, Failu
         }
     }
     Ok(tell(&facts, &reports))
+}
+
+/// The depths in order, and on how many texts each stage is measured.
+fn depths(asked: &[u64], sample: Option<u64>) -> Result<(Vec<u64>, u64), Failure> {
+    let mut depths = asked.to_vec();
+    depths.sort_unstable();
+    depths.dedup();
+    let [smallest, _, ..] = depths[..] else {
+        let one = depths.first().copied().unwrap_or_default();
+        return Err(Failure::Usage(format!(
+            "--depth {one}: one depth compares nothing; give two, such as {one},{}",
+            one.saturating_mul(10)
+        )));
+    };
+    let sample = sample.unwrap_or(smallest);
+    if sample > smallest {
+        return Err(Failure::Usage(format!(
+            "--sample {sample}: no more than the smallest depth, which is {smallest}"
+        )));
+    }
+    Ok((depths, sample))
 }
 
 /// Prints and writes what was found; the exit status follows from it.
@@ -157,6 +169,20 @@ mod tests {
         let line = parsed(&["--shards", "4", "--keep", "--punctual", "a"]).expect("these do");
         let StackArgs { processes, shards, keep, no_prometheus, .. } = line.args.stack.stack();
         assert_eq!((processes, shards, keep, no_prometheus), (1, 4, true, true));
+    }
+
+    #[test]
+    fn one_depth_compares_nothing() {
+        for asked in [&[100][..], &[100, 100]] {
+            let error = depths(asked, None).expect_err("it would pass, whatever it costs");
+            assert_eq!(error.exit(), Exit::Usage);
+            let text = error.to_string();
+            assert_eq!(text, "--depth 100: one depth compares nothing; give two, such as 100,1000");
+        }
+        let two = depths(&[8_000, 500, 500], None).expect("two are compared");
+        assert_eq!(two, (vec![500, 8_000], 500));
+        assert_eq!(depths(&[500, 8_000], Some(9)).expect("it is less").1, 9);
+        assert!(depths(&[500, 8_000], Some(501)).is_err());
     }
 
     #[test]

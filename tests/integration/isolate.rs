@@ -93,7 +93,7 @@ async fn a_full_disk_costs_the_report_and_not_the_numbers() {
     let dir = tempfile::tempdir().unwrap();
     symlink("/dev/full", dir.path().join("isolate.json")).unwrap();
     let spec = ProcessSpec::new("isolate-full", binary::loadtest())
-        .arguments(["isolate", "--depth", "100"])
+        .arguments(["isolate", "--depth", &format!("{LARGE},{SMALL}")])
         .argument(format!("--report-dir={}", dir.path().display()))
         .ending(Signal::SIGTERM);
     let process = Process::start(spec, pair().await.run_dir()).unwrap();

@@ -92,6 +92,7 @@ const WRONG: &[&str] = &[
     "compare DIR/absent DIR/absent",
     "compare DIR/empty DIR",
     "isolate --depth deep",
+    "isolate --depth 100",
     "incidents everything",
     "gate --pairs 0",
     "counts --env novalue",

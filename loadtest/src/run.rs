@@ -45,7 +45,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub async fn run(args: RunArgs, interrupt: &Interrupt) -> Result<Exit, Failure> {
     open_files::raise();
     let plan = Arc::new(args.work.plan_apart().await?);
-    let objectives = Objectives::for_plan(&args.judged.objective, &plan)?;
+    let objectives = Objectives::asked_of(&args.judged.objective, &plan)?;
     for target in &args.target {
         reach(target).await?;
     }

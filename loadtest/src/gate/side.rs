@@ -60,7 +60,7 @@ impl Contest {
             return Err(Failure::Usage(what.to_owned()));
         };
         let plan = Arc::new(args.work.plan_apart().await?);
-        let objectives = Objectives::for_plan(&args.judged.objective, &plan)?;
+        let objectives = Objectives::asked_of(&args.judged.objective, &plan)?;
         let other = other::Other {
             commands,
             work: args.work.clone(),

@@ -96,6 +96,23 @@ impl Objectives {
         )))
     }
 
+    /// The same for a plan that is sent as it is: what never comes meets every objective.
+    ///
+    /// # Errors
+    /// One is for a name that no request of the plan has.
+    pub fn asked_of(written: &[Written], plan: &Plan) -> Result<Self, Failure> {
+        let all = Self::for_plan(written, plan)?;
+        let kinds = plan.kinds().iter().zip(plan.counts());
+        let mut never = kinds.filter_map(|(kind, count)| (count == 0).then_some(&kind.name));
+        let Some(name) = never.find(|name| all.named.iter().any(|(own, _)| own == *name)) else {
+            return Ok(all);
+        };
+        Err(Failure::Usage(format!(
+            "--objective {name}: the plan has no request of that name; make it longer, give that \
+             more weight or another --window, or leave the objective out"
+        )))
+    }
+
     /// A name that no kind of request has.
     fn unknown<'a>(&'a self, kinds: &[&str]) -> Option<&'a str> {
         let unknown = |(name, _): &&(String, Objective)| !kinds.contains(&name.as_str());
@@ -106,7 +123,40 @@ impl Objectives {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::io::Write as _;
+
+    use clap::Parser;
+
     use super::*;
+    use crate::plan::args::WorkArgs;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        work: WorkArgs,
+    }
+
+    /// Drawn by weight, one request of two kinds leaves one of them without any.
+    #[test]
+    fn an_objective_of_what_is_never_sent_is_refused() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let often = "{\"path\":\"/a\",\"name\":\"often\"}\n";
+        let rare = "{\"path\":\"/b\",\"name\":\"rare\",\"weight\":1e-12}\n";
+        file.write_all([often, rare].concat().as_bytes()).unwrap();
+        let path = file.path().to_str().unwrap();
+        let flags = ["run", "--rate", "10", "--duration", "1s", "--requests", path];
+        let plan = Line::try_parse_from(flags).unwrap().work.plan().unwrap();
+        assert_eq!(plan.counts(), [10, 0]);
+        let asked = |text: &str| Objectives::asked_of(&[text.parse().unwrap()], &plan);
+        let error = asked("rare=10ms").unwrap_err();
+        assert_eq!(error.exit(), crate::exit::Exit::Usage);
+        let text = error.to_string();
+        assert!(text.starts_with("--objective rare: the plan has no request"), "{text}");
+        assert!(asked("often=10ms").is_ok() && asked("10ms").is_ok());
+        assert!(asked("other=10ms").unwrap_err().to_string().contains("no request has that name"));
+        // Where the plan is only the first of several, another one may have it.
+        assert!(Objectives::for_plan(&["rare=10ms".parse().unwrap()], &plan).is_ok());
+    }
 
     #[test]
     fn objectives_are_found_by_name() {

@@ -104,6 +104,9 @@ pub fn judge(facts: &Facts, thresholds: &Thresholds) -> Verdict {
     invalid.extend(achieved(facts, thresholds));
     invalid.extend(facts.kinds.iter().filter_map(|kind| lagged(kind, thresholds)));
     invalid.extend(facts.kinds.iter().filter_map(unseen));
+    if facts.kinds.iter().all(|kind| kind.counts.total == 0) {
+        invalid.push("no request was to be sent: there is nothing to judge".to_owned());
+    }
     if !invalid.is_empty() {
         return Verdict { value: Value::Invalid, reasons: invalid };
     }

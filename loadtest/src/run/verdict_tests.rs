@@ -2,7 +2,7 @@
 
 use super::super::sample;
 use super::*;
-use crate::engine::ledger::CleanRow;
+use crate::engine::ledger::{CleanRow, Counts};
 use crate::engine::machine::Second;
 
 /// A run with one kind of 1,000 requests of which so many are good, and so many missed by the
@@ -70,6 +70,20 @@ fn a_kind_without_a_clean_request_is_invalid() {
     let mut facts = run(1_000, 0);
     facts.kinds[0].clean = CleanRow::default();
     check(&facts, Value::Invalid, "read_user: all of its requests fell into spoilt seconds");
+}
+
+#[test]
+fn a_verdict_over_nothing_is_invalid() {
+    let mut facts = run(1_000, 0);
+    let kind = &mut facts.kinds[0];
+    (kind.clean, kind.counts) = (CleanRow::default(), Counts::default());
+    check(&facts, Value::Invalid, "no request was to be sent");
+    facts.kinds.clear();
+    check(&facts, Value::Invalid, "no request was to be sent");
+    // One of which there was none says nothing of the others.
+    let (mut facts, none) = (run(1_000, 0), sample::facts().kinds.remove(1));
+    facts.kinds.push(KindRow { clean: CleanRow::default(), counts: Counts::default(), ..none });
+    check(&facts, Value::Pass, "every");
 }
 
 #[test]

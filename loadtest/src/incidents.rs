@@ -93,7 +93,7 @@ pub async fn run(args: IncidentsArgs, interrupt: &Interrupt) -> Result<Exit, Fai
     };
     let mut facts = Facts::new(args.size, ground.watched_by());
     let result = all(&args.names, &mut ground, &mut facts, interrupt).await;
-    let is_kept = args.stack.keep || facts.ended() == Ended::Failed || result.is_err();
+    let is_kept = args.stack.keep || !facts.is_well() || result.is_err();
     ground.stop(is_kept.then(|| reports.path().join("logs"))).await;
     match result {
         Ok(()) => {}

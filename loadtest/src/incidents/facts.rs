@@ -139,14 +139,19 @@ impl Facts {
         Self { size, watched_by, outcomes: Vec::new(), broken: None, interrupted: false }
     }
 
-    /// How all of it ended.
+    /// Whether each incident of those that came to their end ended well.
+    pub(super) fn is_well(&self) -> bool {
+        self.outcomes.iter().all(Outcome::is_well)
+    }
+
+    /// How all of it ended. What was stopped is not judged; what did not end well is told.
     pub(super) fn ended(&self) -> Ended {
-        if !self.outcomes.iter().all(Outcome::is_well) {
+        if self.interrupted {
+            Ended::Interrupted
+        } else if !self.is_well() {
             Ended::Failed
         } else if self.broken.is_some() {
             Ended::Invalid
-        } else if self.interrupted {
-            Ended::Interrupted
         } else {
             Ended::Passed
         }
@@ -205,6 +210,10 @@ pub(super) mod tests {
         assert_eq!(facts.ended(), Ended::Interrupted);
         // What nobody could see is no good end, whatever became of the texts.
         facts.outcomes[0].found.seen[0].after_seconds = None;
+        assert!(facts.ended() == Ended::Interrupted && !facts.is_well());
+        facts.broken = Some("postgres is gone".to_owned());
+        assert_eq!(facts.ended(), Ended::Interrupted);
+        (facts.interrupted, facts.broken) = (false, None);
         assert_eq!(facts.ended(), Ended::Failed);
         facts = sample();
         facts.outcomes.truncate(1);

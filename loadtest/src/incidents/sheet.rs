@@ -147,5 +147,9 @@ mod tests {
         facts.broken = None;
         facts.interrupted = true;
         assert_eq!(said(&facts), "INTERRUPTED: this is what was done until then");
+        let mut facts = sample();
+        facts.interrupted = true;
+        let ended = "INTERRUPTED: above_pool: all texts arrive: 150 of 400; this is what";
+        assert!(said(&facts).starts_with(ended), "{}", said(&facts));
     }
 }

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use stack::StackError;
 
+use crate::engine::EngineError;
+
 /// An exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -73,6 +75,17 @@ impl From<StackError> for Failure {
             | StackError::TimedOut { .. }
             | StackError::File { .. }
             | StackError::Postgres { .. } => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Stopped => Self::Interrupted,
+            EngineError::Goose(_) | EngineError::LineUp { .. } => {
+                Self::Unavailable(error.to_string())
+            }
         }
     }
 }
@@ -144,6 +157,13 @@ Exit status:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_stopped_is_not_what_is_away() {
+        assert_eq!(Failure::from(EngineError::Stopped).exit(), Exit::Interrupted);
+        let gone = EngineError::Goose("gone".to_owned());
+        assert_eq!(Failure::from(gone).exit(), Exit::Unavailable);
+    }
 
     #[test]
     fn help_tells_every_status() {

@@ -36,7 +36,7 @@ use crate::day::plan::Counts;
 use crate::day::schedule::real_offset;
 use crate::engine::attack::{Lined, Outcome};
 use crate::engine::machine::{Tolerance, Watch as Machine};
-use crate::engine::{Attack, EngineError, Intervals, Source as _};
+use crate::engine::{Attack, Intervals, Source as _};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::laws::limits::SlowHeads;
@@ -200,8 +200,7 @@ impl Replay<'_> {
     ) -> Result<(Arc<Live>, Running, u64), Failure> {
         let (writes, written) = causal::channel();
         let live = Arc::new(Live::new(self.plan.clone(), keys.clone(), speed, writes));
-        let lined = self.attack().line_up(live.clone(), self.interrupt.stop.clone()).await;
-        let lined = lined.map_err(engine_failure)?;
+        let lined = self.attack().line_up(live.clone(), self.interrupt.stop.clone()).await?;
         let mut provider = Client::new(&self.target.provider, None)?;
         let before: State = provider.get("/control/state").await?;
         self.facts.before = self.scrape().await?;
@@ -335,8 +334,4 @@ impl Replay<'_> {
 /// Requests that store a version of an appointment, or find it stored.
 const fn bookings(counts: &Counts) -> u64 {
     counts.booked + counts.changed + counts.again + counts.cancelled_by_upsert
-}
-
-fn engine_failure(error: EngineError) -> Failure {
-    Failure::Unavailable(error.to_string())
 }

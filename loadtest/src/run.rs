@@ -46,11 +46,17 @@ pub async fn run(args: RunArgs, interrupt: &Interrupt) -> Result<Exit, Failure> 
     open_files::raise();
     let plan = Arc::new(args.work.plan_apart().await?);
     let objectives = Objectives::asked_of(&args.judged.objective, &plan)?;
-    for target in &args.target {
-        reach(target).await?;
-    }
     let mut inside = Inside::new(args.inside.places(), args.inside.metric.clone())?;
-    inside.reach().await?;
+    let reaching = async {
+        for target in &args.target {
+            reach(target).await?;
+        }
+        inside.reach().await
+    };
+    tokio::select! {
+        reached = reaching => reached?,
+        () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+    }
     let reports = ReportDir::make(args.how.report_dir.as_deref(), &Zoned::now())
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let setup = Setup {

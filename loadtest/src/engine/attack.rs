@@ -70,6 +70,9 @@ pub enum EngineError {
     /// goose refused or failed.
     #[error("goose: {0}")]
     Goose(String),
+    /// It was asked to stop before all users stood ready.
+    #[error("stopped before it began")]
+    Stopped,
     /// Nothing to connect to.
     #[error("only {there} of {wanted} users could connect to {targets} within {LINE_UP:?}")]
     LineUp {
@@ -129,7 +132,7 @@ impl Attack {
     /// Starts goose and has every user connect and line up. `stop` ends the run early.
     ///
     /// # Errors
-    /// When goose refuses, or when not all users could connect.
+    /// When goose refuses, when not all users could connect, or when it is to stop before that.
     pub async fn line_up<S: Source>(
         self,
         source: Arc<S>,
@@ -156,12 +159,17 @@ impl Attack {
                 .await
                 .map_err(|e| EngineError::Goose(describe(&e)))
         });
+        let is_full = || there.load(Ordering::Acquire) >= self.users;
         let all_there = async {
-            while there.load(Ordering::Acquire) < self.users && !goose.is_finished() {
+            while !is_full() && !goose.is_finished() && !stop.is_cancelled() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         let in_time = timeout(LINE_UP, all_there).await.is_ok();
+        if stop.is_cancelled() && !is_full() {
+            goose.abort();
+            return Err(EngineError::Stopped);
+        }
         if goose.is_finished() {
             ended(goose).await?;
             return Err(EngineError::Goose("ended before it began".to_owned()));
@@ -175,8 +183,7 @@ impl Attack {
                 targets: self.targets.join(", "),
             });
         }
-        let Self { grace, .. } = self;
-        Ok(Lined { shared, gate, goose, stop, grace, intervals: None })
+        Ok(Lined { shared, gate, goose, stop, grace: self.grace, intervals: None })
     }
 
     fn configuration(&self) -> Result<GooseConfiguration, EngineError> {
@@ -318,11 +325,8 @@ impl<S: Source> User<S> {
         let target = self.targets[turn % self.targets.len()].clone();
         let keeps = self.shared.source.reads_bodies();
         let mut connection = Connection::new(target, self.answer_wait).keeping(keeps);
-        while connection.open().await.is_err() {
-            if self.shared.stop.is_cancelled() || is_killswitch_triggered() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+        if !opened(&mut connection, &self.shared.stop).await {
+            return;
         }
         self.there.fetch_add(1, Ordering::Release);
         let Some(start) = self.start().await else { return };
@@ -338,6 +342,21 @@ impl<S: Source> User<S> {
             () = self.shared.stop.cancelled() => None,
         }
     }
+}
+
+/// Opens a connection, however many tries it takes; false when the run ended meanwhile. A service
+/// whose queue of connections is full answers nothing at all.
+async fn opened(connection: &mut Connection, stop: &CancellationToken) -> bool {
+    while let Some(opened) = stop.run_until_cancelled(connection.open()).await {
+        if opened.is_ok() {
+            return true;
+        }
+        if is_killswitch_triggered() {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    false
 }
 
 /// Tells goose of every request.

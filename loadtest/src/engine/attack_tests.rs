@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::*;
 use crate::engine::connection::Broken;
@@ -126,4 +126,45 @@ async fn goose_reports_what_was_sent() {
     let page = std::fs::read_to_string(dir.path().join("goose/report.html")).unwrap();
     assert_ne!(page, "old");
     assert!(!dir.path().join("goose-2").exists(), "the page names the other");
+}
+
+/// A service that takes no connection any more: its queue has room for one, which nobody accepts.
+async fn full() -> (TcpListener, TcpStream) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let first = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (listener, first)
+}
+
+/// Far beyond what the test may take.
+const FOR_EVER: Duration = Duration::from_secs(3_600);
+
+#[tokio::test]
+async fn a_stop_ends_the_wait_for_a_connection() {
+    let (listener, _first) = full().await;
+    let address = listener.local_addr().unwrap().to_string();
+    let (mut connection, stop) = (Connection::new(address, FOR_EVER), CancellationToken::new());
+    let mut opening = std::pin::pin!(opened(&mut connection, &stop));
+    tokio::select! {
+        biased;
+        _ = &mut opening => panic!("nobody takes it"),
+        () = std::future::ready(()) => {}
+    }
+    stop.cancel();
+    assert!(!opening.await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stopped_while_it_lines_up_says_so() {
+    let (listener, _first) = full().await;
+    let targets = vec![listener.local_addr().unwrap().to_string()];
+    let dir = tempfile::tempdir().unwrap();
+    let stop = CancellationToken::new();
+    let attack = Attack::new(4, targets, dir.path().join("goose"));
+    let attack = Attack { answer_wait: FOR_EVER, ..attack };
+    let lining = attack.line_up(reads(), stop.clone());
+    let (lined, ()) = tokio::join!(lining, async { stop.cancel() });
+    let error = lined.err().expect("not all stand ready");
+    assert!(matches!(error, EngineError::Stopped), "{error}");
 }

@@ -18,7 +18,7 @@ use super::work::Work;
 use crate::engine::attack::Outcome;
 use crate::engine::ledger::Row;
 use crate::engine::machine::{Second, Watch};
-use crate::engine::{Attack, EngineError, Intervals, Ledger, Pacer, Source};
+use crate::engine::{Attack, Intervals, Ledger, Pacer, Source};
 use crate::exit::Failure;
 use crate::inside::{Inside, Observed};
 use crate::interrupt::Interrupt;
@@ -75,17 +75,12 @@ impl Setup<'_> {
         interrupt: &Interrupt,
     ) -> Result<Taken, Failure> {
         let unavailable = |error: std::io::Error| Failure::Unavailable(error.to_string());
-        let engine = |error: EngineError| Failure::Unavailable(error.to_string());
         let (headers, ok) = (self.how.headers(), self.judged.ok.clone());
         let work = Work::new(plan.clone(), self.objectives, &headers, ok, self.traceparent);
         let work = Arc::new(work);
         let pacer = Pacer::at_rate(plan.busiest_second() as f64).map_err(unavailable)?;
         let pacer_name = pacer.name();
-        let lined = self
-            .attack(pacer)
-            .line_up(work.clone(), interrupt.stop.clone())
-            .await
-            .map_err(engine)?;
+        let lined = self.attack(pacer).line_up(work.clone(), interrupt.stop.clone()).await?;
         // The first intended start, by both clocks: all that is written counts from it.
         let (start, began) = (Instant::now() + HEAD_START, SystemTime::now() + HEAD_START);
         let started_at = Timestamp::try_from(began);

@@ -212,9 +212,14 @@ fn out_of_time(budget: Duration) -> Verdict {
     Verdict { value: Value::Invalid, reasons: vec![reason] }
 }
 
-/// Appends the first duet's ratios to the history: the second is played only after a red one.
+/// Appends the first duet's ratios to the history: the second is played only after a red one. What
+/// the machine spoilt would be a point at which something changed.
 fn remember(file: &std::path::Path, at: Timestamp, commit: &str, outcome: &Outcome) {
-    let Some(duet) = outcome.duets.first() else { return };
+    let value = outcome.verdict.value;
+    let (Value::Pass | Value::Fail, Some(duet)) = (value, outcome.duets.first()) else {
+        complain!("history {}: what is {} is not appended", file.display(), value.name());
+        return;
+    };
     let named = |figure: &Figure| {
         let name = format!("{}.{}", figure.kind.replace(' ', "_"), figure.quantile);
         Some((name, figure.ratio?))
@@ -233,7 +238,25 @@ fn remember(file: &std::path::Path, at: Timestamp, commit: &str, outcome: &Outco
 #[cfg(test)]
 mod tests {
     use super::judge::tests::duet;
+    use super::sheet::tests::outcome;
     use super::*;
+
+    #[test]
+    fn what_cannot_be_told_has_no_place_in_the_history() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (value, lines) in [
+            (Value::Pass, Some(2)),
+            (Value::Fail, Some(2)),
+            (Value::Invalid, None),
+            (Value::Interrupted, None),
+        ] {
+            let (file, mut outcome) = (dir.path().join(value.name()), outcome());
+            outcome.verdict.value = value;
+            remember(&file, Timestamp::UNIX_EPOCH, "5f0c", &outcome);
+            let text = std::fs::read_to_string(&file).ok();
+            assert_eq!(text.map(|text| text.lines().count()), lines, "{value:?}");
+        }
+    }
 
     #[test]
     fn what_ends_a_gate_early_costs_no_duet_that_was_played() {

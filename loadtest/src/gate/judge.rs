@@ -96,7 +96,7 @@ impl Duet {
         let objectives = objectives::all(played, rules.confidence);
         let mut invalid: Vec<String> = spoilt(played, &rules.thresholds).into_iter().collect();
         // A head that hangs by itself is what held the harness up.
-        if !objectives.iter().any(|objective| objective.of_asked) {
+        if !objectives.iter().any(|objective| objective.is_alone) {
             invalid.extend(held_up(played, &rules.thresholds));
         }
         // A head that answers nothing well leaves no figure, and says enough by its objectives.

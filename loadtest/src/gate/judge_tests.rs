@@ -293,6 +293,20 @@ fn a_head_that_hangs_by_itself_fails() {
     assert_eq!(verdict.value, Value::Fail, "{verdict:?}");
     let says = "64 of 68 requests that it was asked missed 250 ms";
     assert!(verdict.reasons[0].contains(says), "{verdict:?}");
+
+    // In part: most pairs go through, and base is good by any measure.
+    let slow = |seed| {
+        let mut played = played(seed, 1.0);
+        played.achieved_ratio = 0.99;
+        let base = CleanRow { asked: 6_000, ..clean() };
+        let head = CleanRow { good: 5_800, missed_by_service: 200, ..base };
+        played.clean = [vec![base; 2], vec![head; 2]];
+        read(&played, seed)
+    };
+    let verdict = judge(&[slow(1), slow(2)]);
+    assert_eq!(verdict.value, Value::Fail, "{verdict:?}");
+    assert!(verdict.reasons[0].contains("200 of 6,000 requests missed 250 ms"), "{verdict:?}");
+
     let both = hung(60);
     assert!(!both.is_red() && judge(&[both]).value == Value::Invalid, "base hangs as well");
 }

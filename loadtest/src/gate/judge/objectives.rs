@@ -43,6 +43,10 @@ pub struct Objective {
     /// Whether that is told from what the sides were asked, and from their own time: a head that
     /// hangs holds the harness up, which then has nothing left to send to either.
     pub of_asked: bool,
+    /// Head misses it and base doesn't, by what each was asked: what held the harness up then was
+    /// head.
+    #[serde(skip)]
+    pub is_alone: bool,
 }
 
 /// Requests of clean seconds that missed it.
@@ -114,6 +118,7 @@ pub(super) fn all(played: &Played, confidence: f64) -> Vec<Objective> {
             needed: exact::sample_needed(allowed, confidence),
             kept,
             of_asked,
+            is_alone,
         }
     })
     .collect()

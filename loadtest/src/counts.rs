@@ -91,9 +91,10 @@ pub async fn run(args: CountsArgs, interrupt: &Interrupt) -> Result<Exit, Failur
     let plan = Arc::new(plan.map_err(|e| Failure::Unavailable(e.to_string()))??);
     if args.update {
         let counted = count(&args, &program, &plan, interrupt).await?;
+        // First of all: a disk that is full must not cost the numbers.
+        say(&format!("{}: {}\n", args.baseline.display(), counted.summary()));
         remember(&args, &counted);
         counted.write(&args.baseline)?;
-        say(&format!("{}: {}\n", args.baseline.display(), counted.summary()));
         return Ok(Exit::Passed);
     }
     if let Some(times) = args.repeat {

@@ -7,11 +7,13 @@
 //! here: which figures are worth keeping (`gate`, `counts`).
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+
+use crate::whole;
 
 /// The columns that every line begins with.
 const FIRST: [&str; 2] = ["time", "commit"];
@@ -68,15 +70,15 @@ pub fn append(
         };
         cells.push(figure.to_string());
     }
-    let out = OpenOptions::new().create(true).append(true).open(file).map_err(at)?;
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = csv::Writer::from_writer(Vec::new());
     let io_error = |error: csv::Error| at(io::Error::other(error));
     if is_new {
         let names = columns.iter().map(String::as_str);
         writer.write_record(FIRST.into_iter().chain(names)).map_err(io_error)?;
     }
     writer.write_record(&cells).map_err(io_error)?;
-    writer.flush().map_err(at)?;
+    let lines = writer.into_inner().map_err(|error| at(error.into_error()))?;
+    whole::append(file, &String::from_utf8_lossy(&lines)).map_err(at)?;
     Ok(figures.keys().filter(|name| !columns.contains(name)).cloned().collect())
 }
 

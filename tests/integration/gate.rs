@@ -145,6 +145,21 @@ async fn a_baseline_of_other_work_or_of_nothing_is_one_clear_line() {
     }
 }
 
+#[tokio::test]
+async fn a_full_disk_costs_neither_the_counts_nor_the_baseline() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, punctual) = (dir.path().join("counts.json"), punctual());
+    std::fs::write(&file, "as it was").unwrap();
+    symlink("/dev/full", dir.path().join("counts.json.new")).unwrap();
+    let file = file.to_str().unwrap();
+    let flags = ["--punctual", punctual.to_str().unwrap(), "--baseline", file];
+    let output = run(&[&["counts", "--update"][..], &flags].concat()).await;
+    assert_eq!(output.status, Some(3), "{output:?}");
+    assert!(output.stdout.contains(" texts, "), "the counts are said first: {output:?}");
+    assert!(output.stderr.contains("counts.json: No space left on device"), "{output:?}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "as it was");
+}
+
 /// A duet of the reminder service with itself, head with a defect.
 async fn own(dir: &Path, defect: &[&str]) -> Output {
     let punctual = punctual();

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
 use crate::exit::Failure;
+use crate::whole::replace;
 
 /// The shape; the number rises when a reader of the old one would go wrong.
 pub(super) const SCHEMA: &str = "punctual-loadtest-counts/1";
@@ -176,11 +177,12 @@ impl Document {
         Ok(document)
     }
 
-    /// Writes a file.
+    /// Writes a file. What stands there stays where that fails.
     pub(super) fn write(&self, file: &Path) -> Result<(), Failure> {
         let mut text = serde_json::to_string_pretty(self).expect("numbers and strings only");
         text.push('\n');
-        fs::write(file, text).map_err(|e| Failure::Usage(format!("{}: {e}", file.display())))
+        replace(file, &text)
+            .map_err(|e| Failure::Unavailable(format!("baseline {}: {e}", file.display())))
     }
 
     /// Refuses to compare the counts of different work.
@@ -311,6 +313,20 @@ pub(super) mod tests {
         fs::write(&file, "{}").unwrap();
         let error = Document::read(&file).unwrap_err().to_string();
         assert!(error.contains("--update writes a new one"), "{error}");
+    }
+
+    #[test]
+    fn a_full_disk_costs_no_baseline() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("counts.json");
+        document().write(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/full", dir.path().join("counts.json.new")).unwrap();
+        let other = Document { plan_hash: "6a".to_owned(), ..document() };
+        let failure = other.write(&file).unwrap_err();
+        assert_eq!(failure.exit(), crate::exit::Exit::Unavailable);
+        let text = failure.to_string();
+        assert!(text.contains("counts.json: No space left"), "{text}");
+        assert_eq!(Document::read(&file).unwrap(), document());
     }
 
     #[test]

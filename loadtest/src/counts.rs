@@ -58,7 +58,7 @@ pub struct CountsArgs {
     #[arg(long)]
     update: bool,
     /// Instead of comparing: counts so many times, and prints how far apart the counts are.
-    #[arg(long, value_name = "N", conflicts_with_all = ["update", "history"],
+    #[arg(long, value_name = "N", conflicts_with_all = ["update", "history", "baseline"],
         value_parser = clap::value_parser!(u32).range(2..=1_000))]
     repeat: Option<u32>,
     /// Texts of the day that is counted.
@@ -206,5 +206,34 @@ fn remember(args: &CountsArgs, counted: &Document) {
             complain!("history {}: no column for {}", file.display(), left_out.join(", "));
         }
         Err(error) => complain!("loadtest: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        _args: CountsArgs,
+    }
+
+    #[test]
+    fn a_flag_that_would_do_nothing_is_refused() {
+        let parsed = |flags: &[&str]| Line::try_parse_from(["counts"].iter().chain(flags));
+        for flags in [
+            &["--repeat", "2", "--baseline", "counts.json"][..],
+            &["--repeat", "2", "--history", "counts.csv"],
+            &["--repeat", "2", "--update"],
+            &["--update", "--report-dir", "reports"],
+        ] {
+            let error = parsed(flags).expect_err("one does nothing").to_string();
+            assert!(error.contains("cannot be used with"), "{flags:?}: {error}");
+        }
+        assert!(parsed(&["--repeat", "2", "--messages", "10"]).is_ok());
+        assert!(parsed(&["--update", "--baseline", "counts.json"]).is_ok());
     }
 }

@@ -120,7 +120,9 @@ async fn one_statement_more_in_one_endpoint_is_told_by_name() {
 #[tokio::test]
 async fn repeats_say_how_far_apart_they_are() {
     let dir = tempfile::tempdir().unwrap();
-    let output = counts(dir.path(), &["--repeat", "2"]).await;
+    let (punctual, reports) = (punctual(), dir.path().to_str().unwrap());
+    let flags = ["--repeat", "2", "--punctual", punctual.to_str().unwrap()];
+    let output = run(&[&["counts", "--report-dir", reports][..], &flags].concat()).await;
     assert_eq!(output.status, Some(0), "{output:?}");
     let told = schema::read(&dir.path().join("spread.json"), "counts-spread");
     assert_eq!(told["times"], 2);

@@ -97,7 +97,7 @@ pub struct SidesArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(super) head_env: Vec<(String, String)>,
     /// Where revisions are built and binaries are kept; else in the user's cache.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "base_start")]
     pub(super) build_dir: Option<PathBuf>,
 }
 
@@ -140,7 +140,8 @@ pub struct DuetArgs {
     pub(super) effect_p99: f64,
     /// Instead of judging once: so many times base against itself, and, if head differs, as often
     /// against head. Prints how often each was red, with exact intervals.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", conflicts_with = "history",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) aa: Option<u32>,
 }
 
@@ -288,6 +289,9 @@ mod tests {
         let others = ["--base-start", "x", "--head-start", "y", "--rate", "100"];
         refused(&[&others[..], &["--pairs", "9"]].concat(), "--pairs");
         refused(&[&others[..], &["--length", "30s"]].concat(), "--length");
+        refused(&[&others[..], &["--build-dir", "d"]].concat(), "--build-dir");
+        refused(&[&ours[..], &["--aa", "3", "--history", "f.csv"]].concat(), "--history");
+        assert!(parsed(&[&ours[..], &["--aa", "3", "--build-dir", "d"]].concat()).is_ok());
         assert!(parsed(&[&ours[..], &["--seed", "3", "--pairs", "9"]].concat()).is_ok());
     }
 

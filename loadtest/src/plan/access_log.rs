@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 
 use super::PlanError;
 use super::at::{At, Timed};
-use super::build::{Builder, Wanted};
+use super::build::{Builder, Refused, Wanted};
 use super::lines::Lines;
+use super::trace::enter;
 use crate::report::units::count;
 
 const TIMES: [&str; 8] =
@@ -63,10 +64,10 @@ pub(super) fn read(
         }
         let wanted = Wanted { method: Some(method), path, ..Wanted::default() };
         match builder.request(wanted) {
-            Ok(request) => rows.push(Timed { at: entry.at, line: number, request }),
-            // Names that are too many are the reader's business, odd paths are the internet's.
-            Err(what) if what.contains("--routes") => return Err(lines.wrong(what)),
-            Err(_) => strange.count(number),
+            Ok(request) => enter(&mut rows, Timed { at: entry.at, line: number, request }, file)?,
+            // What is too much is the reader's business, odd paths are the internet's.
+            Err(Refused::TooMuch(what)) => return Err(lines.wrong(what)),
+            Err(Refused::Bad(_)) => strange.count(number),
         }
     }
     let few = foreign.rows < all && foreign.rows <= FOREIGN_MAX.max(all / FOREIGN_SHARE_MAX);
@@ -225,6 +226,23 @@ mod tests {
             ]
         );
         assert_eq!(read(true).0.len(), 3);
+    }
+
+    /// A part of a log is other work than the log.
+    #[test]
+    fn what_is_too_much_is_no_strange_line() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let line = |n: usize| {
+            format!("h - - [09/Mar/2027:10:00:00 +0100] \"GET /a/{n} HTTP/1.1\" 200 1\n")
+        };
+        file.write_all((100..200).map(line).collect::<String>().as_bytes()).unwrap();
+        let read = |bytes_max| {
+            let mut builder = Builder::new(Routes::default()).holding(bytes_max);
+            super::read(file.path(), &mut builder, false)
+        };
+        let error = read(100).unwrap_err().to_string();
+        assert!(error.contains("paths, headers and bodies up to here are more than"), "{error}");
+        assert_eq!(read(1 << 20).unwrap().0.len(), 100);
     }
 
     #[test]

@@ -29,6 +29,32 @@ pub(super) struct Wanted {
     pub(super) name: Option<String>,
 }
 
+/// Why a request is not taken: what is wrong, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    /// It is none that can be sent; others may be.
+    #[error("{0}")]
+    Bad(String),
+    /// The plan has no room for it, and would be a part of what was asked for without it.
+    #[error("{0}")]
+    TooMuch(String),
+}
+
+impl From<String> for Refused {
+    fn from(what: String) -> Self {
+        Self::Bad(what)
+    }
+}
+
+/// Where the one is as bad as the other.
+impl From<Refused> for String {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Bad(what) | Refused::TooMuch(what) => what,
+        }
+    }
+}
+
 /// A plan in the making.
 #[derive(Debug)]
 pub(super) struct Builder {
@@ -37,6 +63,7 @@ pub(super) struct Builder {
     requests: Vec<Planned>,
     known: HashMap<Key, u32>,
     bytes: usize,
+    bytes_max: usize,
     /// Rows with a header that is the connection's own.
     of_connection: u64,
 }
@@ -56,21 +83,28 @@ impl Builder {
             requests: vec![],
             known: HashMap::new(),
             bytes: 0,
+            bytes_max: BYTES_MAX,
             of_connection: 0,
         }
     }
 
-    /// Takes a request and gives its position; the error says what is wrong and what to do.
-    pub(super) fn request(&mut self, wanted: Wanted) -> Result<u32, String> {
+    /// With room for so much.
+    #[cfg(test)]
+    pub(super) fn holding(self, bytes_max: usize) -> Self {
+        Self { bytes_max, ..self }
+    }
+
+    /// Takes a request and gives its position.
+    pub(super) fn request(&mut self, wanted: Wanted) -> Result<u32, Refused> {
         let method = wanted.method.as_deref().unwrap_or("GET").to_ascii_uppercase();
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| format!("{method:?} is no HTTP method"))?;
         let uri = uri(&wanted.path)?;
         if wanted.body.len() > BODY_BYTES_MAX {
-            return Err(format!(
+            return Err(Refused::Bad(format!(
                 "its body has {} bytes, {BODY_BYTES_MAX} at most; leave the row out",
                 wanted.body.len()
-            ));
+            )));
         }
         let headers = headers(&wanted.headers)?;
         self.of_connection += u64::from(headers.len() < wanted.headers.len());
@@ -82,12 +116,12 @@ impl Builder {
             return Ok(*known);
         }
         self.bytes += key.4.len() + wanted.path.len() + key.3.len();
-        if self.bytes > BYTES_MAX {
-            return Err(format!(
-                "paths, headers and bodies up to here are more than {} MiB; send a part of the \
-                 trace (--window)",
-                BYTES_MAX >> 20
-            ));
+        if self.bytes > self.bytes_max {
+            return Err(Refused::TooMuch(format!(
+                "paths, headers and bodies up to here are more than {} MiB; give a part of the \
+                 file",
+                self.bytes_max >> 20
+            )));
         }
         let (_, method, uri, _, body) = key.clone();
         let position = self.requests.len() as u32;
@@ -96,11 +130,12 @@ impl Builder {
         Ok(position)
     }
 
-    fn kind(&mut self, method: &Method, wanted: &Wanted) -> Result<usize, String> {
+    fn kind(&mut self, method: &Method, wanted: &Wanted) -> Result<usize, Refused> {
         let (name, method) = match &wanted.name {
             Some(name) if is_name(name) => (name.clone(), method.as_str().to_owned()),
             Some(name) => {
-                return Err(format!("the name {name:?} has characters logs can't carry; {NAMES}"));
+                let what = format!("the name {name:?} has characters logs can't carry; {NAMES}");
+                return Err(Refused::Bad(what));
             }
             None => self.routes.name(method.as_str(), &wanted.path),
         };
@@ -112,10 +147,10 @@ impl Builder {
             return Ok(known);
         }
         if self.kinds.len() == NAMES_MAX {
-            return Err(format!(
+            return Err(Refused::TooMuch(format!(
                 "{name:?} is the {}th name, {NAMES_MAX} at most; group paths with --routes FILE",
                 NAMES_MAX + 1
-            ));
+            )));
         }
         self.kinds.push(Kind { name, method });
         Ok(self.kinds.len() - 1)
@@ -251,13 +286,15 @@ mod tests {
             (bad_method, "no HTTP method"),
         ] {
             let error = builder.request(request).unwrap_err();
-            assert!(error.contains(says), "{error}");
+            let Refused::Bad(what) = &error else { panic!("another one may be good: {error}") };
+            assert!(what.contains(says), "{error}");
         }
         for i in 0..NAMES_MAX {
             let name = Some(format!("n{i}"));
             builder.request(Wanted { name, ..wanted("/") }).unwrap();
         }
         let error = builder.request(wanted("/one/more")).unwrap_err();
-        assert!(error.contains("--routes"), "{error}");
+        let Refused::TooMuch(what) = &error else { panic!("the next one won't be good: {error}") };
+        assert!(what.contains("--routes"), "{error}");
     }
 }

@@ -92,7 +92,8 @@ fn own<'a>(
             body: body.unwrap_or_default(),
             name: Some(request.endpoint().name().to_owned()),
         };
-        let request = builder.request(wanted).map_err(PlanError::Wrong)?;
+        let request =
+            builder.request(wanted).map_err(|refused| PlanError::Wrong(refused.into()))?;
         arrivals.push(Arrival { intended_ns, request });
     }
     Ok(arrivals)

@@ -20,7 +20,8 @@ pub(super) struct Mix {
 
 impl Mix {
     pub(super) fn one(builder: &mut Builder, wanted: Wanted) -> Result<Self, PlanError> {
-        let request = builder.request(wanted).map_err(PlanError::Wrong)?;
+        let request =
+            builder.request(wanted).map_err(|refused| PlanError::Wrong(refused.into()))?;
         Ok(Self { requests: vec![request], up_to: vec![1.0] })
     }
 
@@ -37,7 +38,7 @@ impl Mix {
             }
             total += weight;
             up_to.push(total);
-            let request = line.wanted().and_then(|wanted| builder.request(wanted));
+            let request = line.wanted().and_then(|wanted| Ok(builder.request(wanted)?));
             requests.push(request.map_err(|what| lines.wrong(what))?);
         }
         if requests.is_empty() {

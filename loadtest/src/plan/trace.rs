@@ -72,7 +72,7 @@ pub(super) fn read(file: &Path, builder: &mut Builder) -> Result<Vec<Timed>, Pla
 }
 
 /// Enters a row, unless there are too many.
-fn enter(rows: &mut Vec<Timed>, row: Timed, file: &Path) -> Result<(), PlanError> {
+pub(super) fn enter(rows: &mut Vec<Timed>, row: Timed, file: &Path) -> Result<(), PlanError> {
     if rows.len() == ARRIVALS_MAX {
         let file = file.display();
         return Err(PlanError::Wrong(format!("{file}: has more than {ARRIVALS_MAX} rows")));

@@ -37,7 +37,8 @@ pub struct IncidentsArgs {
     /// Says which there are, and does nothing.
     #[arg(long)]
     list: bool,
-    /// Texts in each of them.
+    /// Texts in each of them, but for above_pool (400 always) and endpoint_creeps (none);
+    /// report_beside has half of it twice.
     #[arg(long, value_name = "N", default_value_t = 2_000,
         value_parser = clap::value_parser!(u64).range(100..=100_000))]
     size: u64,

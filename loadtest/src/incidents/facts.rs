@@ -101,7 +101,7 @@ pub(super) struct Document<'a> {
     /// Which shape this is.
     #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
-    /// Texts in each incident.
+    /// Texts in each incident, but for those that have a number of their own.
     size: u64,
     /// How all of it ended.
     ended: Ended,

@@ -14,7 +14,11 @@ pub(super) fn of(facts: &Facts) -> Sheet {
         Ended::Invalid => ("INVALID", Outcome::Invalid),
         Ended::Interrupted => ("INTERRUPTED", Outcome::Skipped),
     };
-    let shown = [("texts", format!("{} in each", count(facts.size)))];
+    let texts = format!(
+        "{} in most; 400 in above_pool, none in endpoint_creeps, half of it twice in report_beside",
+        count(facts.size)
+    );
+    let shown = [("texts", texts)];
     let shown = shown.into_iter().chain([("alerts", facts.watched_by.clone())]);
     let checks: Vec<Check> = facts.outcomes.iter().flat_map(checks).collect();
     let mut sections = vec![incidents(facts)];

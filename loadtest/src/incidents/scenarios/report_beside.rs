@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use contract::Stage;
+use contract::route::Target;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,10 @@ const REPORTERS: usize = 4;
 /// One that takes longer is asked for again.
 const REPORT_WITHIN: Duration = Duration::from_secs(30);
 
+/// The share of reports that may come from the primary: while a replica is lost from sight for a
+/// moment, or too far behind, some do.
+const PRIMARY_MAX: f64 = 0.1;
+
 const SIGNALS: &[Signal] = &[Signal {
     family: "db_route_decisions_total",
     labels: &[("db_query_name", "fleet_by_day"), ("target", "replica")],
@@ -35,6 +40,7 @@ pub(super) async fn run(ground: &mut Ground) -> Result<Found, Failure> {
     let texts = ground.size / 2;
     let alone = on_time(ground, &mut found, texts).await?;
     let watch = ground.watch(SIGNALS).await?;
+    let before = routed(ground).await?;
     let (over, made) = (CancellationToken::new(), Arc::new(AtomicU64::new(0)));
     let mut reporters = JoinSet::new();
     let admin = ground.target.admin.first().map_or("", String::as_str);
@@ -46,6 +52,8 @@ pub(super) async fn run(ground: &mut Ground) -> Result<Found, Failure> {
     over.cancel();
     reporters.join_all().await;
     watch.end(&mut found).await;
+    let now = routed(ground).await?;
+    from_the_replica(&mut found, now.0 - before.0, now.1 - before.1);
     let objective = Stage::Claim.spec().objective;
     let said = format!("{} alone, {} beside reports", share(alone), share(beside));
     let is_kept = beside >= objective.min(alone);
@@ -53,6 +61,21 @@ pub(super) async fn run(ground: &mut Ground) -> Result<Found, Failure> {
     let made = made.load(Ordering::Relaxed);
     found.check("reports are answered meanwhile", made > 0, count(made));
     Ok(found)
+}
+
+/// Notes whether reports left the primary alone.
+fn from_the_replica(found: &mut Found, all: f64, primary: f64) {
+    let said = format!("{} of {} from the primary", count(primary as u64), count(all as u64));
+    let are_kept_away = all > 0.0 && primary <= all * PRIMARY_MAX;
+    found.check("reports come from the replica", are_kept_away, said);
+}
+
+/// Reports sent to a server so far, and those of them that were sent to the primary.
+async fn routed(ground: &mut Ground) -> Result<(f64, f64), Failure> {
+    let metrics = ground.metrics().await?;
+    let report = ("db_query_name", "fleet_by_day");
+    let of = |labels: &[(&str, &str)]| metrics.sum("db_route_decisions_total", labels);
+    Ok((of(&[report]), of(&[report, ("target", Target::Primary.name())])))
 }
 
 /// Makes one report after the other.
@@ -82,4 +105,21 @@ async fn claimed(ground: &mut Ground) -> Result<(f64, f64), Failure> {
     let labels = [("stage", Stage::Claim.name()), ("slo", "lateness")];
     let of = |family: &str| metrics.sum(family, &labels);
     Ok((of("slo_stage_items_total"), of("slo_good_stage_items_total")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_that_come_from_the_primary_are_no_good_end() {
+        let holds = |all, primary| {
+            let mut found = Found::default();
+            from_the_replica(&mut found, all, primary);
+            found.checks.remove(0).holds
+        };
+        assert!(holds(100.0, 0.0) && holds(100.0, 10.0));
+        assert!(!holds(100.0, 11.0), "one from the replica is not enough");
+        assert!(!holds(0.0, 0.0), "nothing came from anywhere");
+    }
 }

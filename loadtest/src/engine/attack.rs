@@ -3,9 +3,7 @@
 //! time from its intended start to its end. So goose's reports and dashboard are free of
 //! coordinated omission, though its own model is a closed one.
 //!
-//! goose's thresholds and controllers stay off. A threshold judges figures with spoilt seconds in
-//! them and ends the run through the switch; the verdicts here take exact counts of clean seconds.
-//! A controller changes how many users there are, while a schedule is fixed with its connections.
+//! goose's thresholds, controllers and other flags can't be reached (ADR 13 says why).
 //!
 //! Never here: goose's `request()`. It starts its clock at the send and costs 2.3 times as much.
 

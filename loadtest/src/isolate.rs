@@ -32,7 +32,8 @@ const DEPTH_MAX: u64 = 20_000_000;
 /// The flags of `loadtest isolate`.
 #[derive(Debug, Args)]
 pub struct IsolateArgs {
-    /// How much stands before each stage, one after the other; two depths at least.
+    /// How many texts there are, one after the other; two depths at least. All of them stand before
+    /// release and claim; what the stages behind see of them is in the report.
     #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = depth_of,
         default_values_t = [10_000, 100_000, 1_000_000])]
     pub(crate) depth: Vec<u64>,

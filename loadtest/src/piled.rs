@@ -23,7 +23,7 @@ use crate::report::units::count;
 /// Practices that share the work.
 pub(crate) const PRACTICES: u64 = 20;
 /// The most that the service takes in one request.
-const BATCH: u64 = 1_000;
+pub(crate) const BATCH: u64 = 1_000;
 /// Starts are spread over so many minutes, from ten in the morning on.
 const MINUTES: u64 = 400;
 /// A zone without summer time, three hours behind.

@@ -56,6 +56,11 @@ async fn a_backlog_makes_nothing_more_expensive() {
             let found = costs.iter().find(|cost| cost["stage"] == stage && cost["depth"] == depth);
             let cost = found.unwrap_or_else(|| panic!("{stage} at {depth}: {output}"));
             assert_eq!(cost["items"], SMALL, "{stage} at {depth}: {output}");
+            // What stands before a stage is said as it is, not as it was asked for.
+            let before = cost["before"].as_u64().unwrap();
+            let all = ["release", "claim"].contains(&stage);
+            let is_so = if all { before == depth } else { (1..=SMALL).contains(&before) };
+            assert!(is_so, "{before} before {stage} at {depth}: {output}");
             let ran = cost["statements"].as_object().unwrap();
             // A delivery holds no connection.
             assert_eq!(ran.is_empty(), stage == "deliver", "{stage}: {ran:?}");
@@ -114,7 +119,7 @@ async fn what_was_measured_until_ctrl_c_is_told() {
         .argument(format!("--report-dir={}", dir.path().display()))
         .ending(Signal::SIGTERM);
     let process = Process::start(spec, pair().await.run_dir()).unwrap();
-    process.ready_line("every stage alone, with 100 before it", WITHIN).await.unwrap();
+    process.ready_line("every stage alone, with 100 texts there", WITHIN).await.unwrap();
     process.signal(Signal::SIGINT);
     let ended = tokio::time::timeout(WITHIN, process.wait()).await.expect("it ends");
     assert_eq!(ended.code(), Some(130), "{}", process.output());

@@ -86,12 +86,12 @@ impl Depth<'_> {
         self.plan().await?;
         show("release");
         self.hold(self.pile.due_at()).await?;
-        self.alone(Stage::Release, Unit::Text).await?;
+        self.alone(Stage::Release, self.depth).await?;
         self.rig.run(Stage::Release, None).await?;
         show("claim and deliver");
-        self.claim_and_deliver().await?;
+        let delivered = self.claim_and_deliver().await?;
         show("settle");
-        self.alone(Stage::Settle, Unit::Text).await?;
+        self.alone(Stage::Settle, delivered).await?;
         show("receive");
         self.receive().await?;
         show("fold");
@@ -104,7 +104,7 @@ impl Depth<'_> {
         }
         show("audit");
         self.audit().await?;
-        step.end(&format!("every stage alone, with {} before it", count(self.depth)));
+        step.end(&format!("every stage alone, with {} texts there", count(self.depth)));
         Ok(())
     }
 
@@ -139,23 +139,28 @@ impl Depth<'_> {
         let what = (Stage::Plan, Unit::Text, self.depth);
         let book = async |rig: &mut Rig| Ok::<(), Failure>(last.book(&mut rig.public()?).await?);
         let ((), cost) = self.rig.meanwhile(what, book).await?;
-        self.facts.note(Cost { items: self.sample, ..cost });
+        // No more stands before it than one request has.
+        let before = self.sample.min(piled::BATCH);
+        self.facts.note(Cost { items: self.sample, before, ..cost });
         self.rig.gate(Stage::Plan, false).await?;
         Ok(())
     }
 
-    /// A stage on its sample, while all the rest stands behind that.
-    async fn alone(&mut self, stage: Stage, unit: Unit) -> Result<(), Failure> {
+    /// A stage on its sample, while all the rest of what stands before it stands behind that.
+    async fn alone(&mut self, stage: Stage, before: u64) -> Result<(), Failure> {
         self.analysed().await?;
-        let what = (stage, unit, self.depth);
+        let what = (stage, Unit::Text, self.depth);
         let (ran, cost) = self.rig.measure(what, Some(self.sample)).await?;
-        self.facts.note(cost);
+        self.facts.note(Cost { before, ..cost });
         self.expect(stage, ran.messages, self.sample);
         Ok(())
     }
 
-    /// In rounds: as many texts as may be under way are claimed, and then delivered.
-    async fn claim_and_deliver(&mut self) -> Result<(), Failure> {
+    /// In rounds: as many texts as may be under way are claimed, and then delivered. How many were.
+    ///
+    /// No more than the sample: results wait in the service's memory, as long as their leases
+    /// last, so that no backlog stands there that outlasts those.
+    async fn claim_and_deliver(&mut self) -> Result<u64, Failure> {
         self.analysed().await?;
         let (mut claimed, mut delivered) = (0, 0);
         while claimed < self.sample {
@@ -166,14 +171,15 @@ impl Depth<'_> {
                 break;
             }
             claimed += ran.messages;
+            let before = ran.messages;
             let deliver = (Stage::Deliver, Unit::Text, self.depth);
             let (ran, cost) = self.rig.measure(deliver, None).await?;
-            self.facts.note(cost);
+            self.facts.note(Cost { before, ..cost });
             delivered += ran.messages;
         }
         self.expect(Stage::Claim, claimed, self.sample);
         self.expect(Stage::Deliver, delivered, self.sample);
-        Ok(())
+        Ok(delivered)
     }
 
     /// Receipts come by themselves as soon as they are let in.
@@ -194,7 +200,7 @@ impl Depth<'_> {
             })
             .await?;
         let items = cost.items;
-        self.facts.note(cost);
+        self.facts.note(Cost { before: items, ..cost });
         // One whose answer came too late comes again.
         self.expect(Stage::Receive, items.min(self.sample), self.sample);
         Ok(())
@@ -206,7 +212,7 @@ impl Depth<'_> {
         let items = cost.items;
         // A turn looks at what was done since the one before it, or counts what waits; and of two
         // batches of another size there is no telling what the depth did.
-        self.facts.note(Cost { judged: false, ..cost });
+        self.facts.note(Cost { judged: false, before: items, ..cost });
         if !ran.idle || items == 0 {
             self.miss(stage, "had nothing to do, or did not come to its end".to_owned());
         }

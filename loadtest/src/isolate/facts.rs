@@ -54,8 +54,11 @@ pub(super) struct Served {
 pub(super) struct Cost {
     /// The stage's name in the contract.
     pub(super) stage: &'static str,
-    /// What stood before it.
+    /// Texts that there were.
     pub(super) depth: u64,
+    /// What stood before the stage itself, by its unit: of deliver no more than may be under way,
+    /// of settle and receive what was let through to them.
+    pub(super) before: u64,
     /// What its items are.
     pub(super) unit: Unit,
     /// Whether it must not depend on the depth.
@@ -77,7 +80,7 @@ pub(super) struct Cost {
 /// What the audit said at a depth.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Audited {
-    /// What had stood before each stage.
+    /// Texts that there were.
     pub(super) depth: u64,
     /// What was looked at.
     pub(super) cases: u64,
@@ -104,7 +107,7 @@ pub(super) struct Facts {
 pub(super) struct Missing {
     /// Which stage.
     pub(super) stage: &'static str,
-    /// What stood before it.
+    /// Texts that there were.
     pub(super) depth: u64,
     /// What it did instead, in words.
     pub(super) what: String,
@@ -156,7 +159,7 @@ pub(super) struct Document<'a> {
     /// Which shape this is.
     #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
-    /// What stood before each stage, one after the other.
+    /// Texts that there were, one after the other.
     depths: &'a [u64],
     /// Texts that each stage is measured on.
     sample: u64,
@@ -219,6 +222,7 @@ impl Cost {
     /// Adds what the same stage did at the same depth in another round.
     pub(super) fn add(&mut self, other: Self) {
         let Self { stage: _, depth: _, unit: _, judged: _, items, batches, seconds, .. } = other;
+        self.before = self.before.max(other.before);
         self.items += items;
         self.batches += batches;
         self.seconds += seconds;

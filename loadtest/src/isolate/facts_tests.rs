@@ -12,6 +12,7 @@ fn cost(stage: &'static str, depth: u64, statements: &[(&str, u64)]) -> Cost {
     Cost {
         stage,
         depth,
+        before: depth,
         unit: Unit::Text,
         judged: true,
         items: 100,
@@ -77,9 +78,11 @@ fn nobody_is_guilty_of_a_page_or_two_or_of_half_as_much_again() {
 fn rounds_at_one_depth_add_up() {
     let mut facts = Facts::new(vec![100], 200, 1.5);
     facts.note(cost("claim", 100, &[("claim_lanes", 300)]));
-    facts.note(cost("claim", 100, &[("claim_lanes", 500), ("claim_heads", 400)]));
+    let again = cost("claim", 100, &[("claim_lanes", 500), ("claim_heads", 400)]);
+    facts.note(Cost { before: 40, ..again });
     let [cost] = &facts.costs[..] else { panic!("{facts:?}") };
     assert_eq!((cost.items, cost.batches, cost.buffers_each()), (200, 2, Some(6.0)));
+    assert_eq!(cost.before, 100, "the most that stood there in a round");
     assert_eq!(cost.statements["claim_lanes"], Served { calls: 4, buffers: 800, wal_bytes: 200 });
     assert_eq!(growth(&[cost]), None, "one depth shows no growth");
 }

@@ -274,6 +274,7 @@ impl Reading {
         Cost {
             stage: stage.name(),
             depth,
+            before: depth,
             unit,
             judged: true,
             items: (items(self) - items(before)).max(0.0) as u64,

@@ -10,10 +10,11 @@ use crate::report::sheet::{
 };
 use crate::report::units::{count, latency, rate};
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "stage",
     "by",
     "depth",
+    "before it",
     "items",
     "a second",
     "statements",
@@ -24,10 +25,12 @@ const COLUMNS: [&str; 11] = [
     "growth",
 ];
 const STAGES_NOTE: &str = "\
+Depth is how many texts there are, before it how much of the stage's own work stands before the \
+stage: to deliver, settle and receive no more is let through than they are measured on. \
 Statements, buffers, log and processor time are those of one item. Growth is in buffers, against \
 the smallest depth.";
 const STATEMENTS_NOTE: &str = "\
-Buffers for one item, by what stands before the stage; calls and log at the largest depth, for one \
+Buffers for one item, by how many texts there are; calls and log at the largest depth, for one \
 item as well.";
 
 /// The whole sheet.
@@ -41,7 +44,7 @@ pub(super) fn of(facts: &Facts) -> Sheet {
     let depths: Vec<String> = facts.depths.iter().map(|depth| count(*depth)).collect();
     let (sample, depths) = (count(facts.sample), depths.join(", "));
     let shown = [
-        ("stages", format!("each alone on {sample} texts, with {depths} before it")),
+        ("stages", format!("each alone on {sample} texts of {depths}")),
         (
             "bound",
             format!(
@@ -73,7 +76,7 @@ fn reasons(facts: &Facts) -> Vec<String> {
     }
     for missing in &facts.missing {
         let (stage, what, depth) = (missing.stage, &missing.what, count(missing.depth));
-        reasons.push(format!("{stage} {what}, with {depth} before it"));
+        reasons.push(format!("{stage} {what}, with {depth} texts there"));
     }
     reasons.extend(facts.broken.iter().map(|why| format!("the stack failed: {why}")));
     match verdict.ended {
@@ -90,8 +93,8 @@ fn reasons(facts: &Facts) -> Vec<String> {
 fn guilty(guilty: &Guilty) -> String {
     let Guilty { stage, statement, from_depth, to_depth, growth, buffers: [from, to] } = guilty;
     format!(
-        "{stage} is guilty: an item costs {growth:.1} times as many buffers with {} before it as \
-         with {}; {statement} took {from:.1} of them and takes {to:.1}",
+        "{stage} is guilty: an item costs {growth:.1} times as many buffers with {} texts there \
+         as with {}; {statement} took {from:.1} of them and takes {to:.1}",
         count(*to_depth),
         count(*from_depth)
     )
@@ -128,7 +131,7 @@ fn checks(facts: &Facts) -> Vec<Check> {
         let stage = costs[0].stage;
         let missing = facts.missing.iter().filter(|missing| missing.stage == stage);
         let examples: Vec<String> = missing
-            .map(|missing| format!("{}, with {} before it", missing.what, count(missing.depth)))
+            .map(|missing| format!("{}, with {} texts there", missing.what, count(missing.depth)))
             .collect();
         let outcome = if examples.is_empty() { Outcome::Passed } else { Outcome::Invalid };
         let items: Vec<String> = costs.iter().map(|cost| count(cost.items)).collect();
@@ -138,7 +141,7 @@ fn checks(facts: &Facts) -> Vec<Check> {
     for audit in &facts.audits {
         let (depth, cases) = (count(audit.depth), count(audit.cases));
         let outcome = Outcome::of(audit.broken.is_empty());
-        let (name, detail) = (format!("with {depth} before it"), format!("{cases} cases"));
+        let (name, detail) = (format!("with {depth} texts there"), format!("{cases} cases"));
         checks.push(check("laws", name, outcome, detail, audit.broken.clone()));
     }
     checks
@@ -165,6 +168,7 @@ fn cells(costs: &[&Cost], at: usize, cost: &Cost) -> Vec<String> {
         cost.stage.to_owned(),
         cost.unit.name().to_owned(),
         count(cost.depth),
+        count(cost.before),
         count(cost.items),
         rate(cost.per_second()),
         number(cost.statements_each()),
@@ -197,7 +201,7 @@ fn chart(facts: &Facts) -> Chart {
     });
     Chart {
         title: "shared buffers for one item".to_owned(),
-        across: Across::Orders("texts before the stage".to_owned()),
+        across: Across::Orders("texts there".to_owned()),
         unit: Unit::Number,
         lines: lines.collect(),
         shaded: Vec::new(),
@@ -270,9 +274,9 @@ mod tests {
             ("what it was given: release", Outcome::Passed),
             ("what it was given: claim", Outcome::Invalid),
             ("what it was given: observe", Outcome::Passed),
-            ("laws: with 100 before it", Outcome::Passed),
-            ("laws: with 1,000 before it", Outcome::Passed),
-            ("laws: with 10,000 before it", Outcome::Passed),
+            ("laws: with 100 texts there", Outcome::Passed),
+            ("laws: with 1,000 texts there", Outcome::Passed),
+            ("laws: with 10,000 texts there", Outcome::Passed),
         ];
         assert_eq!(told, wanted.map(|(name, outcome)| (name.to_owned(), outcome)));
         let xml = junit::render(&of(&facts)).unwrap();
@@ -288,7 +292,7 @@ mod tests {
         let (word, why) = said(&facts);
         assert!(word == "PASS" && why.starts_with("in no stage"), "{why}");
         facts.missing.push(missing());
-        let missed = "claim did 3 of 100, with 10,000 before it";
+        let missed = "claim did 3 of 100, with 10,000 texts there";
         assert_eq!(said(&facts), ("INVALID".to_owned(), missed.to_owned()));
         facts.broken = Some("postgres is gone".to_owned());
         assert!(said(&facts).1.ends_with("; the stack failed: postgres is gone"));

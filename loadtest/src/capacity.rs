@@ -38,7 +38,7 @@ use report::{Document, SCHEMA};
 use search::{Search, Tried};
 use step::{Ended, Step};
 
-/// A step that told nothing is tried once more; more would only take time.
+/// A step that was spoilt is tried once more; more would only take time.
 const TRIES: u32 = 2;
 /// Between two steps: connections close, queues run empty.
 const REST: Duration = Duration::from_secs(1);
@@ -84,14 +84,16 @@ async fn steps(
             let measured = measured?;
             let step = Step::judge(at, phase, measured, &limits);
             complain!("{:<8} {}: {}", "step", rate(at), said(&step));
-            let ended = step.ended;
+            let told = step.ended != Ended::Untold || step.has_too_few() || again == TRIES;
+            if told {
+                tried.push(step.tried());
+            }
             steps.push(step);
             let rested = tokio::time::timeout(REST, interrupt.stop.cancelled()).await;
             if rested.is_ok() {
                 return Ok(steps);
             }
-            if ended != Ended::Untold || again == TRIES {
-                tried.push(Tried { rate: at, phase, passed: ended == Ended::Passed });
+            if told {
                 break;
             }
         }

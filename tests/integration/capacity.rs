@@ -157,6 +157,37 @@ fn laid(sweep: &Value, pool: &str) -> Vec<(u64, u64)> {
     sweep["steps"].as_array().unwrap().iter().map(of_step).collect()
 }
 
+/// With a confidence of 50 % the rarest critical paths need 69 cases, and get four times as many: a
+/// day of 45 texts a second is longer than its minute for that.
+#[tokio::test]
+async fn a_step_of_the_own_stack_has_cases_enough_of_every_critical_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = ProcessSpec::new("searched", binary::loadtest())
+        .arguments(["capacity", "--start", "45", "--most", "45", "--confidence", "50"])
+        .arguments(["--no-pools", "--no-faults", "--no-prometheus", "--connections", "16"])
+        .arguments(["--spoilt-max", "100"])
+        .argument(format!("--report-dir={}", dir.path().display()))
+        .ending(Signal::SIGTERM);
+    let running = Process::start(spec, pair().await.run_dir()).unwrap();
+    running.ready_line("step     45", SWEPT_WITHIN).await.unwrap();
+    // One step has told it; the others are repeats.
+    running.signal(Signal::SIGINT);
+    let ended = tokio::time::timeout(SWEPT_WITHIN, running.wait()).await.expect("it ends");
+    assert_eq!(ended.code(), Some(130), "{}", running.output());
+    let json = schema::read(&dir.path().join("capacity.json"), "capacity");
+    let step = &json["steps"][0];
+    let day: String = step["measured"]["plan"]["source"].to_string();
+    let texts: String = day.chars().filter(char::is_ascii_digit).collect();
+    assert!(texts.parse::<u32>().unwrap() > 2_850, "{day}");
+    let kinds = step["measured"]["kinds"].as_array().unwrap();
+    for rare in ["receive_reply", "reply_to_shown", "cancel_appointment", "cancel_to_safe"] {
+        let kind = kinds.iter().find(|kind| kind["name"] == rare);
+        assert!(kind.unwrap()["total"].as_u64() > Some(2 * 69), "{rare}: {step}");
+    }
+    // Whether a busy machine is fast enough is another matter.
+    assert!(!step["reasons"].to_string().contains(" cases of "), "{step}");
+}
+
 #[tokio::test]
 async fn each_step_of_a_sweep_has_the_connections_and_workers_that_were_set() {
     let dir = tempfile::tempdir().unwrap();

@@ -112,17 +112,12 @@ impl Answer {
 
 /// The bracket that the steps make.
 pub(super) fn bracket_of(steps: &[Step]) -> Bracket {
-    let told = |step: &Step| Tried {
-        rate: step.rate,
-        phase: step.phase,
-        passed: step.ended == Ended::Passed,
-    };
-    // What told nothing counts as tried where nothing else is known of its rate.
+    // What the machine spoilt counts as tried where nothing else is known of its rate.
     let known = |step: &&Step| {
         step.ended != Ended::Untold
             || !steps.iter().any(|s| s.rate == step.rate && s.ended != Ended::Untold)
     };
-    let tried: Vec<Tried> = steps.iter().filter(known).map(told).collect();
+    let tried: Vec<Tried> = steps.iter().filter(known).map(Step::tried).collect();
     bracket(&tried)
 }
 
@@ -152,6 +147,9 @@ fn verdict(
     let untold = |t: &Tally| {
         steps.iter().filter(|step| step.rate == t.rate).all(|step| step.ended == Ended::Untold)
     };
+    // The highest rate that has too few cases, as every lower one.
+    let few = steps.iter().filter(|step| step.has_too_few());
+    let few = few.max_by(|a, b| a.rate.total_cmp(&b.rate));
     let mut reasons = Vec::new();
     let verdict = match (&bracket.passes, &bracket.fails) {
         _ if interrupted => {
@@ -159,6 +157,10 @@ fn verdict(
             Verdict::Interrupted
         }
         (None, Some(fails)) if untold(fails) => Verdict::Invalid,
+        (None, _) if few.is_some() => {
+            reasons.extend(few.map(too_few));
+            Verdict::Invalid
+        }
         (None, _) => {
             reasons.push("no rate passes".to_owned());
             Verdict::Fail
@@ -178,7 +180,7 @@ fn verdict(
             Verdict::Pass
         }
     };
-    if let (Verdict::Invalid, Some(fails)) = (verdict, &bracket.fails) {
+    if let (Verdict::Invalid, Some(fails)) = (verdict, bracket.fails.filter(untold)) {
         let why = steps.iter().rev().find(|s| s.rate == fails.rate).map(|s| s.reasons.join("; "));
         let why = why.unwrap_or_default();
         reasons.push(format!("at {} nothing can be told: {why}", rate(fails.rate)));
@@ -190,6 +192,15 @@ fn verdict(
         }
         _ => (verdict, reasons),
     }
+}
+
+fn too_few(step: &Step) -> String {
+    format!(
+        "at {} and below there are too few cases to tell ({}): give a longer --step, or a lower \
+         --confidence",
+        rate(step.rate),
+        step.reasons.join("; ")
+    )
 }
 
 /// The pools' needs at a rate, each the most of its steps.
@@ -284,19 +295,23 @@ mod tests {
     use super::super::planner::Hours;
     use super::super::pools;
     use super::super::search::Phase;
-    use super::super::step::sample;
+    use super::super::step::{Measured, sample};
     use super::*;
 
     fn step(rate: f64, ended: Ended) -> Step {
         let reasons = vec!["because".to_owned()];
-        Step { rate, phase: Phase::Sweep, ended, reasons, measured: sample(10_000) }
+        let spoilt = (ended == Ended::Untold).then(|| "because".to_owned());
+        let measured = Measured { spoilt, ..sample(10_000) };
+        Step { rate, phase: Phase::Sweep, ended, reasons, measured }
+    }
+
+    /// One that had too few cases.
+    fn few(rate: f64) -> Step {
+        Step { measured: sample(10_000), ..step(rate, Ended::Untold) }
     }
 
     fn check(steps: &[Step], at_least: Option<f64>, expected: Verdict, says: &str) {
-        let tried: Vec<Tried> = steps
-            .iter()
-            .map(|s| Tried { rate: s.rate, phase: s.phase, passed: s.ended == Ended::Passed })
-            .collect();
+        let tried: Vec<Tried> = steps.iter().map(Step::tried).collect();
         let (verdict, reasons) = verdict(&bracket(&tried), steps, at_least, false);
         assert_eq!(verdict, expected, "{reasons:?}");
         assert!(reasons.join("; ").contains(says), "{reasons:?}");
@@ -315,6 +330,16 @@ mod tests {
         let untold = step(110.0, Ended::Untold);
         check(&[pass, untold.clone()], None, Verdict::Invalid, "at 110/s nothing can be told");
         check(&[untold], None, Verdict::Invalid, "because");
+    }
+
+    #[test]
+    fn too_few_cases_are_no_failure_of_the_service() {
+        let (pass, fail) = (step(100.0, Ended::Passed), step(110.0, Ended::Failed));
+        let says = "at 50/s and below there are too few cases to tell (because)";
+        check(&[few(25.0), few(50.0)], None, Verdict::Invalid, says);
+        // What is above fails, and of what is below nobody knows.
+        check(&[few(50.0), fail.clone()], None, Verdict::Invalid, says);
+        check(&[few(50.0), pass, fail], None, Verdict::Pass, "100/s (1 of 1 times) passes");
     }
 
     #[test]

@@ -25,9 +25,9 @@ use crate::run::verdict;
 
 /// So many times the fewest cases that could show an objective to be met: with the fewest, one bad
 /// one would decide.
-const CASES: u64 = 4;
+pub(super) const CASES: u64 = 4;
 /// A step is never longer than so many times what was asked for.
-const LONGER_MAX: u32 = 10;
+pub(super) const LONGER_MAX: u32 = 10;
 /// Shares of a step's beginning in which a backlog only fills what is under way.
 const WARMING_UP: f64 = 0.25;
 

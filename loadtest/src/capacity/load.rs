@@ -102,7 +102,7 @@ pub(super) fn search_and_scale(args: &CapacityArgs) -> Result<(Search, Scale), F
 }
 
 /// Texts that a day is drawn with to see when they are due: its shape is that of any other day.
-const DRAWN: u64 = 5_000;
+pub(super) const DRAWN: u64 = 5_000;
 
 /// When the texts of the built-in day are due, hour by hour: within their practices' hours, a day
 /// or two hours before the appointments, and so at other times than people book at.

@@ -49,7 +49,8 @@ pub(crate) enum Phase {
 pub(crate) struct Tried {
     pub(crate) rate: f64,
     pub(crate) phase: Phase,
-    pub(crate) passed: bool,
+    /// None where it had too few cases to tell, as any lower rate has: neither passed nor failed.
+    pub(crate) passed: Option<bool>,
 }
 
 /// Between which rates the edge lies.
@@ -76,33 +77,42 @@ impl Search {
     /// The rate to be tried next; none when all is known that is to be known.
     pub(crate) fn next(&self, tried: &[Tried]) -> Option<(f64, Phase)> {
         let edge = tried.iter().filter(|t| t.phase != Phase::Sweep);
-        let passed = edge.clone().filter(|t| t.passed).map(|t| t.rate).reduce(f64::max);
-        let failed = edge.filter(|t| !t.passed).map(|t| t.rate).reduce(f64::min);
+        let of = |told| edge.clone().filter(move |t| t.passed == told).map(|t| t.rate);
+        let passed = of(Some(true)).reduce(f64::max);
+        let failed = of(Some(false)).reduce(f64::min);
+        let few = of(None).reduce(f64::max);
         let swept = tried.iter().filter(|t| t.phase == Phase::Sweep).count();
-        let (low, high) = match (passed, failed) {
+        // Below a rate of too few cases there is nothing to be seen either: what is to be found is
+        // above it, as above one that passed.
+        let floor = passed.into_iter().chain(few).reduce(f64::max);
+        let (floor, high) = match (floor, failed) {
             (None, None) => return Some((self.rounded(self.start), Phase::Probe)),
             // Nothing above may be tried; how sure this one is follows from its repeats.
-            (Some(low), None) if low >= self.most => {
-                return (swept < self.repeats as usize).then_some((low, Phase::Sweep));
+            (Some(floor), None) if floor >= self.most => {
+                let low = passed.filter(|_| swept < self.repeats as usize);
+                return low.map(|low| (low, Phase::Sweep));
             }
-            (Some(low), None) => return Some((self.rounded(low * 2.0), Phase::Probe)),
+            (Some(floor), None) => return Some((self.rounded(floor * 2.0), Phase::Probe)),
             (None, Some(high)) if high <= LEAST => return None,
             (None, Some(high)) => return Some((self.rounded(high / 2.0), Phase::Probe)),
-            (Some(low), Some(high)) => (low, high),
+            (Some(floor), Some(high)) => (floor, high),
         };
-        let middle = self.rounded((low * high).sqrt());
+        let middle = self.rounded((floor * high).sqrt());
         // Rates are whole to three digits: there may be none between the two.
-        if high > low * self.within && middle > low && middle < high {
+        if high > floor * self.within && middle > floor && middle < high {
             return Some((middle, Phase::Bisect));
         }
-        self.sweep(low, high).get(swept).map(|rate| (*rate, Phase::Sweep))
+        let rate = self.sweep(passed?, high, few).get(swept).copied()?;
+        Some((rate, Phase::Sweep))
     }
 
-    /// The sweep around an edge, in its shuffled order.
-    fn sweep(&self, low: f64, high: f64) -> Vec<f64> {
+    /// The sweep around an edge, in its shuffled order; without what lies below it where the cases
+    /// are too few.
+    fn sweep(&self, low: f64, high: f64, few: Option<f64>) -> Vec<f64> {
         let below = BELOW.map(|share| self.rounded(low * share));
+        let below = below.into_iter().filter(|rate| few.is_none_or(|few| *rate > few));
         let above = ABOVE.map(|share| self.rounded(high * share));
-        let mut rates: Vec<f64> = below.into_iter().chain([low, high]).chain(above).collect();
+        let mut rates: Vec<f64> = below.chain([low, high]).chain(above).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
         let mut all: Vec<f64> = (0..self.repeats).flat_map(|_| rates.iter().copied()).collect();
@@ -127,11 +137,11 @@ pub(super) fn shuffle<T>(all: &mut [T], seed: u64) {
     }
 }
 
-/// Each rate once, rising, with how often it passed.
+/// Each rate of which something can be told once, rising, with how often it passed.
 pub(crate) fn tallies(tried: &[Tried]) -> Vec<Tally> {
     let mut all: Vec<Tally> = Vec::new();
     for t in tried {
-        let passed = u32::from(t.passed);
+        let Some(passed) = t.passed.map(u32::from) else { continue };
         match all.iter_mut().find(|tally| tally.rate == t.rate) {
             Some(tally) => {
                 tally.passed += passed;
@@ -164,10 +174,45 @@ mod tests {
     fn all(search: Search, ceiling: f64) -> Vec<Tried> {
         let mut tried = Vec::new();
         while let Some((rate, phase)) = search.next(&tried) {
-            tried.push(Tried { rate, phase, passed: rate <= ceiling });
+            tried.push(Tried { rate, phase, passed: Some(rate <= ceiling) });
             assert!(tried.len() < 100, "it ends");
         }
         tried
+    }
+
+    /// The same, where up to a rate the cases are too few.
+    fn all_above(few: f64, ceiling: f64) -> Vec<Tried> {
+        let search = Search { most: 20_000.0, ..SEARCH };
+        let mut tried = Vec::new();
+        while let Some((rate, phase)) = search.next(&tried) {
+            tried.push(Tried { rate, phase, passed: (rate > few).then_some(rate <= ceiling) });
+            assert!(tried.len() < 100, "it ends");
+        }
+        tried
+    }
+
+    #[test]
+    fn above_too_few_cases_the_search_goes_up_and_never_below_them() {
+        // Every step of the first search would have halved the rate, to fewer cases still.
+        let tried = all_above(120.0, 730.0);
+        let probed: Vec<f64> = tried.iter().take(5).map(|t| t.rate).collect();
+        assert_eq!(probed, [50.0, 100.0, 200.0, 400.0, 800.0]);
+        let bracket_of = bracket(&tried);
+        let (passes, fails) = (bracket_of.passes.unwrap(), bracket_of.fails.unwrap());
+        assert!(passes.rate <= 730.0 && 730.0 < fails.rate, "{bracket_of:?}");
+        // What passes lies right above what can't be told: nothing is swept below it.
+        let near = all_above(700.0, 740.0);
+        let swept = near.iter().filter(|t| t.phase == Phase::Sweep);
+        assert!(swept.clone().count() > 0 && swept.clone().all(|t| t.rate > 700.0), "{near:?}");
+        // What is too much lies right above what can't be told: no rate is known to pass or not to.
+        let none = all_above(700.0, 650.0);
+        let bracket_of = bracket(&none);
+        assert_eq!(bracket_of.passes, None);
+        assert!(bracket_of.fails.unwrap().rate <= 700.0 * 1.1, "{none:?}");
+        // Nothing can be told at all.
+        let last = all_above(1e9, 1e9).last().copied().unwrap();
+        assert_eq!((last.rate, last.passed), (20_000.0, None));
+        assert_eq!(bracket(&all_above(1e9, 1e9)), Bracket { passes: None, fails: None });
     }
 
     #[test]
@@ -209,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_passes_now_and_then_is_no_pass() {
-        let tried = |rate, passed| Tried { rate, phase: Phase::Sweep, passed };
+        let tried = |rate, passed| Tried { rate, phase: Phase::Sweep, passed: Some(passed) };
         let bracket = bracket(&[
             tried(100.0, true),
             tried(110.0, true),

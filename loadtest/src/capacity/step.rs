@@ -8,9 +8,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::binomial::{Shown, shown};
+use super::binomial::{Shown, cases_min, shown};
 use super::resources::Used;
-use super::search::Phase;
+use super::search::{Phase, Tried};
 use super::trend;
 use super::usl::Point;
 use crate::report::units::{count, latency, share};
@@ -94,7 +94,7 @@ pub(crate) enum Ended {
     Passed,
     /// Something was not.
     Failed,
-    /// It can't be told, by the machine's or the harness's fault.
+    /// It can't be told: the machine or the harness spoilt it, or there were too few cases.
     Untold,
 }
 
@@ -117,13 +117,37 @@ impl Step {
         failed.extend(errors(&measured, limits));
         failed.extend(fell_short(&measured, limits));
         failed.extend(grows(&measured));
+        let few: Vec<String> = measured.kinds.iter().filter_map(|k| few_cases(k, limits)).collect();
         let (ended, reasons) = match &measured.spoilt {
             Some(spoilt) => (Ended::Untold, vec![spoilt.clone()]),
-            None if failed.is_empty() => (Ended::Passed, Vec::new()),
-            None => (Ended::Failed, failed),
+            None if !failed.is_empty() => (Ended::Failed, failed),
+            None if !few.is_empty() => (Ended::Untold, few),
+            None => (Ended::Passed, Vec::new()),
         };
         Self { rate, phase, ended, reasons, measured }
     }
+
+    /// As the search sees it.
+    pub(crate) fn tried(&self) -> Tried {
+        let passed = (!self.has_too_few()).then_some(self.ended == Ended::Passed);
+        Tried { rate: self.rate, phase: self.phase, passed }
+    }
+
+    /// Nothing can be told for want of cases alone: at a lower rate there are fewer still.
+    pub(crate) fn has_too_few(&self) -> bool {
+        self.ended == Ended::Untold && self.measured.spoilt.is_none()
+    }
+}
+
+/// Too few cases to show that a kind meets its objective, whatever became of them. Of an objective
+/// of all of them no number is enough.
+fn few_cases(kind: &Kind, limits: &Limits) -> Option<String> {
+    let Kind { name, total, good, objective_share, .. } = kind;
+    let allowed = 1.0 - objective_share;
+    let least = cases_min(allowed, limits.confidence);
+    let open = shown(total - good, *total, allowed, limits.confidence) == Shown::Open;
+    (open && least < u64::MAX && *total < least)
+        .then(|| format!("{name}: {} cases of {}", count(*total), count(least)))
 }
 
 fn missed(kind: &Kind, limits: &Limits) -> Option<String> {
@@ -131,6 +155,7 @@ fn missed(kind: &Kind, limits: &Limits) -> Option<String> {
     let said = match shown(total - good, *total, 1.0 - objective_share, limits.confidence) {
         Shown::Within => return None,
         Shown::Beyond => "missed",
+        Shown::Open if few_cases(kind, limits).is_some() => return None,
         Shown::Open => "not shown to be met",
     };
     Some(format!(
@@ -227,6 +252,32 @@ mod tests {
         check(Measured { backlog: rising(-5.0), ..good() }, Ended::Passed, "");
         let undone = Some("not drained".to_owned());
         check(Measured { undone, ..good() }, Ended::Failed, "not drained");
+    }
+
+    #[test]
+    fn too_few_cases_tell_nothing() {
+        let of = |total, good| {
+            let mut measured = sample(0);
+            let kind = &mut measured.kinds[0];
+            (kind.total, kind.good, kind.all) = (total, good, total);
+            measured
+        };
+        check(of(288, 288), Ended::Untold, "read_user: 288 cases of 299");
+        check(of(298, 297), Ended::Untold, "298 cases of 299");
+        check(of(299, 299), Ended::Passed, "");
+        // With one bad one 473 are needed: enough cases, of which too many were bad.
+        check(of(299, 298), Ended::Failed, "not shown to be met");
+        // What is missed is missed, however few they are, and so is all else.
+        check(of(20, 10), Ended::Failed, "missed: 10 of 20 good");
+        check(Measured { achieved_ratio: 0.5, ..of(288, 288) }, Ended::Failed, "only 50.00 %");
+        let spoilt = Some("too much steal".to_owned());
+        let step = |measured| Step::judge(1.0, Phase::Probe, measured, &LIMITS);
+        assert!(step(of(288, 288)).has_too_few());
+        assert!(!step(Measured { spoilt, ..of(288, 288) }).has_too_few());
+        // An objective of all of them is shown by no number of cases.
+        let mut all = of(288, 288);
+        all.kinds[0].objective_share = 1.0;
+        check(all, Ended::Failed, "not shown to be met");
     }
 
     #[test]

@@ -260,21 +260,24 @@ fn price(text: &str) -> Result<f64, String> {
     }
 }
 
+/// What these flags are taken for.
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
+pub(super) fn parsed(flags: &[&str]) -> Result<CapacityArgs, String> {
+    #[derive(Debug, clap::Parser)]
     struct Line {
         #[command(flatten)]
-        _args: CapacityArgs,
+        args: CapacityArgs,
     }
+    let line = <Line as clap::Parser>::try_parse_from(["capacity"].iter().chain(flags));
+    line.map(|line| line.args).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     fn refused(flags: &[&str]) -> Option<String> {
-        let line = Line::try_parse_from(["capacity"].iter().chain(flags));
-        line.err().map(|error| error.to_string())
+        parsed(flags).err()
     }
 
     #[test]

@@ -30,7 +30,7 @@ use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::replay::{self, Settings, Target};
 use crate::report::units::{count, share};
-use crate::report::{EndpointRow, PoolRow, ProcessRow, Report, ServerRow, StageRow};
+use crate::report::{EndpointRow, PoolRow, ProcessRow, Report, Series, ServerRow, StageRow};
 use crate::scrape::Metrics;
 
 /// A day that is replayed in less finds the service's own timers, which don't run faster.
@@ -196,8 +196,6 @@ impl<'a> OwnStack<'a> {
             Outside { seconds, concurrency: 0.0, connections: self.args.how.connections as u64 };
         let mut used = resources::used(&outside, &report.inside);
         used.extend(report.processes.iter().map(|row| by_process(row, report)));
-        let offered: u64 = report.series.offered.iter().sum();
-        let sent: u64 = report.series.sent.iter().sum();
         Measured {
             plan: Sent {
                 hash: report.run.plan_hash.clone(),
@@ -211,7 +209,7 @@ impl<'a> OwnStack<'a> {
                 .map(endpoint)
                 .chain(report.journeys.iter().filter_map(journey))
                 .collect(),
-            achieved_ratio: sent as f64 / offered.max(1) as f64,
+            achieved_ratio: achieved(&report.series),
             backlog,
             written: Written {
                 log_bytes: Some((after.log_bytes - before.log_bytes).max(0.0) / texts),
@@ -280,6 +278,14 @@ fn endpoint(row: &EndpointRow) -> Kind {
     }
 }
 
+/// What was sent until the last request was to leave, of what was to: a day waits for all of its
+/// requests, so what is sent after that came late, and all of them come.
+fn achieved(series: &Series) -> f64 {
+    let Series { offered, sent, .. } = series;
+    let in_time: u64 = sent.iter().take(offered.len()).sum();
+    in_time as f64 / offered.iter().sum::<u64>().max(1) as f64
+}
+
 /// By the operators' pages: the harness knows no SQL.
 async fn disk(target: &Target) -> Result<Disk, Failure> {
     let admin = target.admin.first().map_or("", String::as_str);
@@ -317,7 +323,27 @@ fn journey(row: &ServerRow) -> Option<Kind> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::capacity::args::parsed;
     use crate::day::Request;
+    use crate::report::sample;
+
+    const DISK: Disk = Disk { log_bytes: 0.0, size_bytes: 0.0 };
+
+    fn own<'a>(args: &'a CapacityArgs) -> OwnStack<'a> {
+        let (dir, program) = (Path::new("."), PathBuf::new());
+        OwnStack { args, dir, program, texts_enough: 0.0 }
+    }
+
+    #[test]
+    fn what_is_sent_after_the_end_was_not_achieved() {
+        let args = parsed(&[]).unwrap();
+        let mut report = sample::report();
+        report.series.offered = vec![10; 30];
+        report.series.sent = [vec![10; 20], vec![0; 15], vec![10; 10]].concat();
+        assert_eq!(own(&args).measured(&report, DISK, DISK).achieved_ratio, 2.0 / 3.0);
+        report.series.sent = vec![10; 30];
+        assert_eq!(own(&args).measured(&report, DISK, DISK).achieved_ratio, 1.0);
+    }
 
     /// At the lowest rates that a search begins with, a day of a minute has too few of each.
     #[test]

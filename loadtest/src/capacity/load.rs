@@ -50,7 +50,7 @@ impl<'a> Load<'a> {
     pub(super) fn is_whole(&self) -> bool {
         match self {
             Self::Any(any) => any.is_whole(),
-            Self::Own(_) => true,
+            Self::Own(own) => own.is_whole(),
         }
     }
 

@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract::{Endpoint, Journey, Query};
@@ -48,6 +49,8 @@ pub(super) struct OwnStack<'a> {
     program: PathBuf,
     /// Texts of a day in which the rarest critical kind comes often enough.
     texts_enough: f64,
+    /// False once a day's logs or goose's report could not be written.
+    is_whole: AtomicBool,
 }
 
 /// A day to be replayed, and on what.
@@ -106,7 +109,7 @@ impl<'a> OwnStack<'a> {
     pub(super) fn new(args: &'a CapacityArgs, dir: &'a Path) -> Result<Self, Failure> {
         let program = program(args.stack.punctual.as_deref())?;
         let texts_enough = texts_enough(args.search.confidence / 100.0)?;
-        Ok(Self { args, dir, program, texts_enough })
+        Ok(Self { args, dir, program, texts_enough, is_whole: AtomicBool::new(true) })
     }
 
     /// Where reports go.
@@ -174,12 +177,22 @@ impl<'a> OwnStack<'a> {
         let watched = stack.watched();
         let report = replay::run_unjudged(plan, &target, settings, watched, interrupt).await?;
         let after = disk(&target).await?;
-        Ok(Observed {
+        Ok(self.observed(report, before, after))
+    }
+
+    /// Whether all that the days leave behind could be written.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole.load(Ordering::Relaxed)
+    }
+
+    fn observed(&self, report: Report, before: Disk, after: Disk) -> Observed {
+        self.is_whole.fetch_and(report.is_whole, Ordering::Relaxed);
+        Observed {
             measured: self.measured(&report, before, after),
             connections: resources::connections(&report.inside),
             pools: report.pools,
             stages: report.stages,
-        })
+        }
     }
 
     fn measured(&self, report: &Report, before: Disk, after: Disk) -> Measured {
@@ -324,6 +337,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::capacity::args::parsed;
+    use crate::capacity::load::Load;
     use crate::day::Request;
     use crate::report::sample;
 
@@ -331,7 +345,19 @@ mod tests {
 
     fn own<'a>(args: &'a CapacityArgs) -> OwnStack<'a> {
         let (dir, program) = (Path::new("."), PathBuf::new());
-        OwnStack { args, dir, program, texts_enough: 0.0 }
+        OwnStack { args, dir, program, texts_enough: 0.0, is_whole: AtomicBool::new(true) }
+    }
+
+    #[test]
+    fn what_one_day_could_not_write_is_missing_from_the_whole() {
+        let args = parsed(&[]).unwrap();
+        let own = own(&args);
+        own.observed(sample::report(), DISK, DISK);
+        assert!(own.is_whole());
+        own.observed(Report { is_whole: false, ..sample::report() }, DISK, DISK);
+        own.observed(sample::report(), DISK, DISK);
+        let load = Load::Own(own);
+        assert!(!load.is_whole());
     }
 
     #[test]

@@ -209,6 +209,10 @@ impl<'a> OwnStack<'a> {
             Outside { seconds, concurrency: 0.0, connections: self.args.how.connections as u64 };
         let mut used = resources::used(&outside, &report.inside);
         used.extend(report.processes.iter().map(|row| by_process(row, report)));
+        let spoilt = (stolen > most).then(|| {
+            let all = count(seconds.len() as u64);
+            format!("{steal} of {all} seconds were spoilt by steal, {} at most", share(most))
+        });
         Measured {
             plan: Sent {
                 hash: report.run.plan_hash.clone(),
@@ -229,11 +233,9 @@ impl<'a> OwnStack<'a> {
                 disk_bytes: Some((after.size_bytes - before.size_bytes).max(0.0) / texts),
             },
             undone: report.day.undrained.then(|| "the day was not done at the deadline".to_owned()),
-            spoilt: (stolen > most).then(|| {
-                let all = count(seconds.len() as u64);
-                format!("{steal} of {all} seconds were spoilt by steal, {} at most", share(most))
-            }),
-            point: (at_work > 0.0).then_some((at_work, texts / span.max(1e-9))),
+            point: (spoilt.is_none() && at_work > 0.0)
+                .then_some((at_work, texts / span.max(1e-9))),
+            spoilt,
             used,
             held: resources::held(&report.inside, span),
             checkouts: resources::checkouts(&report.inside, span),
@@ -335,11 +337,16 @@ fn journey(row: &ServerRow) -> Option<Kind> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::capacity::args::parsed;
     use crate::capacity::load::Load;
     use crate::day::Request;
+    use crate::engine::machine::Second;
+    use crate::inside::Panel;
     use crate::report::sample;
+    use crate::report::sheet::Unit;
 
     const DISK: Disk = Disk { log_bytes: 0.0, size_bytes: 0.0 };
 
@@ -358,6 +365,34 @@ mod tests {
         own.observed(sample::report(), DISK, DISK);
         let load = Load::Own(own);
         assert!(!load.is_whole());
+    }
+
+    /// What a machine that was away made of it is no point of the service's law.
+    #[test]
+    fn a_day_that_steal_spoilt_has_no_point() {
+        let args = parsed(&[]).unwrap();
+        let mut report = sample::report();
+        let points = (0..40).map(|s| (f64::from(s), 7.0)).collect();
+        report.inside.panels.push(Panel {
+            title: "work that stands before the stages".to_owned(),
+            family: "pending_messages".to_owned(),
+            unit: Unit::Number,
+            lines: BTreeMap::from([("claim".to_owned(), points)]),
+            left_out: 0,
+        });
+        let second = |spoilt| Second {
+            steal_ratio: 0.0,
+            busy_ratio: 0.5,
+            used_seconds: 0.1,
+            waited_seconds: 0.0,
+            spoilt,
+        };
+        report.series.seconds = vec![second(None); 40];
+        let measured = own(&args).measured(&report, DISK, DISK);
+        assert_eq!((measured.point, measured.spoilt), (Some((7.0, 20_000.0 / 37.5)), None));
+        report.series.seconds[..10].fill(second(Some(Spoilt::Steal)));
+        let measured = own(&args).measured(&report, DISK, DISK);
+        assert!(measured.spoilt.is_some() && measured.point.is_none(), "{measured:?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod args;
 mod answer;
 mod any_service;
 mod binomial;
+mod enough;
 mod load;
 mod own_stack;
 mod planner;

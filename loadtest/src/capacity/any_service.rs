@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::args::CapacityArgs;
 use super::binomial::cases_min;
+use super::enough::{CASES, LONGER_MAX};
 use super::resources::{self, Outside};
 use super::step::{Kind, Measured, Sent, Written};
 use crate::engine::ledger::Counts;
@@ -23,11 +24,6 @@ use crate::run::measure::Setup;
 use crate::run::objective::Objectives;
 use crate::run::verdict;
 
-/// So many times the fewest cases that could show an objective to be met: with the fewest, one bad
-/// one would decide.
-pub(super) const CASES: u64 = 4;
-/// A step is never longer than so many times what was asked for.
-pub(super) const LONGER_MAX: u32 = 10;
 /// Shares of a step's beginning in which a backlog only fills what is under way.
 const WARMING_UP: f64 = 0.25;
 

@@ -11,18 +11,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use contract::{Endpoint, Journey, Query};
+use contract::Query;
 use serde::Deserialize;
-use stack::provider::Fates;
 
-use super::any_service::{CASES, LONGER_MAX, backlog};
+use super::any_service::backlog;
 use super::args::CapacityArgs;
-use super::binomial::cases_min;
-use super::load::DRAWN;
+use super::enough::{texts, texts_enough};
 use super::resources::{self, Outside, Used};
 use super::step::{Kind, Measured, Sent, Written};
 use crate::client::Client;
-use crate::day::{Arrival, Options, Plan};
+use crate::day::{Options, Plan};
 use crate::demo::stack_up::{Shape, StackUp};
 use crate::demo::{StackArgs, program};
 use crate::dev;
@@ -35,11 +33,9 @@ use crate::report::{EndpointRow, PoolRow, ProcessRow, Report, Series, ServerRow,
 use crate::scrape::Metrics;
 
 /// A day that is replayed in less finds the service's own timers, which don't run faster.
-const DAY_MIN: Duration = Duration::from_secs(60);
+pub(super) const DAY_MIN: Duration = Duration::from_secs(60);
 /// A day of more texts than a plan takes can't be made.
 pub(super) const RATE_MAX: f64 = 10_000.0;
-/// Texts of the smallest day: of fewer, nothing can be told.
-const TEXTS_MIN: u64 = 1_000;
 const SIZE: &str = "database_size_bytes";
 
 /// The reminder service.
@@ -243,42 +239,6 @@ impl<'a> OwnStack<'a> {
     }
 }
 
-/// Texts of a day that is to have so many: longer, at the same rate, where the rarest critical kind
-/// would come too seldom to tell.
-fn texts(asked: f64, enough: f64) -> u64 {
-    let longest = asked * f64::from(LONGER_MAX);
-    (asked.max(enough.min(longest)).ceil() as u64).max(TEXTS_MIN)
-}
-
-/// Texts of a day that has `CASES` times the fewest cases from which each of the two rarest
-/// critical kinds can be told: calls to cancel, by a day's plan, and replies, by what becomes of
-/// its texts.
-fn texts_enough(confidence: f64) -> Result<f64, Failure> {
-    let plan = dev::plan(&Options { messages: DRAWN, book: Some(0), ..Options::default() })?;
-    let is_call = |arrival: &&Arrival| arrival.request.endpoint() == Endpoint::CancelAppointment;
-    let calls = plan.arrivals().iter().filter(is_call).count() as f64;
-    let calls = calls / plan.promise().messages_min as f64;
-    let replies = replies();
-    let enough = |(a_text, objective): (f64, f64)| {
-        cases_min(1.0 - objective, confidence).saturating_mul(CASES) as f64 / a_text.max(1e-9)
-    };
-    let kinds = [
-        (calls, Endpoint::CancelAppointment.spec().latency_objective),
-        (calls, Journey::CancelToSafe.spec().objective),
-        (replies, Endpoint::ReceiveReply.spec().latency_objective),
-        (replies, Journey::ReplyToShown.spec().objective),
-    ];
-    Ok(kinds.map(enough).into_iter().fold(0.0, f64::max))
-}
-
-/// Replies a text of an ordinary day.
-fn replies() -> f64 {
-    let day = Fates::day();
-    let delivered = 1.0 - day.undelivered_share - day.failed_share;
-    let replied = [day.reply_yes_share, day.reply_no_share, day.reply_stop_share];
-    delivered * (replied.iter().sum::<f64>() + day.reply_text_share)
-}
-
 fn endpoint(row: &EndpointRow) -> Kind {
     let counts = &row.counts;
     Kind {
@@ -342,7 +302,6 @@ mod tests {
     use super::*;
     use crate::capacity::args::parsed;
     use crate::capacity::load::Load;
-    use crate::day::Request;
     use crate::engine::machine::Second;
     use crate::inside::Panel;
     use crate::report::sample;
@@ -404,31 +363,5 @@ mod tests {
         assert_eq!(own(&args).measured(&report, DISK, DISK).achieved_ratio, 2.0 / 3.0);
         report.series.sent = vec![10; 30];
         assert_eq!(own(&args).measured(&report, DISK, DISK).achieved_ratio, 1.0);
-    }
-
-    /// At the lowest rates that a search begins with, a day of a minute has too few of each.
-    #[test]
-    fn a_day_is_long_enough_for_its_rarest_critical_kind() {
-        let least = cases_min(0.01, 0.95) as f64;
-        let enough = texts_enough(0.95).unwrap();
-        let messages = texts(50.0 * DAY_MIN.as_secs_f64(), enough);
-        assert!(messages as f64 >= enough, "{messages} of {enough}");
-        let plan = dev::plan(&Options { messages, book: Some(0), seed: 5, ..Options::default() });
-        let plan = plan.unwrap();
-        let calls = plan.arrivals().iter().filter(|a| matches!(a.request, Request::Cancel { .. }));
-        // Of another seed and length the shares are others by a little.
-        assert!(calls.count() as f64 > 0.75 * CASES as f64 * least, "{enough}");
-        assert!(messages as f64 * replies() >= CASES as f64 * least, "{enough}");
-        // Eight, one, a tenth and a half in a hundred of what is delivered.
-        assert!((replies() - 0.98 * 0.096).abs() < 1e-9);
-        assert!(texts_enough(0.99).unwrap() > 1.5 * enough, "to be surer takes more");
-    }
-
-    #[test]
-    fn a_day_is_no_longer_than_it_must_be_and_never_without_end() {
-        assert_eq!(texts(60_000.0, 12_000.0), 60_000);
-        assert_eq!(texts(3_000.0, 12_000.0), 12_000);
-        assert_eq!(texts(600.0, 12_000.0), 6_000);
-        assert_eq!(texts(60.0, 12_000.0), TEXTS_MIN);
     }
 }

@@ -18,6 +18,7 @@ mod pools;
 mod report;
 mod resources;
 mod search;
+mod sentences;
 mod step;
 mod trend;
 mod usl;

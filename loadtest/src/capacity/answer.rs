@@ -5,15 +5,16 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::args::{CapacityArgs, PlannerArgs};
+use super::args::CapacityArgs;
 use super::load::Scale;
-use super::planner::{DAY_MESSAGES, pool_size};
+use super::planner::pool_size;
 use super::pools::PoolSweep;
 use super::resources::first_to_give_out;
 use super::search::{Bracket, Tally, Tried, bracket};
+use super::sentences::sentences;
 use super::step::{Ended, Step, Written};
 use super::usl::{self, Fitted};
-use crate::report::units::{count, rate};
+use crate::report::units::rate;
 
 /// What a search is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -232,67 +233,8 @@ fn written(steps: &[Step], at: Option<&Tally>) -> Written {
     Written { log_bytes: mean(|w| w.log_bytes), disk_bytes: mean(|w| w.disk_bytes) }
 }
 
-fn sentences(
-    bracket: &Bracket,
-    args: &PlannerArgs,
-    scale: &Scale,
-    written: &Written,
-) -> Vec<String> {
-    let Some(passes) = &bracket.passes else { return Vec::new() };
-    let carried = passes.rate * scale.messages_a_day;
-    let least = if bracket.fails.is_none() { "at least " } else { "" };
-    let mut all = vec![format!(
-        "This carries {least}{:.2} × half a million messages a day at its peak hour: {} messages a \
-         day ({}).",
-        carried / DAY_MESSAGES,
-        count(carried as u64),
-        scale.why
-    )];
-    let day = args.messages.map_or(carried, |messages| messages as f64);
-    all.extend(args.messages.map(|messages| what_if(messages, carried)));
-    let of_day = format!("a day of {} messages", count(day as u64));
-    if let Written { log_bytes: Some(log), disk_bytes: Some(disk) } = written {
-        let days = args.retention_days;
-        all.push(format!(
-            "In {of_day} statements write {} of log, and the database grows by {}: {} in {days} \
-             days.",
-            gigabytes(day * log),
-            gigabytes(day * disk),
-            gigabytes(day * disk * f64::from(days))
-        ));
-    }
-    if let Some(price) = args.price {
-        all.push(format!("At {price} a message {of_day} costs {:.2}.", day * price));
-    }
-    if let Some(per_second) = args.provider_rate {
-        let window = usize::from(args.sending_window);
-        let missed = scale.due.missed(day, per_second, window);
-        all.push(format!(
-            "With a provider that takes {} and a window of {window} h, {} of {of_day} would miss \
-             theirs.",
-            rate(per_second),
-            count(missed.round() as u64),
-        ));
-    }
-    all
-}
-
-fn what_if(messages: u64, carried: f64) -> String {
-    let of_day = format!("A day of {} messages", count(messages));
-    let times = messages as f64 / carried;
-    if times <= 1.0 {
-        return format!("{of_day} is carried, with {:.0} % to spare.", (1.0 - times) * 100.0);
-    }
-    format!("{of_day} is {times:.2} times what is carried.")
-}
-
-fn gigabytes(bytes: f64) -> String {
-    format!("{:.2} GB", bytes / 1e9)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::planner::Hours;
     use super::super::pools;
     use super::super::search::Phase;
     use super::super::step::{Measured, sample};
@@ -366,45 +308,5 @@ mod tests {
         assert_eq!((pools.len(), pools[0].held), (1, 4.0));
         assert_eq!((pools[0].rate, pools[0].hold_seconds), (400.0, 0.01));
         assert_eq!(pools[0].size, pool_size(4.0, 0.01));
-    }
-
-    #[test]
-    fn the_planner_is_told_in_days_disks_and_money() {
-        let passes = Tally { rate: 100.0, passed: 3, tried: 3 };
-        let passes = Bracket { passes: Some(passes), fails: None };
-        let args = PlannerArgs {
-            requests_per_message: 1.0,
-            messages: Some(5_000_000),
-            retention_days: 100,
-            price: Some(0.01),
-            provider_rate: Some(10.0),
-            sending_window: 2,
-        };
-        let scale = Scale {
-            messages_a_day: 10_000.0,
-            why: "because".to_owned(),
-            due: Hours::new(&[1.0; 24]).expect("hours"),
-        };
-        let written = Written { log_bytes: Some(2_000.0), disk_bytes: Some(1_000.0) };
-        let all = sentences(&passes, &args, &scale, &written);
-        assert_eq!(
-            all,
-            [
-                "This carries at least 2.00 × half a million messages a day at its peak hour: \
-                 1,000,000 messages a day (because).",
-                "A day of 5,000,000 messages is 5.00 times what is carried.",
-                "In a day of 5,000,000 messages statements write 10.00 GB of log, and the database \
-                 grows by 5.00 GB: 500.00 GB in 100 days.",
-                "At 0.01 a message a day of 5,000,000 messages costs 50000.00.",
-                "With a provider that takes 10/s and a window of 2 h, 4,100,000 of a day of \
-                 5,000,000 messages would miss theirs.",
-            ]
-        );
-        let nothing = Bracket { passes: None, fails: None };
-        assert!(sentences(&nothing, &args, &scale, &written).is_empty());
-        assert_eq!(
-            what_if(250_000, 1e6),
-            "A day of 250,000 messages is carried, with 75 % to spare."
-        );
     }
 }

@@ -33,7 +33,7 @@ use crate::open_files;
 use crate::report::files::{ReportDir, kept, say, unkept};
 use crate::report::plain;
 use crate::report::units::rate;
-use answer::{Answer, Verdict, bracket_of};
+use answer::{Answer, Ending, Verdict, bracket_of};
 use args::CapacityArgs;
 use load::{Load, search_and_scale};
 use report::{Document, SCHEMA};
@@ -56,23 +56,32 @@ pub async fn run(args: CapacityArgs, interrupt: &Interrupt) -> Result<Exit, Fail
     let (search, scale) = search_and_scale(&args)?;
     let load = Load::new(&args, reports.path()).await?;
     let began = Timestamp::now();
-    let steps = match args.sweep.pools_at {
-        Some(_) => Vec::new(),
-        None => steps(&args, &search, &load, interrupt).await?,
+    let (steps, broke_off) = match args.sweep.pools_at {
+        Some(_) => (Vec::new(), None),
+        None => steps(&args, &search, &load, interrupt).await,
     };
-    let sweep = load.sweep(&args, &bracket_of(&steps), interrupt).await;
-    let answer = Answer::new(&steps, &args, &scale, interrupt.stopped(), sweep);
+    let broke_off = match broke_off {
+        Some(failure) if steps.is_empty() => return Err(failure),
+        broke_off => broke_off.map(|failure| failure.to_string()),
+    };
+    let sweep = match &broke_off {
+        Some(_) => None,
+        None => load.sweep(&args, &bracket_of(&steps), interrupt).await,
+    };
+    let ended = Ending { interrupted: interrupt.stopped(), broke_off };
+    let answer = Answer::new(&steps, &args, &scale, ended, sweep);
     let exit = tell(&Document::new(SCHEMA, began, &args, &steps, &answer), &args, &reports);
     Ok(if load.is_whole() { exit } else { unkept(exit) })
 }
 
-/// Tries rates until all is known that is to be known, or until told to stop.
+/// Tries rates until all is known that is to be known, or until told to stop, or until a step fails
+/// to be measured: what was tried before is known nevertheless.
 async fn steps(
     args: &CapacityArgs,
     search: &Search,
     load: &Load<'_>,
     interrupt: &Interrupt,
-) -> Result<Vec<Step>, Failure> {
+) -> (Vec<Step>, Option<Failure>) {
     let limits = args.search.limits(&args.judged);
     let mut steps: Vec<Step> = Vec::new();
     let mut tried: Vec<Tried> = Vec::new();
@@ -81,9 +90,12 @@ async fn steps(
             let measured = load.measure(steps.len(), at, interrupt).await;
             if interrupt.stopped() {
                 // What fails because it is being stopped is no failure of its own.
-                return Ok(steps);
+                return (steps, None);
             }
-            let measured = measured?;
+            let measured = match measured {
+                Ok(measured) => measured,
+                Err(failure) => return (steps, Some(failure)),
+            };
             let step = Step::judge(at, phase, measured, &limits);
             complain!("{:<8} {}: {}", "step", rate(at), said(&step));
             let told = step.ended != Ended::Untold || step.has_too_few() || again == TRIES;
@@ -93,14 +105,14 @@ async fn steps(
             steps.push(step);
             let rested = tokio::time::timeout(REST, interrupt.stop.cancelled()).await;
             if rested.is_ok() {
-                return Ok(steps);
+                return (steps, None);
             }
             if told {
                 break;
             }
         }
     }
-    Ok(steps)
+    (steps, None)
 }
 
 fn said(step: &Step) -> String {

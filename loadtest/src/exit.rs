@@ -150,8 +150,8 @@ Exit status:
   0    PASS: the capacity is known, and is enough where that was asked
   1    FAIL: no rate passes, or not the one asked for
   2    usage: a wrong flag or file (the message says which line, and what to do)
-  3    INVALID: the machine or the harness gives out first, the target is away, or the report of a
-       PASS could not be written
+  3    INVALID: the machine or the harness gives out first, the target is away (the report covers
+       the steps before that), or the report of a PASS could not be written
   130  interrupted: Ctrl-C; the report covers what was done so far";
 
 #[cfg(test)]

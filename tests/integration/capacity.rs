@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -16,7 +17,8 @@ use tests::schema;
 use tests::wait::soon;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 const WORK: Duration = Duration::from_millis(10);
@@ -31,22 +33,51 @@ const SWEPT_WITHIN: Duration = Duration::from_secs(240);
 type Worker = Arc<Mutex<Instant>>;
 
 async fn one_at_a_time() -> String {
+    with_requests_left(usize::MAX).await
+}
+
+/// The same, gone after so many requests: nobody listens any more, and connections end.
+async fn with_requests_left(requests: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let worker: Worker = Arc::new(Mutex::new(Instant::now()));
+    let left = Arc::new(Left { requests: AtomicUsize::new(requests), gone: Notify::new() });
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream, worker.clone()));
+        // They end with the set that they are in.
+        let mut serving = JoinSet::new();
+        let end = left.clone();
+        let gone = end.gone.notified();
+        tokio::pin!(gone);
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        serving.spawn(serve(stream, worker.clone(), left.clone()));
+                    }
+                    Err(_) => return,
+                },
+                () = &mut gone => return,
+            }
         }
     });
     address
 }
 
-async fn serve(mut stream: TcpStream, worker: Worker) {
+/// How many requests a service answers yet.
+struct Left {
+    requests: AtomicUsize,
+    gone: Notify,
+}
+
+async fn serve(mut stream: TcpStream, worker: Worker, left: Arc<Left>) {
     let mut bytes = Vec::new();
     while let Ok(1..) = stream.read_buf(&mut bytes).await {
         while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             bytes.drain(..end + 4);
+            if left.requests.fetch_sub(1, Ordering::Relaxed) <= 1 {
+                left.gone.notify_one();
+                return;
+            }
             let done = {
                 let mut free = worker.lock().await;
                 *free = (*free).max(Instant::now()) + WORK;
@@ -132,6 +163,21 @@ async fn a_target_that_is_away_is_one_clear_line() {
     let output = search(&gone, dir.path(), &[]).await;
     assert_eq!(output.status, Some(3), "{output:?}");
     assert!(output.stderr.contains("is the service up, and is --target right?"), "{output:?}");
+}
+
+/// Each step has 56 requests, four times what 80 % needs: the second one is too much for it.
+#[tokio::test]
+async fn a_target_that_dies_leaves_the_steps_before_it() {
+    let address = with_requests_left(85).await;
+    let dir = tempfile::tempdir().unwrap();
+    let output = search(&address, dir.path(), &[]).await;
+    assert_eq!(output.status, Some(3), "{output:?}");
+    assert!(output.stdout.contains("the search broke off after"), "{output:?}");
+    let json = schema::read(&dir.path().join("capacity.json"), "capacity");
+    assert_eq!(json["answer"]["verdict"], "invalid");
+    assert!(json["answer"]["broke_off"].to_string().contains("could connect"), "{json}");
+    assert_eq!(json["steps"][0]["rate"].as_f64(), Some(20.0), "{json}");
+    assert!(dir.path().join("capacity.html").exists() && dir.path().join("junit.xml").exists());
 }
 
 /// Sweeps the pools of the service's own stack in a few short steps.

@@ -30,6 +30,15 @@ pub(crate) enum Verdict {
     Interrupted,
 }
 
+/// How a search ended, apart from what it found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Ending {
+    /// It was told to stop.
+    pub(super) interrupted: bool,
+    /// Why it broke off, where it did.
+    pub(super) broke_off: Option<String>,
+}
+
 /// What a pool needs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct PoolSize {
@@ -59,6 +68,8 @@ pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
     pub(crate) reasons: Vec<String>,
     pub(crate) bracket: Bracket,
+    /// Why the search ended before its end, where it did: a step could not be measured.
+    pub(crate) broke_off: Option<String>,
     /// What gives out first, in words.
     pub(crate) gives_out: String,
     /// The fitted law, where the steps carry it.
@@ -76,14 +87,16 @@ impl Answer {
         steps: &[Step],
         args: &CapacityArgs,
         scale: &Scale,
-        interrupted: bool,
+        ended: Ending,
         sweep: Option<PoolSweep>,
     ) -> Self {
+        let Ending { interrupted, broke_off } = ended;
         let bracket = bracket_of(steps);
         let (verdict, reasons) = match &sweep {
             Some(sweep) if steps.is_empty() && !interrupted => sweep.verdict(),
             Some(_) | None => {
                 let judged = verdict(&bracket, steps, args.search.at_least, interrupted);
+                let judged = broken_off(judged, steps.len(), broke_off.as_deref());
                 with_sweep(judged, sweep.as_ref())
             }
         };
@@ -96,6 +109,7 @@ impl Answer {
         Self {
             verdict,
             reasons,
+            broke_off,
             gives_out: first_to_give_out(&failed),
             law: usl::fit(&points, args.work.seed),
             pools: pools(steps, bracket.passes.as_ref()),
@@ -120,6 +134,22 @@ pub(super) fn bracket_of(steps: &[Step]) -> Bracket {
     };
     let tried: Vec<Tried> = steps.iter().filter(known).map(Step::tried).collect();
     bracket(&tried)
+}
+
+/// A search that was judged, where it broke off: whatever its steps say so far, the rest is not
+/// known.
+fn broken_off(
+    (verdict, mut reasons): (Verdict, Vec<String>),
+    steps: usize,
+    broke_off: Option<&str>,
+) -> (Verdict, Vec<String>) {
+    match (verdict, broke_off) {
+        (Verdict::Interrupted, _) | (_, None) => (verdict, reasons),
+        (Verdict::Pass | Verdict::Fail | Verdict::Invalid, Some(why)) => {
+            reasons.insert(0, format!("the search broke off after {steps} steps: {why}"));
+            (Verdict::Invalid, reasons)
+        }
+    }
 }
 
 /// A search that was judged, once the sweep that followed it is known: one that broke off leaves a
@@ -282,6 +312,22 @@ mod tests {
         // What is above fails, and of what is below nobody knows.
         check(&[few(50.0), fail.clone()], None, Verdict::Invalid, says);
         check(&[few(50.0), pass, fail], None, Verdict::Pass, "100/s (1 of 1 times) passes");
+    }
+
+    #[test]
+    fn a_search_that_broke_off_tells_its_steps_and_is_not_judged() {
+        let of = |verdict| {
+            broken_off((verdict, vec!["100/s passes".to_owned()]), 4, Some("no service"))
+        };
+        for judged in [Verdict::Pass, Verdict::Fail, Verdict::Invalid] {
+            let (verdict, reasons) = of(judged);
+            assert_eq!(verdict, Verdict::Invalid);
+            let says = ["the search broke off after 4 steps: no service", "100/s passes"];
+            assert_eq!(reasons, says);
+        }
+        assert_eq!(of(Verdict::Interrupted).0, Verdict::Interrupted);
+        let whole = broken_off((Verdict::Pass, Vec::new()), 4, None);
+        assert_eq!(whole, (Verdict::Pass, Vec::new()));
     }
 
     #[test]

@@ -318,6 +318,7 @@ mod tests {
             verdict: Verdict::Pass,
             reasons: vec!["100/s passes".to_owned()],
             bracket: Bracket { passes: tally(100.0, 3), fails: tally(110.0, 0) },
+            broke_off: Some("the target is away".to_owned()),
             gives_out: "the service".to_owned(),
             law: Some(Fitted {
                 law: Law { lambda: 20.0, sigma: 0.01, kappa: 0.0001 },
@@ -337,6 +338,7 @@ mod tests {
         let answer = answer();
         let nothing = Answer {
             bracket: Bracket { passes: None, fails: None },
+            broke_off: None,
             law: None,
             pools: Vec::new(),
             sweep: None,

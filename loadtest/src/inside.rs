@@ -7,6 +7,7 @@
 
 pub mod flights;
 pub mod place;
+mod points;
 pub mod rules;
 
 use std::collections::BTreeMap;
@@ -21,10 +22,11 @@ use crate::engine::{Ledger, Source};
 use crate::exit::Failure;
 use crate::report::chart::most_telling;
 use crate::report::sheet::{Line, Unit};
-use crate::scrape::{Buckets, FAMILIES, Metrics};
+use crate::scrape::{FAMILIES, Metrics};
 use flights::{Flights, Found};
 pub use place::Place;
-use rules::{Across, How, Rule};
+use points::{Reading, added_up, points};
+use rules::Rule;
 
 /// A look that takes longer is given up: a busy service must not hold up the next one.
 const LOOK_MAX: Duration = Duration::from_secs(2);
@@ -88,6 +90,9 @@ pub struct Panel {
     pub lines: BTreeMap<String, Vec<(f64, f64)>>,
     /// Lines that are not shown, as others peak higher.
     pub left_out: u64,
+    /// All lines added up, those too that are not shown.
+    #[serde(skip)]
+    pub sum: Vec<(f64, f64)>,
 }
 
 /// All that came of looking.
@@ -123,16 +128,33 @@ impl Inside {
     /// # Errors
     /// When one doesn't answer, or with something else than metrics.
     pub async fn reach(&mut self) -> Result<(), Failure> {
+        self.reach_with(None).await
+    }
+
+    /// The same, where one of them at least must say something by this rule.
+    ///
+    /// # Errors
+    /// As of `reach`, and when none of them says that.
+    pub async fn reach_with(&mut self, wanted: Option<&Rule>) -> Result<(), Failure> {
+        let mut is_there = false;
         for looked in &mut self.looked {
             let Looked { place, client, .. } = looked;
             let text = client.text(&place.path).await?;
-            if Metrics::parse_some(&text, &[""]).names().is_empty() {
+            let metrics = Metrics::parse_some(&text, &[""]);
+            if metrics.names().is_empty() {
                 return Err(Failure::Usage(format!(
                     "{place}: what it answers is not Prometheus' text format; is --metrics right?"
                 )));
             }
+            is_there |= wanted.is_some_and(|rule| rule.is_in(&metrics));
         }
-        Ok(())
+        match wanted {
+            Some(rule) if !is_there => Err(Failure::Usage(format!(
+                "{}: the service says nothing of it; name one of its metrics",
+                rule.family
+            ))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Looks once, at this time of the run.
@@ -211,6 +233,7 @@ impl Inside {
                 told.missing.push(rule.title);
                 continue;
             }
+            let sum = added_up(&lines);
             let lines = lines.into_iter().map(|(name, points)| Line::new(name, points));
             let (lines, left_out) = most_telling(lines.collect());
             told.panels.push(Panel {
@@ -219,6 +242,7 @@ impl Inside {
                 unit: rule.unit,
                 lines: lines.into_iter().map(|line| (line.name, line.points)).collect(),
                 left_out: left_out as u64,
+                sum,
             });
         }
         Observed { told, found: flights.found() }
@@ -239,66 +263,6 @@ impl Inside {
             }
         }
     }
-}
-
-/// What one process says now, and said before.
-struct Reading<'a> {
-    /// How it is called where each has a line of its own.
-    name: Option<&'a str>,
-    at: f64,
-    now: &'a Metrics,
-    before: Option<&'a (f64, Metrics)>,
-}
-
-/// A rule's values by line.
-fn points<'a>(rule: &Rule, readings: impl Iterator<Item = Reading<'a>>) -> BTreeMap<String, f64> {
-    let mut values: BTreeMap<String, f64> = BTreeMap::new();
-    let mut histograms: BTreeMap<String, Buckets> = BTreeMap::new();
-    let by: Vec<&str> = rule.by.iter().map(String::as_str).collect();
-    for Reading { name, at, now, before } in readings {
-        let line = |key: String| match (rule.across, name) {
-            (Across::Each, Some(name)) if key.is_empty() => name.to_owned(),
-            (Across::Each, Some(name)) => format!("{name} {key}"),
-            (Across::Each | Across::Sum | Across::Max, _) => key,
-        };
-        let mut enter = |key: String, value: f64| {
-            let sum = values.entry(line(key)).or_insert(0.0);
-            *sum = match rule.across {
-                Across::Max => sum.max(value),
-                Across::Each | Across::Sum => *sum + value,
-            };
-        };
-        match (rule.how, before) {
-            (How::Value, _) => {
-                for (key, value) in now.sums_by(&rule.family, &by, &rule.only()) {
-                    enter(key, value);
-                }
-            }
-            (How::Rate, Some((since, before))) if at > *since => {
-                let before = before.sums_by(&rule.family, &by, &rule.only());
-                for (key, value) in now.sums_by(&rule.family, &by, &rule.only()) {
-                    let risen = value - before.get(&key).copied().unwrap_or(0.0);
-                    // A process that was started anew counts from zero again.
-                    enter(key, risen.max(0.0) / (at - since));
-                }
-            }
-            (How::Quantile(_), Some((_, before))) => {
-                let before = before.buckets_by(&rule.family, &by);
-                for (key, buckets) in now.buckets_by(&rule.family, &by) {
-                    let since = before.get(&key).map_or(buckets.clone(), |b| buckets.since(b));
-                    histograms.entry(line(key)).or_default().merge(&since);
-                }
-            }
-            // From the first look there is no second to speak of.
-            (How::Rate | How::Quantile(_), _) => {}
-        }
-    }
-    if let How::Quantile(quantile) = rule.how {
-        let of = |(name, buckets): (String, Buckets)| Some((name, buckets.quantile(quantile)?));
-        values.extend(histograms.into_iter().filter_map(of));
-    }
-    values.retain(|name, _| !rule.except.iter().any(|except| except == name));
-    values
 }
 
 #[cfg(test)]
@@ -359,6 +323,20 @@ mod tests {
         says(&mut inside, 2.0, [&text(100, 105), &text(100, 105)]);
         let lines = panel(&inside.observed().told, "stage_lateness_seconds").lines;
         assert_eq!(lines["claim"], [(1.0, 0.099)], "a second without any has no point");
+    }
+
+    /// A chart has fewer lines than a service may have queues; their sum is of all.
+    #[test]
+    fn lines_that_are_not_shown_are_in_the_sum() {
+        let mut inside = inside(&["depth:queue"]);
+        let text = |from: u32| -> String {
+            (from..from + 20).map(|q| format!("depth{{queue=\"{q}\"}} {q}\n")).collect()
+        };
+        says(&mut inside, 0.0, [&text(1), &text(101)]);
+        says(&mut inside, 1.0, [&text(1), "other 1\n"]);
+        let panel = panel(&inside.observed().told, "depth");
+        assert!(panel.left_out > 0 && panel.lines.len() < 20, "{panel:?}");
+        assert_eq!(panel.sum, [(0.0, 210.0 + 2_210.0), (1.0, 210.0)]);
     }
 
     #[test]

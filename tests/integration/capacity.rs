@@ -134,6 +134,40 @@ async fn less_than_was_asked_for_is_a_failure() {
     let output = search(&address, dir.path(), &["--at-least", "1000", "--most", "20"]).await;
     assert_eq!(output.status, Some(1), "{output:?}");
     assert!(output.stdout.contains("1,000/s was asked for"), "{output:?}");
+    assert!(output.stdout.contains("no backlog is known"), "nobody told it: {output:?}");
+}
+
+/// A service that says of itself that four things wait, at any path.
+async fn metrics() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\nqueue_depth 4\n";
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut bytes = Vec::new();
+                while let Ok(1..) = stream.read_buf(&mut bytes).await {
+                    if bytes.ends_with(b"\r\n\r\n") {
+                        bytes.clear();
+                        _ = stream.write_all(answer.as_bytes()).await;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_backlog_that_the_service_does_not_have_is_refused() {
+    let (address, metrics) = (one_at_a_time().await, metrics().await);
+    let dir = tempfile::tempdir().unwrap();
+    let flags = ["--metrics", &metrics, "--most", "20", "--backlog"];
+    let output = search(&address, dir.path(), &[&flags[..], &["queue_dpeth"]].concat()).await;
+    assert_eq!((output.status, output.stderr.lines().count()), (Some(2), 1), "{output:?}");
+    assert!(output.stderr.contains("queue_dpeth: the service says nothing of it"), "{output:?}");
+    let output = search(&address, dir.path(), &[&flags[..], &["queue_depth"]].concat()).await;
+    assert_eq!(output.status, Some(0), "{output:?}");
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ pub(super) struct AnyService<'a> {
     args: &'a CapacityArgs,
     dir: &'a Path,
     objectives: Objectives,
+    /// The gauge that must not grow, where the service has it.
     backlog: Rule,
     /// False once a step's logs or goose's report could not be written.
     is_whole: AtomicBool,
@@ -40,7 +41,7 @@ pub(super) struct AnyService<'a> {
 impl<'a> AnyService<'a> {
     pub(super) fn new(args: &'a CapacityArgs, dir: &'a Path) -> Result<Self, Failure> {
         let objectives = Objectives::new(&args.judged.objective);
-        let backlog: Rule = args.search.backlog.parse().map_err(Failure::Usage)?;
+        let backlog: Rule = args.search.backlog().parse().map_err(Failure::Usage)?;
         let load = Self { args, dir, objectives, backlog, is_whole: AtomicBool::new(true) };
         let plan = load.plan(args.search.start, Duration::from_secs(1))?;
         let objectives = Objectives::for_plan(&args.judged.objective, &plan)?;
@@ -52,7 +53,9 @@ impl<'a> AnyService<'a> {
         for target in &self.args.target {
             crate::run::reach(target).await?;
         }
-        self.inside()?.reach().await
+        // What was asked for by name and isn't there would never grow.
+        let wanted = self.args.search.backlog.as_ref().map(|_| &self.backlog);
+        self.inside()?.reach_with(wanted).await
     }
 
     /// Sends a rate.
@@ -166,17 +169,9 @@ fn kind(row: &KindRow) -> Kind {
 
 /// All lines of a gauge added up, from when the step had warmed up to its last intended start.
 pub(super) fn backlog(family: &str, told: &Told, span_seconds: f64) -> Vec<(f64, f64)> {
-    let mut sums: Vec<(f64, f64)> = Vec::new();
     let panel = told.panels.iter().find(|panel| panel.family == family);
-    for (at, value) in panel.into_iter().flat_map(|panel| panel.lines.values()).flatten() {
-        match sums.iter_mut().find(|(other, _)| other == at) {
-            Some((_, sum)) => *sum += value,
-            None => sums.push((*at, *value)),
-        }
-    }
-    sums.retain(|(at, _)| *at >= span_seconds * WARMING_UP && *at <= span_seconds);
-    sums.sort_by(|a, b| a.0.total_cmp(&b.0));
-    sums
+    let counts = |at: f64| at >= span_seconds * WARMING_UP && at <= span_seconds;
+    panel.into_iter().flat_map(|panel| &panel.sum).copied().filter(|(at, _)| counts(*at)).collect()
 }
 
 #[cfg(test)]
@@ -189,13 +184,14 @@ mod tests {
 
     #[test]
     fn a_backlog_is_all_of_its_lines_once_the_step_has_warmed_up() {
-        let points = |by: f64| (0..10).map(|s| (f64::from(s), f64::from(s) * by)).collect();
         let panel = Panel {
             title: String::new(),
             family: "queue_depth".into(),
             unit: Unit::Number,
-            lines: BTreeMap::from([("a".into(), points(1.0)), ("b".into(), points(2.0))]),
-            left_out: 0,
+            // Whichever of its lines are shown.
+            lines: BTreeMap::new(),
+            left_out: 1,
+            sum: (0..10).map(|s| (f64::from(s), f64::from(s) * 3.0)).collect(),
         };
         let told = Told { panels: vec![panel], ..Told::default() };
         let sums = backlog("queue_depth", &told, 4.0);

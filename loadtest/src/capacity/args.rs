@@ -110,8 +110,9 @@ pub(super) struct SearchArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 0.1, value_parser = percent)]
     pub(super) errors_max: f64,
     /// A gauge of work that waits, from the service's metrics: NAME[:LABEL,…]. It must not grow.
-    #[arg(long, value_name = "METRIC", default_value = "pending_messages:stage")]
-    pub(super) backlog: String,
+    /// pending_messages:stage, where the service has that, if not given.
+    #[arg(long, value_name = "METRIC", requires = "metrics")]
+    pub(super) backlog: Option<String>,
     /// FAIL when less than this rate passes.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(super) at_least: Option<f64>,
@@ -193,7 +194,15 @@ pub(super) struct PoolsArgs {
     pub(super) pools_steps: Option<u32>,
 }
 
+/// The reminder service's own.
+const BACKLOG: &str = "pending_messages:stage";
+
 impl SearchArgs {
+    /// The gauge that must not grow.
+    pub(super) fn backlog(&self) -> &str {
+        self.backlog.as_deref().unwrap_or(BACKLOG)
+    }
+
     pub(super) fn search(&self, seed: u64) -> Search {
         Search {
             start: self.start.min(self.most),
@@ -290,7 +299,6 @@ mod tests {
             ("--ok", "200"),
             ("--header", "a: b"),
             ("--timeout", "1s"),
-            ("--backlog", "queue"),
             ("--metrics", "http://127.0.0.1:1/metrics"),
             ("--busy-max", "50"),
             ("--path", "/a"),
@@ -304,6 +312,12 @@ mod tests {
             assert!(error.contains("cannot be used with"), "{flag} {error}");
             assert_eq!(refused(&[flag, value]), None);
         }
+        // A backlog is one of the metrics.
+        let backlog = [&any[..], &["--backlog", "queue"]].concat();
+        let error = refused(&backlog).unwrap_or_default();
+        assert!(error.contains("not provided") && error.contains("--metrics"), "{error}");
+        assert!(refused(&["--backlog", "queue"]).is_some());
+        assert_eq!(refused(&[&backlog[..], &["--metrics", "127.0.0.1:1"]].concat()), None);
         assert!(refused(&["--sending-window", "3"]).is_some());
         assert_eq!(refused(&["--sending-window", "3", "--provider-rate", "9"]), None);
     }

@@ -10,6 +10,7 @@ use super::answer::{Answer, PoolSize, Verdict};
 use super::args::CapacityArgs;
 use super::pools;
 use super::step::{Ended, Limits, Step};
+use super::trend;
 use super::usl::Fitted;
 use crate::report::sheet::{
     Across, Block, Chart, Check, Line, Mark, Outcome, Section, Sheet, Stroke, Table, Unit,
@@ -74,7 +75,7 @@ impl Asked {
             connections: how.connections as u64,
             timeout_seconds: how.timeout.as_secs_f64(),
             ok: [*judged.ok.start(), *judged.ok.end()],
-            backlog: search.backlog.clone(),
+            backlog: search.backlog().to_owned(),
         }
     }
 }
@@ -118,10 +119,11 @@ pub(super) fn sheet(document: &Document<'_>, args: &CapacityArgs) -> Sheet {
             "a step",
             format!(
                 "passes when every kind is shown to meet its objective with {} confidence, at most \
-                 {} fail, {} of the offered rate is achieved and no backlog grows",
+                 {} fail, {} of the offered rate is achieved{}",
                 share(limits.confidence),
                 share(limits.errors_max),
-                share(limits.achieved_min)
+                share(limits.achieved_min),
+                and_backlog(steps)
             ),
         ),
         ("steps", count(steps.len() as u64)),
@@ -139,6 +141,16 @@ pub(super) fn sheet(document: &Document<'_>, args: &CapacityArgs) -> Sheet {
             "{SCHEMA}. The same numbers for machines: capacity.json; each step's interval logs and \
              goose's report: steps/ and pools/."
         ),
+    }
+}
+
+/// The part of what passing means that holds where a backlog is known.
+fn and_backlog(steps: &[Step]) -> String {
+    let known = steps.iter().filter(|step| trend::slope(&step.measured.backlog).is_some()).count();
+    match known {
+        0 => "; no backlog is known".to_owned(),
+        n if n == steps.len() => " and no backlog grows".to_owned(),
+        n => format!(" and no backlog grows, which is known of {n} steps"),
     }
 }
 
@@ -331,6 +343,20 @@ mod tests {
             sweep: Some(pools::sample()),
             sentences: vec!["It carries a day.".to_owned()],
         }
+    }
+
+    #[test]
+    fn where_no_backlog_is_known_none_is_said_not_to_grow() {
+        let with = |points: u32| {
+            let mut step = step(Ended::Passed);
+            step.measured.backlog = (0..points).map(|s| (f64::from(s), 1.0)).collect();
+            step
+        };
+        assert_eq!(and_backlog(&[with(0), with(0)]), "; no backlog is known");
+        assert_eq!(and_backlog(&[with(30), with(30)]), " and no backlog grows");
+        // Two looks are not enough to see it grow.
+        let some = and_backlog(&[with(30), with(2), with(30)]);
+        assert_eq!(some, " and no backlog grows, which is known of 2 steps");
     }
 
     #[test]

@@ -140,6 +140,7 @@ mod tests {
             unit: Unit::Number,
             lines: lines.iter().map(|(name, v)| ((*name).to_owned(), points(*v))).collect(),
             left_out: 0,
+            sum: Vec::new(),
         }
     }
 

@@ -224,6 +224,7 @@ mod tests {
             unit: Unit::Number,
             lines: BTreeMap::from([("a".to_owned(), points)]),
             left_out: 0,
+            sum: Vec::new(),
         };
         let told = Told {
             places: vec!["http://127.0.0.1:1/metrics".into()],

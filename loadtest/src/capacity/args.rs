@@ -165,10 +165,11 @@ pub(super) struct PlannerArgs {
     /// Messages that the provider takes a second.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(super) provider_rate: Option<f64>,
-    /// Within so many hours of its own a message must have left.
-    #[arg(long, value_name = "HOURS", default_value_t = 2, requires = "provider_rate",
+    /// Within so many hours of its own a message must have left; until its practice closes if not
+    /// given, by the built-in day.
+    #[arg(long, value_name = "HOURS", requires = "provider_rate",
         value_parser = clap::value_parser!(u8).range(1..=24))]
-    pub(super) sending_window: u8,
+    pub(super) sending_window: Option<u8>,
 }
 
 /// The sweep of the service's pools of connections.

@@ -5,14 +5,17 @@
 
 use std::path::Path;
 
+use jiff::tz::TimeZone;
+
 use super::any_service::AnyService;
 use super::args::CapacityArgs;
 use super::own_stack::OwnStack;
-use super::planner::Hours;
+use super::planner::{Due, Group, Hours};
 use super::pools::{self, PoolSweep};
 use super::search::{Bracket, Search};
 use super::step::Measured;
-use crate::day::{Options, Plan, Profile, Source};
+use crate::day::{Options, Plan, Practice, Profile};
+use crate::dev;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 
@@ -31,8 +34,8 @@ pub(super) struct Scale {
     pub(super) messages_a_day: f64,
     /// How that comes about, in words.
     pub(super) why: String,
-    /// The hours of a day, by when its texts are due.
-    pub(super) due: Hours,
+    /// The texts of a day, by when they are due and when their practices close.
+    pub(super) due: Due,
 }
 
 impl<'a> Load<'a> {
@@ -90,13 +93,13 @@ pub(super) fn search_and_scale(args: &CapacityArgs) -> Result<(Search, Scale), F
         let search = Search { most: args.search.most.min(super::own_stack::RATE_MAX), ..search };
         let why = "each step is such a day in a minute, its busiest hour and all";
         let messages_a_day = super::own_stack::window_seconds();
-        return Ok((search, Scale { messages_a_day, why: why.to_owned(), due: due_hours()? }));
+        return Ok((search, Scale { messages_a_day, why: why.to_owned(), due: due(&drawn()?)? }));
     }
     let per_message = args.planner.requests_per_message;
     let scale = Scale {
         messages_a_day: hours.messages_at(1.0 / per_message),
         why: format!("the busiest hour has {peak:.1} % of a day; {per_message} requests a message"),
-        due: due_hours()?,
+        due: due(&drawn()?)?,
     };
     Ok((search, scale))
 }
@@ -104,14 +107,35 @@ pub(super) fn search_and_scale(args: &CapacityArgs) -> Result<(Search, Scale), F
 /// Texts that a day is drawn with to see when they are due: its shape is that of any other day.
 pub(super) const DRAWN: u64 = 5_000;
 
-/// When the texts of the built-in day are due, hour by hour: within their practices' hours, a day
-/// or two hours before the appointments, and so at other times than people book at.
-fn due_hours() -> Result<Hours, Failure> {
-    let options = Options { messages: DRAWN, ..Options::default() };
-    let source = Source::from_profile(Profile::builtin(), options.seed);
-    let plan = Plan::build(&options, &source).map_err(|error| Failure::Usage(error.to_string()))?;
-    let by_hour = plan.promise().messages_by_hour_min.map(|texts| texts as f64);
-    Hours::new(&by_hour).ok_or_else(|| Failure::Unavailable("no text of the day is due".to_owned()))
+/// A built-in day.
+fn drawn() -> Result<Plan, Failure> {
+    dev::plan(&Options { messages: DRAWN, ..Options::default() })
+}
+
+/// When the texts of a day are due, hour by hour, and until when their practices send: a day or two
+/// hours before the appointments, and so at other times than people book at.
+fn due(plan: &Plan) -> Result<Due, Failure> {
+    let mut groups: Vec<Group> = Vec::new();
+    for practice in plan.practices() {
+        let closes = closes(plan, practice);
+        for (hour, texts) in (0..).zip(practice.texts_by_hour).filter(|(_, texts)| *texts > 0) {
+            let same = |group: &&mut Group| group.hour == hour && group.closes == closes;
+            match groups.iter_mut().find(same) {
+                Some(group) => group.share += f64::from(texts),
+                None => groups.push(Group { hour, closes, share: f64::from(texts) }),
+            }
+        }
+    }
+    Due::new(groups).ok_or_else(|| Failure::Unavailable("no text of the day is due".to_owned()))
+}
+
+/// Hours from a day's beginning until a practice stops sending.
+fn closes(plan: &Plan, practice: &Practice) -> f64 {
+    let zone = TimeZone::get(&practice.timezone).expect("the plan was made with it");
+    let midnight = plan.day().to_zoned(zone).expect("the plan was made with this day");
+    // The day's clocks don't change: the plan counts from its noon.
+    let until = midnight.timestamp().as_second() + i64::from(practice.send_until) * 60;
+    (until - plan.origin().as_second()) as f64 / 3_600.0
 }
 
 #[cfg(test)]
@@ -120,16 +144,45 @@ mod tests {
     use super::*;
 
     /// They are what the plan of another seed has as well, within the day's window alone.
+    /// Of two practices each has its own hours, by the clock of its own zone.
+    #[test]
+    fn what_is_due_may_leave_until_its_own_practice_closes() {
+        let plan = drawn().unwrap();
+        let of = |name: &str| {
+            let mut all = plan.practices().iter().filter(|p| &*p.timezone == name);
+            all.next().unwrap_or_else(|| panic!("a practice in {name}"))
+        };
+        for (zone, hours_west) in [("America/New_York", 0.0), ("America/Chicago", 1.0)] {
+            let practice = of(zone);
+            // The day begins at six by New York's clock.
+            let wall = f64::from(practice.send_until) / 60.0 - 6.0;
+            assert_eq!(closes(&plan, practice), wall + hours_west, "{practice:?}");
+        }
+        let texts: u32 = plan.practices().iter().flat_map(|p| p.texts_by_hour).sum();
+        assert_eq!(u64::from(texts), plan.promise().messages_min);
+        let due = due(&plan).unwrap();
+        // A provider that takes all takes it in time; none takes none.
+        assert_eq!(due.missed(1e6, 1e6, None), 0.0);
+        assert!((due.missed(1e6, 0.0, None) - 1e6).abs() < 1e-3);
+        // Texts of the day wait until the evening, not two hours alone.
+        let slow = 1e6 / 16.0 / 3_600.0;
+        assert!(due.missed(1e6, slow, None) < due.missed(1e6, slow, Some(2)), "{due:?}");
+    }
+
     #[test]
     fn windows_are_those_in_which_texts_are_due() {
-        let due = due_hours().unwrap();
+        let by_hour = |plan: &Plan| {
+            let texts = plan.promise().messages_by_hour_min;
+            Hours::new(&texts.map(|texts| texts as f64)).unwrap()
+        };
+        let due = by_hour(&drawn().unwrap());
         assert_ne!(due, Hours::new(&Profile::builtin().booked_by_hour()).unwrap());
         let options = Options { messages: 2_000, seed: 7, ..Options::default() };
-        let source = Source::from_profile(Profile::builtin(), options.seed);
-        let texts = Plan::build(&options, &source).unwrap().promise().messages_by_hour_min;
+        let plan = dev::plan(&options).unwrap();
+        let texts = plan.promise().messages_by_hour_min;
         let hours = (options.window_from.duration_until(options.window_until)).as_hours() as usize;
         assert_eq!(texts[hours + 1..].iter().sum::<u64>(), 0, "{texts:?}");
-        let other = Hours::new(&texts.map(|texts| texts as f64)).unwrap();
+        let other = by_hour(&plan);
         assert!((due.peak() - other.peak()).abs() < 0.05, "{due:?} and {other:?}");
     }
 }

@@ -30,28 +30,59 @@ impl Hours {
         peak_rate * HOUR_SECONDS / self.peak()
     }
 
-    /// Messages that a provider of this rate does not take within so many hours of their own: each
-    /// hour's wait behind those of the hours before, the oldest first.
-    pub(crate) fn missed(&self, messages: f64, per_second: f64, window_hours: usize) -> f64 {
+}
+
+/// Messages that are due in an hour and may leave until their practice closes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Group {
+    /// The hour, of a day's.
+    pub(crate) hour: u8,
+    /// Hours from the day's beginning until the practice closes.
+    pub(crate) closes: f64,
+    /// How many, as a share of the day.
+    pub(crate) share: f64,
+}
+
+/// Messages of a day, by when they are due and how long they may leave.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Due(Vec<Group>);
+
+impl Due {
+    /// By weights, of which the sum is the day. None without any.
+    pub(crate) fn new(mut groups: Vec<Group>) -> Option<Self> {
+        let sum: f64 = groups.iter().map(|group| group.share).sum();
+        groups.iter_mut().for_each(|group| group.share /= sum);
+        groups.sort_by(|a, b| a.hour.cmp(&b.hour).then(a.closes.total_cmp(&b.closes)));
+        (sum > 0.0).then_some(Self(groups))
+    }
+
+    /// Messages that a provider of this rate does not take before their practice closes, or within
+    /// so many hours of their own where that is given: each hour's wait behind those of the hours
+    /// before, the oldest first.
+    pub(crate) fn missed(&self, messages: f64, per_second: f64, window_hours: Option<u8>) -> f64 {
         let taken = per_second * HOUR_SECONDS;
-        let mut waiting: Vec<f64> = Vec::new();
-        let mut missed = 0.0;
-        // As many hours more as those of the last hour may wait.
-        let later = std::iter::repeat_n(0.0, window_hours);
-        for share in self.0.iter().copied().chain(later) {
-            waiting.push(share * messages);
-            let mut left = taken;
-            for hour in &mut waiting {
-                let now = hour.min(left);
-                *hour -= now;
-                left -= now;
-            }
-            // Whose window ends with this hour.
-            if waiting.len() >= window_hours.max(1) {
-                missed += waiting.remove(0);
+        let until = |group: &Group| match window_hours {
+            Some(hours) => f64::from(group.hour) + f64::from(hours),
+            None => group.closes,
+        };
+        let mut waiting: Vec<(f64, f64)> = Vec::new();
+        let last = self.0.iter().map(until).fold(0.0, f64::max).ceil() as u32;
+        for hour in 0..last {
+            let due = self.0.iter().filter(|group| u32::from(group.hour) == hour);
+            waiting.extend(due.map(|group| (until(group), group.share * messages)));
+            let mut used = 0.0;
+            for (until, left) in &mut waiting {
+                // Of an hour in which they close only what is before it.
+                let open = (*until - f64::from(hour)).clamp(0.0, 1.0);
+                let now = left.min((taken * open - used).max(0.0));
+                *left -= now;
+                used += now;
             }
         }
-        missed
+        // Also those that were due when it had closed.
+        let never = self.0.iter().filter(|group| u32::from(group.hour) >= last);
+        let never: f64 = never.map(|group| group.share * messages).sum();
+        never + waiting.iter().map(|(_, left)| left).sum::<f64>()
     }
 }
 
@@ -85,8 +116,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn flat(hours: usize) -> Hours {
-        Hours::new(&vec![1.0; hours]).unwrap()
+    /// So many hours with as many messages each, of practices that all close then.
+    fn flat_of(hours: u8, closes: f64) -> Due {
+        Due::new((0..hours).map(|hour| Group { hour, closes, share: 1.0 }).collect()).unwrap()
     }
 
     #[test]
@@ -99,15 +131,42 @@ mod tests {
 
     #[test]
     fn what_the_provider_does_not_take_in_time_is_missed() {
+        let check = |due: &Due, messages, per_second, window, expected: f64| {
+            let missed = due.missed(messages, per_second, window);
+            assert!((missed - expected).abs() < 1e-6, "{missed} for {expected}");
+        };
+        let flat = flat_of(10, 24.0);
         // Ten hours of 3,600 each, one a second: all in time.
-        assert_eq!(flat(10).missed(36_000.0, 1.0, 1), 0.0);
+        check(&flat, 36_000.0, 1.0, Some(1), 0.0);
         // Half a second's worth: with an hour's window half is missed.
-        assert_eq!(flat(10).missed(36_000.0, 0.5, 1), 18_000.0);
+        check(&flat, 36_000.0, 0.5, Some(1), 18_000.0);
         // All in one hour: with two hours' window the second one takes as many again.
-        let burst = Hours::new(&[1.0]).unwrap();
-        assert_eq!(burst.missed(36_000.0, 1.0, 1), 32_400.0);
-        assert_eq!(burst.missed(36_000.0, 1.0, 2), 28_800.0);
-        assert_eq!(burst.missed(7_200.0, 1.0, 2), 0.0);
+        let burst = flat_of(1, 24.0);
+        check(&burst, 36_000.0, 1.0, Some(1), 32_400.0);
+        check(&burst, 36_000.0, 1.0, Some(2), 28_800.0);
+        check(&burst, 7_200.0, 1.0, Some(2), 0.0);
+    }
+
+    #[test]
+    fn each_practice_s_messages_are_missed_when_it_closes() {
+        let check = |due: &Due, per_second, window, expected: f64| {
+            let missed = due.missed(7_200.0, per_second, window);
+            assert!((missed - expected).abs() < 1e-6, "{missed} for {expected}");
+        };
+        let group = |hour, closes| Group { hour, closes, share: 1.0 };
+        // Both are due in the same hour; one closes half an hour after that, the other much later.
+        let two = Due::new(vec![group(8, 20.0), group(8, 9.5)]).unwrap();
+        // Of 3,600 of the first, an hour and a half of half a one a second take 2,700.
+        check(&two, 0.5, None, 900.0);
+        check(&two, 1.0, None, 0.0);
+        // What comes later waits for what came first, and then has no time left.
+        let after = Due::new(vec![group(7, 20.0), group(8, 9.0)]).unwrap();
+        check(&after, 0.5, None, 3_600.0);
+        // By the flag each has two hours, whenever it closes.
+        check(&two, 0.5, Some(2), 3_600.0);
+        // What is due when its practice has closed is missed.
+        check(&Due::new(vec![group(8, 20.0), group(21, 9.0)]).unwrap(), 1e6, None, 3_600.0);
+        assert_eq!(Due::new(vec![Group { share: 0.0, ..group(8, 9.0) }]), None);
     }
 
     #[test]

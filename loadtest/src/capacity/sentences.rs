@@ -44,11 +44,13 @@ pub(super) fn sentences(
         all.push(format!("At {price} a message {of_day} costs {:.2}.", day * price));
     }
     if let Some(per_second) = args.provider_rate {
-        let window = usize::from(args.sending_window);
-        let missed = scale.due.missed(day, per_second, window);
+        let missed = scale.due.missed(day, per_second, args.sending_window);
+        let window = match args.sending_window {
+            Some(hours) => format!("a window of {hours} h"),
+            None => "the practices' own windows".to_owned(),
+        };
         all.push(format!(
-            "With a provider that takes {} and a window of {window} h, {} of {of_day} would miss \
-             theirs.",
+            "With a provider that takes {} and {window}, {} of {of_day} would miss theirs.",
             rate(per_second),
             count(missed.round() as u64),
         ));
@@ -71,7 +73,7 @@ fn gigabytes(bytes: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::planner::Hours;
+    use super::super::planner::{Due, Group};
     use super::super::search::Tally;
     use super::*;
 
@@ -85,12 +87,14 @@ mod tests {
             retention_days: 100,
             price: Some(0.01),
             provider_rate: Some(10.0),
-            sending_window: 2,
+            sending_window: Some(2),
         };
+        // All close twelve hours after the day's last hour.
+        let group = |hour| Group { hour, closes: 36.0, share: 1.0 };
         let scale = Scale {
             messages_a_day: 10_000.0,
             why: "because".to_owned(),
-            due: Hours::new(&[1.0; 24]).expect("hours"),
+            due: Due::new((0..24).map(group).collect()).expect("messages"),
         };
         let written = Written { log_bytes: Some(2_000.0), disk_bytes: Some(1_000.0) };
         let all = sentences(&passes, &args, &scale, &written);
@@ -107,6 +111,10 @@ mod tests {
                  5,000,000 messages would miss theirs.",
             ]
         );
+        let own = PlannerArgs { sending_window: None, ..args.clone() };
+        let says = "With a provider that takes 10/s and the practices' own windows, 3,704,000 of";
+        let all = sentences(&passes, &own, &scale, &written);
+        assert!(all.last().is_some_and(|last| last.starts_with(says)), "{all:?}");
         let nothing = Bracket { passes: None, fails: None };
         assert!(sentences(&nothing, &args, &scale, &written).is_empty());
         assert_eq!(

@@ -8,6 +8,7 @@ use super::lookups::Known;
 use super::model::{Member, Terms, Texts};
 use super::practice::RULES;
 use super::{Counts, Practice, Promise};
+use crate::day::profile::HOURS;
 use crate::day::request::{Appointment, Arrival, Request};
 
 /// What a plan becomes.
@@ -31,6 +32,8 @@ pub(super) struct Desk {
     pub(super) booked: u32,
     /// The day's texts, at least and at most.
     pub(super) texts: (u32, u32),
+    /// By the hour in which they are due, texts at least.
+    pub(super) by_hour: [u32; HOURS],
     /// By rule, texts at least.
     pub(super) by_rule: [u32; RULES],
     /// Reused for every household.
@@ -46,10 +49,13 @@ impl Output {
         }
         let texts = terms.texts(&mut desk.members);
         self.promise.add_texts(&texts);
-        let Texts { min, max, families: _, by_rule, by_hour: _ } = texts;
+        let Texts { min, max, families: _, by_rule, by_hour } = texts;
         desk.texts.0 += min;
         desk.texts.1 += max;
         for (sum, n) in desk.by_rule.iter_mut().zip(by_rule) {
+            *sum += n;
+        }
+        for (sum, n) in desk.by_hour.iter_mut().zip(by_hour) {
             *sum += n;
         }
         self.counts.households += 1;
@@ -66,7 +72,8 @@ impl Output {
     pub(super) fn add_practice(&mut self, practice: Practice, desk: &Desk) {
         let rules = desk.by_rule.iter().filter(|texts| **texts > 0).count();
         self.promise.practice_rules_min += rules as u64;
-        self.practices.push(Practice { texts: desk.texts, ..practice });
+        let (texts, texts_by_hour) = (desk.texts, desk.by_hour);
+        self.practices.push(Practice { texts, texts_by_hour, ..practice });
     }
 
     fn add_draft(&mut self, terms: &Terms<'_>, phone: u64, draft: &Draft, desk: &mut Desk) {

@@ -14,6 +14,7 @@ use super::options::{
 };
 use crate::day::draw::{Draw, Purpose};
 use crate::day::people;
+use crate::day::profile::HOURS;
 
 /// Rules of a practice: a day before, two hours before.
 pub(crate) const RULES: usize = 2;
@@ -56,6 +57,8 @@ pub struct Practice {
     pub rules: [Rule; RULES],
     /// The day's texts of this practice: at least, at most.
     pub texts: (u32, u32),
+    /// By the hour after the plan's origin in which they are due, at least.
+    pub(crate) texts_by_hour: [u32; HOURS],
     pub(crate) index: u32,
     pub(crate) zone: usize,
     pub(crate) clinic: u32,
@@ -81,6 +84,7 @@ impl Practice {
             send_until: pick(&mut draw, &SEND_UNTIL),
             rules: [day_before(grouping), two_hours_before()],
             texts: (0, 0),
+            texts_by_hour: [0; HOURS],
             index,
             zone,
             clinic: draw.below(clinics),

@@ -316,9 +316,8 @@ mod tests {
 
     #[test]
     fn a_search_that_broke_off_tells_its_steps_and_is_not_judged() {
-        let of = |verdict| {
-            broken_off((verdict, vec!["100/s passes".to_owned()]), 4, Some("no service"))
-        };
+        let of =
+            |verdict| broken_off((verdict, vec!["100/s passes".to_owned()]), 4, Some("no service"));
         for judged in [Verdict::Pass, Verdict::Fail, Verdict::Invalid] {
             let (verdict, reasons) = of(judged);
             assert_eq!(verdict, Verdict::Invalid);

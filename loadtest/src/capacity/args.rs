@@ -43,6 +43,25 @@ const OF_OWN: [&str; 8] = [
     "retention_days",
 ];
 
+/// What is for a search alone, and does nothing where the pools are swept at a rate that is given.
+const OF_SEARCHES: [&str; 15] = [
+    "target",
+    "no_pools",
+    "start",
+    "most",
+    "step",
+    "within",
+    "repeats",
+    "confidence",
+    "errors_max",
+    "achieved_min",
+    "at_least",
+    "messages",
+    "retention_days",
+    "price",
+    "provider_rate",
+];
+
 /// Refuses a flag that would do nothing.
 fn fitting(arg: Arg) -> Arg {
     let name = arg.get_id().to_string();
@@ -104,7 +123,7 @@ pub(super) struct SearchArgs {
         value_parser = clap::value_parser!(u32).range(0..=50))]
     pub(super) repeats: u32,
     /// How sure it must be that an objective is met, in percent.
-    #[arg(long, value_name = "PERCENT", default_value_t = 95.0, value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 95.0, value_parser = confidence)]
     pub(super) confidence: f64,
     /// Requests that may fail, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.1, value_parser = percent)]
@@ -187,7 +206,7 @@ pub(super) struct PoolsArgs {
     /// Sweeps the pools at this rate and searches for nothing; else four fifths of the highest rate
     /// that passed are swept.
     #[arg(long, value_name = "RATE", value_parser = rate,
-        conflicts_with_all = ["no_pools", "at_least", "target"])]
+        conflicts_with_all = OF_SEARCHES)]
     pub(super) pools_at: Option<f64>,
     /// No more steps of the sweep than this, besides the one with what is set by default.
     #[arg(long, value_name = "N", conflicts_with_all = ["no_pools", "target"],
@@ -259,6 +278,12 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// With none everything would pass, with all of it nothing could.
+fn confidence(text: &str) -> Result<f64, String> {
+    let sure = percent(text).ok().filter(|percent| (50.0..=99.99).contains(percent));
+    sure.ok_or_else(|| "write a percentage from 50 to 99.99".to_owned())
+}
+
 fn number(text: &str) -> Result<u64, String> {
     text.replace(['_', ','], "").parse().map_err(|_| "write a number, such as 5_000_000".to_owned())
 }
@@ -321,6 +346,46 @@ mod tests {
         assert_eq!(refused(&[&backlog[..], &["--metrics", "127.0.0.1:1"]].concat()), None);
         assert!(refused(&["--sending-window", "3"]).is_some());
         assert_eq!(refused(&["--sending-window", "3", "--provider-rate", "9"]), None);
+    }
+
+    #[test]
+    fn what_only_a_search_needs_is_refused_where_nothing_is_searched() {
+        let swept = ["--pools-at", "60"];
+        assert_eq!(refused(&swept), None);
+        for (flag, value) in [
+            ("--start", "9"),
+            ("--most", "9"),
+            ("--step", "9s"),
+            ("--within", "9"),
+            ("--repeats", "9"),
+            ("--confidence", "90"),
+            ("--errors-max", "9"),
+            ("--achieved-min", "9"),
+            ("--at-least", "9"),
+            ("--messages", "9"),
+            ("--retention-days", "9"),
+            ("--price", "9"),
+            ("--provider-rate", "9"),
+        ] {
+            let error = refused(&[&swept[..], &[flag, value]].concat()).unwrap_or_default();
+            assert!(error.contains("cannot be used with"), "{flag} {error}");
+            assert_eq!(refused(&[flag, value]), None);
+        }
+        assert_eq!(
+            refused(&[&swept[..], &["--spoilt-max", "100", "--pools", "3s"]].concat()),
+            None
+        );
+    }
+
+    #[test]
+    fn nothing_is_shown_without_confidence_or_with_all_of_it() {
+        for wrong in ["0", "49", "100", "99.995", "much"] {
+            let error = refused(&["--confidence", wrong]).unwrap_or_default();
+            assert!(error.contains("from 50 to 99.99"), "{wrong} {error}");
+        }
+        for right in ["50", "99.99", "95"] {
+            assert_eq!(refused(&["--confidence", right]), None);
+        }
     }
 
     #[test]

@@ -229,8 +229,7 @@ impl<'a> OwnStack<'a> {
                 disk_bytes: Some((after.size_bytes - before.size_bytes).max(0.0) / texts),
             },
             undone: report.day.undrained.then(|| "the day was not done at the deadline".to_owned()),
-            point: (spoilt.is_none() && at_work > 0.0)
-                .then_some((at_work, texts / span.max(1e-9))),
+            point: (spoilt.is_none() && at_work > 0.0).then_some((at_work, texts / span.max(1e-9))),
             spoilt,
             used,
             held: resources::held(&report.inside, span),
@@ -309,7 +308,7 @@ mod tests {
 
     const DISK: Disk = Disk { log_bytes: 0.0, size_bytes: 0.0 };
 
-    fn own<'a>(args: &'a CapacityArgs) -> OwnStack<'a> {
+    fn own(args: &CapacityArgs) -> OwnStack<'_> {
         let (dir, program) = (Path::new("."), PathBuf::new());
         OwnStack { args, dir, program, texts_enough: 0.0, is_whole: AtomicBool::new(true) }
     }

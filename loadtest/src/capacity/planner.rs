@@ -29,7 +29,6 @@ impl Hours {
     pub(crate) fn messages_at(&self, peak_rate: f64) -> f64 {
         peak_rate * HOUR_SECONDS / self.peak()
     }
-
 }
 
 /// Messages that are due in an hour and may leave until their practice closes.

@@ -67,11 +67,13 @@ CREATE TABLE practice (
 );
 CREATE INDEX practice_replan ON practice (shard, practice_id) WHERE replan_after IS NOT NULL;
 
--- Which practice a text to this number is for.
+-- Which practice a text to this number is for: also to one that it sent from before, until another
+-- practice takes the number.
 CREATE TABLE sender (
     sender      bigint   PRIMARY KEY,
     shard       smallint NOT NULL,
-    practice_id bigint   NOT NULL
+    practice_id bigint   NOT NULL,
+    is_current  boolean  NOT NULL            -- the practice sends from it now; no other may take it
 );
 CREATE INDEX sender_practice ON sender (practice_id);
 

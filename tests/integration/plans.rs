@@ -100,7 +100,7 @@ const SEEDS: [&str; 8] = [
 const MORE_SEEDS: [&str; 4] = [
     "INSERT INTO api_key SELECT 0, 1 + n / 3, 1 + n % 3, decode(repeat('00', 32), 'hex'), now() \
      FROM generate_series(0, 299) AS n",
-    "INSERT INTO sender SELECT 999000000000 + n, 0, n FROM generate_series(1, 100) AS n",
+    "INSERT INTO sender SELECT 999000000000 + n, 0, n, true FROM generate_series(1, 100) AS n",
     "INSERT INTO consent SELECT 0, 1 + n % 100, 999200000000 + n, true, now() \
      FROM generate_series(1, 2000) AS n",
     "INSERT INTO reply SELECT 0, 1 + n % 100, 'SM' || n, 999200000000 + n, n, 'y', 'yes', now() \

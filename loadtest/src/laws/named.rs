@@ -16,7 +16,7 @@ const OF_ANY_DAY: [Query; 38] = [
     Query::PracticeRevisionInsert,
     Query::RuleInsert,
     Query::SenderUpsert,
-    Query::SenderDelete,
+    Query::SenderLeave,
     Query::ApiKeyInsert,
     Query::ApiKeyRead,
     Query::ShardFloors,

@@ -105,11 +105,11 @@ macro_rules! for_each_query {
             PracticeRevisionInsert = practice_revision_insert: Strong, One, true, [Interactive], "service/src/practice/store.rs", "insert_revision";
             "The rules of a revision."
             RuleInsert = rule_insert: Strong, Batch, true, [Interactive], "service/src/practice/store.rs", "insert_rules";
-            "Gives a sender number to a practice; another practice's is left alone."
+            "Gives a sender number to a practice, unless another one sends from it."
             SenderUpsert = sender_upsert: Strong, One, false, [Interactive], "service/src/practice/store.rs", "put";
-            "Takes from a practice the sender numbers that it no longer uses."
-            SenderDelete = sender_delete: Strong, Many, false, [Interactive], "service/src/practice/store.rs", "put";
-            "Whose sender number it is."
+            "Marks the sender number that a practice no longer sends from: another may take it."
+            SenderLeave = sender_leave: Strong, Many, false, [Interactive], "service/src/practice/store.rs", "put";
+            "Which practice sends from a number, or did last."
             SenderRead = sender_read: Strong, One, false, [Interactive], "service/src/practice/senders.rs", "find";
             "Stores the hash of a new API key."
             ApiKeyInsert = api_key_insert: Strong, One, true, [Interactive], "service/src/endpoints/create_api_key.rs", "handle";

@@ -23,6 +23,7 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
         Put::ZoneUnknown => return Err(Problem::new(Code::Invalid, WRONG_ZONE)),
     };
     let answer = PracticeAnswer::of(&practice);
+    app.senders.remember(practice.sender, practice_id);
     app.practices.remember(practice);
     Ok(Response::json(status, &answer))
 }

@@ -103,7 +103,7 @@ pub(crate) enum Put {
     Changed(Practice),
     /// It was so already.
     Unchanged(Practice),
-    /// The sender number is another practice's.
+    /// Another practice sends from the number.
     SenderTaken,
     /// The database's own tz data has no such zone.
     ZoneUnknown,
@@ -143,7 +143,7 @@ pub(crate) async fn put(
         tx.rollback().await?;
         return Ok(Put::SenderTaken);
     }
-    tx.execute(Query::SenderDelete, &[&wanted.sender, &id]).await?;
+    tx.execute(Query::SenderLeave, &[&wanted.sender, &id]).await?;
     tx.execute(
         Query::PracticeUpsert,
         &[&shard, &id, &revision, &wanted.name, &wanted.sender, &replans, &real_now],

@@ -25,6 +25,10 @@ use crate::practice::Revision;
 use crate::stages::gate::Gate;
 use crate::stages::lockstep::Ran;
 
+/// The highest version of an appointment: what JSON's numbers can tell apart everywhere. The table
+/// takes no higher one.
+pub(crate) const VERSION_MAX: i64 = 9_007_199_254_740_991;
+
 /// An appointment as a client states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Appointment {
@@ -49,11 +53,11 @@ pub(crate) struct Appointment {
 pub(crate) enum Change {
     /// Store this version if it is newer than what is known, and plan it.
     Upsert(Appointment),
-    /// Cancel what is known, as this version or as the next one.
+    /// Cancel what is known, as this version or as the next one, where there is one.
     Cancel {
         /// Which appointment.
         appointment_id: String,
-        /// The version of the cancellation; the known one's successor if not given.
+        /// The version of the cancellation; if not given the known one's successor, or the highest.
         version: Option<i64>,
     },
     /// Plan what is known again: under the practice's newest revision, or because its day has come

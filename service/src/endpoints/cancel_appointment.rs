@@ -12,7 +12,7 @@ use super::upsert_appointments::Status;
 use crate::app::App;
 use crate::db::router::Class;
 use crate::http::{Code, Problem, Request, Response};
-use crate::ingest::{Change, Outcome, Stopped};
+use crate::ingest::{Change, Outcome, Stopped, VERSION_MAX};
 
 /// Which version the cancellation is.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -60,9 +60,9 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
         if request.body.is_empty() { CancelBody::default() } else { request.json()? };
     let version = match body.version.map(i64::try_from) {
         None => None,
-        Some(Ok(version)) if version <= 9_007_199_254_740_991 => Some(version),
+        Some(Ok(version)) if version <= VERSION_MAX => Some(version),
         Some(_) => {
-            let detail = "version: must be at most 9007199254740991";
+            let detail = format!("version: must be at most {VERSION_MAX}");
             return Err(Problem::new(Code::Invalid, detail));
         }
     };

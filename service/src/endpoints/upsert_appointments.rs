@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::shapes::{is_appointment_id, is_plain_text, is_sane_start, no_practice};
 use crate::app::App;
 use crate::http::{Code, Problem, Request, Response, json};
-use crate::ingest::{Appointment, Change, Done, Outcome};
+use crate::ingest::{Appointment, Change, Done, Outcome, VERSION_MAX};
 use crate::obs;
 use crate::phone::Phone;
 
@@ -241,9 +241,9 @@ fn check(item: &RawValue, lines_before: usize) -> Result<Appointment, ItemError>
         let what = "appointment_id: must be 1 to 64 letters, digits and . _ : -";
         return Err(wrong(what.into()));
     }
-    let version = i64::try_from(body.version).ok().filter(|v| *v <= 9_007_199_254_740_991);
+    let version = i64::try_from(body.version).ok().filter(|v| *v <= VERSION_MAX);
     let Some(version) = version else {
-        return Err(wrong("version: must be at most 9007199254740991".into()));
+        return Err(wrong(format!("version: must be at most {VERSION_MAX}")));
     };
     if !is_sane_start(body.starts_at) {
         return Err(wrong("starts_at: must lie between the years 2000 and 2100".into()));

@@ -7,7 +7,7 @@ mod bug;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{Appointment, Change, Done, Outcome, Stopped};
+use super::{Appointment, Change, Done, Outcome, Stopped, VERSION_MAX};
 use crate::plan::{Due, Since, has_closed, plan};
 use crate::practice::Revision;
 
@@ -116,7 +116,9 @@ pub(super) fn wanted(known: Option<&Known>, change: &Change) -> Result<Appointme
             if current.cancelled && version.is_none_or(|version| version == current.version) {
                 return Err(Outcome::Unchanged);
             }
-            let version = version.unwrap_or(current.version + 1).max(current.version);
+            // The highest has no successor, and is cancelled as what it is.
+            let next = (current.version + 1).min(VERSION_MAX);
+            let version = version.unwrap_or(next).max(current.version);
             Ok(Appointment { version, cancelled: true, ..current.clone() })
         }
         (Change::Replan { .. }, Some(known)) => Ok(known.appointment.clone()),

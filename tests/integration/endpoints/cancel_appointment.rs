@@ -57,6 +57,15 @@ async fn versions_are_heeded() {
     // Booked anew, by a version above.
     one.book(&appointment("a").version(10)).await;
     assert_eq!(one.appointment("a").await["status"], "booked");
+    // The highest has no successor, and is cancelled all the same.
+    let highest = 9_007_199_254_740_991_u64;
+    one.book(&appointment("a").version(highest)).await;
+    for _again in 0..2 {
+        let cancelled = app.post(&path, &json!({})).send().await.json(200);
+        let stated = (&cancelled["version"], &cancelled["in_time"]);
+        assert_eq!(stated, (&json!(highest), &json!(true)));
+        assert_eq!(one.appointment("a").await["status"], "cancelled");
+    }
     app.finish().await;
 }
 

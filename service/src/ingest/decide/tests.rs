@@ -287,6 +287,21 @@ fn a_cancellation_is_undone_by_nothing_older() {
 }
 
 #[test]
+fn the_highest_version_can_be_cancelled_without_naming_one() {
+    let now: Timestamp = "2026-05-01T09:00:00Z".parse().unwrap();
+    let highest =
+        Step::Upsert { version: VERSION_MAX, start_hours: 14, phone: 1, cancelled: false };
+    let cancel = change(&Step::Cancel { version: None }).unwrap();
+    let mut model = Model::default();
+    model.apply(&change(&highest).unwrap(), now);
+    for (outcome, stopped) in [(Outcome::Stored, 2), (Outcome::Unchanged, 0)] {
+        let done = model.apply(&cancel, now).done;
+        assert_eq!((done.outcome, done.version), (outcome, VERSION_MAX));
+        assert_eq!((done.stopped.len(), model.live.len()), (stopped, 0));
+    }
+}
+
+#[test]
 fn other_settings_keep_what_was_promised() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let upsert =

@@ -115,31 +115,32 @@ pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response,
     if is_single && let Some(Err(rejected)) = checked.first() {
         return Err(Problem::new(Code::Invalid, rejected.error.message.clone()));
     }
-    let superseded = newest_of_each(&checked);
+    let places = newest_of_each(&checked);
     let changes: Vec<Change> = checked
         .iter()
-        .enumerate()
-        .filter(|(n, _)| !superseded[*n])
-        .filter_map(|(_, item)| item.as_ref().ok().cloned().map(Change::Upsert))
+        .zip(&places)
+        .filter(|(_, place)| **place == Place::Newest)
+        .filter_map(|(item, _)| item.as_ref().ok().cloned().map(Change::Upsert))
         .collect();
     let done = app.ingest.apply(shard, revision, changes, request.received_at).await?;
 
     let mut done = done.into_iter();
-    let results = checked
-        .into_iter()
-        .zip(superseded)
-        .map(|(item, superseded)| match item {
-            Err(rejected) => rejected.into(),
-            Ok(appointment) if superseded => ItemAnswer {
+    let mut results: Vec<ItemAnswer> = Vec::with_capacity(checked.len());
+    for (item, place) in checked.into_iter().zip(places) {
+        let result = match (item, place) {
+            (Err(rejected), _) => rejected.into(),
+            (Ok(appointment), Place::Newest) => answer(appointment, done.next()),
+            (Ok(_), Place::Again { first, is_same }) => again(&results[first], is_same),
+            (Ok(appointment), Place::Older) => ItemAnswer {
                 appointment_id: Some(appointment.appointment_id),
                 version: None,
                 outcome: ItemOutcome::Superseded,
                 planned: None,
                 error: None,
             },
-            Ok(appointment) => answer(appointment, done.next()),
-        })
-        .collect();
+        };
+        results.push(result);
+    }
     Ok(Response::json(200, &UpsertAnswer { results }))
 }
 
@@ -169,6 +170,19 @@ fn answer(appointment: Appointment, done: Option<Done>) -> ItemAnswer {
         planned: (done.outcome == Outcome::Stored).then_some(done.planned),
         error: None,
     }
+}
+
+/// The answer to an item whose version the request has earlier: as if it had come in a request of
+/// its own after that.
+fn again(first: &ItemAnswer, is_same: bool) -> ItemAnswer {
+    let outcome = match first.outcome {
+        ItemOutcome::Stored | ItemOutcome::Unchanged if is_same => ItemOutcome::Unchanged,
+        ItemOutcome::Stored | ItemOutcome::Unchanged => ItemOutcome::Conflict,
+        outcome @ (ItemOutcome::Conflict | ItemOutcome::Superseded | ItemOutcome::Rejected) => {
+            outcome
+        }
+    };
+    ItemAnswer { outcome, planned: None, ..first.clone() }
 }
 
 /// An item as it was sent, or why its line is none.
@@ -267,105 +281,41 @@ fn check(item: &RawValue, lines_before: usize) -> Result<Appointment, ItemError>
     })
 }
 
-/// Marks every appointment of which the request has a newer version, or the same one earlier.
-fn newest_of_each(items: &[Result<Appointment, Rejected>]) -> Vec<bool> {
-    let mut newest: HashMap<&str, usize> = HashMap::new();
+/// What an item is among those of its request that speak of the same appointment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It goes in: of the highest version the first.
+    Newest,
+    /// There is a higher version.
+    Older,
+    /// The highest version as well: what goes in came first, and says the same or not.
+    Again { first: usize, is_same: bool },
+}
+
+/// Says of every item what it is among the others; a rejected one goes in nowhere.
+fn newest_of_each(items: &[Result<Appointment, Rejected>]) -> Vec<Place> {
+    let mut newest: HashMap<&str, (usize, &Appointment)> = HashMap::new();
     for (n, item) in items.iter().enumerate() {
         let Ok(appointment) = item else { continue };
-        newest
-            .entry(&appointment.appointment_id)
-            .and_modify(|best| {
-                let known = items[*best].as_ref().map_or(0, |known| known.version);
-                if appointment.version > known {
-                    *best = n;
-                }
-            })
-            .or_insert(n);
+        let best = newest.entry(&appointment.appointment_id).or_insert((n, appointment));
+        if appointment.version > best.1.version {
+            *best = (n, appointment);
+        }
     }
-    let mut superseded = vec![true; items.len()];
-    for n in newest.into_values() {
-        superseded[n] = false;
-    }
-    superseded
+    let place = |(n, item): (usize, &Result<Appointment, Rejected>)| {
+        let Ok(appointment) = item else { return Place::Older };
+        let (first, best) = newest[appointment.appointment_id.as_str()];
+        if first == n {
+            Place::Newest
+        } else if best.version > appointment.version {
+            Place::Older
+        } else {
+            Place::Again { first, is_same: best == appointment }
+        }
+    };
+    items.iter().enumerate().map(place).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn item(text: &str) -> Result<Appointment, String> {
-        check(&RawValue::from_string(text.into()).unwrap(), 0).map_err(|error| error.message)
-    }
-
-    #[test]
-    fn a_good_item() {
-        let good = item(
-            r#"{"appointment_id":"a-1","version":3,"starts_at":"2026-05-20T14:30:00-03:00",
-                "phone":"+99912345678","status":"cancelled"}"#,
-        )
-        .unwrap();
-        assert_eq!((good.version, good.phone, good.cancelled), (3, 99_912_345_678, true));
-    }
-
-    #[test]
-    fn bad_items_say_which_field() {
-        let with = |field: &str, value: &str| {
-            let mut item = serde_json::json!({
-                "appointment_id": "a", "version": 1, "starts_at": "2026-05-20T14:30:00-03:00",
-                "phone": "+99912345678",
-            });
-            item[field] = serde_json::from_str(value).unwrap();
-            check(&RawValue::from_string(item.to_string()).unwrap(), 0).unwrap_err().message
-        };
-        for (field, value) in [
-            ("appointment_id", "\"\""),
-            ("appointment_id", "\"a b\""),
-            ("version", "-1"),
-            ("version", "9007199254740992"),
-            ("starts_at", "\"2026-05-20T14:30:00\""),
-            ("starts_at", "\"2026-02-30T14:30:00Z\""),
-            ("starts_at", "\"1926-05-20T14:30:00Z\""),
-            ("phone", "\"12345\""),
-            ("patient_name", "\"a\\u0000b\""),
-            ("status", "\"maybe\""),
-            ("colour", "1"),
-        ] {
-            let message = with(field, value);
-            let named = message.contains(field);
-            assert!(named, "{field}={value}: {message}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_item_says_whose_it_is_where_that_can_be_read() {
-        let id = |text: &str| id_of(&RawValue::from_string(text.into()).unwrap());
-        assert_eq!(id(r#"{"colour":1,"appointment_id":"a-1","phone":5}"#), Some("a-1".into()));
-        for none in [
-            r#"{"appointment_id":"a b"}"#,
-            r#"{"appointment_id":7}"#,
-            r#"{"appointment_id":"a","appointment_id":"b"}"#,
-            r#"{"id":"a"}"#,
-            r#""a""#,
-        ] {
-            assert_eq!(id(none), None, "{none}");
-        }
-    }
-
-    #[test]
-    fn of_several_versions_the_highest_counts_once() {
-        let items: Vec<_> = [("a", 1), ("b", 5), ("a", 3), ("a", 3), ("b", 4)]
-            .map(|(id, version)| {
-                Ok(Appointment {
-                    appointment_id: id.into(),
-                    version,
-                    starts_at: Timestamp::UNIX_EPOCH,
-                    phone: 1,
-                    patient_name: String::new(),
-                    instructions: String::new(),
-                    cancelled: false,
-                })
-            })
-            .into();
-        assert_eq!(newest_of_each(&items), [true, false, false, true, true]);
-    }
-}
+#[path = "upsert_appointments_tests.rs"]
+mod tests;

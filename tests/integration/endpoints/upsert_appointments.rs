@@ -112,6 +112,29 @@ async fn a_bad_item_does_not_sink_the_others() {
     app.finish().await;
 }
 
+/// As in two requests: the first is stored, and the second isn't told that a newer one is known.
+#[tokio::test]
+async fn of_one_version_twice_the_first_is_stored() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    let a = appointment("a").version(2);
+    let other = a.clone().starts("2026-05-07T10:00");
+    for first in ["stored", "unchanged"] {
+        let results = one.send(&[a.clone(), a.clone(), other.clone()]).await;
+        let told: Vec<_> = results
+            .iter()
+            .map(|result| (result["outcome"].as_str().unwrap(), result["version"].as_i64()))
+            .collect();
+        assert_eq!(told, [first, "unchanged", "conflict"].map(|outcome| (outcome, Some(2))));
+    }
+    assert_eq!(one.appointment("a").await["starts_at"], a.json()["starts_at"]);
+    let higher = a.clone().version(3);
+    one.book(&higher).await;
+    let results = one.send(&[a, other]).await;
+    assert!(results.iter().all(|result| result["outcome"] == "superseded"), "{results:?}");
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn what_is_past_or_near_is_planned_as_far_as_it_can_be() {
     let app = TestApp::start().await;

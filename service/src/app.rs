@@ -217,7 +217,8 @@ fn watch_clock(config: &Config, clock: &Arc<Clock>, db: &Db) -> impl Future<Outp
     }
 }
 
-/// Publishes how full the fuller one of the group commits' queues is, until the process ends.
+/// Publishes how full the fuller one of the group commits' queues is, and how many keys are looked
+/// up, until the process ends.
 async fn watch_queues(app: std::sync::Weak<App>) {
     let mut timer = tokio::time::interval(WATCH_PERIOD);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -226,6 +227,7 @@ async fn watch_queues(app: std::sync::Weak<App>) {
         let Some(app) = app.upgrade() else { return };
         let fuller = app.ingest.used_ratio().max(app.receipts.used_ratio());
         obs::limit::used(Limit::CommitQueue, fuller);
+        app.keys.observe();
     }
 }
 

@@ -271,3 +271,46 @@ async fn a_practice_that_asks_too_often_is_told_before_its_body_is_read() {
     .await;
     app.finish().await;
 }
+
+/// Anybody can make keys up: that takes neither the bookings' connections nor more places than
+/// there are.
+#[tokio::test]
+async fn keys_that_are_made_up_leave_the_others_their_room() {
+    let app = TestApp::with()
+        .env("PUNCTUAL_LIMIT_KEY_LOOKUPS", 12)
+        .env("PUNCTUAL_DATABASE_STATEMENT_TIMEOUT_MS", 60_000)
+        .start()
+        .await;
+    let one = app.practice(1).await;
+    // From here on its key is in memory.
+    one.book(&appointment("a")).await;
+    let path = one.path("/appointments");
+    let made_up = |n: u32| {
+        let key = format!("pk_1_{n}_{}", "x".repeat(43));
+        let call = app.post(&path, &json!([])).key(&key);
+        tokio::spawn(async move { call.send().await })
+    };
+    let locked = Locked::keys(&app).await;
+    let waiting: Vec<_> = (100..112).map(made_up).collect();
+    let used = async || {
+        let labels = [("limit", Limit::KeyLookups.name())];
+        app.scrape().await.sum("limit_used_ratio", &labels)
+    };
+    until("all places are taken", async || (used().await == 1.0).then_some(())).await;
+    let refused = made_up(112).await.unwrap();
+    assert_eq!(refused.header("retry-after"), "1");
+    refused.problem(503, "overloaded");
+    assert_eq!(reached(&app, Limit::KeyLookups).await, 1.0);
+
+    one.book(&appointment("b")).await;
+    let looked_up = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+          AND query LIKE '%api_key_read%'";
+    assert_eq!(app.database.sql.one::<i64>(looked_up, &[]).await, 2, "connections are taken");
+    locked.release().await;
+    for call in waiting {
+        call.await.unwrap().problem(401, "unauthenticated");
+    }
+    until("all places are free", async || (used().await == 0.0).then_some(())).await;
+    app.finish().await;
+}

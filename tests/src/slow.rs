@@ -80,15 +80,24 @@ impl Held {
     }
 }
 
-/// The table of appointments, on which a reader waits.
+/// A table, on which a reader waits.
 pub struct Locked(Sql);
 
 impl Locked {
-    /// Locks it.
+    /// Locks that of appointments.
     pub async fn appointments(app: &TestApp) -> Self {
+        Self::table(app, "appointment").await
+    }
+
+    /// Locks that of keys.
+    pub async fn keys(app: &TestApp) -> Self {
+        Self::table(app, "api_key").await
+    }
+
+    async fn table(app: &TestApp, name: &str) -> Self {
         let sql = Sql::connect(&app.database.url()).await;
         sql.run("BEGIN", &[]).await;
-        sql.run("LOCK TABLE appointment IN ACCESS EXCLUSIVE MODE", &[]).await;
+        sql.run(&format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"), &[]).await;
         Self(sql)
     }
 

@@ -64,6 +64,13 @@ table! {
         reason: "who asks again as soon as it is answered stays below it; a client that runs wild \
                  on many connections doesn't, and leaves room to others",
     }
+    /// Look-ups at a time of API keys that are not in memory. Two of them are at the database.
+    KeyLookups = key_lookups {
+        default: 256, least: 1, most: 100_000,
+        unit: "look-ups", has_level: true, forgets: false,
+        reason: "a sixth of the requests in flight, and a tenth of a second for a process that has \
+                 just begun: keys that somebody makes up leave the rest to others",
+    }
     /// Bytes of request bodies held in memory at a time.
     BodyBytes = body_bytes {
         default: 33_554_432, least: 1_024, most: 4_294_967_295,
@@ -127,7 +134,8 @@ table! {
     /// API keys whose check is kept in memory.
     ApiKeyCache = api_key_cache {
         default: 20_000, least: 1, most: 10_000_000, unit: "keys", has_level: true, forgets: true,
-        reason: "about 100 bytes each; a revoked key is forgotten within a minute",
+        reason: "about 100 bytes each, and as many again at most that are no keys; a revoked key \
+                 is forgotten within a minute",
     }
     /// Days ahead for which intents are planned; appointments beyond it are planned later.
     PlanHorizonDays = plan_horizon_days {

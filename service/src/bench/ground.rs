@@ -51,7 +51,9 @@ impl Ground {
 
         let config = with_simulated_provider(config);
         let provider = Provider::new(&config).map_err(Failed::Refused)?;
-        let keys = Keys::new(config.admin_key.expose(), config.limit_usize(Limit::ApiKeyCache));
+        let (entries, lookups) = (Limit::ApiKeyCache, Limit::KeyLookups);
+        let [entries, lookups] = [entries, lookups].map(|limit| config.limit_usize(limit));
+        let keys = Keys::new(config.admin_key.expose(), entries, lookups);
         let readiness = Arc::new(Readiness::default());
         let live = Arc::new(Live::new(Arc::clone(&readiness)));
         let (config, keys, provider) = (Arc::new(config), Arc::new(keys), Arc::new(provider));

@@ -156,6 +156,7 @@ impl Service {
         let keys = Arc::new(Keys::new(
             self.config.admin_key.expose(),
             self.config.limit_usize(Limit::ApiKeyCache),
+            self.config.limit_usize(Limit::KeyLookups),
         ));
         let mut said = String::new();
         let mut rest = RETRY_FIRST;

@@ -3,6 +3,9 @@
 //! bits, so that nothing slower is needed. What is stored is kept in memory for a minute, also
 //! that there is none: a key that was revoked works for a minute at most.
 //!
+//! Anybody can make keys up, and each of them has to be looked up: that takes few of the
+//! connections that bookings need, a place of its own in every case, and no other key's in memory.
+//!
 //! Never here: what a caller may do beyond its practice; that is the endpoint's row.
 
 use std::collections::HashMap;
@@ -16,6 +19,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::endpoint::Access;
 use contract::{Endpoint, Limit, Pool, Query};
 use http::HeaderMap;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::path::{MAX_ID, PathParams};
 use super::problem::{Code, Problem};
@@ -25,6 +29,10 @@ use crate::obs;
 
 /// How long what is stored of a key is believed.
 const LIFE: Duration = Duration::from_secs(60);
+
+/// Look-ups at the database at a time: a quarter of the eight connections that they share with the
+/// bookings. At half a millisecond each that is four thousand a second.
+const READ_MAX: usize = 2;
 
 /// SHA-256 of a secret.
 pub(crate) type Hash = [u8; 32];
@@ -80,8 +88,20 @@ impl Presented {
 /// What is known of keys.
 pub(crate) struct Keys {
     admin: Hash,
-    known: Mutex<Generations>,
+    known: Mutex<Known>,
     entries_max: usize,
+    /// For look-ups, those that wait for a turn too.
+    lookups: Semaphore,
+    lookups_max: usize,
+    /// For those that are at the database.
+    turns: Semaphore,
+}
+
+/// Keys, and what isn't one: made-up ones push out each other and nothing else.
+#[derive(Default)]
+struct Known {
+    keys: Generations,
+    none: Generations,
 }
 
 /// Two maps: when the younger is half of the bound, it becomes the older, which is forgotten.
@@ -92,6 +112,28 @@ struct Generations {
     old: HashMap<(i64, i32), Entry>,
 }
 
+impl Generations {
+    fn get(&self, key: (i64, i32)) -> Option<Entry> {
+        self.young.get(&key).or_else(|| self.old.get(&key)).copied()
+    }
+
+    fn put(&mut self, key: (i64, i32), entry: Entry, entries_max: usize) {
+        if self.young.len() >= (entries_max / 2).max(1) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, entry);
+    }
+
+    fn remove(&mut self, key: (i64, i32)) {
+        self.young.remove(&key);
+        self.old.remove(&key);
+    }
+
+    fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
     /// None: there is no such key, or it was revoked.
@@ -100,9 +142,16 @@ struct Entry {
 }
 
 impl Keys {
-    /// Knows nothing yet but the admin key.
-    pub(crate) fn new(admin_key: &str, entries_max: usize) -> Self {
-        Self { admin: hash(admin_key), known: Mutex::default(), entries_max }
+    /// Knows nothing yet but the admin key, and looks up so many others at a time.
+    pub(crate) fn new(admin_key: &str, entries_max: usize, lookups_max: usize) -> Self {
+        Self {
+            admin: hash(admin_key),
+            known: Mutex::default(),
+            entries_max,
+            lookups: Semaphore::new(lookups_max),
+            lookups_max,
+            turns: Semaphore::new(READ_MAX),
+        }
     }
 
     /// Finds out who calls an endpoint, reading the key's hash from the database if it must.
@@ -123,8 +172,14 @@ impl Keys {
     /// Forgets a key, so that its end holds here at once.
     pub(crate) fn forget(&self, practice_id: i64, key_id: i32) {
         let mut known = self.known.lock().expect("nothing panics under this lock");
-        known.young.remove(&(practice_id, key_id));
-        known.old.remove(&(practice_id, key_id));
+        known.keys.remove((practice_id, key_id));
+        known.none.remove((practice_id, key_id));
+    }
+
+    /// Publishes how many look-ups there are.
+    pub(crate) fn observe(&self) {
+        let used = self.lookups_max.saturating_sub(self.lookups.available_permits());
+        obs::limit::used_of(Limit::KeyLookups, used as u64, self.lookups_max as u64);
     }
 
     async fn resolve(
@@ -151,7 +206,11 @@ impl Keys {
             Some(stored) => stored,
             None => {
                 // Boxed: it is rare, and would else be part of every request's size.
-                let stored = Box::pin(read(practice_id, key_id)).await?;
+                let looked_up = Box::pin(async {
+                    let _held = self.place().await?;
+                    read(practice_id, key_id).await
+                });
+                let stored = looked_up.await?;
                 self.learn(practice_id, key_id, Entry { hash: stored, read_at: now });
                 stored
             }
@@ -171,21 +230,32 @@ impl Keys {
         Ok(Principal::Practice { practice_id, key_id })
     }
 
+    /// A place for a look-up, if there is one, and then its turn at the database, for which it
+    /// waits no longer than its request does.
+    async fn place(&self) -> Result<(SemaphorePermit<'_>, SemaphorePermit<'_>), Problem> {
+        let Ok(place) = self.lookups.try_acquire() else {
+            obs::limit::reached(Limit::KeyLookups);
+            let detail = "Too many keys are being looked up: try again in a moment.";
+            return Err(Problem::new(Code::Overloaded, detail));
+        };
+        let turn = self.turns.acquire().await.expect("the turns are never closed");
+        Ok((place, turn))
+    }
+
     fn known(&self, practice_id: i64, key_id: i32, now: Instant) -> Option<Option<Hash>> {
         let known = self.known.lock().expect("nothing panics under this lock");
-        let key = (practice_id, key_id);
-        let entry = known.young.get(&key).or_else(|| known.old.get(&key))?;
-        (now.saturating_duration_since(entry.read_at) < LIFE).then_some(entry.hash)
+        let Known { keys, none } = &*known;
+        let is_young = |entry: &Entry| now.saturating_duration_since(entry.read_at) < LIFE;
+        let of = |entries: &Generations| entries.get((practice_id, key_id)).filter(is_young);
+        of(keys).or_else(|| of(none)).map(|entry| entry.hash)
     }
 
     fn learn(&self, practice_id: i64, key_id: i32, entry: Entry) {
         let mut known = self.known.lock().expect("nothing panics under this lock");
-        if known.young.len() >= (self.entries_max / 2).max(1) {
-            known.old = std::mem::take(&mut known.young);
-        }
-        known.young.insert((practice_id, key_id), entry);
-        let used = known.young.len() + known.old.len();
-        obs::limit::used_of(Limit::ApiKeyCache, used as u64, self.entries_max as u64);
+        let Known { keys, none } = &mut *known;
+        let entries = if entry.hash.is_some() { &mut *keys } else { none };
+        entries.put((practice_id, key_id), entry, self.entries_max);
+        obs::limit::used_of(Limit::ApiKeyCache, keys.len() as u64, self.entries_max as u64);
     }
 }
 

@@ -50,7 +50,7 @@ async fn ask(
 async fn who_may_do_what() {
     let (shown, hash) = make_key(7, 2);
     let store = Store { hash: Some(hash), reads: Cell::new(0) };
-    let keys = Keys::new(ADMIN, 100);
+    let keys = Keys::new(ADMIN, 100, 1);
     let now = Instant::now();
     let of = Principal::Practice { practice_id: 7, key_id: 2 };
     let (read, put) = (Endpoint::ReadPractice, Endpoint::PutPractice);
@@ -71,7 +71,7 @@ async fn who_may_do_what() {
 async fn keys_that_are_none() {
     let (shown, hash) = make_key(7, 2);
     let store = Store { hash: Some(hash), reads: Cell::new(0) };
-    let keys = Keys::new(ADMIN, 100);
+    let keys = Keys::new(ADMIN, 100, 1);
     let (other, _) = make_key(7, 2);
     let cut = &shown[..shown.len() - 1];
     for wrong in
@@ -96,7 +96,7 @@ async fn keys_that_are_none() {
 async fn what_is_stored_is_believed_for_a_minute_also_that_there_is_none() {
     let (shown, hash) = make_key(7, 2);
     let endpoint = (Endpoint::ReadPractice, "7");
-    let keys = Keys::new(ADMIN, 100);
+    let keys = Keys::new(ADMIN, 100, 1);
     let start = Instant::now();
     let mut store = Store { hash: None, reads: Cell::new(0) };
     assert!(ask(&keys, &store, endpoint, &shown, start).await.is_err());
@@ -112,15 +112,50 @@ async fn what_is_stored_is_believed_for_a_minute_also_that_there_is_none() {
 }
 
 #[tokio::test]
-async fn what_is_known_is_bounded() {
-    let keys = Keys::new(ADMIN, 100);
-    let store = Store { hash: None, reads: Cell::new(0) };
+async fn what_is_known_is_bounded_and_made_up_keys_push_no_others_out() {
+    let keys = Keys::new(ADMIN, 100, 1);
+    let endpoint = (Endpoint::ReadPractice, "7");
+    let start = Instant::now();
+    let mut store = Store { hash: None, reads: Cell::new(0) };
+    let mut newest = String::new();
     for key_id in 1..=1_000 {
-        let (shown, _) = make_key(7, key_id);
-        let answer =
-            ask(&keys, &store, (Endpoint::ReadPractice, "7"), &shown, Instant::now()).await;
-        assert_eq!(answer, Err(Code::Unauthenticated));
-        let known = keys.known.lock().unwrap();
-        assert!(known.young.len() + known.old.len() <= 100);
+        let (shown, hash) = make_key(7, key_id);
+        store.hash = Some(hash);
+        assert!(ask(&keys, &store, endpoint, &shown, start).await.is_ok());
+        let known = keys.known.lock().unwrap().keys.len();
+        assert!(known <= 100, "{known}");
+        newest = shown;
     }
+    // The newest stays known, whatever else is tried.
+    store.hash = None;
+    for key_id in 1_001..=2_000 {
+        let (shown, _) = make_key(7, key_id);
+        let answer = ask(&keys, &store, endpoint, &shown, start).await;
+        assert_eq!(answer, Err(Code::Unauthenticated));
+        let known = keys.known.lock().unwrap().none.len();
+        assert!(known <= 100, "{known}");
+    }
+    assert_eq!(store.reads.get(), 2_000);
+    assert!(ask(&keys, &store, endpoint, &newest, start).await.is_ok());
+    assert_eq!(store.reads.get(), 2_000, "it was forgotten");
+}
+
+/// What is in memory needs no place, and neither does the admin key.
+#[tokio::test]
+async fn look_ups_have_places_and_none_waits_for_one() {
+    let (shown, hash) = make_key(7, 2);
+    let store = Store { hash: Some(hash), reads: Cell::new(0) };
+    let keys = Keys::new(ADMIN, 100, 1);
+    let endpoint = (Endpoint::ReadPractice, "7");
+    let now = Instant::now();
+    assert!(ask(&keys, &store, endpoint, &shown, now).await.is_ok());
+    let (other, _) = make_key(7, 3);
+    let held = keys.place().await.unwrap();
+    assert_eq!(ask(&keys, &store, endpoint, &other, now).await, Err(Code::Overloaded));
+    assert!(ask(&keys, &store, endpoint, &shown, now).await.is_ok());
+    assert!(ask(&keys, &store, endpoint, ADMIN, now).await.is_ok());
+    assert_eq!(store.reads.get(), 1);
+    drop(held);
+    assert_eq!(ask(&keys, &store, endpoint, &other, now).await, Err(Code::Unauthenticated));
+    assert_eq!(store.reads.get(), 2);
 }

@@ -3,13 +3,17 @@
 //! and name what is wrong. Law 1 is conservation, 2 no unknown duplicates, 3 order, 4 what was
 //! cancelled in time never left, 7 one text a group, 12 nothing unnamed.
 //!
-//! They run on the primary: what was acknowledged up to this instant is in them. Never here: a fix.
-//! The wire's side is the load harness's.
+//! They run on the primary: what was acknowledged up to this instant is in them. Which statements
+//! were sent is asked of each replica as well. Never here: a fix. The wire's side is the load
+//! harness's.
+
+use std::time::Duration;
 
 use contract::{Law, Pool, Query};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_postgres::Row;
 
 use crate::db::router::Monitors;
 use crate::db::{Conn, Db, DbError};
@@ -17,6 +21,9 @@ use crate::obs;
 
 /// Examples named for each check, over all shards.
 const EXAMPLES_MAX: usize = 10;
+
+/// A replica that takes longer to say what it was sent isn't waited for: it is named instead.
+const REPLICA_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the checks found.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -103,7 +110,7 @@ pub(crate) async fn run(db: &Db, shard_count: i16, real_now: Timestamp) -> Resul
         }
         checks.push(check);
     }
-    checks.push(statements(&conn).await?);
+    checks.push(statements(db, &conn).await?);
     obs::law::audited(std::array::from_fn(|at| {
         let of_law = checks.iter().filter(|check| check.law == Law::ALL[at].number());
         of_law.map(|check| check.violations).sum()
@@ -134,13 +141,37 @@ impl Check {
             }
             row => row?,
         };
-        let Some(row) = row else { return Ok(()) };
+        if let Some(row) = row {
+            self.add(&row);
+        }
+        Ok(())
+    }
+
+    /// Adds the statements that a server remembers of us.
+    async fn remembered(&mut self, conn: &Conn, names: &[&str]) -> Result<(), DbError> {
+        match conn.row_opt(Query::AuditStatements, &[&names]).await {
+            Ok(row) => {
+                if let Some(row) = row {
+                    self.add(&row);
+                }
+                Ok(())
+            }
+            // Not installed: no cases, which whoever asked for some will see.
+            Err(DbError::Refused { code, .. }) if code == "42P01" || code == "55000" => {
+                let nothing = "pg_stat_statements is not installed in this database";
+                self.examples.push(nothing.into());
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn add(&mut self, row: &Row) {
         self.cases += row.get::<_, i64>("cases");
         self.violations += row.get::<_, i64>("violations");
         let examples: Option<Vec<String>> = row.get("examples");
         let room = EXAMPLES_MAX.saturating_sub(self.examples.len());
         self.examples.extend(examples.unwrap_or_default().into_iter().take(room));
-        Ok(())
     }
 }
 
@@ -152,8 +183,9 @@ const BESIDE_THE_TABLE: [&str; 6] =
 /// The name of what tests send themselves, to builds that are tested.
 const OF_TESTS: &str = "test";
 
-/// Law 12: every statement that PostgreSQL remembers of us has its name, and the table its row.
-async fn statements(conn: &Conn) -> Result<Check, DbError> {
+/// Law 12: every statement that a server remembers of us has its name, and the table its row. What
+/// a replica was sent, as most reads are, it alone remembers.
+async fn statements(db: &Db, conn: &Conn) -> Result<Check, DbError> {
     let mut check = Check::of(&spec(
         Query::AuditStatements,
         Law::Statements,
@@ -163,19 +195,18 @@ async fn statements(conn: &Conn) -> Result<Check, DbError> {
     let rows = Query::ALL.iter().map(|query| query.name());
     let tests = cfg!(debug_assertions).then_some(OF_TESTS);
     let names: Vec<&str> = rows.chain(BESIDE_THE_TABLE).chain(tests).collect();
-    match conn.row_opt(Query::AuditStatements, &[&names]).await {
-        Ok(row) => {
-            if let Some(row) = row {
-                check.cases = row.get("cases");
-                check.violations = row.get("violations");
-                check.examples = row.get::<_, Option<Vec<String>>>("examples").unwrap_or_default();
-            }
-        }
-        // Not installed: no cases, which whoever asked for some will see.
-        Err(DbError::Refused { code, .. }) if code == "42P01" || code == "55000" => {
-            check.examples.push("pg_stat_statements is not installed in this database".into());
-        }
-        Err(error) => return Err(error),
+    check.remembered(conn, &names).await?;
+    for server in db.replicas() {
+        let asked = async {
+            let conn = db.get_of(server, Pool::ReplicaReporting).await?;
+            check.remembered(&conn, &names).await
+        };
+        let why_not = match tokio::time::timeout(REPLICA_PATIENCE, asked).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(_elapsed) => "it does not answer".to_owned(),
+        };
+        check.examples.push(format!("{} was not asked: {why_not}", db.name_of(server)));
     }
     Ok(check)
 }

@@ -223,8 +223,8 @@ macro_rules! for_each_query {
             AuditGroups = audit_groups: Strong, One, true, [Reporting], "service/src/audit.rs", "run";
             "Texts that tell of several appointments tell of one group, and generations follow each other."
             AuditFamilies = audit_families: Strong, One, true, [Reporting], "service/src/audit.rs", "run";
-            "Statements that PostgreSQL remembers of us, and those whose name is no row's."
-            AuditStatements = audit_statements: Strong, One, false, [Reporting], "service/src/audit.rs", "statements";
+            "Statements that a server remembers of us, and those whose name is no row's."
+            AuditStatements = audit_statements: OfServer, One, false, [Reporting, ReplicaReporting], "service/src/audit.rs", "statements";
 
             // The review of the database, for operators.
             "What the service's role may see of its server."

@@ -172,6 +172,28 @@ impl Db {
         Reader::new(self.clone(), class, after)
     }
 
+    /// The replicas that answered when they were last looked at, by their places.
+    pub(crate) fn replicas(&self) -> Vec<usize> {
+        let view = self.view();
+        let answers =
+            view.servers().iter().enumerate().filter(|(_, seen)| {
+                !seen.is_away && seen.look.is_some_and(|look| !look.is_primary())
+            });
+        answers.map(|(server, _)| server).collect()
+    }
+
+    /// What the server of a place is called.
+    pub(crate) fn name_of(&self, server: usize) -> &str {
+        self.0.servers[server].name.as_str()
+    }
+
+    /// A connection to the replica of a place, for what is asked of that server about itself;
+    /// whoever reads has a [`Reader`].
+    pub(crate) async fn get_of(&self, server: usize, pool: Pool) -> Result<Conn, DbError> {
+        debug_assert!(pool.spec().side == Side::Replica, "the primary is who leads");
+        self.0.servers[server].pools.get(Holder::current(), pool).await
+    }
+
     /// Who is written to. Until one has been reached it is the first one.
     fn leader(&self) -> Result<usize, DbError> {
         match self.view().leader() {

@@ -69,9 +69,9 @@ mod tests {
         for &query in Query::ALL {
             let a_replica_may = query.spec().consistency.staleness_max_seconds().is_some();
             let on_replicas = query.pools().any(|pool| pool.spec().side == Side::Replica);
-            // Asked ahead of such a read, on its connection.
-            let is_check = query == Query::ServerCheck;
-            assert_eq!(on_replicas, a_replica_may || is_check, "{}", query.name());
+            // Asked ahead of such a read, on its connection; and of each server by the audit.
+            let of_each = [Query::ServerCheck, Query::AuditStatements].contains(&query);
+            assert_eq!(on_replicas, a_replica_may || of_each, "{}", query.name());
         }
     }
 

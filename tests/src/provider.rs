@@ -75,15 +75,24 @@ pub async fn call_back(
         ("From", entry.from.as_deref().unwrap_or_default()),
     ];
     fields.extend_from_slice(more);
-    let signature = twilio_signature(Options::AUTH_TOKEN, url, &fields);
-    let path = path_of(url);
+    signed(client, url, &fields).await
+}
+
+/// Posts a form to an address that the provider was given, signed as Twilio does.
+pub async fn signed(client: &Client, url: &str, fields: &[(&str, &str)]) -> Answer {
+    let signature = twilio_signature(Options::AUTH_TOKEN, url, fields);
     client
-        .call(http::Method::POST, path)
+        .call(http::Method::POST, path_of(url))
         .anonymous()
-        .form(&fields)
+        .form(fields)
         .header("x-twilio-signature", &signature)
         .send()
         .await
+}
+
+/// Where the provider takes patients' texts.
+pub fn reply_url(client: &Client) -> String {
+    format!("http://{}/v1/callbacks/twilio/reply", client.public)
 }
 
 /// Texts the practice's number, signed as Twilio does.
@@ -96,16 +105,7 @@ pub async fn reply(client: &Client, from: &str, to: &str, sid: &str, body: &str)
         ("Body", body),
         ("NumMedia", "0"),
     ];
-    let path = "/v1/callbacks/twilio/reply";
-    let signature =
-        twilio_signature(Options::AUTH_TOKEN, &format!("http://{}{path}", client.public), &fields);
-    client
-        .call(http::Method::POST, path)
-        .anonymous()
-        .form(&fields)
-        .header("x-twilio-signature", &signature)
-        .send()
-        .await
+    signed(client, &reply_url(client), &fields).await
 }
 
 /// The path of a URL.

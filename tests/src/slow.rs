@@ -94,6 +94,11 @@ impl Locked {
         Self::table(app, "api_key").await
     }
 
+    /// Locks that of residuals.
+    pub async fn residuals(app: &TestApp) -> Self {
+        Self::table(app, "residual").await
+    }
+
     async fn table(app: &TestApp, name: &str) -> Self {
         let sql = Sql::connect(&app.database.url()).await;
         sql.run("BEGIN", &[]).await;

@@ -346,4 +346,26 @@ mod tests {
         assert_eq!(read.load(Ordering::SeqCst), 1);
         provider.abort();
     }
+    /// One that is as long as it may be is read to its end.
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_lost() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let provider = tokio::spawn(async move {
+            for length in [1_000, 1_001] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert!(read_request(&mut stream).await);
+                let body = "x".repeat(length);
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}");
+                let answer = format!("{head}\r\nconnection: close\r\n\r\n{body}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let client = client(LONG);
+        let whole = exchange(&client, address, b"x".to_vec()).await;
+        let is_whole = matches!(&whole, Exchange::Answered { body, .. } if body.len() == 1_000);
+        assert!(is_whole, "{whole:?}");
+        assert_eq!(exchange(&client, address, b"x".to_vec()).await, Exchange::Lost);
+        provider.await.unwrap();
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use contract::Endpoint;
+use contract::{Endpoint, Limit};
 use serde_json::{Value, json};
 use tests::database::pair;
 use tests::practice::FIRST_DUE;
 use tests::provider::{reply, until_accepted};
+use tests::slow::Locked;
 use tests::{Ending, Practice, TestApp, appointment, at, phone, until};
 
 use super::common::{Good, is_counted};
@@ -119,6 +120,36 @@ async fn is_read_page_by_page() {
     let lines = csv(&app.get(&path).header("accept", "text/csv").send().await);
     assert_eq!(lines.len(), 1501);
     app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
+}
+
+/// Each holds pages in memory.
+#[tokio::test]
+async fn no_more_are_sent_at_a_time_than_there_are_places() {
+    let app = TestApp::with().env("PUNCTUAL_LIMIT_REPORTS", 1).start().await;
+    let one = app.practice(1).await;
+    let path = one.path("/days/2026-05-05/report");
+    let locked = Locked::residuals(&app).await;
+    let first = app.get(&path);
+    let first = tokio::spawn(async move { first.send().await });
+    until("the first one waits", async || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock' \
+                         AND query LIKE '%residual_open%'";
+        (app.database.sql.one::<i64>(waiting, &[]).await == 1).then_some(())
+    })
+    .await;
+    let refused = app.get(&path).send().await;
+    assert_eq!(refused.header("retry-after"), "1");
+    refused.problem(503, "overloaded");
+    let reports = [("limit", Limit::Reports.name())];
+    assert_eq!(app.scrape().await.sum("limit_reached_total", &reports), 1.0);
+    locked.release().await;
+    assert_eq!(first.await.unwrap().json(200)["rows"], json!([]));
+    until("there is room again", async || {
+        (app.get(&path).send().await.status == 200).then_some(())
+    })
+    .await;
+    app.finish().await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use contract::Endpoint;
 use serde_json::{Value, json};
 use stack::provider::Faults;
 use tests::practice::{FIRST_DUE, SECOND_DUE};
-use tests::provider::{reply, silent, until_accepted};
+use tests::provider::{reply, reply_url, signed, silent, until_accepted};
 use tests::{Practice, TestApp, appointment, at, phone, until};
 
 use super::common::{Good, is_counted};
@@ -158,6 +158,20 @@ async fn refuses_what_is_wrong() {
     unsigned.clone().send().await.problem(403, "bad_signature");
     let forged = unsigned.header("x-twilio-signature", "bm90IHRoZSBzaWduYXR1cmU=");
     forged.send().await.problem(403, "bad_signature");
+    assert_eq!(answered(&one).await, Value::Null);
+
+    // Rightly signed, and not what such a text says.
+    let (from, to) = (&*phone(1), &*one.sender());
+    for fields in [
+        [("From", from), ("To", to), ("Body", "YES")],
+        [("MessageSid", "SM1"), ("To", to), ("Body", "YES")],
+        [("MessageSid", "SM1"), ("From", from), ("Body", "YES")],
+        [("MessageSid", ""), ("From", from), ("To", to)],
+        [("MessageSid", "SM1"), ("From", "a shop"), ("To", to)],
+    ] {
+        let refused = signed(&app.client, &reply_url(&app.client), &fields).await;
+        refused.problem(422, "invalid");
+    }
     assert_eq!(answered(&one).await, Value::Null);
 
     let nowhere = app.call(http::Method::POST, "/v1/callbacks/pigeon/reply").form(&fields);

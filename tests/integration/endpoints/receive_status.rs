@@ -4,7 +4,7 @@ use contract::{Endpoint, Limit};
 use serde_json::{Value, json};
 use stack::provider::LogEntry;
 use tests::practice::FIRST_DUE;
-use tests::provider::{call_back, carried, path_of, reply, silent, until_accepted};
+use tests::provider::{call_back, carried, path_of, reply, signed, silent, until_accepted};
 use tests::{Practice, Sql, TestApp, appointment, at, until};
 
 use super::common::{Good, is_counted};
@@ -108,13 +108,23 @@ async fn refuses_what_is_wrong() {
     let good = Good { app: &app, endpoint: ENDPOINT, path, body: Value::Null };
     good.is_refused_when_spoilt().await;
     let wrong = good.call().body("application/json", "{}").send().await;
-    assert!([403, 415].contains(&wrong.status), "{}", wrong.text());
+    wrong.problem(403, "bad_signature");
     let nowhere = good.path.replace("/twilio/", "/pigeon/");
     let refused = app.call(http::Method::POST, &nowhere).form(&[("a", "b")]).send().await;
     refused.problem(404, "not_found");
     let bad = good.path.replacen("/status/1/", "/status/x/", 1);
     let refused = app.call(http::Method::POST, &bad).form(&[("a", "b")]).send().await;
-    assert!([400, 403].contains(&refused.status), "{}", refused.text());
+    refused.problem(400, "bad_path");
+    // Rightly signed, and it doesn't say which text, or what became of it.
+    let (url, sid) = (text.callback.as_deref().unwrap(), text.sid.as_str());
+    for fields in [
+        &[("MessageStatus", "delivered")][..],
+        &[("MessageSid", ""), ("MessageStatus", "delivered")],
+        &[("MessageSid", "an id"), ("MessageStatus", "delivered")],
+        &[("MessageSid", sid)],
+    ] {
+        signed(&app.client, url, fields).await.problem(422, "invalid");
+    }
     // A status that nobody knows is taken in and says nothing.
     call_back(&app.client, &text, "levitating", &[]).await.expect(204);
     assert_eq!(receipt(&one).await, Value::Null);

@@ -31,7 +31,7 @@ mod in_hand;
 mod incidents;
 mod isolate;
 mod leaving;
-mod live;
+mod live_page;
 mod malformed_trace;
 mod migrations;
 mod mistakes;

@@ -1,7 +1,8 @@
 //! The live page as a person has it: in a real browser, against a service that works.
 //!
-//! Belongs here: what is seen, heard and reached by keys. Never here: the two endpoints by
-//! themselves (`endpoints::read_live`, `endpoints::stream_live`).
+//! Belongs here: what is seen, heard and reached by keys, and all that needs a browser: where there
+//! is none, `make test` leaves these out, by the module's name, and says so. Never here: the two
+//! endpoints by themselves (`endpoints::read_live`, `endpoints::stream_live`).
 
 mod phone;
 

@@ -63,6 +63,7 @@ fn setup() -> Setup {
         // a dead one held is taken over soon.
         .env("PUNCTUAL_LIMIT_DELIVERIES_IN_FLIGHT", 3)
         .env("PUNCTUAL_LEASE_MS", 7_500)
+        .env("PUNCTUAL_PROVIDER_FIRST_BYTE_MS", 2_000)
         .env("PUNCTUAL_PROVIDER_TOTAL_MS", 2_000)
         .env("PUNCTUAL_PROVIDER_SETTLING_MS", 900)
 }

@@ -65,6 +65,7 @@ async fn one_is_killed_and_the_other_finishes() {
     let app = TestApp::with()
         .env("PUNCTUAL_LIMIT_DELIVERIES_IN_FLIGHT", 4)
         .env("PUNCTUAL_LEASE_MS", 7_500)
+        .env("PUNCTUAL_PROVIDER_FIRST_BYTE_MS", 2_000)
         .env("PUNCTUAL_PROVIDER_TOTAL_MS", 2_000)
         .env("PUNCTUAL_PROVIDER_SETTLING_MS", 900)
         .provider(takes_its_time)

@@ -1,6 +1,7 @@
 //! What settings must be together, and what is made up where nobody cares.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use contract::pool::Side;
 use contract::{Limit, Pool};
@@ -50,6 +51,7 @@ pub(super) fn together(values: &Values, mistakes: &mut Vec<Mistake>) {
             wrong.note("provider_simulated", "no simulator in production");
         }
     }
+    try_fits(&mut wrong);
     let public = wrong.read::<SocketAddr>("public_addr").filter(|address| address.port() != 0);
     if public.is_some() && public == wrong.read::<SocketAddr>("admin_addr") {
         wrong.note("admin_addr", "must not be the public address");
@@ -60,6 +62,18 @@ pub(super) fn together(values: &Values, mistakes: &mut Vec<Mistake>) {
     }
     if is_production {
         in_production(&mut wrong, provider.as_ref());
+    }
+}
+
+/// A try has one end, which is what its lease counts on.
+fn try_fits(wrong: &mut Wrong<'_>) {
+    let [first_byte, total] =
+        ["provider_first_byte_ms", "provider_total_ms"].map(|name| wrong.read::<Duration>(name));
+    if let (Some(first_byte), Some(total)) = (first_byte, total)
+        && first_byte > total
+    {
+        let what = format!("must be at most provider_total_ms, {} ms", total.as_millis());
+        wrong.note("provider_first_byte_ms", &what);
     }
 }
 

@@ -154,7 +154,8 @@ settings! {
     webhook_secret: Option<Secret> = "", "", is secret;
     /// How long connecting to the provider may take, TLS included.
     provider_connect_ms: Duration = "2000", "milliseconds", within 10 to 60_000;
-    /// How long the provider may take until its answer begins, from the start.
+    /// How long the provider may take until its answer begins, from the start. At most
+    /// `provider_total_ms`.
     provider_first_byte_ms: Duration = "5000", "milliseconds", within 10 to 120_000;
     /// How long the provider may take until its answer ends, from the start.
     provider_total_ms: Duration = "8000", "milliseconds", within 10 to 240_000;

@@ -160,6 +160,22 @@ fn what_only_fits_together_is_checked() {
 }
 
 #[test]
+fn a_try_ends_when_all_of_it_has_to() {
+    let shorter = ("PUNCTUAL_PROVIDER_TOTAL_MS", "4999");
+    // Whichever of the two was set.
+    assert_eq!(
+        said(&environment(&[shorter])),
+        "PUNCTUAL_PROVIDER_FIRST_BYTE_MS (not set): must be at most provider_total_ms, 4999 ms"
+    );
+    assert_eq!(
+        said(&environment(&[("PUNCTUAL_PROVIDER_FIRST_BYTE_MS", "60000")])),
+        "PUNCTUAL_PROVIDER_FIRST_BYTE_MS (environment): must be at most provider_total_ms, 8000 ms"
+    );
+    let both = [shorter, ("PUNCTUAL_PROVIDER_FIRST_BYTE_MS", "4999")];
+    assert!(load(&environment(&both)).is_ok());
+}
+
+#[test]
 fn production_with_all_that_it_needs() {
     let inputs = environment(&[
         ("PUNCTUAL_ENV", "production"),

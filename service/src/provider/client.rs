@@ -117,7 +117,10 @@ impl Client {
             request.headers_mut().insert(TRACEPARENT, value);
         }
         let start = Instant::now();
-        let answer = timeout_at(start + self.bounds.first_byte, self.inner.request(request)).await;
+        let Bounds { first_byte, total, .. } = self.bounds;
+        // A lease counts on `total`: nothing may outlast it, whatever else is set.
+        let head_by = start + first_byte.min(total);
+        let answer = timeout_at(head_by, self.inner.request(request)).await;
         let response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if error.is_connect() => {
@@ -133,7 +136,7 @@ impl Client {
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
         let body = Limited::new(response.into_body(), self.bounds.response_bytes).collect();
-        match timeout_at(start + self.bounds.total, body).await {
+        match timeout_at(start + total, body).await {
             Ok(Ok(body)) => Exchange::Answered { status, retry_after, body: body.to_bytes() },
             Ok(Err(_)) | Err(_) => Exchange::Lost,
         }
@@ -228,15 +231,18 @@ mod tests {
 
     use super::*;
 
-    fn client(within: Duration) -> Client {
-        let bounds = Bounds {
+    fn bounds(within: Duration) -> Bounds {
+        Bounds {
             connect: Duration::from_secs(5),
             first_byte: within,
             total: within,
             response_bytes: 1_000,
             idle_connections: 1,
-        };
-        Client::new(&bounds).unwrap()
+        }
+    }
+
+    fn client(within: Duration) -> Client {
+        Client::new(&bounds(within)).unwrap()
     }
 
     async fn exchange(client: &Client, address: SocketAddr, body: Vec<u8>) -> Exchange {
@@ -279,6 +285,18 @@ mod tests {
                 }
             });
         }
+    }
+
+    /// However long it might take until its answer begins: its lease is over after `total`.
+    #[tokio::test]
+    async fn who_is_silent_for_longer_than_an_exchange_may_take_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let patient = Bounds { first_byte: 100 * LONG, ..bounds(Duration::from_millis(200)) };
+        let client = Client::new(&patient).unwrap();
+        let exchange = timeout(LONG, exchange(&client, address, b"x".to_vec()));
+        let (exchange, _silent) = tokio::join!(exchange, listener.accept());
+        assert_eq!(exchange.expect("it is given up"), Exchange::Lost);
     }
 
     /// What is still on its way when it is given up never arrives, however long the provider waits.

@@ -5,6 +5,7 @@
 //! order things happen by holding the clock or the provider. Never here: single requests
 //! (`endpoints`), races and crashes (`cancel_races`, `side_by_side`, `database_away`).
 
+mod asked_again;
 mod called_back;
 mod cancelled;
 mod consent;

@@ -1,8 +1,8 @@
 //! Resolve: asks the provider about deliveries whose answer was lost. Found, they were sent; not
 //! found after the time in which the provider settles, they never were and are tried again. What
 //! can't be found out stays ambiguous, and makes way when its appointment begins. Where asking may
-//! send the text, as it repeats the try under its key, nobody is asked while its practice is
-//! closed.
+//! send the text, as it repeats the try under its key, it is only asked while a claim would let the
+//! text leave.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +34,8 @@ struct Case {
     /// When its answer was known to be lost.
     lost_at: Timestamp,
     expires_at: Timestamp,
+    /// Its recipient wants it, and what it says is true.
+    is_wanted: bool,
     /// What the provider said by itself in the meantime: a receipt proves that it took the text.
     known_ref: Option<String>,
 }
@@ -139,6 +141,7 @@ fn case(
         },
         lost_at: head.get("lost_at"),
         expires_at,
+        is_wanted: !head.get::<_, bool>("opted_out") && head.get::<_, bool>("is_true"),
         known_ref: head.get("provider_ref"),
         work,
     }
@@ -153,7 +156,7 @@ async fn look(shared: Arc<Shared>, shard: i16, case: Case) {
             provider_ref: provider_ref.clone(),
             accepted_at: case.lost.started_at,
         }]),
-        None if may_ask(&shared, &case.work).await => shared.app.provider.look_up(&case.lost).await,
+        None if may_ask(&shared, &case).await => shared.app.provider.look_up(&case.lost).await,
         None => Look::Unknown,
     };
     let look = match look {
@@ -183,13 +186,20 @@ async fn look(shared: Arc<Shared>, shard: i16, case: Case) {
     shared.settle.push(shard, vec![completion]);
 }
 
-/// Whether the provider may be asked now: where that repeats the try, the practice has to be open.
-async fn may_ask(shared: &Shared, work: &Work) -> bool {
-    if shared.app.provider.settles() {
+/// Whether the provider may be asked now. Where that repeats the try, the text may leave by it: the
+/// first one may never have been taken.
+async fn may_ask(shared: &Shared, case: &Case) -> bool {
+    let provider = &shared.app.provider;
+    if provider.settles() {
         return true;
     }
-    match shared.app.practices.get(work.practice_id).await {
-        Ok(Some(now)) => opens_after(&now.newest, shared.app.clock.domain_now()).is_none(),
+    let domain_now = shared.app.clock.domain_now();
+    let is_allowed = provider.allows(case.lost.outgoing.to);
+    if !case.is_wanted || !is_allowed || domain_now >= case.expires_at {
+        return false;
+    }
+    match shared.app.practices.get(case.work.practice_id).await {
+        Ok(Some(now)) => opens_after(&now.newest, domain_now).is_none(),
         Ok(None) => false,
         Err(error) => {
             tracing::warn!(%error, "resolve: whether the practice is open can't be told now");

@@ -59,9 +59,11 @@ fn outcome(status: u16, said: &Said) -> DeliveryOutcome {
         // It took too long to come, or too many came at once.
         408 | 425 | 429 => DeliveryOutcome::Transient,
         400..=499 if said.is_refusal => DeliveryOutcome::Failed,
-        // Something between the provider and us answered: it says what it got, not what it passed
-        // on.
+        // Something between the provider and us answered, or the provider without a word of its
+        // own: it says what it got, not what it passed on or began. Though a key makes another try
+        // safe, the text may be there: whoever cancels it isn't told that it was in time.
         502 | 504 => DeliveryOutcome::Ambiguous,
+        500..=599 if !said.is_refusal => DeliveryOutcome::Ambiguous,
         // A complete answer that isn't the provider's word on the text.
         _ => DeliveryOutcome::Transient,
     }
@@ -113,9 +115,15 @@ mod tests {
             (408, said(None, None), Transient),
             (429, said(None, Some(20_429)), Transient),
             (500, said(None, Some(20_500)), Transient),
+            (500, said(None, None), Ambiguous),
             (502, said(None, None), Ambiguous),
-            (503, said(None, None), Transient),
+            (502, said(None, Some(20_502)), Ambiguous),
+            (503, said(None, Some(20_503)), Transient),
+            (503, said(None, None), Ambiguous),
             (504, said(None, None), Ambiguous),
+            // As a CDN has them for a server behind it that broke off or took too long.
+            (520, said(None, None), Ambiguous),
+            (524, said(None, None), Ambiguous),
         ];
         for (status, said, expected) in table {
             assert_eq!(outcome(status, &said), expected, "{status} {said:?}");

@@ -28,8 +28,10 @@ use crate::receipts::Receipt;
 
 /// Texts that one look-up reads: far more than one recipient gets in a minute.
 const PAGE_SIZE: u32 = 50;
-/// How far Twilio's clock, which shows whole seconds, may be behind ours.
-const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(2);
+/// How far Twilio's clock, which shows whole seconds, may be behind ours: without its time service
+/// a machine is off by seconds a day. Too little sends a text twice; too much finds none that is
+/// wrong, as what other texts of the phone have is left out, and an earlier try of this one is it.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
 
 /// Twilio's client.
 pub(super) struct Twilio {

@@ -19,6 +19,7 @@ use std::time::Duration;
 use contract::{DeliveryOutcome, Limit};
 use http::HeaderMap;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::config::{Config, ProviderKind};
 use crate::obs::exemplar::TraceId;
@@ -33,8 +34,12 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) struct Outgoing {
     /// Whose text.
     pub(crate) practice_id: i64,
-    /// Which text; with the practice, its name for ever.
+    /// Which text; with the practice, its name, until a primary is lost with it.
     pub(crate) message_id: i64,
+    /// On which of its practice's days it was due.
+    pub(crate) local_day: Date,
+    /// Under which rule.
+    pub(crate) rule_id: i16,
     /// Which try, from one.
     pub(crate) attempt_no: i16,
     /// To whom.

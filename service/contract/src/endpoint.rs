@@ -97,7 +97,7 @@ table! {
     /// An endpoint of the service.
     pub enum Endpoint: Spec;
 
-    /// Makes a practice, or changes its settings and rules. A change opens a new revision. If reminders are due at other times under it, future appointments are planned again. What texts say and where they come from holds for what is booked too, a second after the answer at the latest: a text is made with the newest name, time zone and template of its rule, and one that waits and was never tried is worded anew before it leaves. A text that was tried keeps its words, unless it loses an appointment; so does one whose rule is gone. Each try leaves from the number that is the newest then.
+    /// Makes a practice, or changes its settings and rules. A change opens a new revision. If reminders are due at other times under it, future appointments are planned again. What texts say and where they come from holds for what is booked too, a second after the answer at the latest: a text is made with the newest name, time zone and template of its rule, and one that waits and was never tried is worded anew before it leaves. A text that was tried keeps its words, unless it loses an appointment or leaves on another day than it was due on; one whose rule is gone keeps its words as well. Each try leaves from the number that is the newest then.
     PutPractice = put_practice {
         method: Method::Put, path: "/v1/practices/{practice_id}",
         listener: Listener::Public, access: Access::AdminKey, tier: Tier::Standard, params: &[],

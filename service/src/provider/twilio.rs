@@ -102,7 +102,7 @@ impl Twilio {
     }
 
     async fn create(&self, outgoing: &Outgoing) -> Answer {
-        let Outgoing { practice_id, message_id, attempt_no, to, from, body, trace } = outgoing;
+        let Outgoing { practice_id, message_id, attempt_no, to, from, body, trace, .. } = outgoing;
         let callback = self.signer.status_url(*practice_id, *message_id, *attempt_no);
         let form = form_urlencoded::Serializer::new(String::with_capacity(512))
             .append_pair("To", &to.e164())

@@ -9,6 +9,8 @@ fn lost(started_at: &str) -> Lost {
         outgoing: Outgoing {
             practice_id: 1,
             message_id: 2,
+            local_day: "2026-05-04".parse().unwrap(),
+            rule_id: 1,
             attempt_no: 1,
             to: "+99911111111".parse().unwrap(),
             from: "+99922222222".parse().unwrap(),

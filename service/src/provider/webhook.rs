@@ -1,7 +1,7 @@
-//! A service of one's own that takes texts as signed JSON. The message's id is its idempotency key:
-//! the same for every try, so that a lost answer is resolved by asking again with the same key.
+//! A service of one's own that takes texts as signed JSON. Each text has an idempotency key, the
+//! same for every try, so that a lost answer is resolved by asking again with the same key.
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{digest, hmac};
 use bytes::Bytes;
 use contract::DeliveryOutcome;
 use http::Request;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::callback::Signer;
 use super::client::{Client, Exchange};
 use super::outcome::{Said, judge};
-use super::signature::{json_is_right, of_json};
+use super::signature::{hex, json_is_right, of_json};
 use super::twilio::receipt;
 use super::{
     Answer, Api, Boxed, Callback, CallbackError, Found, InboundText, Listing, Look, Lost, Outgoing,
@@ -78,12 +78,12 @@ impl Webhook {
     }
 
     async fn post(&self, outgoing: &Outgoing) -> Answer {
-        let Outgoing { practice_id, message_id, attempt_no, to, from, body, trace } = outgoing;
+        let Outgoing { practice_id, message_id, attempt_no, to, from, body, trace, .. } = outgoing;
         let message = Message {
             to: to.e164(),
             from: from.e164(),
             body,
-            idempotency_key: format!("{practice_id}-{message_id}"),
+            idempotency_key: idempotency_key(outgoing),
             callback: self.signer.status_url(*practice_id, *message_id, *attempt_no),
         };
         let json = serde_json::to_vec(&message).expect("strings are always JSON");
@@ -165,6 +165,17 @@ impl Api for Webhook {
     }
 }
 
+/// The same for every try of a text, and no other's. Not the message's number alone: that is given
+/// again where a primary was lost with what no other server had received. Other words are another
+/// text, as they only come after a try that was certainly not taken.
+fn idempotency_key(outgoing: &Outgoing) -> String {
+    let Outgoing { practice_id, message_id, local_day, rule_id, to, body, .. } = outgoing;
+    let text = digest::digest(&digest::SHA256, format!("{} {body}", to.e164()).as_bytes());
+    // As many bits as nobody meets twice by chance.
+    let text = hex(&text.as_ref()[..16]);
+    format!("{practice_id}-{message_id}-{local_day}-{rule_id}-{text}")
+}
+
 fn said(body: &[u8]) -> Said {
     let Ok(Document { id, error }) = serde_json::from_slice(body) else {
         return Said::default();
@@ -187,6 +198,7 @@ fn reference(id: String) -> Result<String, CallbackError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::obs::exemplar::TraceId;
 
     #[test]
     fn answers_are_read() {
@@ -197,6 +209,41 @@ mod tests {
         let coded = said(br#"{"error":{"code":21610}}"#);
         assert_eq!(coded.error_code, Some(21_610));
         assert_eq!(said(b"nonsense"), Said::default());
+    }
+
+    #[test]
+    fn a_key_is_the_same_for_every_try_and_of_no_other_text() {
+        let text = Outgoing {
+            practice_id: 7,
+            message_id: 123,
+            local_day: "2026-05-05".parse().unwrap(),
+            rule_id: 1,
+            attempt_no: 1,
+            to: "+99911111111".parse().unwrap(),
+            from: "+99922222222".parse().unwrap(),
+            body: "See you tomorrow".into(),
+            trace: TraceId::from_random(1),
+        };
+        let key = idempotency_key(&text);
+        assert!(key.starts_with("7-123-2026-05-05-1-") && !key.contains("999"), "{key}");
+        let later = Outgoing {
+            attempt_no: 2,
+            from: "+99933333333".parse().unwrap(),
+            trace: TraceId::from_random(2),
+            ..text.clone()
+        };
+        assert_eq!(idempotency_key(&later), key);
+        for other in [
+            Outgoing { practice_id: 8, ..text.clone() },
+            Outgoing { message_id: 124, ..text.clone() },
+            // Under a number that was given before.
+            Outgoing { local_day: "2026-05-06".parse().unwrap(), ..text.clone() },
+            Outgoing { rule_id: 2, ..text.clone() },
+            Outgoing { to: "+99944444444".parse().unwrap(), ..text.clone() },
+            Outgoing { body: "See you today".into(), ..text },
+        ] {
+            assert_ne!(idempotency_key(&other), key, "{other:?}");
+        }
     }
 
     #[test]

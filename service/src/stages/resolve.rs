@@ -131,6 +131,8 @@ fn case(
             outgoing: Outgoing {
                 practice_id: work.practice_id,
                 message_id: work.message_id,
+                local_day: work.local_day,
+                rule_id: work.rule_id,
                 attempt_no: work.attempts,
                 to,
                 from,

@@ -281,6 +281,8 @@ fn job(
         outgoing: Outgoing {
             practice_id: head.practice_id,
             message_id: head.message_id,
+            local_day: head.local_day,
+            rule_id: head.rule_id,
             attempt_no,
             to,
             from,

@@ -111,7 +111,8 @@ pub(super) struct Now {
 }
 
 /// Decides. `holds` says of each member whether its promise in this text still holds. What was
-/// tried keeps its words: the provider may have taken them.
+/// tried keeps its words, unless they are no longer true: it lost an appointment, or leaves on
+/// another day (`amend`).
 pub(super) fn judge(head: &Head, holds: impl Fn(&MemberNow) -> bool, now: Now) -> Verdict {
     let Now { domain_now, is_allowed, opens_at, has_newer_words } = now;
     let kept: Vec<usize> = head

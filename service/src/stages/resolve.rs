@@ -252,6 +252,8 @@ fn judge(look: Look, started_at: Timestamp, lost_at: Timestamp, now: &Now) -> En
         Look::NotFound if now.settles && now.looked_at >= lost_at + now.settling => {
             Ending::NotAccepted
         }
+        // Where it is never believed, it is no better than no answer.
+        Look::NotFound if !now.settles && now.is_expired => Ending::GivenUp,
         Look::NotFound => Ending::StillUnknown(now.real_now + now.look_every),
         Look::Refused(answer) => Ending::Refused(answer),
         Look::Unknown if now.is_expired => Ending::GivenUp,
@@ -298,6 +300,8 @@ mod tests {
         assert_eq!(judged(Look::NotFound, 104, true, true), Ending::StillUnknown(at(106)));
         assert_eq!(judged(Look::NotFound, 106, false, true), Ending::NotAccepted);
         assert_eq!(judged(Look::NotFound, 500, false, false), Ending::StillUnknown(at(502)));
+        // Where it never is, it makes way all the same.
+        assert_eq!(judged(Look::NotFound, 500, true, false), Ending::GivenUp);
         // No answer: more and more seldom, until the appointment begins.
         assert_eq!(judged(Look::Unknown, 102, false, true), Ending::StillUnknown(at(104)));
         assert_eq!(judged(Look::Unknown, 140, false, true), Ending::StillUnknown(at(150)));

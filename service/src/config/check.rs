@@ -11,6 +11,8 @@ use super::layers::Values;
 use super::value::{BaseUrl, DatabaseUrl, Environment, ProviderKind, Secret, StageGates, Value};
 use super::{LIMIT_PREFIX, Mistake};
 use crate::db::pools;
+use crate::phone::Phone;
+use crate::provider::LEASE_MARGIN;
 
 /// Secrets that production must be given and development makes up, with what that means.
 const MADE: [(&str, &str); 2] = [
@@ -51,6 +53,10 @@ pub(super) fn together(values: &Values, mistakes: &mut Vec<Mistake>) {
             wrong.note("provider_simulated", "no simulator in production");
         }
     }
+    if provider.as_ref().is_some_and(|url| !url.is_https() && !url.is_loopback()) {
+        wrong.note("provider_url", "must begin with https:// unless it is on loopback");
+    }
+    secrets_are_there(&mut wrong, is_production);
     try_fits(&mut wrong);
     let public = wrong.read::<SocketAddr>("public_addr").filter(|address| address.port() != 0);
     if public.is_some() && public == wrong.read::<SocketAddr>("admin_addr") {
@@ -61,11 +67,31 @@ pub(super) fn together(values: &Values, mistakes: &mut Vec<Mistake>) {
         fallbacks_fit(&mut wrong, &sizes);
     }
     if is_production {
-        in_production(&mut wrong, provider.as_ref());
+        in_production(&mut wrong);
     }
 }
 
-/// A try has one end, which is what its lease counts on.
+/// What a provider is told who we are by. Where nobody is texted anyway (development without an
+/// allow-list), it may be missing.
+fn secrets_are_there(wrong: &mut Wrong<'_>, is_production: bool) {
+    let is_simulated = wrong.read::<bool>("provider_simulated") == Some(true);
+    let is_listed = wrong.read::<Vec<Phone>>("allow_list").is_some_and(|list| !list.is_empty());
+    if !(is_production || is_simulated || is_listed) {
+        return;
+    }
+    let needed: &[&str] = match wrong.read::<ProviderKind>("provider") {
+        Some(ProviderKind::Twilio) => &["twilio_account_sid", "twilio_auth_token"],
+        Some(ProviderKind::Webhook) => &["webhook_secret"],
+        None => &[],
+    };
+    for name in needed {
+        if !wrong.values.is_set(name) {
+            wrong.note(name, "is needed by this provider to send texts");
+        }
+    }
+}
+
+/// A try has one end, and its lease ends later.
 fn try_fits(wrong: &mut Wrong<'_>) {
     let [first_byte, total] =
         ["provider_first_byte_ms", "provider_total_ms"].map(|name| wrong.read::<Duration>(name));
@@ -74,6 +100,14 @@ fn try_fits(wrong: &mut Wrong<'_>) {
     {
         let what = format!("must be at most provider_total_ms, {} ms", total.as_millis());
         wrong.note("provider_first_byte_ms", &what);
+    }
+    let lease = wrong.read::<Duration>("lease_ms");
+    if let (Some(lease), Some(total)) = (lease, total)
+        && lease < total + LEASE_MARGIN
+    {
+        let (margin, least) = (LEASE_MARGIN.as_millis(), (total + LEASE_MARGIN).as_millis());
+        let what = format!("must be at least {least}: {margin} above provider_total_ms");
+        wrong.note("lease_ms", &what);
     }
 }
 
@@ -124,7 +158,7 @@ fn fallbacks_fit(wrong: &mut Wrong<'_>, sizes: &PoolSizes) {
     }
 }
 
-fn in_production(wrong: &mut Wrong<'_>, provider: Option<&BaseUrl>) {
+fn in_production(wrong: &mut Wrong<'_>) {
     if wrong.read::<StageGates>("stage_gates").is_some_and(|gates| gates != StageGates::Off) {
         wrong.note("stage_gates", "no stage can be held in production");
     }
@@ -135,19 +169,6 @@ fn in_production(wrong: &mut Wrong<'_>, provider: Option<&BaseUrl>) {
             wrong.note("public_url", "must begin with https:// in production");
         }
         Some(Some(_)) | None => {}
-    }
-    if provider.is_some_and(is_open) {
-        wrong.note("provider_url", "must begin with https:// in production");
-    }
-    let needed: &[&str] = match wrong.read::<ProviderKind>("provider") {
-        Some(ProviderKind::Twilio) => &["twilio_account_sid", "twilio_auth_token"],
-        Some(ProviderKind::Webhook) => &["webhook_secret"],
-        None => &[],
-    };
-    for name in needed {
-        if !wrong.values.is_set(name) {
-            wrong.note(name, "is needed in production by this provider");
-        }
     }
 }
 

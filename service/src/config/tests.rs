@@ -52,6 +52,8 @@ fn later_layers_lie_above_earlier_ones() {
         ("PUNCTUAL_DATABASE_CONNECTIONS", "9"),
         ("PUNCTUAL_LIMIT_BATCH_ITEMS", "11"),
         ("PUNCTUAL_LOG_FORMAT", ""),
+        ("PUNCTUAL_TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
+        ("PUNCTUAL_TWILIO_AUTH_TOKEN", KEY),
     ]);
     inputs.file = Some(path);
     inputs.flags = vec![("limit_batch_items".into(), "12".into())];
@@ -142,21 +144,47 @@ fn numbers_out_of_bounds_are_all_told_at_once_with_both_bounds() {
 #[test]
 fn what_only_fits_together_is_checked() {
     let simulated = environment(&[("PUNCTUAL_PROVIDER_SIMULATED", "true")]);
-    expect_test::expect![
-        "PUNCTUAL_PROVIDER_SIMULATED (environment): only a provider on loopback can be a simulator"
-    ]
+    expect_test::expect![[r#"
+        PUNCTUAL_PROVIDER_SIMULATED (environment): only a provider on loopback can be a simulator
+        PUNCTUAL_TWILIO_ACCOUNT_SID (not set): is needed by this provider to send texts
+        PUNCTUAL_TWILIO_AUTH_TOKEN (not set): is needed by this provider to send texts"#]]
     .assert_eq(&said(&simulated));
     let production = environment(&[("PUNCTUAL_ENV", "production")]);
     expect_test::expect![[r#"
         PUNCTUAL_ADMIN_KEY (not set): is needed in production; make one: openssl rand -hex 32
         PUNCTUAL_PUBLIC_URL (not set): is needed in production: providers call it back
         PUNCTUAL_SIGNING_KEY (not set): is needed in production; make one: openssl rand -hex 32
-        PUNCTUAL_TWILIO_ACCOUNT_SID (not set): is needed in production by this provider
-        PUNCTUAL_TWILIO_AUTH_TOKEN (not set): is needed in production by this provider"#]]
+        PUNCTUAL_TWILIO_ACCOUNT_SID (not set): is needed by this provider to send texts
+        PUNCTUAL_TWILIO_AUTH_TOKEN (not set): is needed by this provider to send texts"#]]
     .assert_eq(&said(&production));
     let nothing = said(&Inputs::default());
     let needed = "PUNCTUAL_DATABASE_URL (not set): is needed: a URL such as postgres://";
     assert!(nothing.starts_with(needed) && !nothing.contains('\n'), "{nothing}");
+}
+
+/// Wherever somebody may be texted, and all of it at once.
+#[test]
+fn what_it_takes_to_reach_a_provider_is_told_before_anything_is_begun() {
+    let listed = ("PUNCTUAL_ALLOW_LIST", "+99912345678");
+    let wrong = [
+        listed,
+        ("PUNCTUAL_PROVIDER", "webhook"),
+        ("PUNCTUAL_PROVIDER_URL", "http://texts.example/messages"),
+        ("PUNCTUAL_LEASE_MS", "12999"),
+    ];
+    expect_test::expect![[r#"
+        PUNCTUAL_LEASE_MS (environment): must be at least 13000: 5000 above provider_total_ms
+        PUNCTUAL_PROVIDER_URL (environment): must begin with https:// unless it is on loopback
+        PUNCTUAL_WEBHOOK_SECRET (not set): is needed by this provider to send texts"#]]
+    .assert_eq(&said(&environment(&wrong)));
+    let right = [
+        listed,
+        ("PUNCTUAL_PROVIDER", "webhook"),
+        ("PUNCTUAL_PROVIDER_URL", "http://127.0.0.1:1/messages"),
+        ("PUNCTUAL_WEBHOOK_SECRET", KEY),
+        ("PUNCTUAL_LEASE_MS", "13000"),
+    ];
+    assert!(load(&environment(&right)).is_ok());
 }
 
 #[test]

@@ -24,6 +24,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 pub(crate) mod app;
 pub(crate) mod audit;
+pub(crate) mod authorities;
 pub(crate) mod bench;
 #[doc(hidden)]
 pub mod benching;

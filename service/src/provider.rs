@@ -20,7 +20,9 @@ use contract::{DeliveryOutcome, Limit};
 use http::HeaderMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use rustls::RootCertStore;
 
+use crate::authorities;
 use crate::config::{Config, ProviderKind};
 use crate::obs::exemplar::TraceId;
 use crate::phone::Phone;
@@ -228,13 +230,23 @@ impl Provider {
         let is_open = config.env.is_production() || config.provider_simulated;
         let only = (!is_open).then(|| config.allow_list.iter().copied().collect::<HashSet<_>>());
         let (total, lease) = (config.provider_total_ms, config.lease_ms);
-        let client = client::Client::new(&client::Bounds {
+        let bounds = client::Bounds {
             connect: config.provider_connect_ms,
             first_byte: config.provider_first_byte_ms,
             total,
             response_bytes: config.limit_usize(Limit::ProviderResponseBytes),
             idle_connections: config.limit_usize(Limit::DeliveriesInFlight),
-        })?;
+        };
+        let is_texting = only.as_ref().is_none_or(|only| !only.is_empty());
+        let roots = match authorities::of_system() {
+            Ok(roots) => roots,
+            // Each text would wait for it until its appointment begins.
+            Err(why) if config.provider_url.is_https() && is_texting => {
+                return Err(format!("PUNCTUAL_PROVIDER_URL: {why}"));
+            }
+            Err(_not_needed) => RootCertStore::empty(),
+        };
+        let client = client::Client::new(&bounds, roots)?;
         let signer = callback::Signer::new(config);
         let api: Box<dyn Api> = match config.provider {
             ProviderKind::Twilio => Box::new(twilio::Twilio::new(config, client, signer.clone())?),

@@ -11,6 +11,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
 use stack::postgres::{Options, PostgresPair, Profile, Server};
+use stack::provider::Options as Provider;
 use tests::practice::{FIRST_DUE, SECOND_DUE};
 use tests::provider::{accepted, until_accepted};
 use tests::{Sql, TestApp, TestDatabase, appointment, at, binary, until};
@@ -104,6 +105,37 @@ async fn all_connections_to_postgresql_are_encrypted_and_its_certificate_is_chec
     app.idle().await;
     app.finish().await;
     pair.stop().await;
+}
+
+/// It would start, be ready and reach nobody, with every text waiting until its appointment begins.
+#[tokio::test]
+async fn without_authorities_it_does_not_start() {
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let nobody = ("SSL_CERT_FILE", empty.path().to_str().unwrap());
+    let url = |mode| format!("postgres://punctual@127.0.0.1:9/nowhere?sslmode={mode}");
+    let (encrypted, plain) = (url("require"), url("disable"));
+    let migrate =
+        binary::run(&["migrate"], &[nobody, ("PUNCTUAL_DATABASE_URL", &*encrypted)]).await;
+    let simulator = [
+        nobody,
+        ("PUNCTUAL_DATABASE_URL", &*plain),
+        ("PUNCTUAL_PUBLIC_ADDR", "127.0.0.1:0"),
+        ("PUNCTUAL_ADMIN_ADDR", "127.0.0.1:0"),
+        ("PUNCTUAL_PROVIDER_URL", "https://127.0.0.1:9"),
+        ("PUNCTUAL_PROVIDER_SIMULATED", "true"),
+        ("PUNCTUAL_TWILIO_ACCOUNT_SID", Provider::ACCOUNT_SID),
+        ("PUNCTUAL_TWILIO_AUTH_TOKEN", Provider::AUTH_TOKEN),
+    ];
+    let serve = binary::run(&["serve"], &simulator).await;
+    for (ended, status, setting) in
+        [(migrate, 3, "PUNCTUAL_DATABASE_URL"), (serve, 2, "PUNCTUAL_PROVIDER_URL")]
+    {
+        assert_eq!(ended.status, Some(status), "{ended:?}");
+        let said = ended.stderr.lines().last().unwrap_or_default();
+        for name in [setting, "ca-certificates", "SSL_CERT_FILE"] {
+            assert!(said.contains(name), "{name}: {said}");
+        }
+    }
 }
 
 /// Lets a server speak TLS, with a certificate of an authority.

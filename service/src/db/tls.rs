@@ -9,11 +9,13 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::authorities;
+
 /// A connector that trusts the CA file, or the system's roots without one.
 pub(crate) fn connector(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, String> {
-    let mut roots = RootCertStore::empty();
-    match ca_file {
+    let roots = match ca_file {
         Some(path) => {
+            let mut roots = RootCertStore::empty();
             let certificates = CertificateDer::pem_file_iter(path)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             for certificate in certificates {
@@ -21,11 +23,14 @@ pub(crate) fn connector(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, Str
                     certificate.map_err(|error| format!("{}: {error}", path.display()))?;
                 roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
             }
+            if roots.is_empty() {
+                return Err(format!("{}: there is no certificate in it", path.display()));
+            }
+            roots
         }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
+        None => authorities::of_system()
+            .map_err(|why| format!("{why}, or one in PUNCTUAL_DATABASE_CA_FILE"))?,
+    };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

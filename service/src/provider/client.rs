@@ -73,10 +73,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client that trusts the system's roots. Connects to nothing yet.
-    pub(super) fn new(bounds: &Bounds) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    /// A client that trusts these authorities. Connects to nothing yet.
+    pub(super) fn new(bounds: &Bounds, roots: RootCertStore) -> Result<Self, String> {
         // The one crypto provider of this program, by name: with a second one in the build the
         // default would be a panic.
         let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -242,7 +240,7 @@ mod tests {
     }
 
     fn client(within: Duration) -> Client {
-        Client::new(&bounds(within)).unwrap()
+        Client::new(&bounds(within), RootCertStore::empty()).unwrap()
     }
 
     async fn exchange(client: &Client, address: SocketAddr, body: Vec<u8>) -> Exchange {
@@ -293,7 +291,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let patient = Bounds { first_byte: 100 * LONG, ..bounds(Duration::from_millis(200)) };
-        let client = Client::new(&patient).unwrap();
+        let client = Client::new(&patient, RootCertStore::empty()).unwrap();
         let exchange = timeout(LONG, exchange(&client, address, b"x".to_vec()));
         let (exchange, _silent) = tokio::join!(exchange, listener.accept());
         assert_eq!(exchange.expect("it is given up"), Exchange::Lost);

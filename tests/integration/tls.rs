@@ -14,7 +14,8 @@ use stack::postgres::{Options, PostgresPair, Profile, Server};
 use stack::provider::Options as Provider;
 use tests::practice::{FIRST_DUE, SECOND_DUE};
 use tests::provider::{accepted, until_accepted};
-use tests::{Sql, TestApp, TestDatabase, appointment, at, binary, until};
+use tests::slow::Locked;
+use tests::{Ending, Practice, Sql, TestApp, TestDatabase, appointment, at, binary, until};
 
 use authority::Authority;
 use front::Front;
@@ -102,9 +103,34 @@ async fn all_connections_to_postgresql_are_encrypted_and_its_certificate_is_chec
         let in_the_clear = sql.one::<i64>(&format!("{all} AND NOT ssl"), &[]).await;
         assert_eq!(in_the_clear, 0, "{:?}", server.address());
     }
+    what_is_given_up_is_stopped(&app, &one).await;
     app.idle().await;
     app.finish().await;
     pair.stop().await;
+}
+
+/// The caller has left, and the statement has no reason to end but that it is cancelled.
+async fn what_is_given_up_is_stopped(app: &TestApp, one: &Practice) {
+    let settings = [
+        ("PUNCTUAL_DATABASE_REPLICA_URLS", ""),
+        ("PUNCTUAL_DATABASE_STATEMENT_TIMEOUT_MS", "600000"),
+    ];
+    let other = app.another(&settings).await;
+    let locked = Locked::appointments(app).await;
+    let left = tokio::select! {
+        () = locked.holds_up(app) => true,
+        _answer = other.get(&one.path("/appointments/a")).send() => false,
+    };
+    assert!(left, "it was answered");
+    until("its statement has ended", async || {
+        let running = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'
+              AND query LIKE '%appointment_read%'";
+        (app.database.sql.one::<i64>(running, &[]).await == 0).then_some(())
+    })
+    .await;
+    locked.release().await;
+    other.finish(Ending::default()).await;
 }
 
 /// It would start, be ready and reach nobody, with every text waiting until its appointment begins.

@@ -14,6 +14,7 @@ use contract::{Pool, Query};
 use deadpool_postgres::Object;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::DbError;
 use super::router::Leading;
@@ -23,6 +24,9 @@ use super::statement;
 use super::tx::Tx;
 use crate::obs::holder::{Held, Holder};
 use crate::obs::{self, Stopwatch};
+
+/// How long asking a server to stop a statement may take, with a connection of its own.
+const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 
 /// Parameters of a statement.
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -38,6 +42,8 @@ pub(crate) struct Conn {
     held: Held,
     /// How much longer than the server's own limit we wait for an answer.
     deadline: Duration,
+    /// How its server is asked to stop a statement, if over TLS.
+    tls: Option<MakeRustlsConnect>,
     /// Statements sent and not answered. Above zero at drop: a future was dropped in the middle.
     running: AtomicU32,
     /// The connection's state is not known any more.
@@ -53,6 +59,7 @@ impl Conn {
         pool: Pool,
         (holder, taken_at): (Holder, Stopwatch),
         deadline: Duration,
+        tls: Option<MakeRustlsConnect>,
     ) -> Self {
         Self {
             client: Some(client),
@@ -61,6 +68,7 @@ impl Conn {
             taken_at,
             held: obs::holder::hold(pool, holder),
             deadline,
+            tls,
             running: AtomicU32::new(0),
             tainted: AtomicBool::new(false),
             order: tokio::sync::Mutex::new(()),
@@ -225,12 +233,17 @@ impl Drop for Conn {
         // Closing the connection makes the server roll back whatever was open.
         drop(Object::take(client));
         if let (Some(cancel), Ok(runtime)) = (cancel, tokio::runtime::Handle::try_current()) {
-            // A dropped future's statement goes on running on the server: stop it. Without TLS:
-            // a cancel request carries nothing but its key; over TLS-only servers it is refused
-            // and the statement ends by its own timeout.
+            // A dropped future's statement goes on running on the server: stop it. Where that can't
+            // be asked for, it ends by its own timeout.
+            let tls = self.tls.take();
             runtime.spawn(async move {
-                let request = cancel.cancel_query(tokio_postgres::NoTls);
-                let _refused = tokio::time::timeout(Duration::from_secs(2), request).await;
+                let request = async {
+                    match tls {
+                        Some(tls) => cancel.cancel_query(tls).await,
+                        None => cancel.cancel_query(tokio_postgres::NoTls).await,
+                    }
+                };
+                let _refused = tokio::time::timeout(CANCEL_WITHIN, request).await;
             });
         }
     }

@@ -13,6 +13,7 @@ use deadpool_postgres::{
     Hook, Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
 use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::conn::Conn;
 use super::error::{DbError, describe};
@@ -103,6 +104,8 @@ struct OnePool {
     pool: Pool,
     inner: deadpool_postgres::Pool,
     answer_deadline: Duration,
+    /// None where its server is spoken to without TLS.
+    tls: Option<MakeRustlsConnect>,
 }
 
 /// How full a pool is.
@@ -133,7 +136,10 @@ impl ServerPools {
         let result = this.inner.get().await;
         let wait = waiting.ended();
         match result {
-            Ok(client) => Ok(Conn::new(client, pool, (holder, wait.next()), this.answer_deadline)),
+            Ok(client) => {
+                let taken = (holder, wait.next());
+                Ok(Conn::new(client, pool, taken, this.answer_deadline, this.tls.clone()))
+            }
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 obs::pool::timed_out(pool);
                 Err(DbError::PoolTimeout(pool.name()))
@@ -191,10 +197,12 @@ impl OnePool {
         };
         let config = connection_config(settings, pool, statement_timeout)?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = if config.get_ssl_mode() == SslMode::Disable {
-            Manager::from_config(config, tokio_postgres::NoTls, recycling)
-        } else {
-            Manager::from_config(config, tls::connector(settings.ca_file.as_deref())?, recycling)
+        let is_encrypted = config.get_ssl_mode() != SslMode::Disable;
+        let connector = || tls::connector(settings.ca_file.as_deref());
+        let tls = is_encrypted.then(connector).transpose()?;
+        let manager = match &tls {
+            None => Manager::from_config(config, tokio_postgres::NoTls, recycling),
+            Some(tls) => Manager::from_config(config, tls.clone(), recycling),
         };
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(size)
@@ -210,7 +218,7 @@ impl OnePool {
             }))
             .build()
             .map_err(|error| format!("pool {}: {error}", pool.name()))?;
-        Ok(Self { pool, inner, answer_deadline: statement_timeout + ANSWER_GRACE })
+        Ok(Self { pool, inner, answer_deadline: statement_timeout + ANSWER_GRACE, tls })
     }
 }
 

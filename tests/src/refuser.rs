@@ -82,6 +82,17 @@ impl Refuser {
         };
         head.lines().find_map(field)
     }
+
+    /// A field of the latest request to send a text, if it had one.
+    ///
+    /// # Panics
+    /// Never: nobody panics while it is kept.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let head = self.asked.head.lock().unwrap();
+        let body = head.split_once("\r\n\r\n")?.1;
+        let mut fields = form_urlencoded::parse(body.as_bytes());
+        fields.find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
+    }
 }
 
 fn answer(status: u16, json: &str) -> String {

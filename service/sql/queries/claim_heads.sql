@@ -4,11 +4,11 @@
 -- time" is seen here, and one that is still under way waits for our lock and will be too late.
 -- is_true: booked, at the time and for the phone that the text was made for. is_settled: it was
 -- last planned before this text was due, so its promise is certainly still the one in here; where
--- it isn't, the caller asks the intents. LIMIT 1 of one row by its key: whatever the statistics
--- say, it is looked up by its primary key.
+-- it isn't, the caller asks the intents. A receipt proves that an earlier try came through.
+-- LIMIT 1 of one row by its key: whatever the statistics say, it is looked up by its primary key.
 SELECT l.practice_id, l.phone, h.message_id, h.attempts, h.expires_at, m.state, m.local_day,
        m.rule_id, m.revision, m.segments, m.due_at, m.appointment_ids, m.starts_at, m.body,
-       m.receipt, c.opted_out, a.is_true, a.is_settled, a.is_cancelled
+       m.receipt, m.receipt_at, m.provider_ref, c.opted_out, a.is_true, a.is_settled, a.is_cancelled
 FROM unnest($2::bigint[], $3::bigint[]) AS l(practice_id, phone)
 CROSS JOIN LATERAL (
     SELECT i.message_id, i.attempts, i.expires_at
@@ -19,7 +19,7 @@ CROSS JOIN LATERAL (
 ) AS h
 CROSS JOIN LATERAL (
     SELECT n.state, n.local_day, n.rule_id, n.revision, n.segments, n.due_at, n.appointment_ids,
-           n.starts_at, n.body, n.receipt
+           n.starts_at, n.body, n.receipt, n.receipt_at, n.provider_ref
     FROM message n
     WHERE n.shard = $1 AND n.practice_id = l.practice_id AND n.message_id = h.message_id
     LIMIT 1

@@ -79,6 +79,8 @@ pub(super) enum Ending {
     Closed(Timestamp),
     /// It lost some of its appointments and is claimed again with other words.
     Amended(Box<Rewritten>, Vec<LostMember>),
+    /// Its last try was refused, and yet a receipt has come for it.
+    Accepted { provider_ref: String, came_at: Timestamp },
     /// Looked up: the provider took it, under this name, then.
     Found { provider_ref: String, accepted_at: Timestamp },
     /// Looked up: the provider never took it.

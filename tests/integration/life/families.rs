@@ -1,9 +1,10 @@
 //! Appointments of one phone that share a text.
 
 use serde_json::json;
+use stack::provider::{Faults, Options};
 use tests::practice::FIRST_DUE;
 use tests::provider::until_accepted;
-use tests::{TestApp, appointment, at};
+use tests::{TestApp, appointment, at, until};
 
 #[tokio::test]
 async fn one_phone_one_day_one_rule_one_window_one_text() {
@@ -61,5 +62,32 @@ async fn who_comes_after_the_text_left_gets_the_next_one() {
     let generations: Vec<_> =
         one.messages().await.iter().map(|message| message["generation"].clone()).collect();
     assert_eq!(generations, [1, 2]);
+    app.finish().await;
+}
+
+/// So is one that was tried, whatever the provider said: it may have come through.
+#[tokio::test]
+async fn who_comes_after_a_try_gets_the_next_one() {
+    let down = |options: Options| Options {
+        faults: Faults { server_error_share: 1.0, ..Faults::none() },
+        ..options
+    };
+    let app = TestApp::with().provider(down).start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.hold(at(FIRST_DUE)).await;
+    until("its try is recorded", async || {
+        let messages = one.messages().await;
+        messages.first().filter(|message| message["attempts"] != 0).map(|_| ())
+    })
+    .await;
+    one.book(&appointment("b").starts("2026-05-06T15:00")).await;
+    one.until("b", 1, "a text", |reminder| !reminder["message_id"].is_null()).await;
+    app.simulator.set_faults(Faults::none()).unwrap();
+    let texts = until_accepted(&app.simulator, 2).await;
+    let bodies: Vec<&str> = texts.iter().map(|text| text.body.as_str()).collect();
+    let told = ["14:30", "15:00"].map(|time| format!("Reminder from Practice 1: {time} Zuzanna."));
+    assert_eq!(bodies, told);
+    one.until_fate("b", 1, "sent").await;
     app.finish().await;
 }

@@ -3,7 +3,7 @@
 
 use stack::provider::{Faults, Options};
 use tests::practice::{FIRST_DUE, SECOND_DUE};
-use tests::provider::{accepted, until_accepted};
+use tests::provider::{accepted, signed, until_accepted};
 use tests::refuser::Refuser;
 use tests::{Practice, Sql, TestApp, appointment, at, until};
 
@@ -213,6 +213,39 @@ async fn what_is_our_own_fault_is_tried_again() {
     assert_eq!(one.reminders("a", 1).await[0]["fate"], "pending");
     provider.answers(201, r#"{"sid":"SM00000000000000000000000000000001","status":"queued"}"#);
     sent_at_last(&app, &one).await;
+    app.finish().await;
+}
+
+/// Providers have delivered what they refused: it is not sent again once that is known.
+#[tokio::test]
+async fn what_was_delivered_all_the_same_is_not_sent_again() {
+    let provider = Refuser::start(503, r#"{"code":20500,"message":"x","status":503}"#).await;
+    let (app, one) = due_at(&provider).await;
+    let sql = &app.database.sql;
+    // Nothing leaves until its receipt is here.
+    let wait = "UPDATE lane SET ready_at = ready_at + interval '1 hour' \
+                WHERE state = 'r' AND EXISTS (SELECT FROM lane_item WHERE attempts > 0)";
+    until("it waits to be tried again", async || (sql.run(wait, &[]).await > 0).then_some(()))
+        .await;
+    let posts = provider.posts();
+    let url = provider.field("StatusCallback").expect("where to call back");
+    let delivered = [("MessageSid", "SM1"), ("MessageStatus", "delivered")];
+    signed(&app.client, &url, &delivered).await.expect(204);
+    until("it is known to be sent", async || {
+        hurry(sql).await;
+        (one.reminders("a", 1).await[0]["fate"] == "sent").then_some(())
+    })
+    .await;
+    assert_eq!(one.reminders("a", 1).await[0]["receipt"], "delivered");
+    assert_eq!(one.messages().await[0]["attempts"], posts);
+    assert_eq!(provider.posts(), posts, "sent again");
+    let counts = one.counts("2026-05-05", 1).await;
+    let fates = ["sent", "delivered", "ambiguous", "pending"].map(|fate| counts[fate].as_i64());
+    assert_eq!(fates, [Some(1), Some(1), Some(0), Some(0)], "{counts}");
+    // It is that text's: what another one is called changes nothing.
+    let other = [("MessageSid", "SM2"), ("MessageStatus", "read")];
+    signed(&app.client, &url, &other).await.expect(204);
+    assert_eq!(one.reminders("a", 1).await[0]["receipt"], "delivered");
     app.finish().await;
 }
 

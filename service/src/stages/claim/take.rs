@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::amend::{Amended, amend, drops, leaves_on_another_day};
-use super::verdict::{Head, MemberNow, Now, Verdict, judge};
+use super::verdict::{Head, MemberNow, Now, Receipt, Verdict, judge};
 use crate::db::{DbError, Tx, weeks};
 use crate::obs;
 use crate::obs::exemplar::TraceId;
@@ -221,6 +221,9 @@ fn sort(
                 let drops = drops(&head, |_| true);
                 let reason = drops.iter().map(|drop| drop.reason).max();
                 Ending::Suppressed(reason.unwrap_or(Reason::Moved), drops)
+            }
+            (Verdict::Accepted(Receipt { provider_ref, came_at }), _) => {
+                Ending::Accepted { provider_ref, came_at }
             }
             (Verdict::Expire, _) => Ending::Expired,
             (Verdict::Suppress(reason), _) => Ending::Suppressed(reason, Vec::new()),

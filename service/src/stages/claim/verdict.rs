@@ -22,8 +22,19 @@ pub(super) struct Head {
     pub(super) due_at: Timestamp,
     pub(super) body: String,
     pub(super) is_opted_out: bool,
+    /// What the provider said of an earlier try after all: that it took it.
+    pub(super) receipt: Option<Receipt>,
     /// In the order of the text.
     pub(super) members: Vec<MemberNow>,
+}
+
+/// A proof that a text came through, whatever its try was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Receipt {
+    /// The provider's name for the text.
+    pub(super) provider_ref: String,
+    /// When the receipt came, in real time: it was accepted by then.
+    pub(super) came_at: Timestamp,
 }
 
 /// An appointment in a text, as it is now.
@@ -66,9 +77,22 @@ impl From<&Row> for Head {
             due_at: row.get("due_at"),
             body: row.get("body"),
             is_opted_out: row.get::<_, Option<bool>>("opted_out").unwrap_or(false),
+            receipt: receipt_of(row),
             members: members.collect(),
         }
     }
+}
+
+/// A text that was never tried has none: what names it then is of another text, which had its
+/// number on a primary that was lost.
+fn receipt_of(row: &Row) -> Option<Receipt> {
+    let (attempts, rank): (i16, i16) = (row.get("attempts"), row.get("receipt"));
+    if attempts == 0 || rank == 0 {
+        return None;
+    }
+    let (provider_ref, came_at): (Option<String>, Option<Timestamp>) =
+        (row.get("provider_ref"), row.get("receipt_at"));
+    Some(Receipt { provider_ref: provider_ref?, came_at: came_at? })
 }
 
 impl Head {
@@ -89,6 +113,8 @@ pub(super) enum Verdict {
     Amend(Vec<usize>),
     /// It lost all of them.
     Lost,
+    /// The provider has it already, though it refused it.
+    Accepted(Receipt),
     /// Its appointment has begun.
     Expire,
     /// It must not go out.
@@ -127,6 +153,8 @@ pub(super) fn judge(head: &Head, holds: impl Fn(&MemberNow) -> bool, now: Now) -
     } else if kept.len() < head.members.len() {
         // What became of the text as a whole is decided when it says only what is true.
         Verdict::Amend(kept)
+    } else if let Some(receipt) = &head.receipt {
+        Verdict::Accepted(receipt.clone())
     } else if domain_now >= head.expires_at {
         Verdict::Expire
     } else if head.is_opted_out {
@@ -170,6 +198,7 @@ mod tests {
             due_at: "2026-05-04T09:00:00Z".parse().unwrap(),
             body: String::new(),
             is_opted_out: false,
+            receipt: None,
             members,
         }
     }
@@ -215,6 +244,30 @@ mod tests {
         assert_eq!(judge(&stopped, kept, newer), opted_out);
         let tried = Head { attempts: 1, ..whole };
         assert_eq!(judge(&tried, kept, newer), Verdict::Send);
+    }
+
+    /// It has left: neither another try, nor a word on it that it hasn't.
+    #[test]
+    fn what_came_through_after_all_is_not_tried_again() {
+        let now: Timestamp = "2026-05-04T10:00:00Z".parse().unwrap();
+        let now = Now { domain_now: now, is_allowed: true, opens_at: None, has_newer_words: true };
+        let receipt = Receipt { provider_ref: "SM1".into(), came_at: now.domain_now };
+        let came = Head {
+            attempts: 1,
+            receipt: Some(receipt.clone()),
+            ..head(vec![member(true, true, false)])
+        };
+        let accepted = Verdict::Accepted(receipt);
+        assert_eq!(judge(&came, |_| true, now), accepted);
+        let over = Now { domain_now: came.expires_at, opens_at: Some(Timestamp::MAX), ..now };
+        let stopped = Head { is_opted_out: true, ..came.clone() };
+        assert_eq!(judge(&stopped, |_| true, Now { is_allowed: false, ..over }), accepted);
+        // It is counted for those alone whose promise it kept.
+        let members = vec![member(true, true, false), member(false, true, true)];
+        let family = Head { members, ..came.clone() };
+        assert_eq!(judge(&family, |_| true, over), Verdict::Amend(vec![0]));
+        let gone = Head { members: vec![member(false, true, true)], ..came };
+        assert_eq!(judge(&gone, |_| true, over), Verdict::Lost);
     }
 
     #[test]

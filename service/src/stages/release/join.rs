@@ -1,6 +1,6 @@
-//! What comes to a group that has a text already. While that text waits and isn't being delivered
-//! it takes in more and is worded anew; a text that was claimed is closed, and the next generation
-//! opens. A correction of an appointment that the text speaks of opens the next one too.
+//! What comes to a group that has a text already. While that text waits and was never tried it
+//! takes in more and is worded anew; a text that was claimed for a try is closed, and the next
+//! generation opens. A correction of an appointment that the text speaks of opens the next one too.
 
 use std::collections::HashMap;
 

@@ -160,16 +160,10 @@ pub(super) fn effect(completion: &Completion, now: &Now) -> Effect {
             base(work, Lane::Ready((*until).max(now.ready_at)), None, Vec::new())
         }
         Ending::Amended(..) => base(work, Lane::Ready(now.ready_at), None, Vec::new()),
+        Ending::Accepted { provider_ref, came_at } => taken(work, provider_ref, *came_at, *at),
         Ending::Found { provider_ref, accepted_at } => {
-            let mut effect = ended(MessageState::Sent, Fate::Sent);
+            let mut effect = taken(work, provider_ref, *accepted_at, *at);
             effect.fates.push((Fate::Ambiguous, -n));
-            effect.message = Some(Message {
-                sent_at: Some(*accepted_at),
-                provider_ref: Some(provider_ref.clone()),
-                ..Message::is(MessageState::Sent)
-            });
-            let provider_ref = Some(provider_ref.clone());
-            effect.tried = Some(Tried { provider_ref, ..Tried::bare(TryEnd::Sent, *at) });
             effect
         }
         Ending::NotAccepted => {
@@ -185,6 +179,20 @@ pub(super) fn effect(completion: &Completion, now: &Now) -> Effect {
         }
         Ending::StillUnknown(look_at) => base(work, Lane::Unresolved(*look_at), None, Vec::new()),
         Ending::GivenUp => base(work, Lane::Next, None, Vec::new()),
+    }
+}
+
+/// The provider took its last try, as came to light afterwards.
+fn taken(work: &Work, provider_ref: &str, sent_at: Timestamp, at: Timestamp) -> Effect {
+    let provider_ref = Some(provider_ref.to_owned());
+    Effect {
+        message: Some(Message {
+            sent_at: Some(sent_at),
+            provider_ref: provider_ref.clone(),
+            ..Message::is(MessageState::Sent)
+        }),
+        tried: Some(Tried { provider_ref, ..Tried::bare(TryEnd::Sent, at) }),
+        ..base(work, Lane::Next, None, vec![(Fate::Sent, work.members)])
     }
 }
 
@@ -279,6 +287,7 @@ impl Work {
             Ending::Answered(_)
             | Ending::Expired
             | Ending::Closed(_)
+            | Ending::Accepted { .. }
             | Ending::Found { .. }
             | Ending::NotAccepted
             | Ending::Refused(_)

@@ -133,6 +133,17 @@ fn what_never_reached_the_provider() {
 }
 
 #[test]
+fn what_came_through_though_it_was_refused() {
+    let accepted = || Ending::Accepted { provider_ref: "SM1".into(), came_at: at() };
+    check(&judged(2, accepted()), expect!["lane next, text Sent, try Sent, sent+3"]);
+    let effect = judged(2, accepted());
+    let (message, tried) = (effect.message.clone().unwrap(), effect.tried.clone().unwrap());
+    assert_eq!((message.sent_at, message.provider_ref.as_deref()), (Some(at()), Some("SM1")));
+    assert_eq!((effect.attempts, tried.provider_ref.as_deref()), (2, Some("SM1")));
+    assert_eq!((effect.ended(), effect.is_given_up()), (3, false));
+}
+
+#[test]
 fn what_a_look_up_finds() {
     let found = Ending::Found { provider_ref: "SM1".into(), accepted_at: at() };
     check(&judged(1, found), expect!["lane next, text Sent, try Sent, sent+3 ambiguous-3"]);

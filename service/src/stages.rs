@@ -49,6 +49,7 @@ use crate::reconcile::ledger::Counts;
 use crate::text::Texts;
 use deliver::Deliveries;
 use periodic::LastTurn;
+use release::Aside;
 use rhythm::Rhythm;
 use settle::Queue;
 use shards::Shards;
@@ -56,6 +57,10 @@ use shards::Shards;
 /// A shard is looked at after this, also when nobody asked for it: notifications can get lost, and
 /// other processes plan too. A fraction of the lateness that release may have.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a stage can do nothing with, for a reason that is its own, is left alone for this long, so
+/// that others go on: a small part of the time that somebody needs who puts the reason right.
+const ASIDE_FOR: Duration = Duration::from_secs(20);
 
 /// What the stages share.
 struct Shared {
@@ -65,6 +70,8 @@ struct Shared {
     settle: Queue,
     /// How fast each shard's texts fall due.
     rhythms: Shards<Rhythm>,
+    /// Practices that release can do nothing for.
+    aside: Aside,
     /// Unresolved deliveries, as last seen in each shard.
     ambiguous: Shards<u64>,
     /// What stands before the stages, as last seen in each shard.
@@ -91,6 +98,7 @@ impl Shared {
             deliveries: Deliveries::new(app.config.limit_usize(Limit::DeliveriesInFlight)),
             settle: Queue::new(shard_count, Arc::clone(app.gates.of(Stage::Settle))),
             rhythms: Shards::new(shard_count, release::RHYTHM),
+            aside: Aside::default(),
             ambiguous: Shards::new(shard_count, 0),
             depths: Shards::new(shard_count, Depth::default()),
             stranded: Shards::new(shard_count, 0),

@@ -64,7 +64,7 @@ macro_rules! for_each_query {
             "Makes the rows of the maintainers that are missing."
             MaintainerInsert = maintainer_insert: Strong, Many, false, [Upkeep], "service/src/db/deployment.rs", "fix";
             "Attaches the weekly partitions that are missing."
-            WeeksAttach = weeks_attach: Strong, One, false, [Upkeep], "service/src/db/weeks.rs", "attach";
+            WeeksAttach = weeks_attach: Strong, One, false, [Pipeline, Upkeep], "service/src/db/weeks.rs", "attach";
             "Drops the oldest weekly partition that ends before a day, if nothing of it is needed."
             WeeksDrop = weeks_drop: Strong, One, false, [Upkeep], "service/src/db/weeks.rs", "drop_old";
             "How much stands before each stage of a shard, and since when."
@@ -296,7 +296,7 @@ macro_rules! for_each_query {
             "When the next lane is ready."
             LaneNext = lane_next: Strong, One, true, [Pipeline], "service/src/stages/claim.rs", "next_ready";
             "Leases ready lanes."
-            ClaimLanes = claim_lanes: Strong, Batch, true, [Pipeline], "service/src/stages/claim/take.rs", "claim";
+            ClaimLanes = claim_lanes: Strong, Batch, true, [Pipeline], "service/src/stages/claim/take.rs", "lease";
             "The heads of leased lanes and their appointments as they are now."
             ClaimHeads = claim_heads: Strong, Batch, true, [Pipeline], "service/src/stages/claim/take.rs", "read_heads";
             "Which promises of texts still hold."

@@ -2,6 +2,7 @@
 -- Planned intents that are due, family by family, with the appointments behind them.
 -- FOR UPDATE SKIP LOCKED: an intent that a change of its appointment holds is left for the next
 -- round, so release never waits here. LIMIT $6: one batch, taken before anything is joined to it.
+-- Practices that are set aside ($7) are passed by.
 -- LIMIT 1 of one row by its key: whatever the statistics say, it is looked up by its key.
 -- Served by intent_due of the weeks of $2 to $3, by which the planner prunes partitions (the
 -- literal state matches its predicate); the scan begins at the floor ($4) and so never walks the
@@ -15,6 +16,7 @@ WITH due AS MATERIALIZED (
       AND i.state = 'p'
       AND i.due_at >= $4
       AND i.due_at <= $5
+      AND i.practice_id <> ALL ($7::bigint[])
     ORDER BY i.due_at, i.practice_id, i.phone, i.rule_id
     LIMIT $6
     FOR UPDATE SKIP LOCKED

@@ -7,11 +7,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use super::{Conn, DbError};
+use super::{Conn, DbError, Tx};
 
 /// Tables with a partition for every week up to the planning horizon.
 const AHEAD: &[&str] = &["intent"];
-/// Tables that only need the weeks around today.
+/// Tables that only need the weeks around today, and older ones when something is tried that late.
 const AROUND: &[&str] = &["attempt", "attempt_outcome"];
 
 /// Attaches the missing weeks around a domain instant and up to the horizon; returns how many
@@ -22,7 +22,7 @@ pub(crate) async fn attach(
     horizon_days: u64,
 ) -> Result<i32, DbError> {
     let today = domain_now.to_zoned(TimeZone::UTC).date();
-    let first = days_after(today, -2);
+    let first = first_around(today);
     let ahead = days_after(today, i64::try_from(horizon_days).unwrap_or(3_650) + 2);
     let around = days_after(today, 4);
     let mut attached = 0;
@@ -33,6 +33,29 @@ pub(crate) async fn attach(
         }
     }
     Ok(attached)
+}
+
+/// Attaches the weeks of tries that are about to be recorded, where their days lie before those
+/// that [`attach`] sees to: a reminder can be due up to 61 days before its appointment, and leaves
+/// at any time in between if nothing could leave for that long. Only what is needed: where tries
+/// are kept for less, their weeks are dropped again once nothing stands in a lane.
+pub(crate) async fn attach_tries(
+    tx: &Tx<'_>,
+    domain_now: Timestamp,
+    days: &[Date],
+) -> Result<(), DbError> {
+    let around = first_around(domain_now.to_zoned(TimeZone::UTC).date());
+    let Some((first, _)) = span(days).filter(|(first, _)| *first < around) else {
+        return Ok(());
+    };
+    for table in AROUND {
+        tx.row_opt(Query::WeeksAttach, &[table, &first, &around]).await?;
+    }
+    Ok(())
+}
+
+fn first_around(today: Date) -> Date {
+    days_after(today, -2)
 }
 
 /// Drops the oldest week of a table that ends by a day, if nothing of it is needed any more. Says

@@ -63,7 +63,8 @@ impl Alone {
         shard: i16,
         batch_max: u32,
     ) -> Result<Option<Released>, DbError> {
-        let released = release::write::release_batch(&self.0, shard, batch_max).await?;
+        let released = release::write::release_batch(&self.0, shard, batch_max).await;
+        let released = released.map_err(|failed| failed.error)?;
         Ok(released.map(|r| Released { intents: r.intents, texts: r.texts, is_full: r.is_full }))
     }
 

@@ -2,9 +2,11 @@
 //! its commit may a byte leave.
 //!
 //! Belongs here: when a shard is claimed from, and who carries on. Never here: the transaction
-//! (`take`), what to do with a text (`verdict`), other words for it (`amend`).
+//! (`take`) or many small ones (`singly`), what to do with a text (`verdict`), other words for it
+//! (`amend`).
 
 mod amend;
+mod singly;
 pub(super) mod take;
 mod verdict;
 

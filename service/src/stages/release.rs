@@ -2,10 +2,13 @@
 //! releaser at a time, over all processes.
 //!
 //! Belongs here: when a shard is released. Never here: who shares a text (`group`), the
-//! transaction (`write`), what comes to an existing text (`join`).
+//! transaction (`write`), what comes to an existing text (`join`), what to do when one can't be
+//! released (`singly`).
 
+mod aside;
 mod group;
 mod join;
+mod singly;
 pub(super) mod write;
 
 use std::sync::Arc;
@@ -23,6 +26,7 @@ use super::{LOOK_EVERY, Shared};
 use crate::db::DbError;
 use crate::obs;
 use crate::wake::board::Turn;
+pub(super) use aside::Aside;
 use write::Released;
 
 /// A batch worth its transaction: its fixed cost, about 3 ms of both sides' work, is then less
@@ -55,7 +59,7 @@ pub(super) async fn run(shared: Arc<Shared>, drain: CancellationToken) {
             inside = shared.app.gates.of(Stage::Release).pass() => inside,
         };
         let in_flight = obs::stage::in_flight(Stage::Release);
-        match write::release_batch(&shared, shard, batch_max).await {
+        match singly::release(&shared, shard, batch_max).await {
             Ok(Some(released)) => {
                 backoff.reset();
                 end(&shared, turn, &released);
@@ -82,7 +86,7 @@ pub(super) async fn by_hand(
     let batch_max = Stage::Release.spec().batch_max;
     let batch_max = batch_max.min(u32::try_from(intents_max).unwrap_or(batch_max));
     let in_flight = obs::stage::in_flight(Stage::Release);
-    let released = write::release_batch(shared, shard, batch_max).await?;
+    let released = singly::release(shared, shard, batch_max).await?;
     drop(in_flight);
     // Another process has the shard.
     let Some(released) = released else { return Ok(Batch { items: 0, next: Next::Stuck }) };

@@ -77,6 +77,9 @@ pub(super) enum Ending {
     Expired,
     /// Its practice is closed: it is claimed again then, in real time.
     Closed(Timestamp),
+    /// Nothing can be done with it now, for a reason that is its own: it is claimed again then, in
+    /// real time.
+    Aside(Timestamp),
     /// It lost some of its appointments and is claimed again with other words.
     Amended(Box<Rewritten>, Vec<LostMember>),
     /// Its last try was refused, and yet a receipt has come for it.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::amend::{Amended, amend, drops, leaves_on_another_day};
+use super::singly;
 use super::verdict::{Head, MemberNow, Now, Receipt, Verdict, judge};
 use crate::db::{DbError, Tx, weeks};
 use crate::obs;
@@ -46,10 +47,34 @@ struct Lease {
     ready_at: Timestamp,
 }
 
-/// What the heads of the leased lanes are judged by.
-struct Seen {
+/// Lanes that were leased together.
+pub(super) struct Leased {
+    /// By practice and phone.
     leases: HashMap<(i64, i64), Lease>,
-    lease_until: Timestamp,
+    until: Timestamp,
+}
+
+impl Leased {
+    pub(super) fn lanes(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// As what a head was taken; none if its lane isn't one of these.
+    pub(super) fn work(&self, shared: &Shared, head: &Head) -> Option<Work> {
+        let lease = self.leases.get(&(head.practice_id, head.phone))?;
+        Some(work(shared, head, lease.token, self.until))
+    }
+
+    /// How late each lane was.
+    fn lateness(&self, real_now: Timestamp) -> Vec<Duration> {
+        let late = |lease: &Lease| Duration::try_from(real_now.duration_since(lease.ready_at));
+        self.leases.values().map(|lease| late(lease).unwrap_or(Duration::ZERO)).collect()
+    }
+}
+
+/// What the heads of the leased lanes are judged by.
+struct Seen<'a> {
+    leased: &'a Leased,
     /// Members whose promise in their text still holds, of those of whom it wasn't certain.
     held: HashSet<(i64, String)>,
     /// As they are now.
@@ -63,7 +88,15 @@ pub(in crate::stages) async fn claim_batch(
     lanes_max: usize,
 ) -> Result<Claimed, DbError> {
     let batch = BatchScope::begin(Stage::Claim);
-    let mut claimed = batch.run(Box::pin(claim(shared, shard, lanes_max))).await?;
+    let work = async {
+        match claim(shared, shard, lanes_max).await {
+            Err(error) if error.is_of_the_rows() => {
+                singly::claim(shared, shard, lanes_max, &error).await
+            }
+            claimed => claimed,
+        }
+    };
+    let mut claimed = batch.run(Box::pin(work)).await?;
     let done = batch.done(claimed.lanes);
     let committed_at = Instant::now();
     for job in &mut claimed.jobs {
@@ -75,32 +108,14 @@ pub(in crate::stages) async fn claim_batch(
 
 async fn claim(shared: &Arc<Shared>, shard: i16, lanes_max: usize) -> Result<Claimed, DbError> {
     let started = Instant::now();
-    let clock = &shared.app.clock;
-    let real_now = clock.real_now();
-    let lease_until = real_now + shared.app.provider.lease();
-    let limit = i64::try_from(lanes_max).unwrap_or(i64::MAX);
+    let real_now = shared.app.clock.real_now();
     let mut conn = shared.app.db.get_for(Stage::Claim, Pool::Pipeline).await?;
     let tx = conn.begin();
-    let rows = tx.rows(Query::ClaimLanes, &[&shard, &real_now, &limit, &lease_until]).await?;
-    let leases: HashMap<(i64, i64), Lease> = rows
-        .iter()
-        .map(|row| {
-            let lane = (row.get("practice_id"), row.get("phone"));
-            (lane, Lease { token: row.get("token"), ready_at: row.get("ready_at") })
-        })
-        .collect();
-    let mut claimed = Claimed { lanes: leases.len(), ..Claimed::default() };
-    let mut late = Vec::new();
-    if !leases.is_empty() {
-        let heads = read_heads(&tx, shard, &leases).await?;
-        let held = ask_intents(&tx, shard, &heads).await?;
-        let worded: Vec<(i64, i32)> = heads.iter().map(|h| (h.practice_id, h.revision)).collect();
-        let practices = shared.app.practices.newest(&tx, shard, &worded).await?;
-        let seen = Seen { leases, lease_until, held, practices };
-        let amended = sort(shared, shard, heads, &seen, &mut claimed)?;
-        amend(shared, &tx, shard, amended, &mut claimed).await?;
-        late = lateness(&seen, real_now);
-        record_attempts(&tx, shard, &claimed.jobs, clock.real_now()).await?;
+    let leased = lease(shared, &tx, shard, lanes_max, real_now).await?;
+    let mut claimed = Claimed { lanes: leased.lanes(), ..Claimed::default() };
+    if claimed.lanes > 0 {
+        let heads = read_heads(&tx, shard, &leased).await?;
+        decide(shared, &tx, shard, heads, &leased, &mut claimed).await?;
     }
     if claimed.lanes < lanes_max {
         let row = tx.row_opt(Query::LaneNext, &[&shard]).await?;
@@ -108,34 +123,71 @@ async fn claim(shared: &Arc<Shared>, shard: i16, lanes_max: usize) -> Result<Cla
     }
     tx.commit().await?;
     drop(conn);
-    if claimed.lanes > 0 {
-        obs::stage::batch(Stage::Claim, claimed.lanes, started.elapsed());
-        let is_closed = |ending: &&Completion| matches!(ending.ending, Ending::Closed(_));
-        obs::law::closed(claimed.endings.iter().filter(is_closed).count() as u64);
-        for late in late {
-            obs::stage::lateness(Stage::Claim, late);
-        }
-    }
+    observe(&leased, &claimed, real_now, started);
     Ok(claimed)
 }
 
-fn lateness(seen: &Seen, real_now: Timestamp) -> Vec<Duration> {
-    let late = |lease: &Lease| Duration::try_from(real_now.duration_since(lease.ready_at));
-    seen.leases.values().map(|lease| late(lease).unwrap_or(Duration::ZERO)).collect()
-}
-
-async fn read_heads(
+/// Leases ready lanes of a shard, at most so many.
+pub(super) async fn lease(
+    shared: &Shared,
     tx: &Tx<'_>,
     shard: i16,
-    leases: &HashMap<(i64, i64), Lease>,
+    lanes_max: usize,
+    real_now: Timestamp,
+) -> Result<Leased, DbError> {
+    let until = real_now + shared.app.provider.lease();
+    let limit = i64::try_from(lanes_max).unwrap_or(i64::MAX);
+    let rows = tx.rows(Query::ClaimLanes, &[&shard, &real_now, &limit, &until]).await?;
+    let leases = rows.iter().map(|row| {
+        let lane = (row.get("practice_id"), row.get("phone"));
+        (lane, Lease { token: row.get("token"), ready_at: row.get("ready_at") })
+    });
+    Ok(Leased { leases: leases.collect(), until })
+}
+
+/// Decides on the heads of leased lanes, and records the tries of those that go out.
+pub(super) async fn decide(
+    shared: &Arc<Shared>,
+    tx: &Tx<'_>,
+    shard: i16,
+    heads: Vec<Head>,
+    leased: &Leased,
+    claimed: &mut Claimed,
+) -> Result<(), DbError> {
+    let held = ask_intents(tx, shard, &heads).await?;
+    let worded: Vec<(i64, i32)> = heads.iter().map(|h| (h.practice_id, h.revision)).collect();
+    let practices = shared.app.practices.newest(tx, shard, &worded).await?;
+    let seen = Seen { leased, held, practices };
+    let amended = sort(shared, shard, heads, &seen, claimed)?;
+    amend(shared, tx, shard, amended, claimed).await?;
+    record_attempts(shared, tx, shard, &claimed.jobs).await
+}
+
+/// Notes what was committed.
+pub(super) fn observe(leased: &Leased, claimed: &Claimed, real_now: Timestamp, started: Instant) {
+    if leased.lanes() == 0 {
+        return;
+    }
+    obs::stage::batch(Stage::Claim, leased.lanes(), started.elapsed());
+    let is_closed = |ending: &&Completion| matches!(ending.ending, Ending::Closed(_));
+    obs::law::closed(claimed.endings.iter().filter(is_closed).count() as u64);
+    for late in leased.lateness(real_now) {
+        obs::stage::lateness(Stage::Claim, late);
+    }
+}
+
+pub(super) async fn read_heads(
+    tx: &Tx<'_>,
+    shard: i16,
+    leased: &Leased,
 ) -> Result<Vec<Head>, DbError> {
-    let mut lanes: Vec<(i64, i64)> = leases.keys().copied().collect();
+    let mut lanes: Vec<(i64, i64)> = leased.leases.keys().copied().collect();
     lanes.sort_unstable();
     let (practices, phones): (Vec<i64>, Vec<i64>) = lanes.into_iter().unzip();
     let rows = tx.rows(Query::ClaimHeads, &[&shard, &practices, &phones]).await?;
-    if rows.len() != leases.len() {
+    if rows.len() != leased.lanes() {
         // Impossible while whoever empties a lane also deletes it; the lease would never end.
-        tracing::error!(shard, lanes = leases.len(), heads = rows.len(), "a lane has no head");
+        tracing::error!(shard, lanes = leased.lanes(), heads = rows.len(), "a lane has no head");
     }
     Ok(rows.iter().map(Head::from).collect())
 }
@@ -175,14 +227,15 @@ fn sort(
     shared: &Arc<Shared>,
     shard: i16,
     heads: Vec<Head>,
-    seen: &Seen,
+    seen: &Seen<'_>,
     claimed: &mut Claimed,
 ) -> Result<Vec<Amended>, DbError> {
     let domain_now = shared.app.clock.domain_now();
     let mut amended = Vec::new();
     for head in heads {
-        let Some(lease) = seen.leases.get(&(head.practice_id, head.phone)) else { continue };
-        let work = work(shared, &head, lease.token, seen.lease_until);
+        let lane = (head.practice_id, head.phone);
+        let Some(lease) = seen.leased.leases.get(&lane) else { continue };
+        let work = work(shared, &head, lease.token, seen.leased.until);
         let to = Phone::from_i64(head.phone);
         let practice = &seen.practices[&head.practice_id];
         let now = Now {
@@ -300,15 +353,17 @@ fn job(
 
 /// Records tries before they begin.
 async fn record_attempts(
+    shared: &Shared,
     tx: &Tx<'_>,
     shard: i16,
     jobs: &[Job],
-    real_now: Timestamp,
 ) -> Result<(), DbError> {
     if jobs.is_empty() {
         return Ok(());
     }
     let days: Vec<Date> = jobs.iter().map(|job| job.work.local_day).collect();
+    weeks::attach_tries(tx, shared.app.clock.domain_now(), &days).await?;
+    let real_now = shared.app.clock.real_now();
     let practices: Vec<i64> = jobs.iter().map(|job| job.work.practice_id).collect();
     let messages: Vec<i64> = jobs.iter().map(|job| job.work.message_id).collect();
     let numbers: Vec<i16> = jobs.iter().map(|job| job.work.attempts).collect();

@@ -26,6 +26,20 @@ pub(in crate::stages) struct Released {
     pub(in crate::stages) next_due: Option<Timestamp>,
 }
 
+/// Why a batch could not be released, and what was in it.
+pub(in crate::stages) struct Failed {
+    pub(in crate::stages) error: DbError,
+    /// Whose promises, each once; none if that isn't known.
+    pub(super) practices: Vec<i64>,
+    pub(super) intents: usize,
+}
+
+impl From<DbError> for Failed {
+    fn from(error: DbError) -> Self {
+        Self { error, practices: Vec::new(), intents: 0 }
+    }
+}
+
 /// A group with its words.
 pub(super) struct Worded {
     pub(super) group: Group,
@@ -45,7 +59,7 @@ pub(in crate::stages) async fn release_batch(
     shared: &Shared,
     shard: i16,
     batch_max: u32,
-) -> Result<Option<Released>, DbError> {
+) -> Result<Option<Released>, Failed> {
     let started = Instant::now();
     let clock = &shared.app.clock;
     let mut conn = shared.app.db.get_for(Stage::Release, Pool::Pipeline).await?;
@@ -61,11 +75,10 @@ pub(in crate::stages) async fn release_batch(
     }
     let domain_now = clock.domain_now();
     let (first, last) = maintainer::due_days(floors.release_day, domain_now);
+    let aside = shared.aside.now(started);
+    let (floor, limit) = (floors.release_floor, i64::from(batch_max));
     let rows = tx
-        .rows(
-            Query::ReleaseDue,
-            &[&shard, &first, &last, &floors.release_floor, &domain_now, &i64::from(batch_max)],
-        )
+        .rows(Query::ReleaseDue, &[&shard, &first, &last, &floor, &domain_now, &limit, &aside])
         .await?;
     let is_full = rows.len() >= batch_max as usize;
     let mut intents: Vec<DueIntent> = rows.iter().map(DueIntent::from).collect();
@@ -74,21 +87,20 @@ pub(in crate::stages) async fn release_batch(
         group::leave_cut_family(&mut intents);
     }
     let lateness = lateness(shared, &intents);
-    let worded = word(shared, &tx, shard, group::group(intents)).await?;
-    let real_now = clock.real_now();
-    if !worded.is_empty() {
-        let places = place(shared, &tx, shard, &worded, real_now).await?;
-        queue(&tx, shard, &worded, &places).await?;
-    }
+    let mut practices: Vec<i64> = intents.iter().map(|intent| intent.practice_id).collect();
+    practices.sort_unstable();
+    practices.dedup();
+    let made = make(shared, &tx, shard, group::group(intents)).await;
+    let intents = lateness.len();
+    let worded = made.map_err(|error| Failed { error, practices, intents })?;
     let next_due = if is_full {
         None
     } else {
-        let row = tx.row_opt(Query::ReleaseNext, &[&shard, &first, &last]).await?;
+        let row = tx.row_opt(Query::ReleaseNext, &[&shard, &first, &last, &aside]).await?;
         row.map(|row| row.get(0))
     };
     tx.commit().await?;
     drop(conn);
-    let intents = lateness.len();
     if intents > 0 {
         obs::stage::batch(Stage::Release, intents, started.elapsed());
         for late in lateness {
@@ -99,6 +111,21 @@ pub(in crate::stages) async fn release_batch(
         }
     }
     Ok(Some(Released { intents, texts: worded.len(), is_full, next_due }))
+}
+
+/// Words groups and puts them into their recipients' lanes.
+async fn make(
+    shared: &Shared,
+    tx: &Tx<'_>,
+    shard: i16,
+    groups: Vec<Group>,
+) -> Result<Vec<Worded>, DbError> {
+    let worded = word(shared, tx, shard, groups).await?;
+    if !worded.is_empty() {
+        let places = place(shared, tx, shard, &worded, shared.app.clock.real_now()).await?;
+        queue(tx, shard, &worded, &places).await?;
+    }
+    Ok(worded)
 }
 
 fn lateness(shared: &Shared, intents: &[DueIntent]) -> Vec<Duration> {

@@ -27,6 +27,7 @@ pub(super) const fn of(ending: &Ending) -> &[LostMember] {
         Ending::Answered(_)
         | Ending::Expired
         | Ending::Closed(_)
+        | Ending::Aside(_)
         | Ending::Accepted { .. }
         | Ending::Found { .. }
         | Ending::NotAccepted

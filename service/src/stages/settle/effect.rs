@@ -156,7 +156,7 @@ pub(super) fn effect(completion: &Completion, now: &Now) -> Effect {
             base(work, Lane::Next, Some(message), fates)
         }
         Ending::Expired => ended(MessageState::Expired, Fate::Expired),
-        Ending::Closed(until) => {
+        Ending::Closed(until) | Ending::Aside(until) => {
             base(work, Lane::Ready((*until).max(now.ready_at)), None, Vec::new())
         }
         Ending::Amended(..) => base(work, Lane::Ready(now.ready_at), None, Vec::new()),
@@ -287,6 +287,7 @@ impl Work {
             Ending::Answered(_)
             | Ending::Expired
             | Ending::Closed(_)
+            | Ending::Aside(_)
             | Ending::Accepted { .. }
             | Ending::Found { .. }
             | Ending::NotAccepted

@@ -122,6 +122,10 @@ fn what_never_reached_the_provider() {
     check(&waits(0, 10), expect!["lane ready at 36000, text -, try -, "]);
     check(&waits(3, 10), expect!["lane ready at 36000, text -, try -, "]);
     assert_eq!((waits(0, 10).attempts, waits(3, 10).attempts), (0, 3));
+    check(
+        &judged(3, Ending::Aside(at() + SignedDuration::from_secs(20))),
+        expect!["lane ready at 20, text -, try -, "],
+    );
     // Nothing is ready below the floor.
     check(&waits(0, 0), expect!["lane ready at 0.1, text -, try -, "]);
     let drop = |reason| LostMember { appointment_id: "a".into(), reason };
@@ -209,6 +213,7 @@ fn what_is_given_up_was_to_leave_and_has_ended_without_it() {
         (1, answered(DeliveryOutcome::Sent)),
         (8, answered(DeliveryOutcome::Transient)),
         (0, Ending::Closed(at())),
+        (0, Ending::Aside(at())),
         (1, answered(DeliveryOutcome::Ambiguous)),
         (1, Ending::NotAccepted),
         (1, Ending::StillUnknown(at())),
@@ -277,6 +282,7 @@ fn endings(work: Work) -> Vec<Ending> {
             Ending::Suppressed(Reason::OptedOut, Vec::new()),
             Ending::Expired,
             Ending::Closed(at()),
+            Ending::Aside(at()),
             Ending::Amended(Box::new(rewritten), Vec::new()),
         ])
         .collect()

@@ -101,6 +101,7 @@ const fn rewritten(ending: &Ending) -> Option<&Rewritten> {
         | Ending::Suppressed(..)
         | Ending::Expired
         | Ending::Closed(_)
+        | Ending::Aside(_)
         | Ending::Accepted { .. }
         | Ending::Found { .. }
         | Ending::NotAccepted

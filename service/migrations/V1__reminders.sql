@@ -153,7 +153,8 @@ CREATE TABLE intent (
     rule_id        smallint    NOT NULL,
     plan_version   bigint      NOT NULL,
     state          "char"      NOT NULL CHECK (state IN ('p', 'r', 'x')),  -- planned, released, suppressed
-    reason         "char"      CHECK (reason IN ('c', 'm')),               -- cancelled, moved (superseded)
+    reason         "char"      CHECK (reason IN ('c', 'm', 'e')),
+        -- cancelled, moved (superseded), expired: alone, of a text that tells of others still ahead
     group_slot     smallint    NOT NULL,       -- which grouping window of the local day
     revision       integer     NOT NULL,
     phone          bigint      NOT NULL,
@@ -190,7 +191,7 @@ CREATE TABLE message (
     revision        integer     NOT NULL,      -- of the settings that its words are of
     error_code      integer,
     due_at          timestamptz NOT NULL,      -- domain time
-    expires_at      timestamptz NOT NULL,      -- domain time: the earliest appointment in it
+    expires_at      timestamptz NOT NULL,      -- domain time: the latest appointment in it
     released_at     timestamptz NOT NULL,      -- real time
     sent_at         timestamptz,               -- real time
     receipt_at      timestamptz,               -- real time
@@ -357,7 +358,8 @@ WHERE a.status = 'b'
   AND (a.unplanned_from IS NULL OR w.within::date < a.unplanned_from);
 
 -- What is planned or became a text, against which that is held: the first of those that are alike, and
--- the others. What became a text of an older version stays and is not promised again, to that phone.
+-- the others. What became a text of an older version stays and is not promised again, to that phone;
+-- nor is what expired out of one.
 CREATE VIEW planned AS
 SELECT i.shard, i.practice_id, i.appointment_id, i.rule_id, i.phone, i.starts_at, i.due_day,
        i.plan_version, i.state, i.due_at, i.message_id,
@@ -365,7 +367,8 @@ SELECT i.shard, i.practice_id, i.appointment_id, i.rule_id, i.phone, i.starts_at
                                        i.starts_at, i.due_day
                           ORDER BY i.state = 'p', i.plan_version) AS nth
 FROM intent i
-WHERE i.state IN ('p', 'r');
+WHERE i.state IN ('p', 'r')
+   OR i.reason = 'e';
 
 -- What excuses the few promises that the two views disagree about, where the settings of a practice
 -- changed: asked of those alone. By shard, practice, appointment, rule and its start: whether a text
@@ -385,7 +388,7 @@ RETURN EXISTS (
       AND a.appointment_id = $3
       AND i.rule_id = $4
       AND i.starts_at = $5
-      AND i.state = 'r');
+      AND (i.state = 'r' OR i.reason = 'e'));
 
 -- By shard, practice, appointment, rule, phone, its start and a due time: whether that was before the
 -- settings came that take the reminder away, and it is the only one of its rule. It leaves as soon as it

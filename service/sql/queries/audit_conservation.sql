@@ -6,6 +6,7 @@ WITH promise AS (
     SELECT i.practice_id, i.due_day, i.rule_id, i.appointment_id,
            CASE
                WHEN i.state = 'p' THEN 'pending'
+               WHEN i.state = 'x' AND i.reason = 'e' THEN 'expired'
                WHEN i.state = 'x' THEN 'suppressed'
                WHEN m.state = 'q' AND t.message_id IS NOT NULL THEN 'pending'
                -- In its lane while it is looked up, out of it once its appointment began.

@@ -19,7 +19,8 @@ WITH recount AS (
                 (CASE WHEN i.state = 'r' AND m.state = 'x' AND m.reason = 'o' THEN 4 END),
                 (CASE WHEN i.state = 'r' AND m.state = 'x' AND m.reason = 'n' THEN 5 END),
                 (CASE WHEN i.state = 'r' AND m.state = 'f' THEN 6 END),
-                (CASE WHEN i.state = 'r' AND m.state = 'e' THEN 7 END),
+                (CASE WHEN i.state = 'x' AND i.reason = 'e'
+                        OR i.state = 'r' AND m.state = 'e' THEN 7 END),
                 (CASE WHEN i.state = 'r' AND m.state = 'a' THEN 8 END)
         ) AS f(fate)
         WHERE i.shard = $1

@@ -9,6 +9,7 @@ WITH promise AS (
     SELECT i.practice_id, i.due_day, i.rule_id,
            CASE
                WHEN i.state = 'x' AND i.reason = 'c' THEN 2
+               WHEN i.state = 'x' AND i.reason = 'e' THEN 7
                WHEN i.state = 'x' THEN 3
                WHEN i.state = 'r' THEN (
                    SELECT CASE

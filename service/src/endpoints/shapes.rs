@@ -271,6 +271,8 @@ pub(crate) fn fate(
 
 fn reason(stored: Option<Stored>) -> &'static str {
     match stored {
+        // Its text tells of others, whose appointments are still ahead.
+        Some(why) if is(why, b'e') => "expired",
         Some(why) if is(why, b'm') => "suppressed_moved",
         Some(why) if is(why, b'o') => "suppressed_opted_out",
         Some(why) if is(why, b'n') => "suppressed_not_allowed",

@@ -48,6 +48,8 @@ pub(super) enum Reason {
     OptedOut,
     /// Outside production, and not on the allow-list.
     NotAllowed,
+    /// The appointment has begun, and others of its text have not.
+    Expired,
 }
 
 impl Reason {
@@ -58,6 +60,7 @@ impl Reason {
             Self::Moved => b'm',
             Self::OptedOut => b'o',
             Self::NotAllowed => b'n',
+            Self::Expired => b'e',
         }
         .cast_signed()
     }
@@ -69,6 +72,7 @@ impl Reason {
             Self::Moved => Fate::SuppressedMoved,
             Self::OptedOut => Fate::SuppressedOptedOut,
             Self::NotAllowed => Fate::SuppressedNotAllowed,
+            Self::Expired => Fate::Expired,
         }
     }
 }

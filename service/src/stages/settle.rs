@@ -54,7 +54,7 @@ pub(super) struct Work {
     /// Promises that the text keeps.
     pub(super) members: i32,
     pub(super) due_at: Timestamp,
-    /// When its appointment begins, in real time: for nothing does it wait longer.
+    /// When its first appointment begins, in real time: for nothing does it wait longer.
     pub(super) expires_at: Timestamp,
     pub(super) lease_until: Timestamp,
 }
@@ -73,14 +73,14 @@ pub(super) enum Ending {
     Answered(Answer),
     /// It must not be sent, or has nothing left to say.
     Suppressed(Reason, Vec<LostMember>),
-    /// Its appointment has begun.
+    /// All of its appointments have begun.
     Expired,
     /// Its practice is closed: it is claimed again then, in real time.
     Closed(Timestamp),
     /// Nothing can be done with it now, for a reason that is its own: it is claimed again then, in
     /// real time.
     Aside(Timestamp),
-    /// It lost some of its appointments and is claimed again with other words.
+    /// It lost some of its appointments, or some have begun, and is claimed again with other words.
     Amended(Box<Rewritten>, Vec<LostMember>),
     /// Its last try was refused, and yet a receipt has come for it.
     Accepted { provider_ref: String, came_at: Timestamp },

@@ -1,5 +1,6 @@
 //! Texts at the head of their lanes that are worded anew: they lost some of their appointments,
-//! their practice has newer words for them, or they leave on another day than they were due on.
+//! some have begun, their practice has newer words for them, or they leave on another day than they
+//! were due on.
 //!
 //! Never here: whether that is so (`verdict`, but for the day), what a text says
 //! (`stages::render`).
@@ -11,6 +12,7 @@ use super::verdict::{Head, MemberNow, why};
 use crate::db::{DbError, Tx};
 use crate::practice::Revision;
 use crate::stages::Shared;
+use crate::stages::codes::Reason;
 use crate::stages::deliver::Job;
 use crate::stages::render::{Details, Draft, Rewritten, members, render};
 use crate::stages::settle::{Completion, Ending, LostMember, Work};
@@ -21,6 +23,8 @@ pub(super) struct Amended {
     pub(super) head: Head,
     pub(super) kept: Vec<usize>,
     pub(super) work: Work,
+    /// What it loses has begun; else it was cancelled or moved.
+    pub(super) have_begun: bool,
     /// How it goes out if its words are still the same.
     pub(super) as_is: Option<Job>,
 }
@@ -41,8 +45,12 @@ pub(super) fn leaves_on_another_day(
     day(domain_now) != day(head.due_at)
 }
 
-/// The members that a text loses.
-pub(super) fn drops(head: &Head, is_lost: impl Fn(usize) -> bool) -> Vec<LostMember> {
+/// The members that a text loses, and why.
+pub(super) fn drops(
+    head: &Head,
+    is_lost: impl Fn(usize) -> bool,
+    why: impl Fn(&MemberNow) -> Reason,
+) -> Vec<LostMember> {
     head.members
         .iter()
         .enumerate()
@@ -85,19 +93,20 @@ pub(super) async fn amend(
             claimed.jobs.push(job);
             continue;
         }
-        let Amended { head, kept, work, .. } = &one;
+        let Amended { head, kept, work, have_begun, as_is: _ } = &one;
         let starts_at: Vec<Timestamp> = one.members().map(|m| m.starts_at).collect();
         let rewritten = Rewritten {
             practice_id: head.practice_id,
             phone: head.phone,
             message_id: head.message_id,
             due_at: head.due_at,
-            expires_at: starts_at.iter().copied().min().unwrap_or(head.expires_at),
+            expires_at: starts_at.iter().copied().max().unwrap_or(head.expires_at),
             appointment_ids: one.members().map(|m| m.appointment_id.clone()).collect(),
             starts_at,
             wording,
         };
-        let drops = drops(head, |at| !kept.contains(&at));
+        let why = |member: &MemberNow| if *have_begun { Reason::Expired } else { why(member) };
+        let drops = drops(head, |at| !kept.contains(&at), why);
         let ending = Ending::Amended(Box::new(rewritten), drops);
         claimed.endings.push(Completion::now(&shared.app.clock, *work, ending));
     }

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 
 use super::amend::{Amended, amend, drops, leaves_on_another_day};
 use super::singly;
-use super::verdict::{Head, MemberNow, Now, Receipt, Verdict, judge};
+use super::verdict::{Head, MemberNow, Now, Receipt, Verdict, judge, why};
 use crate::db::{DbError, Tx, weeks};
 use crate::obs;
 use crate::obs::exemplar::TraceId;
@@ -259,19 +259,24 @@ fn sort(
                     // Its "tomorrow" may be today by now.
                     Some(head) => {
                         let kept = (0..head.members.len()).collect();
-                        amended.push(Amended { head, kept, work, as_is: Some(job) });
+                        let as_is = Some(job);
+                        amended.push(Amended { head, kept, work, have_begun: false, as_is });
                     }
                     None => claimed.jobs.push(job),
                 }
                 continue;
             }
             (Verdict::Amend(kept), _) => {
-                amended.push(Amended { head, kept, work, as_is: None });
+                amended.push(Amended { head, kept, work, have_begun: false, as_is: None });
+                continue;
+            }
+            (Verdict::Begun(kept), _) => {
+                amended.push(Amended { head, kept, work, have_begun: true, as_is: None });
                 continue;
             }
             (Verdict::Send, None) => Ending::Suppressed(Reason::NotAllowed, Vec::new()),
             (Verdict::Lost, _) => {
-                let drops = drops(&head, |_| true);
+                let drops = drops(&head, |_| true, why);
                 let reason = drops.iter().map(|drop| drop.reason).max();
                 Ending::Suppressed(reason.unwrap_or(Reason::Moved), drops)
             }
@@ -310,7 +315,7 @@ fn work(shared: &Shared, head: &Head, token: i64, lease_until: Timestamp) -> Wor
         rule_id: head.rule_id,
         members: i32::try_from(head.members.len()).unwrap_or(i32::MAX),
         due_at: head.due_at,
-        expires_at: shared.app.clock.to_real(head.expires_at),
+        expires_at: shared.app.clock.to_real(head.begins_at()),
         lease_until,
     }
 }

@@ -96,6 +96,11 @@ fn receipt_of(row: &Row) -> Option<Receipt> {
 }
 
 impl Head {
+    /// When the first of its appointments begins.
+    pub(super) fn begins_at(&self) -> Timestamp {
+        self.members.iter().map(|member| member.starts_at).min().unwrap_or(self.expires_at)
+    }
+
     /// The members that look as they did and were planned again since: whether the promise in this
     /// text still holds is asked of the intents.
     pub(super) fn doubtful(&self) -> impl Iterator<Item = &MemberNow> {
@@ -111,16 +116,19 @@ pub(super) enum Verdict {
     /// It lost some of its appointments, or there are newer words for it: it is worded anew with
     /// the members at these places, and claimed again.
     Amend(Vec<usize>),
+    /// Some of its appointments have begun: their promises expire, and it is worded anew with the
+    /// members at these places.
+    Begun(Vec<usize>),
     /// It lost all of them.
     Lost,
     /// The provider has it already, though it refused it.
     Accepted(Receipt),
-    /// Its appointment has begun.
+    /// All of its appointments have begun.
     Expire,
     /// It must not go out.
     Suppress(Reason),
     /// Its practice is closed. It waits until this domain instant: until the practice opens, or
-    /// until its appointment begins, when it expires.
+    /// until the first of its appointments begins.
     Wait(Timestamp),
 }
 
@@ -148,6 +156,8 @@ pub(super) fn judge(head: &Head, holds: impl Fn(&MemberNow) -> bool, now: Now) -
         .filter(|(_, member)| member.is_true && (member.is_settled || holds(member)))
         .map(|(at, _)| at)
         .collect();
+    let is_ahead = |at: &usize| head.members[*at].starts_at > domain_now;
+    let ahead: Vec<usize> = kept.iter().copied().filter(is_ahead).collect();
     if kept.is_empty() {
         Verdict::Lost
     } else if kept.len() < head.members.len() {
@@ -155,14 +165,16 @@ pub(super) fn judge(head: &Head, holds: impl Fn(&MemberNow) -> bool, now: Now) -
         Verdict::Amend(kept)
     } else if let Some(receipt) = &head.receipt {
         Verdict::Accepted(receipt.clone())
-    } else if domain_now >= head.expires_at {
+    } else if ahead.is_empty() {
         Verdict::Expire
+    } else if ahead.len() < kept.len() {
+        Verdict::Begun(ahead)
     } else if head.is_opted_out {
         Verdict::Suppress(Reason::OptedOut)
     } else if !is_allowed {
         Verdict::Suppress(Reason::NotAllowed)
     } else if let Some(opens_at) = opens_at {
-        Verdict::Wait(opens_at.min(head.expires_at))
+        Verdict::Wait(opens_at.min(head.begins_at()))
     } else if has_newer_words && head.attempts == 0 {
         Verdict::Amend(kept)
     } else {
@@ -180,7 +192,7 @@ mod tests {
     use super::*;
 
     fn member(is_true: bool, is_settled: bool, is_cancelled: bool) -> MemberNow {
-        let starts_at = Timestamp::UNIX_EPOCH;
+        let starts_at = "2026-05-04T12:00:00Z".parse().unwrap();
         let appointment_id = "a".to_owned();
         MemberNow { appointment_id, starts_at, is_true, is_settled, is_cancelled }
     }
@@ -268,6 +280,29 @@ mod tests {
         assert_eq!(judge(&family, |_| true, over), Verdict::Amend(vec![0]));
         let gone = Head { members: vec![member(false, true, true)], ..came };
         assert_eq!(judge(&gone, |_| true, over), Verdict::Lost);
+    }
+
+    /// What would have left by itself does so as well in a family.
+    #[test]
+    fn a_family_loses_those_that_have_begun() {
+        let at = |hour: u8| format!("2026-05-04T{hour}:00:00Z").parse::<Timestamp>().unwrap();
+        let of = |hour| MemberNow { starts_at: at(hour), ..member(true, true, false) };
+        let family = Head { expires_at: at(15), ..head(vec![of(12), of(13), of(15)]) };
+        let judged = |family: &Head, hour, opens_at| {
+            let domain_now = at(hour);
+            let now = Now { domain_now, is_allowed: true, opens_at, has_newer_words: false };
+            judge(family, |_| true, now)
+        };
+        assert_eq!(judged(&family, 11, None), Verdict::Send);
+        assert_eq!(judged(&family, 12, None), Verdict::Begun(vec![1, 2]));
+        assert_eq!(judged(&family, 14, None), Verdict::Begun(vec![2]));
+        assert_eq!(judged(&family, 15, None), Verdict::Expire);
+        // It waits for none of them too long.
+        assert_eq!(judged(&family, 11, Some(at(14))), Verdict::Wait(at(12)));
+        // Who was lost is so, whether that appointment would have begun or not.
+        let cancelled = MemberNow { starts_at: at(12), ..member(false, true, true) };
+        let family = Head { members: vec![cancelled, of(12), of(15)], ..family };
+        assert_eq!(judged(&family, 13, None), Verdict::Amend(vec![1, 2]));
     }
 
     #[test]

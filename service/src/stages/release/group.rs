@@ -79,9 +79,9 @@ impl Group {
         self.members.iter().map(|member| member.due_at).min().unwrap_or(Timestamp::MAX)
     }
 
-    /// From when on it is of no use: when the first of its appointments begins.
+    /// From when on it is of no use: when the last of its appointments begins.
     pub(super) fn expires_at(&self) -> Timestamp {
-        self.members.iter().map(|member| member.starts_at).min().unwrap_or(Timestamp::MAX)
+        self.members.iter().map(|member| member.starts_at).max().unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -170,7 +170,8 @@ mod tests {
             for group in &groups {
                 prop_assert!(group.members.iter().all(|member| GroupKey::of(member) == group.key));
                 prop_assert!(group.members.is_sorted_by_key(|member| member.starts_at));
-                prop_assert!(group.expires_at() == group.members[0].starts_at);
+                let last = group.members.last().map(|member| member.starts_at);
+                prop_assert_eq!(Some(group.expires_at()), last);
             }
             let dues: Vec<Timestamp> = groups.iter().map(Group::due_at).collect();
             prop_assert!(dues.is_sorted(), "texts leave in the order in which they are due");

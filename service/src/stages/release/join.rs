@@ -143,7 +143,7 @@ async fn take_in(
             phone: worded.group.key.phone,
             message_id: newest.message_id,
             due_at: newest.due_at.min(worded.group.due_at()),
-            expires_at: newest.expires_at.min(worded.group.expires_at()),
+            expires_at: newest.expires_at.max(worded.group.expires_at()),
             appointment_ids: all.iter().map(|(id, _)| (*id).to_owned()).collect(),
             starts_at: all.iter().map(|(_, member)| member.starts_at).collect(),
             wording,

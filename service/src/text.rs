@@ -10,5 +10,5 @@ mod render;
 mod segments;
 
 pub(crate) use defaults::default_rules;
-pub(crate) use render::{Member, Text, Texts, validate};
+pub(crate) use render::{MEMBERS_MAX, Member, Text, Texts, validate};
 pub(crate) use segments::segments;

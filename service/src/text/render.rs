@@ -23,6 +23,11 @@ use crate::practice::Revision;
 const FUEL: u64 = 20_000;
 /// Longest text that Twilio takes, in UTF-16 code units.
 const TEXT_UNITS_MAX: usize = 1_600;
+/// Appointments that a text tells of at most. In the program's own words each takes 36 characters
+/// with its day and time, and 81 more with a first name of 80; a practice's name of 120 and what is
+/// said around take 191: 1,361 together. Where names are in characters that take two units, those
+/// of patients can be left out: 671 then. So none is ever cut off.
+pub(crate) const MEMBERS_MAX: usize = 10;
 /// Bytes of output that are kept: no text of `TEXT_UNITS_MAX` units takes three for each, and one
 /// that is longer is cut.
 const OUTPUT_BYTES_MAX: usize = TEXT_UNITS_MAX * 4;
@@ -36,6 +41,26 @@ pub(crate) struct Member<'a> {
     pub(crate) instructions: &'a str,
     /// When it begins.
     pub(crate) starts_at: Timestamp,
+}
+
+/// What a text does not say of its appointments, as it would be too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LeavesOut {
+    Nothing,
+    Instructions,
+    /// Instructions as well.
+    Names,
+}
+
+impl LeavesOut {
+    /// An appointment as it is spoken of then.
+    const fn of<'a>(self, member: &Member<'a>) -> Member<'a> {
+        match self {
+            Self::Nothing => *member,
+            Self::Instructions => Member { instructions: "", ..*member },
+            Self::Names => Member { instructions: "", patient_name: "", ..*member },
+        }
+    }
 }
 
 /// A text, ready to be sent.
@@ -84,7 +109,8 @@ impl Texts {
 
     /// The text of a rule for appointments that share it, earliest first, as the practice of that
     /// name words it. `local_day` is the day on which it is due. A template that fails gives way to
-    /// the program's own: a reminder in other words is better than none.
+    /// the program's own: a reminder in other words is better than none. What would be too long
+    /// says less of each appointment, so that all are told of, up to [`MEMBERS_MAX`].
     pub(crate) fn render(
         &self,
         practice: &str,
@@ -93,18 +119,49 @@ impl Texts {
         local_day: Date,
         members: &[Member<'_>],
     ) -> Text {
-        let context = Value::from(Serde(context(practice, revision, local_day, members)));
-        let template = revision.rule(rule_id).map_or(FALLBACK, |rule| rule.template.as_str());
-        let body = self.run(template, &context).or_else(|error| {
-            obs::stage::failed(Stage::Render, 1);
-            tracing::warn!(
-                practice_id = revision.practice_id, revision = revision.revision, rule_id,
-                kind = ?error.kind(), "a template failed; the program's own is used"
-            );
-            self.run(FALLBACK, &context)
-        });
-        // The program's own template is rendered by a test over the largest families.
-        let body = fitting(body.unwrap_or_default());
+        let own = revision.rule(rule_id).map_or(FALLBACK, |rule| rule.template.as_str());
+        let ways = [
+            (own, LeavesOut::Nothing),
+            (own, LeavesOut::Instructions),
+            (FALLBACK, LeavesOut::Nothing),
+            (FALLBACK, LeavesOut::Instructions),
+            (FALLBACK, LeavesOut::Names),
+        ];
+        let (mut body, mut failed) = (String::new(), None);
+        for (at, (template, leaves_out)) in ways.into_iter().enumerate() {
+            if failed == Some(template) {
+                continue;
+            }
+            let told: Vec<Member<'_>> = members.iter().map(|m| leaves_out.of(m)).collect();
+            let context = Value::from(Serde(context(practice, revision, local_day, &told)));
+            match self.run(template, &context) {
+                Ok(said) if fits(&said) => {
+                    if at > 0 && failed.is_none() {
+                        tracing::info!(
+                            practice_id = revision.practice_id,
+                            rule_id,
+                            members = members.len(),
+                            ?leaves_out,
+                            "a text would be too long and says less"
+                        );
+                    }
+                    return Text { segments: segments(&said), body: said };
+                }
+                Ok(said) => body = said,
+                Err(error) => {
+                    failed = Some(template);
+                    obs::stage::failed(Stage::Render, 1);
+                    tracing::warn!(
+                        practice_id = revision.practice_id, revision = revision.revision, rule_id,
+                        kind = ?error.kind(), "a template failed; the program's own is used"
+                    );
+                }
+            }
+        }
+        // Never: a test renders the largest families.
+        obs::stage::failed(Stage::Render, 1);
+        tracing::error!(practice_id = revision.practice_id, rule_id, "a text is cut");
+        let body = cut(body);
         Text { segments: segments(&body), body }
     }
 
@@ -306,11 +363,13 @@ fn explain(error: &Error) -> String {
     }
 }
 
+/// Whether providers take it, and it says something.
+fn fits(body: &str) -> bool {
+    !body.is_empty() && (body.len() <= TEXT_UNITS_MAX || units(body) <= TEXT_UNITS_MAX)
+}
+
 /// Cuts a text to what providers take, at a character.
-fn fitting(mut body: String) -> String {
-    if body.len() <= TEXT_UNITS_MAX || units(&body) <= TEXT_UNITS_MAX {
-        return body;
-    }
+fn cut(mut body: String) -> String {
     let mut left = TEXT_UNITS_MAX - 3;
     let cut = body.char_indices().find_map(|(at, c)| match left.checked_sub(c.len_utf16()) {
         Some(rest) => {

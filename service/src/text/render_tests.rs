@@ -1,6 +1,7 @@
 //! What templates give, and what is refused.
 
 use expect_test::{Expect, expect};
+use jiff::SignedDuration;
 use jiff::civil::{date, time};
 
 use super::*;
@@ -109,13 +110,76 @@ fn a_template_that_fails_gives_way() {
     }
 }
 
+/// So many appointments, ten minutes apart, and what each text has to say of them: their times.
+fn family<'a>(name: &'a str, instructions: &'a str, many: usize) -> (Vec<Member<'a>>, Vec<String>) {
+    let first = member(name, instructions, "2016-09-28T12:00:00Z");
+    let members: Vec<Member<'a>> = (0..many)
+        .map(|n| {
+            let later = SignedDuration::from_mins(10 * i64::try_from(n).unwrap());
+            Member { starts_at: first.starts_at + later, ..first }
+        })
+        .collect();
+    let zone = revision(None).timezone;
+    let time = |m: &Member<'_>| m.starts_at.to_zoned(zone.clone()).strftime("%H:%M").to_string();
+    let times = members.iter().map(time).collect();
+    (members, times)
+}
+
+/// Whatever is in it, each of its appointments is told of, and how to end it where that is said.
 #[test]
 fn the_largest_family_fits() {
-    let long = "x".repeat(300);
-    let members = vec![member("Ana", &long, "2016-05-10T12:30:00Z"); 40];
     let texts = Texts::new(8);
-    let text = texts.render(NAME, &revision(None), 1, date(2016, 5, 9), &members);
-    assert!(!text.body.is_empty() && units(&text.body) <= TEXT_UNITS_MAX);
+    let long = "{% for a in appointments %}{{ a.time }} {{ a.instructions }}".to_owned()
+        + &"y".repeat(300)
+        + "{% endfor %}";
+    let practices = [NAME.to_owned(), "x".repeat(120), "\u{1f600}".repeat(120)];
+    for (practice, named, told) in practices.iter().flat_map(|practice| {
+        let names = [String::new(), "x".repeat(80), "\u{1f600}".repeat(80)];
+        names.into_iter().flat_map(move |name| {
+            ["x".repeat(300), "\u{1f600}".repeat(300)]
+                .map(|instructions| (practice, name.clone(), instructions))
+        })
+    }) {
+        let (members, times) = family(&named, &told, MEMBERS_MAX);
+        for (template, rule_id) in [(None, 1), (None, 2), (Some(long.as_str()), 1)] {
+            let text =
+                texts.render(practice, &revision(template), rule_id, date(2016, 9, 1), &members);
+            assert!(units(&text.body) <= TEXT_UNITS_MAX, "{}", text.body);
+            for time in &times {
+                assert!(text.body.contains(time), "{time}: {}", text.body);
+            }
+            assert!(!text.body.ends_with("..."), "it is cut: {}", text.body);
+            if rule_id == 1 {
+                assert!(text.body.ends_with("STOP to end."), "{}", text.body);
+            }
+        }
+    }
+}
+
+/// Names and times come before what to bring.
+#[test]
+fn what_is_too_long_leaves_out_instructions() {
+    let long = "x".repeat(300);
+    let (members, _) = family("Ana Souza", &long, 5);
+    check(
+        None,
+        1,
+        &members,
+        expect![[r#"
+            Praia Dental:
+            Your appointments:
+            Ana on Wednesday 28 September at 09:00;
+            Ana on Wednesday 28 September at 09:10;
+            Ana on Wednesday 28 September at 09:20;
+            Ana on Wednesday 28 September at 09:30;
+            Ana on Wednesday 28 September at 09:40.
+            Reply YES to confirm, NO to cancel, STOP to end. [2]
+        "#]],
+    );
+    // Four have room for them.
+    let texts = Texts::new(8);
+    let text = texts.render(NAME, &revision(None), 1, date(2016, 5, 9), &members[..4]);
+    assert_eq!(text.body.matches(&long).count(), 4, "{}", text.body);
 }
 
 #[test]

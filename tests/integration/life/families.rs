@@ -46,6 +46,32 @@ async fn one_phone_one_day_one_rule_one_window_one_text() {
     app.finish().await;
 }
 
+/// More than a text tells of: the next generation tells of the others, and nobody is lost.
+#[tokio::test]
+async fn those_that_a_text_has_no_room_for_get_the_next_one() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    let times: Vec<String> = (10..22).map(|n| format!("14:{}", 2 * n)).collect();
+    let many: Vec<_> = times
+        .iter()
+        .map(|time| appointment(&time.replace(':', "-")).starts(&format!("2026-05-06T{time}")))
+        .collect();
+    one.send(&many).await;
+    app.hold(at(FIRST_DUE)).await;
+    let texts = until_accepted(&app.simulator, 2).await;
+    app.idle().await;
+    assert_eq!(until_accepted(&app.simulator, 2).await.len(), 2);
+    for time in &times {
+        let told = texts.iter().filter(|text| text.body.contains(time)).count();
+        assert_eq!(told, 1, "{time}: {texts:?}");
+    }
+    let generations: Vec<_> =
+        one.messages().await.iter().map(|message| message["generation"].clone()).collect();
+    assert_eq!(generations, [1, 2]);
+    assert_eq!(one.counts("2026-05-05", 1).await["sent"], times.len());
+    app.finish().await;
+}
+
 /// A text that has left is closed: who comes later gets the next one, and nobody is told twice.
 #[tokio::test]
 async fn who_comes_after_the_text_left_gets_the_next_one() {

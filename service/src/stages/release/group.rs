@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio_postgres::Row;
 
+use crate::text::MEMBERS_MAX;
+
 /// A planned intent that is due, with what a text says of its appointment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DueIntent {
@@ -97,6 +99,17 @@ pub(super) fn leave_cut_family(intents: &mut Vec<DueIntent>) {
     }
 }
 
+/// Leaves members that a text has no room for, the latest ones, to the next batch, in which they
+/// open the next generation. Says how many.
+pub(super) fn leave_surplus(groups: &mut [Group]) -> usize {
+    let mut left = 0;
+    for group in groups {
+        left += group.members.len().saturating_sub(MEMBERS_MAX);
+        group.members.truncate(MEMBERS_MAX);
+    }
+    left
+}
+
 /// Puts intents into groups, in the order in which the groups come to be due.
 pub(super) fn group(intents: Vec<DueIntent>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::with_capacity(intents.len());
@@ -175,6 +188,28 @@ mod tests {
             }
             let dues: Vec<Timestamp> = groups.iter().map(Group::due_at).collect();
             prop_assert!(dues.is_sorted(), "texts leave in the order in which they are due");
+        }
+
+        #[test]
+        fn what_a_text_has_no_room_for_is_left_and_comes_next(
+            intents in prop::collection::vec(intent(), 0..300)
+        ) {
+            let mut due = in_order(intents);
+            let mut told = Vec::new();
+            let all = due.clone();
+            while !due.is_empty() {
+                let mut groups = group(due.clone());
+                let left = leave_surplus(&mut groups);
+                let fits = |group: &Group| (1..=MEMBERS_MAX).contains(&group.members.len());
+                prop_assert!(groups.iter().all(fits));
+                let here: Vec<DueIntent> =
+                    groups.into_iter().flat_map(|group| group.members).collect();
+                due.retain(|intent| !here.contains(intent));
+                prop_assert_eq!(due.len(), left);
+                told.extend(here);
+            }
+            told.sort_by(|a, b| a.appointment_id.cmp(&b.appointment_id));
+            prop_assert_eq!(told, all);
         }
 
         #[test]

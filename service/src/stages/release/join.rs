@@ -1,6 +1,7 @@
 //! What comes to a group that has a text already. While that text waits and was never tried it
-//! takes in more and is worded anew; a text that was claimed for a try is closed, and the next
-//! generation opens. A correction of an appointment that the text speaks of opens the next one too.
+//! takes in more and is worded anew; a text that was claimed for a try is closed, as is one without
+//! room, and the next generation opens. A correction of an appointment that the text speaks of
+//! opens the next one too.
 
 use std::collections::HashMap;
 
@@ -14,7 +15,7 @@ use super::write::{Placed, Worded, insert, member, raced};
 use crate::db::{DbError, Tx};
 use crate::stages::Shared;
 use crate::stages::render::{Details, Draft, Rewritten, members, render, rewrite};
-use crate::text::Member;
+use crate::text::{MEMBERS_MAX, Member};
 
 /// The newest text of a group.
 struct Newest {
@@ -48,6 +49,7 @@ impl Newest {
     /// promise in it has ended or is about to: the new one must not share its place.
     fn takes(&self, worded: &Worded) -> bool {
         self.is_open
+            && self.appointment_ids.len() + worded.group.members.len() <= MEMBERS_MAX
             && worded
                 .group
                 .members

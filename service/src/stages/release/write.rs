@@ -86,11 +86,13 @@ pub(in crate::stages) async fn release_batch(
     if is_full {
         group::leave_cut_family(&mut intents);
     }
-    let lateness = lateness(shared, &intents);
     let mut practices: Vec<i64> = intents.iter().map(|intent| intent.practice_id).collect();
     practices.sort_unstable();
     practices.dedup();
-    let made = make(shared, &tx, shard, group::group(intents)).await;
+    let mut groups = group::group(intents);
+    let is_full = group::leave_surplus(&mut groups) > 0 || is_full;
+    let lateness = lateness(shared, &groups);
+    let made = make(shared, &tx, shard, groups).await;
     let intents = lateness.len();
     let worded = made.map_err(|error| Failed { error, practices, intents })?;
     let next_due = if is_full {
@@ -128,8 +130,9 @@ async fn make(
     Ok(worded)
 }
 
-fn lateness(shared: &Shared, intents: &[DueIntent]) -> Vec<Duration> {
-    intents.iter().map(|intent| late_by(shared, intent.due_at)).collect()
+fn lateness(shared: &Shared, groups: &[Group]) -> Vec<Duration> {
+    let members = groups.iter().flat_map(|group| &group.members);
+    members.map(|intent| late_by(shared, intent.due_at)).collect()
 }
 
 /// How late it is in real time, for something due at a domain instant.

@@ -95,7 +95,8 @@ async fn claim_costs(shape: Shape, size: i64) -> f64 {
 async fn release_costs(shape: Shape, size: i64) -> f64 {
     measure("intent", "release_due", shape, size, async |sql| {
         let floor = sql.texts("SELECT release_floor FROM shard WHERE shard = 0").await.concat();
-        let arguments = format!("0, '2026-01-04', '2026-01-06', '{floor}', '{NOW}', {BATCH}");
+        let due = format!("'2026-01-04', '2026-01-06', '{floor}', '{NOW}'");
+        let arguments = format!("0, {due}, {BATCH}, '{{}}'");
         buffers(sql, "release_due", &arguments).await
     })
     .await

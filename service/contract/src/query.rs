@@ -260,7 +260,7 @@ macro_rules! for_each_query {
             "Records a batch's receipts that say more than is known, and shows its replies at their texts."
             NewsApply = news_apply: Strong, Batch, true, [Interactive], "service/src/receipts/write.rs", "apply";
             "Records opt-outs and opt-ins."
-            ConsentUpsert = consent_upsert: Strong, Batch, true, [Interactive], "service/src/receipts/write.rs", "write_consent";
+            ConsentUpsert = consent_upsert: Strong, Batch, true, [Interactive, Pipeline], "service/src/receipts/write.rs", "write_consent";
 
             // One runner a shard.
             "The right to be a shard's only runner of a stage, until the transaction ends."

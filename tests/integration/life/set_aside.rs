@@ -37,7 +37,7 @@ async fn lose_zone(sql: &Sql) {
     sql.texts(&format!("ALTER TABLE practice_revision DROP CONSTRAINT {name}")).await;
     for statement in [
         "INSERT INTO practice_revision \
-         SELECT shard, practice_id, 2, 'Etc/Unknown', send_from, send_until, created_at \
+         SELECT shard, practice_id, 2, 'Mars/Olympus', send_from, send_until, created_at \
          FROM practice_revision WHERE practice_id = 1",
         "INSERT INTO rule \
          SELECT shard, practice_id, 2, rule_id, name, before_days, before_minutes, \

@@ -91,7 +91,8 @@ pub(in crate::stages) async fn claim_batch(
     let work = async {
         match claim(shared, shard, lanes_max).await {
             Err(error) if error.is_of_the_rows() => {
-                singly::claim(shared, shard, lanes_max, &error).await
+                // In a box, so that those to whom it doesn't happen don't carry it.
+                Box::pin(singly::claim(shared, shard, lanes_max, &error)).await
             }
             claimed => claimed,
         }

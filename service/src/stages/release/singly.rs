@@ -33,7 +33,7 @@ pub(super) async fn release(
     obs::stage::failed(Stage::Release, 1);
     tracing::warn!(error = %failed.error, shard, "release: promise by promise");
     for _ in 0..failed.intents {
-        match release_batch(shared, shard, 1).await {
+        match Box::pin(release_batch(shared, shard, 1)).await {
             Ok(Some(one)) if one.intents > 0 => {
                 released.intents += one.intents;
                 released.texts += one.texts;

@@ -104,13 +104,12 @@ impl Drop for Running {
     #[inline]
     fn drop(&mut self) {
         if !self.has_ended {
-            self.record(
-                match given_up::why() {
-                    Why::Deadline => QueryOutcome::Timeout,
-                    Why::Left => QueryOutcome::Cancelled,
-                },
-                0,
-            );
+            let outcome = match given_up::why() {
+                Why::Left if self.pool.can_see(QueryOutcome::Cancelled) => QueryOutcome::Cancelled,
+                // Where nobody leaves, it was given up with the one beside it, at that one's.
+                Why::Left | Why::Deadline => QueryOutcome::Timeout,
+            };
+            self.record(outcome, 0);
         }
     }
 }

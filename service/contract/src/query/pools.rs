@@ -36,7 +36,7 @@ impl Pool {
     }
 
     /// Whether a statement can end so on it. Who leaves is a request: stages wait for what they
-    /// have begun.
+    /// have begun, or give it up at a deadline.
     #[must_use]
     pub const fn can_see(self, outcome: QueryOutcome) -> bool {
         match outcome {

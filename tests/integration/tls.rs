@@ -136,14 +136,16 @@ async fn what_is_given_up_is_stopped(app: &TestApp, one: &Practice) {
 /// It would start, be ready and reach nobody, with every text waiting until its appointment begins.
 #[tokio::test]
 async fn without_authorities_it_does_not_start() {
-    let empty = tempfile::NamedTempFile::new().unwrap();
+    let (empty, none) = (tempfile::NamedTempFile::new().unwrap(), tempfile::tempdir().unwrap());
     let nobody = ("SSL_CERT_FILE", empty.path().to_str().unwrap());
+    let nowhere = ("SSL_CERT_DIR", none.path().to_str().unwrap());
     let url = |mode| format!("postgres://punctual@127.0.0.1:9/nowhere?sslmode={mode}");
     let (encrypted, plain) = (url("require"), url("disable"));
-    let migrate =
-        binary::run(&["migrate"], &[nobody, ("PUNCTUAL_DATABASE_URL", &*encrypted)]).await;
+    let database = [nobody, nowhere, ("PUNCTUAL_DATABASE_URL", &*encrypted)];
+    let migrate = binary::run(&["migrate"], &database).await;
     let simulator = [
         nobody,
+        nowhere,
         ("PUNCTUAL_DATABASE_URL", &*plain),
         ("PUNCTUAL_PUBLIC_ADDR", "127.0.0.1:0"),
         ("PUNCTUAL_ADMIN_ADDR", "127.0.0.1:0"),

@@ -54,8 +54,9 @@ const COMMON: &[(&str, &str)] = &[
     // The ten slowest statements are always in sight, and law 12 reads them here.
     ("shared_preload_libraries", "pg_stat_statements"),
     ("compute_query_id", "on"),
-    // Room for each test database's copy of every statement before old ones are dropped.
-    ("pg_stat_statements.max", "10000"),
+    // Room for each test database's copy of every statement: what is dropped can't be looked at.
+    // 420 tests with some 100 each; 20 MB of shared memory.
+    ("pg_stat_statements.max", "50000"),
     ("track_io_timing", "on"),
     // Compiling a plan costs more than any statement here takes.
     ("jit", "off"),

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use stack::{Process, ProcessSpec, RunDir, ports};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -89,6 +90,8 @@ pub struct Notification {
     pub path: String,
     /// What it says.
     pub body: Value,
+    /// When it came.
+    pub at: Timestamp,
 }
 
 /// A webhook that takes everything down.
@@ -155,5 +158,6 @@ fn whole(bytes: &[u8]) -> Option<(Notification, usize)> {
     });
     let end = head_end + length.unwrap_or(0);
     let body = bytes.get(head_end..end)?;
-    Some((Notification { path, body: serde_json::from_slice(body).unwrap_or_default() }, end))
+    let body = serde_json::from_slice(body).unwrap_or_default();
+    Some((Notification { path, body, at: Timestamp::now() }, end))
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use stack::RunDir;
 use tests::alertmanager::Notification;
@@ -101,19 +102,20 @@ async fn until_the_symptom_is_muted(prometheus: &Prometheus, alertmanager: &Aler
     .await;
 }
 
-/// Waits until people are told that the alert has ended, and returns what they were told before.
+/// Waits until people are told that the alert has ended, and returns what they were told until it
+/// did: from then on it mutes nothing, and what follows may be told before its end is.
 async fn told_until_it_ended(receiver: &Receiver) -> Vec<Notification> {
-    let says_so = |one: &Notification| {
-        let alerts = one.body["alerts"].as_array().unwrap();
-        let has_ended = |alert: &Value| {
+    let end_in = |one: &Notification| -> Option<Timestamp> {
+        let has_ended = |alert: &&Value| {
             alert["labels"]["alertname"] == EXHAUSTED && alert["status"] == "resolved"
         };
-        alerts.iter().any(has_ended)
+        let alert = one.body["alerts"].as_array().unwrap().iter().find(has_ended)?;
+        Some(alert["endsAt"].as_str().unwrap().parse().unwrap())
     };
     until("its end is told", async || {
         let mut told = receiver.at_any(&PEOPLE);
-        let end = told.iter().position(says_so)?;
-        told.truncate(end);
+        let end = told.iter().find_map(end_in)?;
+        told.retain(|one| one.at < end);
         Some(told)
     })
     .await

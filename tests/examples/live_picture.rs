@@ -18,8 +18,15 @@ use tests::wait::until_within;
 const DAY: [&str; 5] = ["demo", "--messages", "40000", "--speed", "300"];
 /// From the start to two full minutes of texts.
 const WITHIN: Duration = Duration::from_secs(300);
-/// As wide as a small screen, as high as it takes from the paths to the slowest statements.
-const SIZE: (u32, u32) = (1_280, 2_700);
+/// As wide as a small screen; as high as it takes from the paths to what was kept.
+const WIDTH: u32 = 1_280;
+/// Of what was kept so many are opened: those with most parts.
+const OPENED: &str = "
+    const kept = [...document.querySelectorAll('#requests details')];
+    const parts = (one) => one.querySelectorAll('li').length;
+    kept.sort((a, b) => parts(b) - parts(a)).slice(0, 3).forEach((one) => { one.open = true; });
+    const end = document.getElementById('kept').getBoundingClientRect().bottom;
+    return Math.ceil(end + window.scrollY) + 16";
 
 /// Nearly all of the last two minutes' seconds have texts that were handed over.
 const IS_FULL: &str = "
@@ -48,7 +55,9 @@ async fn main() -> ExitCode {
         (browser.run(IS_FULL).await == true).then_some(())
     })
     .await;
-    let png = browser.picture(SIZE.0, SIZE.1).await;
+    browser.is_wide(WIDTH).await;
+    let height = browser.run(OPENED).await.as_u64().and_then(|n| u32::try_from(n).ok());
+    let png = browser.picture(WIDTH, height.expect("the page has an end")).await;
     std::fs::write(picture, png).expect("the picture can be written");
     browser.finish().await;
     demo.stop(WITHIN).await;

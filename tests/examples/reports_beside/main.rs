@@ -2,10 +2,12 @@
 //! without reports, with the heaviest that there are, and, for control, with a neighbour in their
 //! place that touches no database; and what claims took meanwhile.
 //!
-//! `reports_beside [apart] [feedback]`, beside the programs that `cargo build --bins` makes. With
-//! `apart` the replica has a processor of its own and everything else another one, so that they
-//! share nothing but the log; without it they also share the processors. `feedback` switches
-//! `hot_standby_feedback` on, which is off by default: what that would do.
+//! `reports_beside [apart] [feedback] [patient]`, beside the programs that `cargo build --bins`
+//! makes. With `apart` replicas have a processor of their own and everything else another one, so
+//! that they share nothing but the log; without it they also share the processors. `feedback`
+//! switches `hot_standby_feedback` on, which is off by default: what that would do. With `patient`
+//! rounds are three minutes long and the statement that reads every text has a second replica, whose
+//! replay waits for it as long as it takes; the service knows both.
 //!
 //! The reports: one statement that reads every text again and again for as long as the round goes
 //! on, in one snapshot, begun again where replay ends it; and two readers of the service's own
@@ -26,7 +28,7 @@ use std::time::Duration;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use stack::postgres::{Options, PostgresPair, Profile};
+use stack::postgres::{Options, PostgresPair, Profile, Server};
 use tests::practice::template;
 use tests::{Practice, Sql, TestApp, TestDatabase, appointment, at, until};
 use tokio::sync::watch;
@@ -36,20 +38,35 @@ use tokio::time::{Instant, sleep_until};
 use neighbour::Neighbour;
 use seen::Seen;
 
-/// Rounds of each kind; one before them warms up.
-const EACH: u32 = 4;
 /// In this order, so that what drifts hits all kinds alike. A neighbour is as busy as reports were.
 const ORDER: [Kind; 6] =
     [Kind::Nothing, Kind::Reports, Kind::Neighbour, Kind::Neighbour, Kind::Reports, Kind::Nothing];
-const ROUNDS: u32 = EACH * Kind::ALL.len() as u32;
-/// Domain seconds a real one: an hour a minute.
-const SPEED: f64 = 60.0;
-const ROUND: Duration = Duration::from_secs(60);
-/// Texts a round, over all practices: 200 a second.
-const TEXTS: u32 = 12_000;
 const PRACTICES: u32 = 8;
+/// Texts a second, over all practices.
+const TEXTS: u32 = 200;
 /// Texts of earlier days, for reports to read.
 const OLD_TEXTS: i64 = 600_000;
+
+/// How long and how often. A round is an hour of domain time.
+#[derive(Debug, Clone, Copy)]
+struct Rounds {
+    /// Of each kind; one before them warms up.
+    each: u32,
+    seconds: u32,
+}
+
+impl Rounds {
+    const USUAL: Self = Self { each: 4, seconds: 60 };
+    const LONG: Self = Self { each: 2, seconds: 180 };
+
+    fn all(self) -> u32 {
+        self.each * Kind::ALL.len() as u32
+    }
+
+    fn length(self) -> Duration {
+        Duration::from_secs(self.seconds.into())
+    }
+}
 
 /// What goes on beside the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,28 +84,36 @@ impl Kind {
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    if arguments.iter().any(|argument| !["apart", "feedback"].contains(&argument.as_str())) {
-        eprintln!("usage: reports_beside [apart] [feedback]");
+    if arguments.iter().any(|argument| !["apart", "feedback", "patient"].contains(&argument.as_str())) {
+        eprintln!("usage: reports_beside [apart] [feedback] [patient]");
         return ExitCode::from(2);
     }
     let feedback = if has("feedback") { "on" } else { "off" };
+    let rounds = if has("patient") { Rounds::LONG } else { Rounds::USUAL };
     let options = Options::new(Profile::Demo).setting("hot_standby_feedback", feedback);
     let pair = PostgresPair::start(options).await.expect("PostgreSQL starts");
     if has("apart") {
         pin(pair.primary().pid(), 0);
         pin(pair.replica().pid(), 1);
     }
-    let app = start(&pair).await;
+    let patient = if has("patient") { Some(patient(&pair).await) } else { None };
+    if let Some(patient) = patient.as_ref().filter(|_| has("apart")) {
+        pin(patient.pid(), 1);
+    }
+    let app = start(&pair, patient.as_ref(), rounds).await;
     if has("apart") {
         pin(Some(app.service.process.pid()), 0);
     }
-    let rounds = run(&pair, &app, has("apart")).await;
-    table::print(&rounds);
+    let shown = run(&pair, &app, patient.as_ref(), rounds, has("apart")).await;
+    table::print(&shown, rounds);
     table::print_decisions(&app.scrape().await);
     let TestApp { service, simulator, database, .. } = app;
     service.stop().await;
     simulator.stop().await;
     drop(database);
+    if let Some(patient) = patient {
+        patient.stop_immediately().await;
+    }
     pair.stop().await;
     ExitCode::SUCCESS
 }
@@ -112,16 +137,36 @@ fn pin(pid: Option<u32>, processor: usize) {
     }
 }
 
-async fn start(pair: &PostgresPair) -> TestApp {
+/// A replica whose replay waits for what reads, as one is set up that is there for long statements.
+async fn patient(pair: &PostgresPair) -> Server {
+    let server = pair.another_replica("patient").await.expect("a second replica starts");
+    let client = server.connect("postgres").await.expect("it is there");
+    let settings =
+        ["ALTER SYSTEM SET max_standby_streaming_delay = -1", "SELECT pg_reload_conf()"];
+    for statement in settings {
+        client.batch_execute(statement).await.expect("it takes a setting");
+    }
+    server
+}
+
+async fn start(pair: &PostgresPair, patient: Option<&Server>, rounds: Rounds) -> TestApp {
     let database = TestDatabase::on(pair).await;
-    let app = TestApp::with().database(database).replica().env("RUST_LOG", "warn").start().await;
+    let replicas: Vec<String> = std::iter::once(database.replica_url())
+        .chain(patient.map(|server| server.url(database.name())))
+        .collect();
+    let app = TestApp::with()
+        .database(database)
+        .env("PUNCTUAL_DATABASE_REPLICA_URLS", replicas.join(","))
+        .env("RUST_LOG", "warn")
+        .start()
+        .await;
     let mut practices = Vec::new();
     for id in 1..=PRACTICES {
         practices.push(app.practice_with(i64::from(id), one_rule).await);
     }
-    for round in 0..=ROUNDS {
+    for round in 0..=rounds.all() {
         for practice in &practices {
-            book(practice, round).await;
+            book(practice, round, rounds).await;
         }
     }
     let old = "INSERT INTO message (shard, practice_id, phone, local_day, rule_id, group_slot, \
@@ -137,8 +182,9 @@ async fn start(pair: &PostgresPair) -> TestApp {
     app.database.sql.run(old, &[&OLD_TEXTS]).await;
     app.database.sql.run("VACUUM (ANALYZE) message", &[]).await;
     pair.wait_until_caught_up(Duration::from_secs(120)).await.expect("the replica catches up");
-    until("the replica is read", async || {
-        (app.scrape().await.sum("db_server_readable", &[]) > 0.0).then_some(())
+    until("the replicas are read", async || {
+        let readable = app.scrape().await.sum("db_server_readable", &[]);
+        (readable >= replicas.len() as f64).then_some(())
     })
     .await;
     app
@@ -154,9 +200,9 @@ fn one_rule(settings: &mut Value) {
 }
 
 /// What falls due in a round.
-async fn book(practice: &Practice, round: u32) {
+async fn book(practice: &Practice, round: u32, rounds: Rounds) {
     let starts = format!("2026-05-05T{:02}:59", 11 + round);
-    let each = TEXTS / PRACTICES;
+    let each = TEXTS * rounds.seconds / PRACTICES;
     let all: Vec<_> = (0..each)
         .map(|n| {
             let id = format!("r{round}-{n}");
@@ -193,11 +239,18 @@ const MEASURED: [(&str, &str, &str, &str); 4] = [
     ("due to handed over", "journey_duration_seconds", "journey", "due_to_handed_over"),
 ];
 
-async fn run(pair: &PostgresPair, app: &TestApp, is_apart: bool) -> Vec<Round> {
-    app.run(at("2026-05-05T09:00"), SPEED).await;
+async fn run(
+    pair: &PostgresPair,
+    app: &TestApp,
+    patient: Option<&Server>,
+    of: Rounds,
+    is_apart: bool,
+) -> Vec<Round> {
+    let scanned = patient.unwrap_or(pair.replica()).url(app.database.name());
+    app.run(at("2026-05-05T09:00"), 3_600.0 / f64::from(of.seconds)).await;
     let began = Instant::now();
     let mut rounds = Vec::new();
-    for round in 0..=ROUNDS {
+    for round in 0..=of.all() {
         let kind = match round.checked_sub(1) {
             Some(n) => ORDER[n as usize % ORDER.len()],
             None => Kind::Nothing, // it warms up
@@ -208,15 +261,15 @@ async fn run(pair: &PostgresPair, app: &TestApp, is_apart: bool) -> Vec<Round> {
         let neighbour = match kind {
             Kind::Nothing => None,
             Kind::Reports => {
-                scans.spawn(scan(app.database.replica_url(), stopped.clone()));
+                scans.spawn(scan(scanned.clone(), stopped.clone()));
                 for first in 0..2 {
                     readers.spawn(read(app.client.clone(), first, stopped.clone()));
                 }
                 None
             }
-            Kind::Neighbour => Some(Neighbour::as_busy_as(&rounds, is_apart)),
+            Kind::Neighbour => Some(Neighbour::as_busy_as(&rounds, of.length(), is_apart)),
         };
-        sleep_until(began + ROUND * (round + 1)).await;
+        sleep_until(began + of.length() * (round + 1)).await;
         let after = Seen::now(app).await;
         let oldest = oldest(pair).await;
         stop.send_replace(true);

@@ -10,14 +10,14 @@ use std::time::Duration;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
-use super::{Kind, ROUND, Round};
+use super::{Kind, Round};
 
 /// A thread that is busy in pieces until it is dropped, and touches no database.
 pub(super) struct Neighbour(Arc<AtomicBool>);
 
 impl Neighbour {
     /// As busy as the service was with reports, a piece for each report.
-    pub(super) fn as_busy_as(rounds: &[Round], is_apart: bool) -> Self {
+    pub(super) fn as_busy_as(rounds: &[Round], length: Duration, is_apart: bool) -> Self {
         let mean = |kind: Kind, of: &dyn Fn(&Round) -> f64| {
             let of_kind: Vec<f64> = rounds.iter().filter(|r| r.kind == kind).map(of).collect();
             of_kind.iter().sum::<f64>() / of_kind.len() as f64
@@ -25,7 +25,7 @@ impl Neighbour {
         let more = mean(Kind::Reports, &|r| r.busy) - mean(Kind::Nothing, &|r| r.busy);
         let pieces = mean(Kind::Reports, &|r| r.reports as f64).max(1.0);
         let piece = Duration::from_secs_f64(more.max(0.0) / pieces);
-        let every = ROUND.div_f64(pieces);
+        let every = length.div_f64(pieces);
         eprintln!("a neighbour that is busy for {piece:?} every {every:?}");
         let is_over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&is_over);

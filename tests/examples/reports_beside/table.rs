@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use contract::Query;
 use tests::Scrape;
 
-use super::{EACH, Kind, MEASURED, ROUND, Round};
+use super::{Kind, MEASURED, Round, Rounds};
 
 /// The statements of the reports that are read here.
 const OF_REPORTS: [Query; 6] = [
@@ -19,7 +19,7 @@ const OF_REPORTS: [Query; 6] = [
     Query::FleetByDay,
 ];
 
-pub(super) fn print(rounds: &[Round]) {
+pub(super) fn print(rounds: &[Round], of: Rounds) {
     let median = |kind: Kind, of: &dyn Fn(&Round) -> f64| {
         let of_kind = rounds.iter().filter(|round| round.kind == kind);
         let mut values: Vec<f64> = of_kind.map(of).collect();
@@ -32,8 +32,9 @@ pub(super) fn print(rounds: &[Round]) {
         }
     };
     println!(
-        "| median of {EACH} rounds each | without | reports | ratio | neighbour | ratio |\n\
-         |---|---|---|---|---|---|"
+        "| median of {} rounds each | without | reports | ratio | neighbour | ratio |\n\
+         |---|---|---|---|---|---|",
+        of.each
     );
     let row = |what: &str, of: &dyn Fn(&Round) -> f64| {
         let [without, reports, neighbour] = Kind::ALL.map(|kind| median(kind, of));
@@ -48,7 +49,7 @@ pub(super) fn print(rounds: &[Round]) {
         row(&format!("{what}, p99, ms"), &|round| round.at[i][1]);
     }
     row("buffers a claimed row", &|round| round.buffers);
-    row("texts a second", &|round| round.texts / ROUND.as_secs_f64());
+    row("texts a second", &|round| round.texts / of.length().as_secs_f64());
     row("processor of the service, s", &|round| round.busy);
     row("oldest snapshot, transactions", &|round| round.oldest as f64);
     row("reports a round", &|round| round.reports as f64);

@@ -3,17 +3,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::Value;
 use stack::RunDir;
 use tests::alertmanager::Notification;
 use tests::practice::appointment;
+use tests::wait::until_within;
 use tests::{
     Alertmanager, Ending, Practice, Prometheus, PrometheusConfig, Receiver, Sql, TestApp, until,
 };
 
-use super::quick::{EVERY, HOLD, WAIT, fires, quick_routing, quick_rules};
+use super::quick::{EVERY, HOLD, WAIT, fires, quick_routing, quick_rules, told_to};
+use super::{files, repository};
 
 /// From the round that finds the first caller waiting to the notification. Rounds, as a machine
 /// that is busy makes fewer of them; five times as many for what is busy beside Prometheus.
@@ -161,6 +164,58 @@ async fn an_exhausted_pool_is_one_notification_that_names_it() {
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!(told[0].path, "/pages");
     judge(&told[0].body);
+    let errors = &["overloaded", "deadline_exceeded", "stage", "timeout"];
+    app.finish_as(Ending { errors, ..Ending::default() }).await;
+}
+
+/// As `docs/alerts.md` says, from the first caller who waits.
+const TOLD_WITHIN: Duration = Duration::from_secs(120);
+/// Scrapes and rounds, as in `compose.yaml`.
+const USUAL: Duration = Duration::from_secs(15);
+
+/// The same with the times that are in the files. It says how long it took.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes three minutes: by hand, beside the quick one"]
+async fn with_the_times_in_the_files_it_is_told_as_soon_as_is_said() {
+    let app = TestApp::with().env("PUNCTUAL_DATABASE_POOL_SIZES", "interactive=1").start().await;
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    let receiver = Receiver::start().await;
+    let routing = std::fs::read_to_string(repository("alerts/alertmanager.yaml")).unwrap();
+    let alertmanager = Alertmanager::start(&told_to(&receiver, &routing)).await;
+    let _prometheus = Prometheus::start(&PrometheusConfig {
+        targets: vec![app.client.admin],
+        rule_files: files("alerts", ".rules.yaml").into_iter().map(Into::into).collect(),
+        scrape_interval: USUAL,
+        evaluation_interval: USUAL,
+        alertmanager: Some(alertmanager.address),
+        ..PrometheusConfig::default()
+    })
+    .await;
+    until_within(TOLD_WITHIN, "the dead man's switch", async || {
+        (!receiver.at("/watchdog").is_empty()).then_some(())
+    })
+    .await;
+
+    let held = Sql::connect(&app.database.url()).await;
+    held.texts("BEGIN").await;
+    held.rows("SELECT 1 FROM appointment FOR UPDATE", &[]).await;
+    let began = Instant::now();
+    let (stop, tasks) = callers(&app, &one);
+    until_within(TOLD_WITHIN, "a page", async || {
+        (!receiver.at("/pages").is_empty()).then_some(())
+    })
+    .await;
+    println!("told after {:.0} s", began.elapsed().as_secs_f64());
+    let told = receiver.at_any(&PEOPLE);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    judge(&told[0].body);
+
+    held.texts("ROLLBACK").await;
+    stop.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await.unwrap();
+    }
     let errors = &["overloaded", "deadline_exceeded", "stage", "timeout"];
     app.finish_as(Ending { errors, ..Ending::default() }).await;
 }

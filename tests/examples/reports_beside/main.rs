@@ -84,7 +84,10 @@ impl Kind {
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    if arguments.iter().any(|argument| !["apart", "feedback", "patient"].contains(&argument.as_str())) {
+    if arguments
+        .iter()
+        .any(|argument| !["apart", "feedback", "patient"].contains(&argument.as_str()))
+    {
         eprintln!("usage: reports_beside [apart] [feedback] [patient]");
         return ExitCode::from(2);
     }
@@ -141,8 +144,7 @@ fn pin(pid: Option<u32>, processor: usize) {
 async fn patient(pair: &PostgresPair) -> Server {
     let server = pair.another_replica("patient").await.expect("a second replica starts");
     let client = server.connect("postgres").await.expect("it is there");
-    let settings =
-        ["ALTER SYSTEM SET max_standby_streaming_delay = -1", "SELECT pg_reload_conf()"];
+    let settings = ["ALTER SYSTEM SET max_standby_streaming_delay = -1", "SELECT pg_reload_conf()"];
     for statement in settings {
         client.batch_execute(statement).await.expect("it takes a setting");
     }

@@ -202,10 +202,8 @@ async fn with_the_times_in_the_files_it_is_told_as_soon_as_is_said() {
     held.rows("SELECT 1 FROM appointment FOR UPDATE", &[]).await;
     let began = Instant::now();
     let (stop, tasks) = callers(&app, &one);
-    until_within(TOLD_WITHIN, "a page", async || {
-        (!receiver.at("/pages").is_empty()).then_some(())
-    })
-    .await;
+    until_within(TOLD_WITHIN, "a page", async || (!receiver.at("/pages").is_empty()).then_some(()))
+        .await;
     println!("told after {:.0} s", began.elapsed().as_secs_f64());
     let told = receiver.at_any(&PEOPLE);
     assert_eq!(told.len(), 1, "{told:#?}");

@@ -1,7 +1,8 @@
 //! Who calls: the admin key, or a key of a practice. A practice's key is
 //! `pk_<practice>_<key>_<secret>`; stored is only the SHA-256 of the secret, which has 256 random
 //! bits, so that nothing slower is needed. What is stored is kept in memory for a minute, also
-//! that there is none: a key that was revoked works for a minute at most.
+//! that there is none: a key that was revoked works for a minute at most; a quarter of an hour in a
+//! process that finds no primary.
 //!
 //! Anybody can make keys up, and each of them has to be looked up: that takes few of the
 //! connections that bookings need, a place of its own in every case, and no other key's in memory.
@@ -29,6 +30,11 @@ use crate::obs;
 
 /// How long what is stored of a key is believed.
 const LIFE: Duration = Duration::from_secs(60);
+
+/// How long a key that was valid is believed while there is no primary to ask: reads that a replica
+/// answers go on for its practice. Nobody can revoke it there meanwhile; whoever still reaches a
+/// primary that this process does not can.
+const LIFE_ALONE: Duration = Duration::from_secs(15 * 60);
 
 /// Look-ups at the database at a time: a quarter of the eight connections that they share with the
 /// bookings. At half a millisecond each that is four thousand a second.
@@ -210,9 +216,16 @@ impl Keys {
                     let _held = self.place().await?;
                     read(practice_id, key_id).await
                 });
-                let stored = looked_up.await?;
-                self.learn(practice_id, key_id, Entry { hash: stored, read_at: now });
-                stored
+                match looked_up.await {
+                    Ok(stored) => {
+                        self.learn(practice_id, key_id, Entry { hash: stored, read_at: now });
+                        stored
+                    }
+                    Err(problem) if problem.code == Code::Unavailable => {
+                        Some(self.last_known(practice_id, key_id, now).ok_or(problem)?)
+                    }
+                    Err(problem) => return Err(problem),
+                }
             }
         };
         let is_right =
@@ -248,6 +261,15 @@ impl Keys {
         let is_young = |entry: &Entry| now.saturating_duration_since(entry.read_at) < LIFE;
         let of = |entries: &Generations| entries.get((practice_id, key_id)).filter(is_young);
         of(keys).or_else(|| of(none)).map(|entry| entry.hash)
+    }
+
+    /// The hash of a key that was valid when it was last looked up, a while ago.
+    fn last_known(&self, practice_id: i64, key_id: i32, now: Instant) -> Option<Hash> {
+        let known = self.known.lock().expect("nothing panics under this lock");
+        let of = |entries: &Generations| entries.get((practice_id, key_id));
+        let newest = of(&known.keys).into_iter().chain(of(&known.none)).max_by_key(|e| e.read_at);
+        let is_young = |e: &Entry| now.saturating_duration_since(e.read_at) < LIFE_ALONE;
+        newest.filter(is_young)?.hash
     }
 
     fn learn(&self, practice_id: i64, key_id: i32, entry: Entry) {

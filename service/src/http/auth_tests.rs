@@ -67,6 +67,42 @@ async fn who_may_do_what() {
     assert_eq!(callback, Ok(Principal::Provider));
 }
 
+/// While nobody can be asked: what a caller hears who shows a key.
+async fn ask_nobody(keys: &Keys, key: &str, code: Code, now: Instant) -> Result<Principal, Code> {
+    let (path, headers) = (path("7"), headers(key));
+    let read = async |_, _| Err(Problem::new(code, "away"));
+    let answer = keys.resolve(Endpoint::ReadPractice, &path, &headers, now, read).await;
+    answer.map_err(|problem| problem.code)
+}
+
+#[tokio::test]
+async fn a_key_that_was_valid_is_believed_while_there_is_no_primary() {
+    let (shown, hash) = make_key(7, 2);
+    let (other, _) = make_key(7, 2);
+    let keys = Keys::new(ADMIN, 100, 1);
+    let began = Instant::now();
+    let read = (Endpoint::ReadPractice, "7");
+    let away = Err(Code::Unavailable);
+    assert_eq!(ask_nobody(&keys, &shown, Code::Unavailable, began).await, away, "never seen");
+    let store = Store { hash: Some(hash), reads: Cell::new(0) };
+    let of = Ok(Principal::Practice { practice_id: 7, key_id: 2 });
+    assert_eq!(ask(&keys, &store, read, &shown, began).await, of);
+
+    let later = began + LIFE;
+    assert_eq!(ask_nobody(&keys, &shown, Code::Unavailable, later).await, of);
+    let wrong = ask_nobody(&keys, &other, Code::Unavailable, later).await;
+    assert_eq!(wrong, Err(Code::Unauthenticated), "its secret is another one");
+    let busy = ask_nobody(&keys, &shown, Code::Overloaded, later).await;
+    assert_eq!(busy, Err(Code::Overloaded), "there is one to ask");
+    let too_late = began + LIFE_ALONE;
+    assert_eq!(ask_nobody(&keys, &shown, Code::Unavailable, too_late).await, away);
+
+    // What was seen last counts: it was revoked.
+    let none = Store { hash: None, reads: Cell::new(0) };
+    assert_eq!(ask(&keys, &none, read, &shown, later).await, Err(Code::Unauthenticated));
+    assert_eq!(ask_nobody(&keys, &shown, Code::Unavailable, later + LIFE).await, away);
+}
+
 #[tokio::test]
 async fn keys_that_are_none() {
     let (shown, hash) = make_key(7, 2);

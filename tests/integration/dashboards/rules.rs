@@ -128,15 +128,27 @@ pub(super) fn anchors(document: &str) -> BTreeSet<String> {
 fn alerts_lead_to_the_runbook_and_to_dashboards() {
     let runbook = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap_or_default();
     let anchors = anchors(&runbook);
-    let uids: BTreeSet<String> = dashboards().into_iter().map(|board| board.uid).collect();
+    let boards = dashboards();
     for rule in rules().iter().filter(|rule| !rule["alert"].is_null()) {
         let (name, notes) = (text(&rule["alert"]), &rule["annotations"]);
         if let Some((_, anchor)) = text(&notes["runbook_url"]).split_once('#') {
             assert!(anchors.contains(anchor), "{name}: the runbook has no #{anchor}");
         }
         if let Some((_, path)) = text(&notes["dashboard_url"]).split_once("/d/") {
-            let uid = path.split(['?', '/']).next().unwrap_or_default();
-            assert!(uids.contains(uid), "{name}: there is no dashboard {uid}");
+            let (uid, chosen) = path.split_once('?').unwrap_or((path, ""));
+            let board = boards.iter().find(|board| board.uid == uid);
+            let board = board.unwrap_or_else(|| panic!("{name}: there is no dashboard {uid}"));
+            let chosen: Vec<&str> = chosen.split('&').filter(|one| !one.is_empty()).collect();
+            for one in &chosen {
+                let variable = one.strip_prefix("var-").and_then(|one| one.split_once('='));
+                let (variable, value) = variable.unwrap_or_else(|| panic!("{name}: {one}"));
+                let is_there = board.variables().iter().any(|has| has["name"] == variable);
+                assert!(is_there, "{name}: {uid} has no variable {variable}");
+                assert_eq!(value, format!("{{{{$labels.{variable}}}}}"), "{name}");
+            }
+            // It shows one endpoint at a time: the one that is meant.
+            let shows_it = chosen.iter().any(|one| one.starts_with("var-http_route="));
+            assert!(shows_it || uid != "punctual-endpoint", "{name}: of which endpoint?");
         }
     }
     assert_eq!(anchor(" Punctual: pool `full`, now "), "punctual-pool-full-now");

@@ -13,9 +13,13 @@ pub(in crate::render) const DOCS_URL: &str = "https://punctual.example/docs";
 /// Where the dashboards are.
 pub(in crate::render) const GRAFANA_URL: &str = "https://grafana.example";
 
-/// Where a dashboard is.
+/// Where a dashboard is, a template: that of one endpoint opens on the one that is meant.
 fn dashboard_url(board: Board) -> String {
-    format!("{GRAFANA_URL}/d/{}", board.name())
+    let chosen = match board {
+        Board::Endpoint => "?var-job={{$labels.job}}&var-http_route={{$labels.http_route}}",
+        Board::Overview | Board::Database | Board::Pipeline | Board::Capacity => "",
+    };
+    format!("{GRAFANA_URL}/d/{}{chosen}", board.name())
 }
 
 /// The job under which Prometheus scrapes the service.

@@ -98,11 +98,18 @@ fn case(case: &Case, interval: &str, alerts: &[&Alert]) -> String {
         out += &map("- exp_labels", &all, 10);
         out += "            exp_annotations:\n";
         for (name, text) in of.annotations() {
-            let text = if name == "description" { says.clone() } else { text };
+            let text = if name == "description" { says.clone() } else { filled(text, &all) };
             out += &folded(name, &text, 14);
         }
     }
     out
+}
+
+/// A template of an address, with the labels of what fires.
+fn filled(template: String, labels: &[(&'static str, String)]) -> String {
+    labels.iter().fold(template, |text, (name, value)| {
+        text.replace(&format!("{{{{$labels.{name}}}}}"), value)
+    })
 }
 
 /// That each row of a rule fires, once.

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use contract::{Law, Pool, Query};
+use contract::{Law, Pool, Query, ServerRead};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -148,8 +148,8 @@ impl Check {
     }
 
     /// Adds the statements that a server remembers of us.
-    async fn remembered(&mut self, conn: &Conn, names: &[&str]) -> Result<(), DbError> {
-        match conn.row_opt(Query::AuditStatements, &[&names]).await {
+    fn remembered(&mut self, asked: Result<Option<Row>, DbError>) -> Result<(), DbError> {
+        match asked {
             Ok(row) => {
                 if let Some(row) = row {
                     self.add(&row);
@@ -195,15 +195,15 @@ async fn statements(db: &Db, conn: &Conn) -> Result<Check, DbError> {
     let rows = Query::ALL.iter().map(|query| query.name());
     let tests = cfg!(debug_assertions).then_some(OF_TESTS);
     let names: Vec<&str> = rows.chain(BESIDE_THE_TABLE).chain(tests).collect();
-    check.remembered(conn, &names).await?;
+    check.remembered(conn.row_opt(Query::AuditStatements, &[&names]).await)?;
     for server in db.replicas() {
-        let asked = async {
-            let conn = db.get_of(server, Pool::ReplicaReporting).await?;
-            check.remembered(&conn, &names).await
-        };
+        let of = (server, Pool::ReplicaReporting);
+        let asked = async { db.row_of(of, ServerRead::AuditStatements, &[&names]).await };
         let why_not = match tokio::time::timeout(REPLICA_PATIENCE, asked).await {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => error.to_string(),
+            Ok(asked) => match check.remembered(asked) {
+                Ok(()) => continue,
+                Err(error) => error.to_string(),
+            },
             Err(_elapsed) => "it does not answer".to_owned(),
         };
         check.examples.push(format!("{} was not asked: {why_not}", db.name_of(server)));

@@ -69,6 +69,46 @@ impl Read {
     }
 }
 
+/// A statement that any server is asked about itself: those declared `OfServer`, under the same
+/// names. Nothing else can be asked of a server by its place.
+///
+/// ```compile_fail,E0599
+/// let _ = contract::ServerRead::ShardFloors;
+/// ```
+///
+/// ```
+/// assert_eq!(contract::ServerRead::AuditStatements.query(), contract::Query::AuditStatements);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServerRead(Query);
+
+impl ServerRead {
+    /// The statement.
+    #[must_use]
+    pub const fn query(self) -> Query {
+        self.0
+    }
+}
+
+macro_rules! server_reads {
+    ($(
+        $help:literal $Variant:ident = $name:ident: $consistency:ident $(($seconds:literal))?,
+        $rows:ident, $sharded:literal, [$($Pool:ident),+], $file:literal, $func:literal;
+    )+) => {
+        #[expect(non_upper_case_globals, reason = "named like the variants that they stand for")]
+        impl ServerRead {
+            $(server_reads!(@one $consistency $help $Variant);)+
+        }
+    };
+    (@one OfServer $help:literal $Variant:ident) => {
+        #[doc = $help]
+        pub const $Variant: Self = Self(Query::$Variant);
+    };
+    (@one $other:ident $help:literal $Variant:ident) => {};
+}
+
+for_each_query!(server_reads);
+
 macro_rules! reads {
     ($(
         $help:literal $Variant:ident = $name:ident: $consistency:ident $(($seconds:literal))?,

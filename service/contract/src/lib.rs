@@ -22,7 +22,7 @@ pub mod shard;
 pub mod stage;
 pub mod tier;
 
-pub use consistency::{Consistency, READ_AFTER, Read};
+pub use consistency::{Consistency, READ_AFTER, Read, ServerRead};
 pub use endpoint::Endpoint;
 pub use family::Family;
 pub use journey::Journey;

@@ -22,11 +22,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use contract::pool::Side;
-use contract::{Limit, Pool, Stage};
+use contract::{Limit, Pool, ServerRead, Stage};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_postgres::Row;
 
-use super::conn::Conn;
+use super::conn::{Conn, Params};
 use super::error::DbError;
 use super::pools::{Fill, ServerPools, Settings};
 use crate::obs;
@@ -187,11 +188,16 @@ impl Db {
         self.0.servers[server].name.as_str()
     }
 
-    /// A connection to the replica of a place, for what is asked of that server about itself;
-    /// whoever reads has a [`Reader`].
-    pub(crate) async fn get_of(&self, server: usize, pool: Pool) -> Result<Conn, DbError> {
+    /// What the replica of a place says of itself, in one row; whoever reads has a [`Reader`].
+    pub(crate) async fn row_of(
+        &self,
+        (server, pool): (usize, Pool),
+        read: ServerRead,
+        params: Params<'_>,
+    ) -> Result<Option<Row>, DbError> {
         debug_assert!(pool.spec().side == Side::Replica, "the primary is who leads");
-        self.0.servers[server].pools.get(Holder::current(), pool).await
+        let conn = self.0.servers[server].pools.get(Holder::current(), pool).await?;
+        conn.row_opt(read.query(), params).await
     }
 
     /// Who is written to. Until one has been reached it is the first one.

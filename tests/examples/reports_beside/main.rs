@@ -5,9 +5,9 @@
 //! `reports_beside [apart] [feedback] [patient]`, beside the programs that `cargo build --bins`
 //! makes. With `apart` replicas have a processor of their own and everything else another one, so
 //! that they share nothing but the log; without it they also share the processors. `feedback`
-//! switches `hot_standby_feedback` on, which is off by default: what that would do. With `patient`
-//! rounds are three minutes long and the statement that reads every text has a second replica, whose
-//! replay waits for it as long as it takes; the service knows both.
+//! switches `hot_standby_feedback` on, which is off by default: what that would do. With
+//! `patient` rounds are three minutes long and the statement that reads every text has a second
+//! replica, whose replay waits for it as long as it takes; the service knows both.
 //!
 //! The reports: one statement that reads every text again and again for as long as the round goes
 //! on, in one snapshot, begun again where replay ends it; and two readers of the service's own

@@ -71,15 +71,21 @@ impl fmt::Display for Residuals {
     }
 }
 
+impl Residuals {
+    /// How many, whatever they are.
+    const fn all(&self) -> i64 {
+        let Self { missing, surplus, unfinished, unbalanced, uncompared } = self;
+        *missing + *surplus + *unfinished + *unbalanced + *uncompared
+    }
+}
+
 impl Standing {
     /// What CSV calls it.
     const COLUMNS: [&'static str; 2] = ["as_of", "residuals"];
 
     /// Says it in a row.
     fn write(self, line: &mut Line) {
-        let Residuals { missing, surplus, unfinished, unbalanced, uncompared } = self.residuals;
-        let all = missing + surplus + unfinished + unbalanced + uncompared;
-        line.time(Some(self.as_of)).number(all);
+        line.time(Some(self.as_of)).number(self.residuals.all());
     }
 
     /// Says it in headers as well.
@@ -144,8 +150,9 @@ pub(crate) fn whole<R: Row>(
     let answer = match format {
         Format::Json => Response::json(200, document),
         Format::Csv => {
-            let (_, rows) = Sheet::begin(format, standing, &(), rows);
-            Response::of(200, format.content_type(), rows)
+            let (sheet, begun) = Sheet::begin(format, standing, &(), rows);
+            let table = [&begun, &*sheet.end()].concat();
+            Response::of(200, format.content_type(), table)
         }
     };
     standing.told(answer)

@@ -99,7 +99,7 @@ impl<P: Pages> Rest<P> {
             }
         }
         let mut last = BytesMut::from(text);
-        last.extend_from_slice(self.sheet.end());
+        last.extend_from_slice(&self.sheet.end());
         if last.is_empty() || pieces.send(last.freeze()).await {
             pieces.end().await;
         }

@@ -2,6 +2,8 @@
 //!
 //! Never here: which rows.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -96,6 +98,8 @@ impl Line {
 pub(crate) struct Sheet {
     format: Format,
     standing: Standing,
+    /// Cells of a row, but for the standing.
+    columns: usize,
     has_rows: bool,
 }
 
@@ -109,7 +113,7 @@ impl Sheet {
         head: &impl Serialize,
         rows: &[R],
     ) -> (Self, Bytes) {
-        let mut this = Self { format, standing, has_rows: false };
+        let mut this = Self { format, standing, columns: R::COLUMNS.len(), has_rows: false };
         let mut text = match format {
             Format::Json => {
                 let mut text = json(head);
@@ -145,6 +149,7 @@ impl Sheet {
             }
             Format::Csv => {
                 let mut line = Line::new();
+                self.has_rows |= !rows.is_empty();
                 for row in rows {
                     row.write(&mut line);
                     self.standing.write(&mut line);
@@ -155,11 +160,21 @@ impl Sheet {
         }
     }
 
-    /// What follows the last row.
-    pub(crate) const fn end(self) -> &'static [u8] {
+    /// What follows the last row. A table without rows has none that could say that something is
+    /// out of order: it gets one that says this alone.
+    pub(crate) fn end(self) -> Cow<'static, [u8]> {
         match self.format {
-            Format::Json => b"]}",
-            Format::Csv => b"",
+            Format::Json => Cow::Borrowed(b"]}"),
+            Format::Csv if self.has_rows || self.standing.residuals.all() == 0 => {
+                Cow::Borrowed(b"")
+            }
+            Format::Csv => {
+                let mut line = Line::new();
+                (0..self.columns).for_each(|_| _ = line.cell(b""));
+                self.standing.write(&mut line);
+                line.end();
+                Cow::Owned(line.into_bytes().to_vec())
+            }
         }
     }
 }
@@ -188,15 +203,18 @@ mod tests {
     }
 
     fn written(format: Format, pages: &[&[Cell<'_>]]) -> String {
+        written_with(Residuals { missing: 2, ..Residuals::default() }, format, pages)
+    }
+
+    fn written_with(residuals: Residuals, format: Format, pages: &[&[Cell<'_>]]) -> String {
         let head = serde_json::json!({ "day": "2026-05-05" });
-        let residuals = Residuals { missing: 2, ..Residuals::default() };
         let standing = Standing { as_of: Timestamp::UNIX_EPOCH, residuals };
         let (mut sheet, begun) = Sheet::begin(format, standing, &head, pages[0]);
         let mut text = begun.to_vec();
         for page in &pages[1..] {
             text.extend_from_slice(&sheet.rows(page));
         }
-        text.extend_from_slice(sheet.end());
+        text.extend_from_slice(&sheet.end());
         String::from_utf8(text).unwrap()
     }
 
@@ -216,7 +234,10 @@ mod tests {
         let rows = ["\"a\",1", "\"b\",-2", "\"c\",3"].map(row).concat();
         assert_eq!(written(Format::Csv, pages), format!("{begun}{rows}"));
         assert_eq!(written(Format::Json, &[&[]]), r#"{"day":"2026-05-05","rows":[]}"#);
-        assert_eq!(written(Format::Csv, &[&[]]), begun);
+        let alone = row("\"\",\"\"");
+        assert_eq!(written(Format::Csv, &[&[]]), format!("{begun}{alone}"), "nothing else says it");
+        assert_eq!(written(Format::Csv, &[&[], &[]]), format!("{begun}{alone}"));
+        assert_eq!(written_with(Residuals::default(), Format::Csv, &[&[]]), begun, "all in order");
     }
 
     /// What a spreadsheet reads back, and that none of it is a formula there.

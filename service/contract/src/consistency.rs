@@ -90,30 +90,16 @@ impl ServerRead {
     }
 }
 
-macro_rules! server_reads {
+macro_rules! reads {
     ($(
         $help:literal $Variant:ident = $name:ident: $consistency:ident $(($seconds:literal))?,
         $rows:ident, $sharded:literal, [$($Pool:ident),+], $file:literal, $func:literal;
     )+) => {
         #[expect(non_upper_case_globals, reason = "named like the variants that they stand for")]
         impl ServerRead {
-            $(server_reads!(@one $consistency $help $Variant);)+
+            $(reads!(@of_server $consistency $help $Variant);)+
         }
-    };
-    (@one OfServer $help:literal $Variant:ident) => {
-        #[doc = $help]
-        pub const $Variant: Self = Self(Query::$Variant);
-    };
-    (@one $other:ident $help:literal $Variant:ident) => {};
-}
 
-for_each_query!(server_reads);
-
-macro_rules! reads {
-    ($(
-        $help:literal $Variant:ident = $name:ident: $consistency:ident $(($seconds:literal))?,
-        $rows:ident, $sharded:literal, [$($Pool:ident),+], $file:literal, $func:literal;
-    )+) => {
         #[expect(non_upper_case_globals, reason = "named like the variants that they stand for")]
         impl Read {
             $(reads!(@one $consistency $help $Variant);)+
@@ -147,12 +133,16 @@ macro_rules! reads {
     (@one Strong $help:literal $Variant:ident) => {};
     (@one OfServer $help:literal $Variant:ident) => {};
     (@one ReadYourWrites $help:literal $Variant:ident) => {
-        reads!(@read $help $Variant);
+        reads!(@named $help $Variant);
     };
     (@one BoundedStaleness $help:literal $Variant:ident) => {
-        reads!(@read $help $Variant);
+        reads!(@named $help $Variant);
     };
-    (@read $help:literal $Variant:ident) => {
+    (@of_server OfServer $help:literal $Variant:ident) => {
+        reads!(@named $help $Variant);
+    };
+    (@of_server $other:ident $help:literal $Variant:ident) => {};
+    (@named $help:literal $Variant:ident) => {
         #[doc = $help]
         pub const $Variant: Self = Self(Query::$Variant);
     };

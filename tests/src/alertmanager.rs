@@ -120,6 +120,14 @@ impl Receiver {
         Self { address, taken }
     }
 
+    /// Alertmanager's configuration as it is, but that this is told, which asks for no token.
+    pub fn in_place(&self, config: &str) -> String {
+        const SECRET: [&str; 3] = ["http_config:", "authorization:", "credentials_file:"];
+        let is_open = |line: &&str| !SECRET.iter().any(|name| line.trim_start().starts_with(name));
+        let lines: Vec<&str> = config.lines().filter(is_open).collect();
+        lines.join("\n").replace("alert-receiver:8080", &self.address.to_string())
+    }
+
     /// What came to a path so far.
     pub fn at(&self, path: &str) -> Vec<Notification> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);

@@ -18,6 +18,7 @@ pub mod browser;
 pub mod client;
 pub mod database;
 pub mod events;
+pub mod exhausted;
 pub mod machine;
 pub mod metrics;
 pub mod practice;

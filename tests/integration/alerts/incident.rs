@@ -1,22 +1,14 @@
 //! An incident made on purpose, from the service to the person who is told: the real service, a
 //! real Prometheus that scrapes it, a real Alertmanager, and a webhook.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
 use jiff::Timestamp;
 use serde_json::Value;
 use stack::RunDir;
 use tests::alertmanager::Notification;
-use tests::practice::appointment;
-use tests::wait::until_within;
-use tests::{
-    Alertmanager, Ending, Practice, Prometheus, PrometheusConfig, Receiver, Sql, TestApp, until,
-};
+use tests::exhausted::{self, Exhausted};
+use tests::{Alertmanager, Ending, Prometheus, PrometheusConfig, Receiver, until};
 
-use super::quick::{EVERY, HOLD, WAIT, fires, quick_routing, quick_rules, told_to};
-use super::{files, repository};
+use super::quick::{EVERY, HOLD, WAIT, fires, quick_routing, quick_rules};
 
 /// From the round that finds the first caller waiting to the notification. Rounds, as a machine
 /// that is busy makes fewer of them; five times as many for what is busy beside Prometheus.
@@ -26,35 +18,6 @@ const EXHAUSTED: &str = "PunctualPoolExhausted";
 
 /// Where people are told.
 const PEOPLE: [&str; 2] = ["/pages", "/tickets"];
-
-/// Callers at a time. Each waits 2 s and is turned away: in 6 s that is enough for the endpoint's
-/// own alert, which needs 348 requests.
-const CALLERS: usize = 120;
-
-/// Callers who read, and callers who write the appointment whose row somebody holds: they keep the
-/// pool's only connection busy. Until they are told to stop.
-fn callers(app: &TestApp, one: &Practice) -> (Arc<AtomicBool>, Vec<tokio::task::JoinHandle<()>>) {
-    let stop = Arc::new(AtomicBool::new(false));
-    let path = one.path("/appointments/a");
-    let readers = (0..CALLERS).map(|_| {
-        let (stop, client, path) = (Arc::clone(&stop), app.client.clone(), path.clone());
-        tokio::spawn(async move {
-            while !stop.load(Ordering::Relaxed) {
-                client.get(&path).send().await;
-            }
-        })
-    });
-    let writers = (0..2).map(|_| {
-        let (stop, one) = (Arc::clone(&stop), one.clone());
-        tokio::spawn(async move {
-            while !stop.load(Ordering::Relaxed) {
-                one.try_book(&appointment("a").version(2)).await.unwrap();
-            }
-        })
-    });
-    let tasks = writers.chain(readers).collect();
-    (stop, tasks)
-}
 
 /// What joins an incident that is known is told as soon as anything else, so that nobody has to
 /// wait for minutes to see that there is none.
@@ -126,10 +89,8 @@ async fn told_until_it_ended(receiver: &Receiver) -> Vec<Notification> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exhausted_pool_is_one_notification_that_names_it() {
-    // The others have room: of one connection, stages wait for each other on a busy machine.
-    let app = TestApp::with().env("PUNCTUAL_DATABASE_POOL_SIZES", "interactive=1").start().await;
+    let app = exhausted::setup().start().await;
     let one = app.practice(1).await;
-    one.book(&appointment("a")).await;
     let receiver = Receiver::start().await;
     let alertmanager = Alertmanager::start(&quick_joining(&quick_routing(&receiver))).await;
     let run = RunDir::create(None).unwrap();
@@ -142,11 +103,7 @@ async fn an_exhausted_pool_is_one_notification_that_names_it() {
     .await;
     until_watched(&prometheus, &receiver).await;
 
-    // Somebody holds the appointment's row, and everybody waits for whoever waits for that.
-    let held = Sql::connect(&app.database.url()).await;
-    held.texts("BEGIN").await;
-    held.rows("SELECT 1 FROM appointment FOR UPDATE", &[]).await;
-    let (stop, tasks) = callers(&app, &one);
+    let exhausted = Exhausted::begin(&app, &one).await;
     until("a page", async || (!receiver.at("/pages").is_empty()).then_some(())).await;
     let until_told = rounds(&prometheus).await;
     assert!(until_told <= TOLD_WITHIN_ROUNDS, "{until_told} rounds");
@@ -154,68 +111,13 @@ async fn an_exhausted_pool_is_one_notification_that_names_it() {
     let so_far = receiver.at_any(&PEOPLE);
     assert_eq!(so_far.len(), 1, "{so_far:#?}");
 
-    held.texts("ROLLBACK").await;
-    stop.store(true, Ordering::Relaxed);
-    for task in tasks {
-        task.await.unwrap();
-    }
+    exhausted.end().await;
     // Whatever else was to be told of it, or again, has been by then.
     let told = told_until_it_ended(&receiver).await;
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!(told[0].path, "/pages");
     judge(&told[0].body);
-    let errors = &["overloaded", "deadline_exceeded", "stage", "timeout"];
-    app.finish_as(Ending { errors, ..Ending::default() }).await;
-}
-
-/// As `docs/alerts.md` says, from the first caller who waits.
-const TOLD_WITHIN: Duration = Duration::from_secs(120);
-/// Scrapes and rounds, as in `compose.yaml`.
-const USUAL: Duration = Duration::from_secs(15);
-
-/// The same with the times that are in the files. It says how long it took.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes three minutes: by hand, beside the quick one"]
-async fn with_the_times_in_the_files_it_is_told_as_soon_as_is_said() {
-    let app = TestApp::with().env("PUNCTUAL_DATABASE_POOL_SIZES", "interactive=1").start().await;
-    let one = app.practice(1).await;
-    one.book(&appointment("a")).await;
-    let receiver = Receiver::start().await;
-    let routing = std::fs::read_to_string(repository("alerts/alertmanager.yaml")).unwrap();
-    let alertmanager = Alertmanager::start(&told_to(&receiver, &routing)).await;
-    let _prometheus = Prometheus::start(&PrometheusConfig {
-        targets: vec![app.client.admin],
-        rule_files: files("alerts", ".rules.yaml").into_iter().map(Into::into).collect(),
-        scrape_interval: USUAL,
-        evaluation_interval: USUAL,
-        alertmanager: Some(alertmanager.address),
-        ..PrometheusConfig::default()
-    })
-    .await;
-    until_within(TOLD_WITHIN, "the dead man's switch", async || {
-        (!receiver.at("/watchdog").is_empty()).then_some(())
-    })
-    .await;
-
-    let held = Sql::connect(&app.database.url()).await;
-    held.texts("BEGIN").await;
-    held.rows("SELECT 1 FROM appointment FOR UPDATE", &[]).await;
-    let began = Instant::now();
-    let (stop, tasks) = callers(&app, &one);
-    until_within(TOLD_WITHIN, "a page", async || (!receiver.at("/pages").is_empty()).then_some(()))
-        .await;
-    println!("told after {:.0} s", began.elapsed().as_secs_f64());
-    let told = receiver.at_any(&PEOPLE);
-    assert_eq!(told.len(), 1, "{told:#?}");
-    judge(&told[0].body);
-
-    held.texts("ROLLBACK").await;
-    stop.store(true, Ordering::Relaxed);
-    for task in tasks {
-        task.await.unwrap();
-    }
-    let errors = &["overloaded", "deadline_exceeded", "stage", "timeout"];
-    app.finish_as(Ending { errors, ..Ending::default() }).await;
+    app.finish_as(Ending { errors: exhausted::ERRORS, ..Ending::default() }).await;
 }
 
 /// It names the pool and where it is, says it in words, and leads on.

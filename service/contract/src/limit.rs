@@ -135,7 +135,7 @@ table! {
     ApiKeyCache = api_key_cache {
         default: 20_000, least: 1, most: 10_000_000, unit: "keys", has_level: true, forgets: true,
         reason: "about 100 bytes each, and as many again at most that are no keys; a revoked key \
-                 is forgotten within a minute",
+                 is forgotten within a minute, or a quarter of an hour where no primary is found",
     }
     /// Days ahead for which intents are planned; appointments beyond it are planned later.
     PlanHorizonDays = plan_horizon_days {

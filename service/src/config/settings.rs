@@ -168,7 +168,7 @@ settings! {
     /// How long a round of reconciliation takes, in which each promise is looked at once: so in the
     /// hour before it is due, in the quarter of an hour before, when it is, and when it can't leave
     /// any more. In a round of more than a quarter of an hour some would not have the second look,
-    /// and the alert that nobody looks, which waits for two rounds, would come after they are due.
+    /// and the alert that nobody looks, which waits for a round, would come after they are due.
     reconcile_round_ms: Duration = "900000", "milliseconds", within 1_000 to 900_000;
     /// Whether operators can hold the stages of this process one by one, for tests and
     /// measurements: `open` until somebody holds one, or `held` from the start on. Not in

@@ -49,17 +49,17 @@ fn audit_broken() -> Alert {
 fn missed() -> Alert {
     let until = format!("max by (job) ({UNTIL})");
     Alert::new("PunctualReconciliationMissed", Severity::Critical, Board::Pipeline)
-        .when(format!("time() - {until} > 2 * max by (job) ({ROUND})"))
+        .when(format!("time() - {until} > max by (job) ({ROUND})"))
         .hold("5m")
         .why(
-            "Two rounds: one is what every promise waits for its turn, and the second is for a \
-             restart or a replica that had to be waited for. Five minutes more, as a process that \
-             has just begun says zero.",
+            "A round behind, the first promises have lost a look, as what is older than a round is \
+             looked at once. Five minutes more, as a process that has just begun says zero, and as \
+             all is caught up in two minutes after a restart.",
         )
         .says(
             "Nobody checks that all reminders are there.",
-            "Some reminders had their turn {{ $value | humanizeDuration }} ago: a missing one \
-             would not be found before it is due.",
+            "Some reminders had their turn {{ $value | humanizeDuration }} ago, and missed the \
+             next: a missing one would not be found before it is due.",
         )
 }
 

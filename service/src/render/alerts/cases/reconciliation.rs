@@ -48,16 +48,19 @@ pub(super) fn cases() -> Vec<Case> {
             "0x12",
         ),
         // It stands still at 300 s; a round is 900 s.
-        Case::new(missed, "the stage stands still", "45m")
+        Case::new(missed, "the stage stands still", "26m")
             .series(until, "", "0+30x10 300x120")
             .series(round, "", "900x130")
             .fires(
                 &[],
                 JOB,
-                "Some reminders had their turn 40m 0s ago: a missing one would not be found before \
-                 it is due.",
+                "Some reminders had their turn 21m 0s ago, and missed the next: a missing one \
+                 would not be found before it is due.",
             ),
-        Case::new(missed, "it is a round behind after a restart", "45m")
+        Case::new(missed, "who was away catches up", "19m")
+            .series(until, "", "0x37 1140+30x130")
+            .series(round, "", "900x150"),
+        Case::new(missed, "it is most of a round behind after a restart", "45m")
             .series(until, "", "0x20 0+30x130")
             .series(round, "", "900x150"),
         Case::new(missed, "every promise has its turn", "45m")

@@ -33,6 +33,8 @@ ENTRYPOINT ["/usr/local/bin/loadtest"]
 # Last, so that it is what a plain `docker build .` makes.
 FROM base AS punctual
 COPY --from=build /out/punctual /usr/local/bin/
+# Where `punctual render` writes for others; a volume takes over the owner of what it covers.
+COPY --from=build --chown=65532:65532 /out/data /srv/rendered
 EXPOSE 8080 8081
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["/usr/local/bin/punctual", "health"]

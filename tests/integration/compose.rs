@@ -44,8 +44,9 @@ fn what_is_named_is_there() {
         for other in service.depends_on.keys() {
             has(other, services.contains_key(other));
         }
-        if let Some(other) = service.network_mode.as_deref() {
-            has(other, services.contains_key(other.trim_start_matches("service:")));
+        match service.network_mode.as_deref() {
+            None | Some("none") => {}
+            Some(other) => has(other, services.contains_key(other.trim_start_matches("service:"))),
         }
         for secret in service.secrets.iter().map(Mounted::name) {
             has(secret, secrets.contains_key(secret));
@@ -161,8 +162,8 @@ async fn settings_are_settings_and_hold_together() {
     let compose = file::compose();
     let folder = stack::RunDir::create(None).unwrap();
     let values = example();
-    let ours: Vec<_> =
-        compose.services.iter().filter(|(_, service)| service.image == "punctual").collect();
+    let serves = |service: &Service| service.image == "punctual" && service.command.is_none();
+    let ours: Vec<_> = compose.services.iter().filter(|(_, service)| serves(service)).collect();
     assert_eq!(ours.len(), 2);
     for (name, service) in ours {
         let mut environment = Vec::new();
@@ -217,6 +218,47 @@ async fn commands_can_be_called() {
     let arguments = ["provider", "--lissten=x", "--help"];
     let wrong = binary::run_program(&binary::loadtest(), &arguments, &[]).await;
     assert_eq!(wrong.status, Some(2), "a flag that isn't there is found");
+}
+
+/// The alerts that Prometheus reads there are rendered before it starts, by a command that is run
+/// here as it stands, and lead to the Grafana of the stack and to the documents of `.env`.
+#[tokio::test]
+async fn its_alerts_lead_somewhere() {
+    let compose = file::compose();
+    let (rules, prometheus) = (&compose.services["rules"], &compose.services["prometheus"]);
+    assert!(prometheus.depends_on.contains_key("rules"));
+    let mounted = |service: &Service| {
+        let found = service.volumes.iter().find_map(|mount| mount.strip_prefix("rendered:"));
+        found.expect("the volume is there").trim_end_matches(":ro").to_owned()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let put = |word: &String, (name, value): &(String, String)| {
+        word.replace(&format!("${{{name}:?}}"), value)
+    };
+    let words = rules.command.iter().flatten().map(|word| {
+        let word = example().iter().fold(word.clone(), |word, one| put(&word, one));
+        word.replace(&mounted(rules), folder.path().to_str().unwrap())
+    });
+    let words: Vec<String> = words.collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let told = binary::run(&words, &[]).await;
+    assert_eq!(told.status, Some(0), "{words:?}: {}", told.stderr);
+
+    let config = root().join("dashboards/provisioning/prometheus/prometheus.yaml");
+    let config: Value = yaml_serde::from_str(&std::fs::read_to_string(config).unwrap()).unwrap();
+    let read = config["rule_files"][0].as_str().unwrap();
+    let read = read.strip_prefix(&mounted(prometheus)).expect("it reads what was rendered");
+    let (read, suffix) = read.trim_start_matches('/').split_once("/*").unwrap();
+    let files = std::fs::read_dir(folder.path().join(read)).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let files: Vec<_> = files.filter(|file| file.to_str().unwrap().ends_with(suffix)).collect();
+    let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
+    let text = texts.collect::<String>();
+    let ports = &compose.services["grafana"].ports;
+    let grafana = ports[0].rsplit_once(':').unwrap().0;
+    let boards = text.matches("/d/punctual-").count();
+    assert!(boards > 20, "{boards} links in {files:?}");
+    assert_eq!(boards, text.matches(&format!("http://{grafana}/d/punctual-")).count());
 }
 
 /// Prometheus scrapes where the processes listen, and reads its own configuration.

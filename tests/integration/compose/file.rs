@@ -141,17 +141,20 @@ pub(super) struct Network {
     pub(super) aliases: Vec<String>,
 }
 
+/// How a container is looked at, or that it isn't.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Healthcheck {
     #[serde(rename = "test")]
-    _test: Vec<String>,
+    _test: Option<Vec<String>>,
     #[serde(rename = "interval")]
-    _interval: String,
+    _interval: Option<String>,
     #[serde(rename = "timeout")]
-    _timeout: String,
+    _timeout: Option<String>,
     #[serde(rename = "retries")]
-    _retries: u32,
+    _retries: Option<u32>,
+    #[serde(default, rename = "disable")]
+    _disable: bool,
 }
 
 /// A file by its content.

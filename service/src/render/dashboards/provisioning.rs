@@ -85,7 +85,7 @@ global:
   scrape_interval: {SCRAPE_SECONDS}s
   evaluation_interval: {SCRAPE_SECONDS}s
 rule_files:
-  - /etc/prometheus/rules/*.rules.yaml
+  - /etc/prometheus/rendered/alerts/*.rules.yaml
 alerting:
   alertmanagers:
     - static_configs:

@@ -2,12 +2,14 @@
 //! without reports, with the heaviest that there are, and, for control, with a neighbour in their
 //! place that touches no database; and what claims took meanwhile.
 //!
-//! `reports_beside [apart] [feedback] [patient]`, beside the programs that `cargo build --bins`
-//! makes. With `apart` replicas have a processor of their own and everything else another one, so
-//! that they share nothing but the log; without it they also share the processors. `feedback`
-//! switches `hot_standby_feedback` on, which is off by default: what that would do. With
+//! `reports_beside [apart] [feedback] [patient] [stranger]`, beside the programs that `cargo build
+//! --bins` makes. With `apart` replicas have a processor of their own and everything else another
+//! one, so that they share nothing but the log; without it they also share the processors.
+//! `feedback` switches `hot_standby_feedback` on, which is off by default: what that would do. With
 //! `patient` rounds are three minutes long and the statement that reads every text has a second
-//! replica, whose replay waits for it as long as it takes; the service knows both.
+//! replica, whose replay waits for it as long as it takes; the service knows both. With `stranger`
+//! the neighbour has that statement beside it, on a server with the same rows that follows nobody:
+//! what differs from the reports then comes by the log, and what doesn't is the machine's.
 //!
 //! The reports: one statement that reads every text again and again for as long as the round goes
 //! on, in one snapshot, begun again where replay ends it; and two readers of the service's own
@@ -84,11 +86,9 @@ impl Kind {
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    if arguments
-        .iter()
-        .any(|argument| !["apart", "feedback", "patient"].contains(&argument.as_str()))
-    {
-        eprintln!("usage: reports_beside [apart] [feedback] [patient]");
+    let known = ["apart", "feedback", "patient", "stranger"];
+    if arguments.iter().any(|argument| !known.contains(&argument.as_str())) {
+        eprintln!("usage: reports_beside [apart] [feedback] [patient] [stranger]");
         return ExitCode::from(2);
     }
     let feedback = if has("feedback") { "on" } else { "off" };
@@ -107,15 +107,24 @@ async fn main() -> ExitCode {
     if has("apart") {
         pin(Some(app.service.process.pid()), 0);
     }
-    let shown = run(&pair, &app, patient.as_ref(), rounds, has("apart")).await;
+    let stranger = if has("stranger") { Some(neighbour::stranger(&pair).await) } else { None };
+    if let Some(stranger) = stranger.as_ref().filter(|_| has("apart")) {
+        pin(stranger.pid(), 1);
+    }
+    let name = app.database.name();
+    let scanned = Scanned {
+        by_reports: patient.as_ref().unwrap_or(pair.replica()).url(name),
+        by_neighbour: stranger.as_ref().map(|server| server.url(name)),
+    };
+    let shown = run(&pair, &app, &scanned, rounds, has("apart")).await;
     table::print(&shown, rounds);
     table::print_decisions(&app.scrape().await);
     let TestApp { service, simulator, database, .. } = app;
     service.stop().await;
     simulator.stop().await;
     drop(database);
-    if let Some(patient) = patient {
-        patient.stop_immediately().await;
+    for server in [patient, stranger].into_iter().flatten() {
+        server.stop_immediately().await;
     }
     pair.stop().await;
     ExitCode::SUCCESS
@@ -226,7 +235,7 @@ struct Round {
     /// Milliseconds at p50 and p99, of each of [`MEASURED`].
     at: [[f64; 2]; MEASURED.len()],
     buffers: f64,
-    /// Transactions by which the primary's oldest snapshot was behind at the end.
+    /// Transactions by which the primary's oldest snapshot was behind, at the most of all seconds.
     oldest: i64,
     reports: u64,
     /// How often replay ended the statement that reads everything.
@@ -241,14 +250,19 @@ const MEASURED: [(&str, &str, &str, &str); 4] = [
     ("due to handed over", "journey_duration_seconds", "journey", "due_to_handed_over"),
 ];
 
+/// Where the statement that reads everything goes.
+struct Scanned {
+    by_reports: String,
+    by_neighbour: Option<String>,
+}
+
 async fn run(
     pair: &PostgresPair,
     app: &TestApp,
-    patient: Option<&Server>,
+    scanned: &Scanned,
     of: Rounds,
     is_apart: bool,
 ) -> Vec<Round> {
-    let scanned = patient.unwrap_or(pair.replica()).url(app.database.name());
     app.run(at("2026-05-05T09:00"), 3_600.0 / f64::from(of.seconds)).await;
     let began = Instant::now();
     let mut rounds = Vec::new();
@@ -263,17 +277,21 @@ async fn run(
         let neighbour = match kind {
             Kind::Nothing => None,
             Kind::Reports => {
-                scans.spawn(scan(scanned.clone(), stopped.clone()));
+                scans.spawn(scan(scanned.by_reports.clone(), stopped.clone()));
                 for first in 0..2 {
                     readers.spawn(read(app.client.clone(), first, stopped.clone()));
                 }
                 None
             }
-            Kind::Neighbour => Some(Neighbour::as_busy_as(&rounds, of.length(), is_apart)),
+            Kind::Neighbour => {
+                if let Some(url) = &scanned.by_neighbour {
+                    scans.spawn(scan(url.clone(), stopped.clone()));
+                }
+                Some(Neighbour::as_busy_as(&rounds, of.length(), is_apart))
+            }
         };
-        sleep_until(began + of.length() * (round + 1)).await;
+        let oldest = oldest_until(pair, began + of.length() * (round + 1)).await;
         let after = Seen::now(app).await;
-        let oldest = oldest(pair).await;
         stop.send_replace(true);
         drop(neighbour);
         let ended = scans.join_all().await.into_iter().sum();
@@ -355,14 +373,22 @@ async fn read(client: tests::client::Client, first: usize, stop: watch::Receiver
     reports
 }
 
-async fn oldest(pair: &PostgresPair) -> i64 {
+/// Looks at the primary's oldest snapshot each second until then.
+async fn oldest_until(pair: &PostgresPair, end: Instant) -> i64 {
     let sql = Sql::connect(&pair.primary().url("postgres")).await;
-    sql.one(
-        "SELECT coalesce(max(age(backend_xmin)), 0)::bigint \
-         FROM (SELECT backend_xmin FROM pg_stat_replication \
-               UNION ALL SELECT backend_xmin FROM pg_stat_activity \
-               WHERE pid <> pg_backend_pid()) AS s",
-        &[],
-    )
-    .await
+    let mut oldest = 0;
+    while Instant::now() < end {
+        let now: i64 = sql
+            .one(
+                "SELECT coalesce(max(age(backend_xmin)), 0)::bigint \
+                 FROM (SELECT backend_xmin FROM pg_stat_replication \
+                       UNION ALL SELECT backend_xmin FROM pg_stat_activity \
+                       WHERE pid <> pg_backend_pid()) AS s",
+                &[],
+            )
+            .await;
+        oldest = oldest.max(now);
+        sleep_until((Instant::now() + Duration::from_secs(1)).min(end)).await;
+    }
+    oldest
 }

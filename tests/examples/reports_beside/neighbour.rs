@@ -1,5 +1,5 @@
 //! A neighbour on the service's processor that touches no database: what a reader of reports does
-//! to claims merely by keeping the service busy.
+//! to claims merely by keeping the service busy; and a server beside it that follows nobody.
 //!
 //! Never here: reports.
 
@@ -9,8 +9,17 @@ use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
+use stack::postgres::{PostgresPair, Server};
 
 use super::{Kind, Round};
+
+/// A server that has what the primary has until now, and follows it no more.
+pub(super) async fn stranger(pair: &PostgresPair) -> Server {
+    let server = pair.another_replica("stranger").await.expect("one more replica starts");
+    let client = server.connect("postgres").await.expect("it is there");
+    client.batch_execute("SELECT pg_promote()").await.expect("it leaves the primary");
+    server
+}
 
 /// A thread that is busy in pieces until it is dropped, and touches no database.
 pub(super) struct Neighbour(Arc<AtomicBool>);

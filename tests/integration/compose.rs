@@ -232,11 +232,9 @@ async fn its_alerts_lead_somewhere() {
         found.expect("the volume is there").trim_end_matches(":ro").to_owned()
     };
     let folder = tempfile::tempdir().unwrap();
-    let put = |word: &String, (name, value): &(String, String)| {
-        word.replace(&format!("${{{name}:?}}"), value)
-    };
+    let docs = "https://wiki.internal/punctual";
     let words = rules.command.iter().flatten().map(|word| {
-        let word = example().iter().fold(word.clone(), |word, one| put(&word, one));
+        let word = word.replace("${DOCS_URL:?}", docs);
         word.replace(&mounted(rules), folder.path().to_str().unwrap())
     });
     let words: Vec<String> = words.collect();
@@ -259,6 +257,9 @@ async fn its_alerts_lead_somewhere() {
     let boards = text.matches("/d/punctual-").count();
     assert!(boards > 20, "{boards} links in {files:?}");
     assert_eq!(boards, text.matches(&format!("http://{grafana}/d/punctual-")).count());
+    let sections = text.matches("/runbook.md#").count();
+    assert!(sections > 20, "{sections} links in {files:?}");
+    assert_eq!(sections, text.matches(&format!("{docs}/runbook.md#")).count());
 }
 
 /// Prometheus scrapes where the processes listen, and reads its own configuration.

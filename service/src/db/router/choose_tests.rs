@@ -81,6 +81,18 @@ async fn one_that_does_not_keep_up_is_not_waited_for_however_near() {
     assert_eq!(server_of(&world, &ask(After::Nothing), &idle()), Err(RouteReason::Lagging));
 }
 
+/// What is too old is not shown because the primary is busy.
+#[tokio::test(start_paused = true)]
+async fn a_bound_holds_while_the_primary_takes_its_time_to_answer() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 200);
+    tokio::time::advance(Duration::from_millis(1_900)).await;
+    world.replica_behind(1, 1, 100, Duration::from_secs(11));
+    assert_eq!(server_of(&world, &ask(After::Nothing), &idle()), Err(RouteReason::Lagging));
+    world.saw(0, None);
+    assert_eq!(server_of(&world, &ask(After::Nothing), &idle()), Ok(1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_token_of_another_history_goes_to_the_primary() {
     let mut world = World::new(2);

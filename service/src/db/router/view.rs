@@ -224,10 +224,13 @@ impl View {
         self.servers[self.leader.ok()?].look.as_ref()
     }
 
-    /// Whether there is a primary that has answered lately. While there is none, a replica can't be
-    /// held to an age.
+    /// Whether there is a primary: one that has answered lately, or that a look still waits for,
+    /// which soon fails if it waits in vain. While there is none, no replica is held to an age.
     pub(crate) fn has_primary(&self, now: Instant) -> bool {
-        self.primary().is_some_and(|look| !self.is_old(look, now))
+        let leader = self.leader.ok().map(|server| &self.servers[server]);
+        let Some(seen) = leader else { return false };
+        let patience = if seen.is_away { self.interval * INTERVALS } else { HUNG_AFTER };
+        seen.look.is_some_and(|look| now.saturating_duration_since(look.at) <= patience)
     }
 
     /// Whether the leader has been silent for so long that what is asked of it hangs as well. For a

@@ -154,6 +154,20 @@ async fn one_failed_look_loses_no_primary() {
     assert_eq!(world.standing(1), Err(RouteReason::Disconnected));
 }
 
+/// It is busy: a look that it doesn't answer at all fails, and then it is away.
+#[tokio::test(start_paused = true)]
+async fn one_that_takes_its_time_to_answer_is_there() {
+    let mut world = World::new(2);
+    world.primary(0, 1, 100);
+    pass(1_900).await;
+    world.with_feed(1, Feed::Gone);
+    assert!(world.view.has_primary(Instant::now()));
+    assert_eq!(world.standing(1), Err(RouteReason::Disconnected));
+    world.saw(0, None);
+    assert!(!world.view.has_primary(Instant::now()));
+    assert!(world.standing(1).is_ok(), "it is read on");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_follows_another_primary_says_that_ours_was_replaced() {
     let mut world = World::new(2);

@@ -382,6 +382,7 @@ async fn oldest_until(pair: &PostgresPair, end: Instant) -> i64 {
             .one(
                 "SELECT coalesce(max(age(backend_xmin)), 0)::bigint \
                  FROM (SELECT backend_xmin FROM pg_stat_replication \
+                       UNION ALL SELECT xmin FROM pg_replication_slots \
                        UNION ALL SELECT backend_xmin FROM pg_stat_activity \
                        WHERE pid <> pg_backend_pid()) AS s",
                 &[],

@@ -17,11 +17,12 @@ async fn each_is_another_and_only_its_hash_is_stored() {
     let made = is_counted(&app, ENDPOINT, 201, create).await.json(201);
     let key = made["api_key"].as_str().unwrap();
     assert_eq!(made["key_id"], 2, "the first one is the practice's own here");
-    assert!(key.starts_with("pk_1_2_") && key != one.key, "its form");
+    // The secret may hold what stands between the parts before it.
+    let secret = key.strip_prefix("pk_1_2_").expect("its form");
+    assert_ne!(key, one.key);
     app.get(&one.path("")).key(key).send().await.expect(200);
     app.get(&one.path("")).key(&one.key).send().await.expect(200);
 
-    let secret = key.rsplit_once('_').unwrap().1;
     let stored: String =
         app.database.sql.one("SELECT string_agg(to_jsonb(k)::text, ' ') FROM api_key k", &[]).await;
     assert!(!stored.contains(secret), "the secret is stored");

@@ -56,6 +56,11 @@ impl Seen {
     const fn is_untried(&self) -> bool {
         self.look.is_none() && !self.is_away
     }
+
+    /// Whether no look has come to something for longer than this.
+    fn is_silent(&self, patience: Duration, now: Instant) -> bool {
+        self.look.is_none_or(|look| now.saturating_duration_since(look.at) > patience)
+    }
 }
 
 /// Why nobody is written to.
@@ -221,24 +226,30 @@ impl View {
 
     /// The leader's newest look.
     pub(crate) fn primary(&self) -> Option<&Look> {
-        self.servers[self.leader.ok()?].look.as_ref()
+        self.leading()?.look.as_ref()
+    }
+
+    /// What is known of whoever leads.
+    fn leading(&self) -> Option<&Seen> {
+        Some(&self.servers[self.leader.ok()?])
     }
 
     /// Whether there is a primary: one that has answered lately, or that a look still waits for,
     /// which soon fails if it waits in vain. While there is none, no replica is held to an age.
     pub(crate) fn has_primary(&self, now: Instant) -> bool {
-        let leader = self.leader.ok().map(|server| &self.servers[server]);
-        let Some(seen) = leader else { return false };
-        let patience = if seen.is_away { self.interval * INTERVALS } else { HUNG_AFTER };
-        seen.look.is_some_and(|look| now.saturating_duration_since(look.at) <= patience)
+        let looks = self.interval * INTERVALS;
+        self.leading().is_some_and(|seen| {
+            // One that is seldom looked at isn't lost between two looks.
+            let patience = if seen.is_away { looks } else { HUNG_AFTER.max(looks) };
+            !seen.is_silent(patience, now)
+        })
     }
 
     /// Whether the leader has been silent for so long that what is asked of it hangs as well. For a
     /// shorter time it is waited for: it may only be busy.
     pub(crate) fn is_hung(&self, now: Instant) -> bool {
-        let leader = self.leader.ok().map(|server| &self.servers[server]);
-        let silent = |look: Look| now.saturating_duration_since(look.at) > HUNG_AFTER;
-        leader.is_some_and(|seen| seen.is_away && seen.look.is_some_and(silent))
+        let leading = self.leading().filter(|seen| seen.look.is_some());
+        leading.is_some_and(|seen| seen.is_away && seen.is_silent(HUNG_AFTER, now))
     }
 
     /// Where a replica stands, or why it can't be read.

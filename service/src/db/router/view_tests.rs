@@ -29,8 +29,13 @@ pub(in crate::db::router) struct World {
 
 impl World {
     pub(in crate::db::router) fn new(servers: usize) -> Self {
+        Self::looked_at(servers, INTERVAL)
+    }
+
+    /// Whose servers are looked at more seldom, or more often.
+    fn looked_at(servers: usize, interval: Duration) -> Self {
         let started = "2027-03-01T00:00:00Z".parse().unwrap();
-        Self { began: Instant::now(), started, view: View::new(servers, INTERVAL) }
+        Self { began: Instant::now(), started, view: View::new(servers, interval) }
     }
 
     fn look(&self, timeline: u32, lsn: u64, role: Role, beat_ago: Duration) -> Look {
@@ -166,6 +171,18 @@ async fn one_that_takes_its_time_to_answer_is_there() {
     world.saw(0, None);
     assert!(!world.view.has_primary(Instant::now()));
     assert!(world.standing(1).is_ok(), "it is read on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_seldom_looked_at_is_there_between_two_looks() {
+    let mut world = World::looked_at(2, Duration::from_secs(4));
+    world.primary(0, 1, 100);
+    // Longer than whoever hangs is waited for, and shorter than a look holds.
+    pass(11_900).await;
+    assert!(world.view.has_primary(Instant::now()));
+    assert!(!world.view.is_hung(Instant::now()));
+    pass(200).await;
+    assert!(!world.view.has_primary(Instant::now()));
 }
 
 #[tokio::test(start_paused = true)]

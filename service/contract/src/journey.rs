@@ -25,7 +25,8 @@ table! {
     DueToHandedOver = due_to_handed_over { latency_ms: 5_000, objective: 0.99, }
     /// From the provider's acceptance to the commit of its first receipt.
     HandedOverToReceipt = handed_over_to_receipt { latency_ms: 10_000, objective: 0.99, }
-    /// From the arrival of a reply to its being readable by the practice.
+    /// From the arrival of a reply to the commit from which on the practice can read it; a replica
+    /// may show it later, by as much as it is behind.
     ReplyToShown = reply_to_shown { latency_ms: 1_000, objective: 0.99, }
     /// From the arrival of a cancellation to the commit after which nothing it stopped can leave.
     CancelToSafe = cancel_to_safe { latency_ms: 500, objective: 0.99, }

@@ -30,7 +30,7 @@ macro_rules! table {
             /// What it is, in words; the help text everywhere.
             #[must_use]
             pub fn help(self) -> &'static str {
-                match self { $( Self::$Variant => concat!($($help, "\n"),+).trim_ascii(), )+ }
+                match self { $( Self::$Variant => concat!($($help),+).trim_ascii(), )+ }
             }
 
             /// The row.
@@ -71,4 +71,21 @@ pub(crate) const fn is_snake_case(name: &str) -> bool {
         i += 1;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Endpoint, Family, Journey, Limit, Pool, Stage};
+
+    #[test]
+    fn a_rows_help_is_one_line_however_it_is_written() {
+        let helps = Endpoint::ALL.iter().map(|row| row.help());
+        let helps = helps.chain(Family::ALL.iter().map(|row| row.help()));
+        let helps = helps.chain(Journey::ALL.iter().map(|row| row.help()));
+        let helps = helps.chain(Limit::ALL.iter().map(|row| row.help()));
+        let helps = helps.chain(Pool::ALL.iter().map(|row| row.help()));
+        for help in helps.chain(Stage::ALL.iter().map(|row| row.help())) {
+            assert!(!help.is_empty() && !help.contains('\n') && !help.contains("  "), "{help:?}");
+        }
+    }
 }

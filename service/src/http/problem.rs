@@ -44,7 +44,7 @@ macro_rules! codes {
 
             /// When it is answered, in words.
             pub(crate) fn help(self) -> &'static str {
-                match self { $(Self::$Variant => concat!($($help, "\n"),+).trim_ascii(),)+ }
+                match self { $(Self::$Variant => concat!($($help),+).trim_ascii(),)+ }
             }
         }
     };

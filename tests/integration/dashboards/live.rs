@@ -45,7 +45,9 @@ async fn every_query_shows_something_under_load() {
         ..options
     };
     let app = TestApp::with().replica().replies().provider(all_say_yes).start().await;
-    let targets = vec![app.client.admin];
+    // Two processes, as in compose.yaml: what is drawn for each has its lines twice.
+    let other = app.another(&[]).await;
+    let targets = vec![app.client.admin, other.client.admin];
     let machines = vec![Machine::start().await.address];
     // With an alert that always fires: where none does, no rules are evaluated. Prometheus tells of
     // none before their third round, so rounds follow each other quickly.

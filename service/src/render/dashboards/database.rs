@@ -15,7 +15,8 @@ const TOP: usize = 10;
 /// A process's pool, as it is named over its line.
 const IN_PROCESS: &str = "{{instance}} {{pool}}";
 const HELD: &[&str] = &["job", "instance", "pool", "holder"];
-const TIMEOUT: &[&str] = &["job", "instance", "pool", "kind"];
+/// Of all processes together: each pool gives up for six kinds of reasons.
+const TIMEOUT: &[&str] = &["job", "pool", "kind"];
 
 const QUERY: &[&str] = &["db_query_name"];
 const DURATION: Family = Family::DbClientOperationDuration;
@@ -91,7 +92,7 @@ fn times() -> [Panel; 3] {
             .query(p99(Family::DbClientConnectionsUseTime), IN_PROCESS),
         Panel::lines("Waits given up", Family::DbClientConnectionsTimeouts.help()).query(
             rate(Family::DbClientConnectionsTimeouts, &[]).sum(TIMEOUT),
-            "{{instance}} {{pool}} {{kind}}",
+            "{{pool}} {{kind}}",
         ),
     ]
 }

@@ -23,7 +23,7 @@ pub(super) fn page() -> String {
             spec.kind.name(),
             family.unit().unwrap_or(""),
             &labels.join(", "),
-            &family.help().replace('\n', " "),
+            family.help(),
         ]);
     }
     page += "\n## Deploys\n\n`deploy_timestamp_seconds` is remembered by the database: the first \

@@ -9,6 +9,7 @@ use serde_json::json;
 use tests::app::Service;
 use tests::database::Sql;
 use tests::slow::Held;
+use tests::wait::soon;
 use tests::{Ending, TestApp, until};
 
 /// What is appended at a time: more than one fold of each shard takes.
@@ -189,6 +190,40 @@ async fn what_is_committed_late_is_counted_once() {
     after.commit().await;
     all_is_folded(sql).await;
     assert_eq!(sql.one::<i64>(COUNTED, &[&PRACTICE]).await, 1_111);
+    // The counts are of appointments that there are not.
+    app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
+}
+
+/// Both have the shard in their rounds. Whoever comes second doesn't wait, and folds nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_one_is_in_the_middle_of_a_fold_another_leaves_the_shard_alone() {
+    let app = TestApp::with().env("PUNCTUAL_STAGE_GATES", "open").start().await;
+    let sql = &app.database.sql;
+    let other = app.another(&[("PUNCTUAL_STAGE_GATES", "held")]).await;
+    let folds = async || {
+        let run = other.post("/admin/stages/fold/run", &json!({})).send();
+        soon("a round of the other one", run).await.json(200)["messages"].clone()
+    };
+    sql.one::<i64>(CHANGE, &[&PRACTICE, &1]).await;
+    all_is_folded(sql).await;
+    let held = Held::a_sum_of(&app, PRACTICE).await;
+    sql.one::<i64>(CHANGE, &[&PRACTICE, &10]).await;
+    until("one is in the middle of its fold", async || {
+        (held.waiting_at(&app, Query::FoldSums).await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(folds().await, 0);
+    assert_eq!(held.waiting_at(&app, Query::FoldSums).await, 1, "nobody else waits for it");
+    held.release().await;
+    all_is_folded(sql).await;
+    assert_eq!(sql.one::<i64>(COUNTED, &[&PRACTICE]).await, 11);
+
+    // It would have: what the first one leaves, it folds.
+    gate(&app, "held").await;
+    sql.one::<i64>(CHANGE, &[&PRACTICE, &100]).await;
+    assert_eq!(folds().await, 1);
+    assert_eq!(sql.one::<i64>(COUNTED, &[&PRACTICE]).await, 111);
+    other.stop().await;
     // The counts are of appointments that there are not.
     app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
 }

@@ -4,6 +4,7 @@
 //!
 //! Never here: costs and times, which differ from machine to machine; pages (`depth`).
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -243,6 +244,23 @@ async fn promises_are_reached_by_their_keys_also_where_there_are_no_statistics_y
         }
     }
     assert!(wrong.is_empty(), "read a batch once for each row: {wrong:?}");
+}
+
+/// What the sessions of this file are told is what the service tells its own.
+#[test]
+fn the_sessions_here_plan_as_the_services_do() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../service/src/db/pools.rs");
+    let text = std::fs::read_to_string(path).unwrap();
+    let plans =
+        |name: &str| name.starts_with("enable_") || ["jit", "plan_cache_mode"].contains(&name);
+    let told = text.split("-c ").skip(1).filter_map(|rest| {
+        let (name, rest) = rest.split_once('=')?;
+        let value = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
+        plans(name).then(|| format!("SET {name} = {value}"))
+    });
+    let told: BTreeSet<String> = told.collect();
+    let here = SESSION.iter().chain(&REPORTING).map(|setting| (*setting).to_owned());
+    assert_eq!(told, here.collect());
 }
 
 /// What was empty when it was last looked at is planned for as such: for a second, not for ever.

@@ -97,7 +97,14 @@ fn because(scrape: &Scrape, query: Query, reason: &str) -> f64 {
     scrape.sum("db_route_decisions_total", &labels)
 }
 
-/// Reads that went somewhere for a reason.
+/// How often a statement that reads an appointment went somewhere for a reason: only requests read
+/// those, while stages read replicas whenever it is their turn.
 fn decided(scrape: &Scrape, reason: &str) -> f64 {
+    let statements = [Query::AppointmentRead, Query::AppointmentMessages];
+    statements.into_iter().map(|query| because(scrape, query, reason)).sum()
+}
+
+/// How often any statement did; a test that counts these holds the stages that read.
+fn decided_of_all(scrape: &Scrape, reason: &str) -> f64 {
     scrape.sum("db_route_decisions_total", &[("reason", reason)])
 }

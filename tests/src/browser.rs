@@ -3,6 +3,7 @@
 //! Belongs here: starting it, looking into it, pressing keys, ending it for certain. Never here:
 //! what a page should look like.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Map, Value, json};
-use stack::{Process, ProcessSpec, RunDir};
+use stack::{Process, ProcessSpec, RunDir, ports};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::{ParseError, Url};
 
@@ -27,8 +28,9 @@ use crate::wait::{SOON, soon, until};
 static BROWSERS: Semaphore = Semaphore::const_new(1);
 static NAMES: AtomicU32 = AtomicU32::new(1);
 
-/// What the driver prints once it listens, before its port.
-const LISTENS: &str = "started successfully on port ";
+/// What the driver prints once it listens. Left to choose a port itself it ends now and then: what
+/// was free on one address is taken on the other.
+const LISTENS: &str = "started successfully";
 /// The driver ends its browser before itself.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -65,19 +67,20 @@ impl Browser {
         let name = format!("chromedriver-{}", NAMES.fetch_add(1, Ordering::Relaxed));
         let profile = run.path().join(format!("{name}-profile"));
         let home = run.path().to_owned();
-        let spec = ProcessSpec::new(&name, "chromedriver")
-            .argument("--port=0")
-            .env("HOME", &home)
-            .env("TMPDIR", home)
-            .ending(Signal::SIGTERM);
-        let driver = Process::start(spec, run)
-            .unwrap_or_else(|error| panic!("{error}; `.ci/setup tests` installs it"));
-        let line = driver.ready_line(LISTENS, SOON).await;
-        let line = line.unwrap_or_else(|error| panic!("{error}"));
-        let port =
-            line.split(LISTENS).nth(1).and_then(|rest| rest.trim_end_matches('.').parse().ok());
-        let port: u16 = port.unwrap_or_else(|| panic!("no port in {line:?}"));
-        let connecting = connect(port, &profile);
+        let started = ports::on_a_free_port(async |address| {
+            let spec = ProcessSpec::new(&name, "chromedriver")
+                .argument(format!("--port={}", address.port()))
+                .env("HOME", &home)
+                .env("TMPDIR", &home)
+                .ending(Signal::SIGTERM);
+            let driver = Process::start(spec, run)?;
+            driver.ready_line(LISTENS, SOON).await?;
+            Ok(driver)
+        });
+        let (address, driver) = started
+            .await
+            .unwrap_or_else(|error| panic!("{error} (`.ci/setup tests` installs it on Debian)"));
+        let connecting = connect(address, &profile);
         let client = soon("a browser", connecting).await;
         Self { client, driver: Some(driver), profile, _turn: turn }
     }
@@ -199,7 +202,7 @@ impl Drop for Browser {
     }
 }
 
-async fn connect(port: u16, profile: &Path) -> Client {
+async fn connect(driver: SocketAddr, profile: &Path) -> Client {
     let profile = format!("--user-data-dir={}", profile.display());
     let arguments: Vec<&str> = ARGUMENTS.into_iter().chain([profile.as_str()]).collect();
     let mut capabilities = Map::new();
@@ -207,7 +210,7 @@ async fn connect(port: u16, profile: &Path) -> Client {
     capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
     let mut builder = ClientBuilder::new(HttpConnector::new());
     builder.capabilities(capabilities);
-    builder.connect(&format!("http://127.0.0.1:{port}")).await.unwrap()
+    builder.connect(&format!("http://{driver}")).await.unwrap()
 }
 
 /// Processes that were started with this profile. None where there is no `/proc`.

@@ -57,8 +57,9 @@ async fn every_query_shows_something_under_load() {
     let prometheus = Prometheus::start(&config).await;
     let shown = Shown { prometheus, from: now() };
     shown.tells_what_is_wrong().await;
-    // A look at the service at rest: what has no first sample can't be seen to rise.
-    shown.prometheus.until("stage_items_total", |found| !found.is_empty()).await;
+    // A look at both at rest: what has no first sample can't be seen to rise.
+    let both = "count(count by (instance) (stage_items_total)) == 2";
+    shown.prometheus.until(both, |found| !found.is_empty()).await;
     let one = app.practice(1).await;
     load(&app, &one).await;
 
@@ -82,6 +83,7 @@ async fn every_query_shows_something_under_load() {
     shown.all(asked).await;
     shown.examples_lead_to_requests(&boards).await;
     shown.a_stream_is_drawn_by_its_first_byte(&app, &boards).await;
+    other.stop().await;
     app.finish().await;
 }
 
@@ -236,8 +238,8 @@ impl Shown {
 
     /// Nothing above passes because nothing can fail.
     async fn tells_what_is_wrong(&self) {
-        // The service and a machine.
-        self.prometheus.until("up", |found| found.len() == 2).await;
+        // Two processes and a machine.
+        self.prometheus.until("up", |found| found.len() == 3).await;
         let ask = |expr: &str, labels: &[&str], lines_max| Asked {
             place: String::new(),
             expr: expr.to_owned(),
@@ -248,7 +250,7 @@ impl Shown {
         assert!(matches!(look("sum(", &[], 9).await, Look::Refused(_)));
         assert_eq!(look("a_series_of_nobody", &[], 9).await, Look::Nothing);
         assert_eq!(look("0 * up / 0", &[], 9).await, Look::OnlyNan);
-        assert_eq!(look("up", &[], 1).await, Look::TooMany(2));
+        assert_eq!(look("up", &[], 1).await, Look::TooMany(3));
         assert_eq!(look("up", &["pool"], 9).await, Look::Unnamed("pool".to_owned()));
         assert_eq!(look("up", &["job"], 9).await, Look::Good);
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use contract::Query;
 use tests::database::Sql;
 use tests::{Ending, TestApp, appointment, until};
 
-use super::{decided, start, tell, until_read};
+use super::{because, decided, start, tell, until_read};
 
 pub(super) const PATH: &str = "/v1/practices/1/appointments/a";
 async fn read(app: &TestApp) {
@@ -120,7 +121,7 @@ async fn a_statement_that_replay_cancels_is_answered_by_the_primary() {
     app.database.sql.run("VACUUM tally_rows", &[]).await;
     let answer = reading.await.unwrap().json(200);
     assert_eq!(answer["rules"][0]["rule_id"], 1, "{answer}");
-    assert_eq!(decided(&app.scrape().await, "conflict"), 1.0);
+    assert_eq!(because(&app.scrape().await, Query::DailyCounts, "conflict"), 1.0);
     until("the conflict is counted", async || {
         let kind = &[("kind", "snapshot")];
         (app.scrape().await.sum("replica_conflicts_total", kind) > 0.0).then_some(())

@@ -9,7 +9,7 @@ use tests::{TestApp, appointment, until};
 use tokio::task::JoinSet;
 
 use super::failures::{PATH, until_because};
-use super::{because, decided, hold, start_with};
+use super::{because, decided_of_all, hold, start_with};
 
 const COUNTS: &str = "/v1/practices/1/days/2026-05-05/counts";
 const GATES: (&str, &str) = ("PUNCTUAL_STAGE_GATES", "open");
@@ -66,7 +66,7 @@ async fn reports_are_given_up_first_and_reads_keep_their_room() {
     }
     let scrape = app.scrape().await;
     assert_eq!(because(&scrape, Query::ReportAsOf, "shed"), 20.0);
-    assert_eq!(decided(&scrape, "shed"), 20.0, "nothing else was");
+    assert_eq!(decided_of_all(&scrape, "shed"), 20.0, "nothing else was");
     assert_eq!(refused(&app, Limit::FallbackReports).await, 20.0);
     assert_eq!(refused(&app, Limit::FallbackReads).await, 0.0);
     locked.release().await;

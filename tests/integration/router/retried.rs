@@ -12,7 +12,7 @@ use tests::database::Sql;
 use tests::metrics::Scrape;
 use tests::{Ending, TestApp, until};
 
-use super::{because, decided, hold, start_with, until_read};
+use super::{because, decided_of_all, hold, start_with, until_read};
 
 const READ: Query = Query::DailyCounts;
 /// A day of which there is a count, and one of which there is none.
@@ -153,7 +153,7 @@ async fn a_session_that_ends_in_the_middle_of_a_statement_is_answered_by_the_pri
         let after = app.scrape().await;
         assert_eq!(ran(&after).1 - ran(&before).1, 1.0, "once on the primary");
         assert_eq!(because(&after, READ, "broken") - because(&before, READ, "broken"), 1.0);
-        assert_eq!(decided(&after, "shed"), 0.0);
+        assert_eq!(decided_of_all(&after, "shed"), 0.0);
         drop(sql);
         until_replayed(&pair, &app).await;
     }

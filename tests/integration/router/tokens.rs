@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
+use contract::Query;
+use serde_json::Value;
 use stack::postgres::Server;
-use tests::{TestApp, appointment, until};
+use tests::{Answer, TestApp, appointment, until};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{decided, pause, start, start_with, tell, until_read};
+use super::{because, decided, pause, start, start_with, tell, until_read};
 
 const TOKEN: &str = "read-after";
 
@@ -121,6 +124,41 @@ async fn what_a_reader_wrote_is_never_missed_while_replay_stands_still() {
         let answer = app.post(cancel, &serde_json::json!({})).send().await.expect(200);
         assert!(answer.header(TOKEN).starts_with("1."), "every write is answered with one");
     }
+    app.finish().await;
+    pair.stop().await;
+}
+
+/// What a report says, up to whenever.
+fn said(report: &Answer) -> Value {
+    let mut said = report.json(200);
+    said.as_object_mut().unwrap().remove("as_of").unwrap();
+    said
+}
+
+/// The replica stands still before what is written, so it would be missing from each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_that_shows_a_token_has_what_was_written() {
+    let (pair, app) = start().await;
+    app.practice(1).await;
+    pair.wait_until_caught_up(Duration::from_secs(30)).await.unwrap();
+    until_read(&app, &pair).await;
+    pause(pair.replica()).await;
+    let token = write(&app, "a", 1).await;
+    let days = "from=2026-05-01&until=2026-05-07";
+    // Nothing is handed over yet, of which the last two tell.
+    for (path, query, is_told) in [
+        ("/v1/practices/1/days/2026-05-05/counts".to_owned(), Query::DailyCounts, true),
+        (format!("/v1/practices/1/reports/trend?{days}"), Query::TrendByDay, true),
+        (format!("/admin/fleet?{days}"), Query::FleetByDay, true),
+        (format!("/v1/practices/1/reports/delivery?{days}"), Query::DeliveryByHour, false),
+        ("/v1/practices/1/days/2026-05-05/report".to_owned(), Query::JobReportPage, false),
+    ] {
+        let without = said(&app.get(&path).send().await);
+        let with = said(&app.get(&path).header(TOKEN, &token).send().await);
+        assert_eq!(with != without, is_told, "{path}: {with} after {without}");
+        assert!(because(&app.scrape().await, query, "behind") >= 1.0, "{path}");
+    }
+    tell(pair.replica(), "SELECT pg_wal_replay_resume()").await;
     app.finish().await;
     pair.stop().await;
 }

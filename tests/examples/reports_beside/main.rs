@@ -21,6 +21,7 @@
 #![expect(clippy::disallowed_methods, reason = "it looks into databases; it is not the service")]
 
 mod neighbour;
+mod old;
 mod seen;
 mod table;
 
@@ -46,8 +47,6 @@ const ORDER: [Kind; 6] =
 const PRACTICES: u32 = 8;
 /// Texts a second, over all practices.
 const TEXTS: u32 = 200;
-/// Texts of earlier days, for reports to read.
-const OLD_TEXTS: i64 = 600_000;
 
 /// How long and how often. A round is an hour of domain time.
 #[derive(Debug, Clone, Copy)]
@@ -180,18 +179,7 @@ async fn start(pair: &PostgresPair, patient: Option<&Server>, rounds: Rounds) ->
             book(practice, round, rounds).await;
         }
     }
-    let old = "INSERT INTO message (shard, practice_id, phone, local_day, rule_id, group_slot, \
-               generation, state, receipt, segments, revision, due_at, expires_at, released_at, \
-               sent_at, receipt_at, appointment_ids, starts_at, body) \
-               SELECT p.shard, p.practice_id, 99900000000 + n, '2026-03-01'::date + d, 1, 0, 1, \
-                      's', 2, 1, 1, t.at, t.at, t.at, t.at + random() * interval '3 s', t.at, \
-                      ARRAY['old-' || n], ARRAY[t.at], repeat('x', 150) \
-               FROM practice p, generate_series(0, 59) AS d, \
-                    generate_series(1, $1::bigint / 60 / 8) AS n, \
-                    LATERAL (SELECT '2026-03-01T11:00Z'::timestamptz + d * interval '1 day' \
-                                    + n % 12 * interval '1 hour' AS at) AS t";
-    app.database.sql.run(old, &[&OLD_TEXTS]).await;
-    app.database.sql.run("VACUUM (ANALYZE) message", &[]).await;
+    old::write(&app).await;
     pair.wait_until_caught_up(Duration::from_secs(120)).await.expect("the replica catches up");
     until("the replicas are read", async || {
         let readable = app.scrape().await.sum("db_server_readable", &[]);
@@ -358,12 +346,14 @@ async fn read(client: tests::client::Client, first: usize, stop: watch::Receiver
             break;
         }
         let practice = format!("/v1/practices/{}", 1 + n % PRACTICES as usize);
-        let call = match n % 4 {
-            0 => client.get(&format!("{practice}/days/2026-03-{:02}/report", 1 + n % 28)),
-            1 => {
+        let day = format!("{practice}/days/2026-03-{:02}", 1 + n % 28);
+        let call = match n % 5 {
+            0 => client.get(&format!("{day}/counts")),
+            1 => client.get(&format!("{day}/report")),
+            2 => {
                 client.get(&format!("{practice}/reports/delivery?from=2026-03-01&until=2026-03-31"))
             }
-            2 => client.get(&format!("{practice}/reports/trend")),
+            3 => client.get(&format!("{practice}/reports/trend?from=2026-03-01&until=2026-04-29")),
             _ => client.get("/admin/fleet?from=2026-03-01&until=2026-05-29"),
         };
         // One that replay has cancelled and that found no place on the primary is told to wait.

@@ -17,21 +17,34 @@ CROSS JOIN LATERAL (
     ORDER BY i.message_id
     LIMIT 1
 ) AS h
-JOIN message m
-  ON m.shard = $1 AND m.practice_id = l.practice_id AND m.message_id = h.message_id
-JOIN attempt a
-  ON a.shard = $1
- AND a.local_day = m.local_day
- AND a.practice_id = l.practice_id
- AND a.message_id = h.message_id
- AND a.attempt_no = h.attempts
-JOIN attempt_outcome o
-  ON o.shard = $1
- AND o.local_day = m.local_day
- AND o.practice_id = l.practice_id
- AND o.message_id = h.message_id
- AND o.attempt_no = h.attempts
- AND o.outcome = 'a'
+CROSS JOIN LATERAL (
+    SELECT t.local_day, t.rule_id, t.due_at, t.body, t.provider_ref, t.receipt, t.appointment_ids,
+           t.starts_at
+    FROM message t
+    WHERE t.shard = $1 AND t.practice_id = l.practice_id AND t.message_id = h.message_id
+    LIMIT 1
+) AS m
+CROSS JOIN LATERAL (
+    SELECT t.started_at, t.sender
+    FROM attempt t
+    WHERE t.shard = $1
+      AND t.local_day = m.local_day
+      AND t.practice_id = l.practice_id
+      AND t.message_id = h.message_id
+      AND t.attempt_no = h.attempts
+    LIMIT 1
+) AS a
+CROSS JOIN LATERAL (
+    SELECT t.finished_at
+    FROM attempt_outcome t
+    WHERE t.shard = $1
+      AND t.local_day = m.local_day
+      AND t.practice_id = l.practice_id
+      AND t.message_id = h.message_id
+      AND t.attempt_no = h.attempts
+      AND t.outcome = 'a'
+    LIMIT 1
+) AS o
 LEFT JOIN LATERAL (
     SELECT n.opted_out
     FROM consent n
@@ -60,7 +73,7 @@ CROSS JOIN LATERAL (
           AND i.appointment_id = r.appointment_id
           AND i.rule_id = m.rule_id
           AND i.due_day = m.local_day
-          AND i.message_id = m.message_id
+          AND i.message_id = h.message_id
           AND i.state = 'r'
         LIMIT 1
     ) AS k ON true

@@ -57,6 +57,11 @@ async fn texts_wait_until_the_providers_certificate_is_trusted_and_leave_over_fe
     }
     let greeted = front.greeted();
     assert!(greeted > 0 && greeted < 2 * u64::from(TEXTS), "{greeted} handshakes");
+    // Nobody has to guess why they waited, nor to read it once for each of them.
+    let log = app.log();
+    let said = |what: &str| log.matches(&format!("\"the provider {what}\"")).count();
+    let (gone, back) = (said("can't be reached"), said("is reached again"));
+    assert!(gone == back && (1..TEXTS as usize).contains(&gone), "{gone} and {back}");
     app.idle().await;
     app.finish().await;
 }

@@ -198,6 +198,9 @@ trait Api: Send + Sync {
     /// one is.
     fn list<'a>(&'a self, span: &'a Span, next: Option<&'a str>) -> Boxed<'a, Listing>;
 
+    /// Whether it has a text by its own name for it; none where it can't be asked.
+    fn has<'a>(&'a self, provider_ref: &'a str) -> Boxed<'a, Option<bool>>;
+
     /// Whether "not found" can be believed once the provider has had time to settle. Where a look
     /// is a repetition under the same key, every answer is final.
     fn settles(&self) -> bool;
@@ -290,6 +293,11 @@ impl Provider {
     /// A page of what the provider took in a stretch of time.
     pub(crate) async fn list(&self, span: &Span, next: Option<&str>) -> Listing {
         self.api.list(span, next).await
+    }
+
+    /// Whether the provider has a text by its own name for it; none where it can't be asked.
+    pub(crate) async fn has(&self, provider_ref: &str) -> Option<bool> {
+        self.api.has(provider_ref).await
     }
 
     /// Whether "not found" becomes final with time.

@@ -171,6 +171,10 @@ impl Api for Twilio {
         Box::pin(self.page(span, next))
     }
 
+    fn has<'a>(&'a self, provider_ref: &'a str) -> Boxed<'a, Option<bool>> {
+        Box::pin(self.has_it(provider_ref))
+    }
+
     fn settles(&self) -> bool {
         true
     }

@@ -143,6 +143,10 @@ impl Api for Webhook {
         Box::pin(std::future::ready(Listing::None))
     }
 
+    fn has<'a>(&'a self, _provider_ref: &'a str) -> Boxed<'a, Option<bool>> {
+        Box::pin(std::future::ready(None))
+    }
+
     fn settles(&self) -> bool {
         false
     }

@@ -40,8 +40,10 @@ pub(crate) struct Comparison {
     pub(crate) doubtful: u64,
     /// Of those, not known here.
     pub(crate) surplus: u64,
-    /// Known here as sent, and not on its list.
+    /// Known here as sent, and neither on its list nor known to it by name.
     pub(crate) missing: u64,
+    /// Known here as sent, and known to it by name, but not on its list yet: they wait there.
+    pub(crate) waiting: u64,
     /// Tries whose answer is lost and not found out yet.
     pub(crate) open: u64,
     /// The surplus by name, at most a thousand.
@@ -108,6 +110,7 @@ pub(crate) async fn compare(
         doubtful: 0,
         surplus: 0,
         missing: 0,
+        waiting: 0,
         open: tries.open,
         surplus_texts: Vec::new(),
         missing_texts: Vec::new(),
@@ -131,7 +134,7 @@ pub(crate) async fn compare(
     let (doubtful, surplus) = tries.doubted();
     found.doubtful = doubtful;
     surplus.into_iter().for_each(|text| found.is_surplus(text));
-    found.misses(&tries);
+    found.misses(&mut tries, sides.provider).await?;
     noted::note(sides, &found, &tries).await?;
     noted::until(sides, span.until).await?;
     Ok(found)
@@ -151,9 +154,14 @@ impl Comparison {
     ) -> Result<(), DbError> {
         let Listed { provider_ref, from, to, accepted_at } = text;
         if let Some(known) = tries.sent.get_mut(&provider_ref) {
-            self.listed += 1;
-            self.known += 1;
-            known.is_listed = true;
+            // A list that grows while it is read shows some texts twice.
+            if !std::mem::replace(&mut known.is_listed, true) {
+                self.listed += 1;
+                self.known += 1;
+            }
+            return Ok(());
+        }
+        if !tries.strange.insert(provider_ref.clone()) {
             return Ok(());
         }
         // The account may have other uses.
@@ -174,12 +182,24 @@ impl Comparison {
         }
     }
 
-    /// Notes what the list lacks. Tries at the edges may be on the list of the stretch beside it.
-    fn misses(&mut self, tries: &Tries) {
+    /// Notes what the list lacks. Tries at the edges may be on the list of the stretch beside it,
+    /// and a text that waits at the provider is on none before it leaves, so each is asked for by
+    /// its name, as many as can be named.
+    async fn misses(&mut self, tries: &mut Tries, provider: &Provider) -> Result<(), Error> {
         let sure = self.since + SLACK..self.until - SLACK;
-        for (provider_ref, sent) in &tries.sent {
-            if sent.is_listed || !sure.contains(&sent.started_at) {
-                continue;
+        let unlisted = tries.sent.iter_mut();
+        let unlisted = unlisted.filter(|(_, s)| !s.is_listed && sure.contains(&s.started_at));
+        for (provider_ref, sent) in unlisted {
+            if self.missing + self.waiting < NAMED_MAX as u64 {
+                let Some(has) = provider.has(provider_ref).await else {
+                    let why = "it didn't say whether it has a text that its list lacks";
+                    return Err(Error::Provider(why.into()));
+                };
+                if has {
+                    self.waiting += 1;
+                    sent.is_listed = true;
+                    continue;
+                }
             }
             self.missing += 1;
             if self.missing_texts.len() < NAMED_MAX as usize {
@@ -191,6 +211,7 @@ impl Comparison {
             }
         }
         self.missing_texts.sort_by_key(|text| (text.practice_id, text.message_id));
+        Ok(())
     }
 
     /// For the terminal.
@@ -207,11 +228,12 @@ impl Comparison {
                  ({provider_ref})\n"
             );
         }
-        let Self { since, until, listed, known, doubtful, surplus, missing, open, .. } = self;
+        let Self { since, until, listed, known, doubtful, surplus, missing, waiting, open, .. } =
+            self;
         text += &format!(
             "provider: {listed} texts from {since} to {until}, {known} of them known here, \
-             {surplus} not, {doubtful} in doubt; {missing} of ours that it doesn't list; {open} \
-             answers lost\n"
+             {surplus} not, {doubtful} in doubt; {missing} of ours that it has never had, \
+             {waiting} that still wait there; {open} answers lost\n"
         );
         text
     }

@@ -66,8 +66,19 @@ async fn what_the_provider_lists_is_known_here_and_the_other_way_round() {
     assert_eq!(output.status, Some(0), "{output:?}");
     assert_eq!(counts(&comparison), [250, 250, 0, 0, 0, 0]);
 
-    // One that we say was sent, and it wasn't: the provider knows it by another name.
+    // One that still waits at the provider is on no list of the time in which it was tried.
     let sql = Sql::connect(&app.database.url()).await;
+    let earlier = "UPDATE attempt SET started_at = started_at - interval '50 minutes' \
+                   WHERE ctid = (SELECT min(ctid) FROM attempt WHERE local_day = '2026-05-05') \
+                     AND local_day = '2026-05-05'";
+    assert_eq!(sql.run(earlier, &[]).await, 1);
+    let before = compare(&app, &app.simulator.base_url(), Timestamp::now() - HOUR / 2).await;
+    let report: Value = serde_json::from_str(&before.stdout).unwrap();
+    assert_eq!(before.status, Some(0), "{before:?}");
+    assert_eq!(counts(&report["provider"]), [0, 0, 0, 0, 0, 0]);
+    assert_eq!(report["provider"]["waiting"], 1, "{report:#}");
+
+    // One that we say was sent, and it wasn't: the provider knows it by another name.
     let was = "SELECT min(provider_ref) FROM attempt_outcome";
     let was: String = sql.one(was, &[]).await;
     let forge = "UPDATE attempt_outcome SET provider_ref = 'SM0' WHERE provider_ref = $1";

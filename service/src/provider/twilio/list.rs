@@ -59,6 +59,21 @@ impl Twilio {
     }
 }
 
+impl Twilio {
+    /// Whether it has a text by this name, also one that still waits and so is on no list.
+    pub(super) async fn has_it(&self, provider_ref: &str) -> Option<bool> {
+        let of_texts = self.messages.strip_suffix(".json")?;
+        let name: String = form_urlencoded::byte_serialize(provider_ref.as_bytes()).collect();
+        let url = format!("{of_texts}/{name}.json");
+        let trace = TraceId::from_random(rand::random());
+        match self.client.exchange(self.request(Method::GET, &url, String::new())?, trace).await {
+            Exchange::Answered { status: 200, .. } => Some(true),
+            Exchange::Answered { status: 404, .. } => Some(false),
+            Exchange::Answered { .. } | Exchange::NotConnected | Exchange::Lost => None,
+        }
+    }
+}
+
 fn first(span: &Span) -> String {
     let until = span.until.saturating_add(SENT_AFTER_MAX).unwrap_or(span.until);
     let instant = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -74,8 +89,9 @@ fn read(page: Page, span: &Span, path: &str) -> Listing {
     let texts = page.messages.into_iter().filter_map(|text| {
         let accepted_at = jiff::fmt::rfc2822::parse(text.date_created.as_deref()?).ok()?;
         let accepted_at = accepted_at.timestamp();
-        let is_inbound = text.direction.as_deref() == Some("inbound");
-        let is_in = (span.since..span.until).contains(&accepted_at) && !is_inbound;
+        // Calls and answers that Twilio makes up are nobody's promise.
+        let is_a_text_of_ours = text.direction.as_deref() == Some("outbound-api");
+        let is_in = (span.since..span.until).contains(&accepted_at) && is_a_text_of_ours;
         let phone = |number: Option<String>| number?.parse().ok();
         let (from, to) = (phone(text.from), phone(text.to));
         is_in.then_some(Listed { provider_ref: text.sid, from, to, accepted_at })
@@ -115,6 +131,7 @@ mod tests {
             text("SM5", "outbound-api", "Tue, 05 May 2026 00:00:00 +0000"),
             text("SM4", "outbound-api", "Mon, 04 May 2026 23:59:59 +0000"),
             text("SM3", "inbound", "Mon, 04 May 2026 12:00:00 +0000"),
+            text("SM0", "outbound-reply", "Mon, 04 May 2026 12:00:00 +0000"),
             text("SM2", "outbound-api", "Mon, 04 May 2026 00:00:00 +0000"),
             text("SM1", "outbound-api", "Sun, 03 May 2026 23:59:59 +0000"),
         ];

@@ -3,7 +3,7 @@
 //!
 //! Never here: the provider's list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use contract::Read;
 use jiff::civil::Date;
@@ -36,6 +36,8 @@ pub(super) struct Sent {
 pub(super) struct Tries {
     /// Those that were accepted, by the provider's name for them.
     pub(super) sent: HashMap<String, Sent>,
+    /// What the provider lists that is none of them, by its name.
+    pub(super) strange: HashSet<String>,
     /// How many answers are lost and not found out yet.
     pub(super) open: u64,
     /// When those began.

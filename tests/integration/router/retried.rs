@@ -159,3 +159,23 @@ async fn a_session_that_ends_in_the_middle_of_a_statement_is_answered_by_the_pri
     }
     finish(pair, app, &[]).await;
 }
+
+/// Connected, and never answering again: nobody waits there until the report's own deadline.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_hangs_in_the_middle_of_a_statement_is_given_up() {
+    let (pair, app) = start_calling("pg_advisory_xact_lock_shared(42)::text").await;
+    let sql = Sql::connect(&app.database.replica_url()).await;
+    sql.rows("SELECT pg_advisory_lock(42)", &[]).await;
+    let before = app.scrape().await;
+    let reading = tokio::spawn(app.get(COUNTED).send());
+    until_held(&sql).await;
+    let hung = pair.replica().pause();
+    let answer = reading.await.unwrap().json(200);
+    assert_eq!(answer["rules"][0]["rule_id"], 1, "{answer}");
+    let after = app.scrape().await;
+    assert_eq!(because(&after, READ, "broken") - because(&before, READ, "broken"), 1.0);
+    drop(hung);
+    drop(sql);
+    until_replayed(&pair, &app).await;
+    finish(pair, app, &[]).await;
+}

@@ -141,7 +141,8 @@ fn fit(
     }
     let is_over = |most: Duration| standing.staleness > most;
     if is_over(ask.staleness_max) && view.has_primary(now) {
-        return Fit::No(RouteReason::Lagging);
+        let lacks_it = after.is_some_and(|lsn| standing.lsn < lsn);
+        return Fit::No(if lacks_it { RouteReason::Behind } else { RouteReason::Lagging });
     }
     let Some(lsn) = after else { return Fit::Ready(standing.lsn) };
     if standing.lsn >= lsn {

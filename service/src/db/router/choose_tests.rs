@@ -79,6 +79,9 @@ async fn one_that_does_not_keep_up_is_not_waited_for_however_near() {
     assert_eq!(server_of(&world, &ask(After::Nothing), &idle()), Ok(1));
     world.replica_behind(1, 1, 100, Duration::from_secs(11));
     assert_eq!(server_of(&world, &ask(After::Nothing), &idle()), Err(RouteReason::Lagging));
+    assert_eq!(server_of(&world, &ask(at(1, 100)), &idle()), Err(RouteReason::Lagging));
+    // However old it is, that it lacks the write is what is counted.
+    assert_eq!(server_of(&world, &ask(at(1, 101)), &idle()), Err(RouteReason::Behind));
 }
 
 /// What is too old is not shown because the primary is busy.

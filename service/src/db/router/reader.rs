@@ -247,14 +247,14 @@ enum Fall {
 impl OnReplica {
     async fn rows(&mut self, read: Read, params: Params<'_>) -> Result<Vec<Row>, Fall> {
         if self.reason.is_some() {
-            return self.ended(self.conn.rows(read.query(), params).await);
+            return self.ended(self.answer(read, params).await);
         }
         let (has_it, rows) = match self.class {
             // First asked, first answered: what the check sees replayed, the read sees as well.
             Class::Read => tokio::try_join!(
                 biased;
                 self.has_it(),
-                async { Ok(Some(self.conn.rows(read.query(), params).await)) },
+                async { Ok(Some(self.answer(read, params).await)) },
             )?,
             // Too dear to be run for nothing.
             Class::Report => (self.has_it().await?, None),
@@ -267,7 +267,7 @@ impl OnReplica {
             });
             return match rows {
                 Some(rows) => self.ended(rows),
-                None => self.ended(self.conn.rows(read.query(), params).await),
+                None => self.ended(self.answer(read, params).await),
             };
         }
         obs::route::prevented(read);
@@ -276,7 +276,19 @@ impl OnReplica {
         obs::route::waited(began.elapsed());
         waited?;
         self.reason = Some(RouteReason::Waited);
-        self.ended(self.conn.rows(read.query(), params).await)
+        self.ended(self.answer(read, params).await)
+    }
+
+    /// What the server answers, unless it is seen to hang meanwhile: a report may take minutes, and
+    /// whoever asked for it would wait as long for nothing.
+    async fn answer(&self, read: Read, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        tokio::select! {
+            biased;
+            rows = self.conn.rows(read.query(), params) => rows,
+            () = self.found.visit.until_it_hangs() => {
+                Err(DbError::Unavailable("the replica has not answered for five seconds".into()))
+            }
+        }
     }
 
     /// How far it has come since it was read, where it is known what it follows.

@@ -17,8 +17,8 @@ const INTERVALS: u32 = 3;
 /// A server that took writes and can't be reached is taken to do so for this long, unless it is
 /// seen to be something else: two on one timeline are two also while one is slow to answer.
 const LEADS_FOR: Duration = Duration::from_secs(60);
-/// Whoever waits for a primary that has been silent for so long waits in vain.
-const HUNG_AFTER: Duration = Duration::from_secs(5);
+/// Whoever waits for a server that has been silent for so long waits in vain.
+pub(super) const HUNG_AFTER: Duration = Duration::from_secs(5);
 /// The clocks of two servers may differ by this much; a heartbeat from further ahead says nothing.
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(1);
 /// A replica that has heard nothing of its primary for this long, or for this many intervals, has
@@ -248,8 +248,13 @@ impl View {
     /// Whether the leader has been silent for so long that what is asked of it hangs as well. For a
     /// shorter time it is waited for: it may only be busy.
     pub(crate) fn is_hung(&self, now: Instant) -> bool {
-        let leading = self.leading().filter(|seen| seen.look.is_some());
-        leading.is_some_and(|seen| seen.is_away && seen.is_silent(HUNG_AFTER, now))
+        self.leader.is_ok_and(|server| self.hangs(server, now))
+    }
+
+    /// The same of any server.
+    pub(crate) fn hangs(&self, server: usize, now: Instant) -> bool {
+        let seen = &self.servers[server];
+        seen.is_away && seen.look.is_some() && seen.is_silent(HUNG_AFTER, now)
     }
 
     /// Where a replica stands, or why it can't be read.

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use contract::Limit;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::Db;
 use super::breaker::Ticket;
+use super::view::HUNG_AFTER;
 use crate::obs;
 
 /// A read that is under way on a replica, counted there until it is dropped.
@@ -30,6 +31,14 @@ impl Visit {
     /// On which server.
     pub(super) const fn server(&self) -> usize {
         self.server
+    }
+
+    /// Ends once the server has been silent for so long that it is waited for in vain.
+    pub(super) async fn until_it_hangs(&self) {
+        sleep(HUNG_AFTER).await;
+        while !self.db.view().hangs(self.server, Instant::now()) {
+            sleep(self.db.0.settings.routing.interval).await;
+        }
     }
 
     /// The server answered.

@@ -318,13 +318,14 @@ CREATE INDEX tally_day ON tally (shard, local_day);
 
 -- What appointments and rules promise, by PostgreSQL's own calendar: one row for each appointment
 -- that stands and each rule that gives a reminder. Nothing of the planner is used: an appointment
--- names the revision it was planned under and the domain time of that. Days beyond the horizon are
--- left out: they are planned when their time comes.
+-- names the revision it was planned under and the domain time of that. Days from unplanned_from on are
+-- beyond the horizon, by the planner's word: they are planned when their time comes.
 CREATE VIEW promised AS
 SELECT a.shard, a.practice_id, a.appointment_id, r.rule_id, a.phone, a.starts_at,
        w.within::date AS local_day,
        o.opens AT TIME ZONE v.timezone AS opens_at,
-       w.closes AT TIME ZONE v.timezone AS closes_at
+       w.closes AT TIME ZONE v.timezone AS closes_at,
+       a.unplanned_from
 FROM appointment a
 JOIN practice_revision v
   ON v.shard = a.shard AND v.practice_id = a.practice_id AND v.revision = a.revision
@@ -354,8 +355,7 @@ WHERE a.status = 'b'
   AND a.revised_at <= w.closes AT TIME ZONE v.timezone
   AND a.revised_at < a.starts_at
   AND least(o.opens + make_interval(secs => r.scatter_seconds), w.closes)
-          AT TIME ZONE v.timezone < a.starts_at
-  AND (a.unplanned_from IS NULL OR w.within::date < a.unplanned_from);
+          AT TIME ZONE v.timezone < a.starts_at;
 
 -- What is planned or became a text, against which that is held: the first of those that are alike, and
 -- the others. What became a text of an older version stays and is not promised again, to that phone;

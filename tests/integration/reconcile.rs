@@ -10,6 +10,7 @@ mod balance;
 pub(crate) mod broken;
 mod listed;
 mod planner;
+mod put_off;
 mod reasons;
 mod recipient;
 mod told;

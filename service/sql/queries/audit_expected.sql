@@ -5,6 +5,8 @@ WITH derived AS (
     SELECT d.practice_id, d.appointment_id, d.rule_id, d.phone, d.starts_at, d.local_day
     FROM promised d
     WHERE d.shard = $1
+      -- What lies beyond the horizon is planned later.
+      AND (d.unplanned_from IS NULL OR d.local_day < d.unplanned_from)
       -- What was due before that was dropped.
       AND d.local_day >= (SELECT from_day FROM retention WHERE partitioned = 'intent')
 ), present AS (

@@ -13,6 +13,10 @@ WITH derived AS (
       -- No appointment begins before its reminder's day, in any zone: earlier ones need no calendar.
       AND d.starts_at >= ($3::date - 1)::timestamp AT TIME ZONE 'UTC'
       AND d.local_day >= $3
+      -- What the planner put off, as beyond the horizon, isn't any more an hour before its time.
+      AND (d.unplanned_from IS NULL
+           OR d.local_day < d.unplanned_from
+           OR d.opens_at <= $4::timestamptz + interval '1 hour')
 ), present AS (
     SELECT p.practice_id, p.appointment_id, p.rule_id, p.phone, p.starts_at, p.due_day,
            p.plan_version, p.state, p.due_at, p.nth,

@@ -3,7 +3,7 @@
 use contract::Endpoint;
 use serde_json::{Value, json};
 use tests::practice::FIRST_DUE;
-use tests::{TestApp, appointment, at};
+use tests::{Ending, TestApp, appointment, at};
 
 use super::common::{Good, is_counted};
 use super::reports::{csv, formats_are_agreed_on, is_complete_up_to};
@@ -59,6 +59,29 @@ async fn says_how_late_by_rule_and_hour() {
     );
     assert!(lines[1].starts_with("1,8,1,1,1,0,0,0,0,0,0,0,"), "{lines:?}");
     app.finish().await;
+}
+
+/// A hundred texts of one hour, a second later each than the one before.
+#[tokio::test]
+async fn percentiles_are_latenesses_that_occurred() {
+    let app = TestApp::start().await;
+    let one = app.practice(1).await;
+    app.run(at(FIRST_DUE), 1.0).await;
+    let texts = "INSERT INTO message (shard, practice_id, phone, local_day, rule_id, group_slot, \
+                     generation, state, segments, revision, due_at, expires_at, released_at, \
+                     sent_at, appointment_ids, starts_at, body) \
+                 SELECT p.shard, 1, 999200000000 + n, '2026-05-05', 1, 0, 1, 's', 1, 1, \
+                        c.domain_origin, c.domain_origin, c.real_origin, \
+                        c.real_origin + n * interval '1 s', ARRAY['late-' || n], \
+                        ARRAY[c.domain_origin], 'x' \
+                 FROM practice AS p, clock AS c, generate_series(1, 100) AS n";
+    assert_eq!(app.database.sql.run(texts, &[]).await, 100);
+    let path = one.path("/reports/delivery?from=2026-05-05&until=2026-05-05");
+    let report = app.get(&path).send().await.json(200);
+    let late = &report["hours"][0]["late_seconds"];
+    assert_eq!(late, &json!({ "p50": 50.0, "p90": 90.0, "p99": 99.0, "max": 100.0 }), "{report}");
+    // No appointment promised them.
+    app.finish_as(Ending { is_broken: true, ..Ending::default() }).await;
 }
 
 #[tokio::test]

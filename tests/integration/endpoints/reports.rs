@@ -94,6 +94,33 @@ fn described(openapi: &Value) -> Vec<&str> {
     paths.iter().filter(|(_, path)| is_sheet(path)).map(|(name, _)| name.as_str()).collect()
 }
 
+/// Counts are the same before they are folded, when they are, and when some are.
+#[tokio::test]
+async fn counts_are_what_is_folded_and_what_is_not() {
+    let app = TestApp::with().env("PUNCTUAL_STAGE_GATES", "open").start().await;
+    app.put("/admin/stages/fold", &json!({ "gate": "held" })).send().await.expect(200);
+    let one = app.practice(1).await;
+    let days = "from=2026-05-05&until=2026-05-06";
+    let counted = async || {
+        let day = app.get(&one.path("/days/2026-05-05/counts")).send().await.json(200);
+        let trend = app.get(&one.path(&format!("/reports/trend?{days}"))).send().await.json(200);
+        let fleet = app.get(&format!("/admin/fleet?{days}")).send().await.json(200);
+        [&day["rules"][0], &trend["days"][0], &fleet["days"][0]]
+            .map(|of| of["expected"].as_i64().unwrap_or_else(|| panic!("{day} {trend} {fleet}")))
+    };
+    let rows = async |table: &str| -> bool {
+        let any = format!("SELECT EXISTS (SELECT FROM {table})");
+        app.database.sql.one(&any, &[]).await
+    };
+    one.send(&[appointment("a").phone(1), appointment("b").phone(2)]).await;
+    assert_eq!((counted().await, rows("tally").await), ([2; 3], false));
+    app.post("/admin/stages/fold/run", &json!({})).send().await.expect(200);
+    assert_eq!((counted().await, rows("tally_delta").await), ([2; 3], false));
+    one.book(&appointment("c").phone(3)).await;
+    assert_eq!((counted().await, rows("tally_delta").await), ([3; 3], true));
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn each_says_in_each_form_up_to_when_it_is_complete_and_what_is_out_of_order() {
     let app = TestApp::with()

@@ -9,6 +9,7 @@ mod alerts;
 mod dashboards;
 mod docs;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
@@ -85,7 +86,34 @@ pub(crate) fn write(root: &Path, links: &Links) -> Result<Vec<String>, RenderErr
         std::fs::write(&path, &file.text).map_err(failed)?;
         written.push(file.path);
     }
+    for path in left_over(root)? {
+        let whole = root.join(&path);
+        std::fs::remove_file(&whole).map_err(|source| RenderError::File { path: whole, source })?;
+        written.push(path);
+    }
     Ok(written)
+}
+
+/// Files beside the derived ones that say that they are written by this, and that no row makes any
+/// more: whoever loads a whole folder would go on loading them.
+fn left_over(root: &Path) -> Result<Vec<String>, RenderError> {
+    let links = Links::default();
+    let ours: BTreeSet<String> = files(&links)?.into_iter().map(|file| file.path).collect();
+    let folders: BTreeSet<&str> =
+        ours.iter().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
+    let mut left = Vec::new();
+    for folder in folders {
+        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
+        for entry in entries.flatten().filter(|entry| entry.path().is_file()) {
+            let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            let text = std::fs::read(entry.path()).unwrap_or_default();
+            if !ours.contains(&path) && text.starts_with(alerts::WRITTEN.as_bytes()) {
+                left.push(path);
+            }
+        }
+    }
+    left.sort_unstable();
+    Ok(left)
 }
 
 /// How the files under a directory differ from what they should be, as unified diffs. Empty where
@@ -100,6 +128,12 @@ pub(crate) fn differences(root: &Path, links: &Links) -> Result<String, RenderEr
         let (ours, path) = (TextDiff::from_lines(found.as_str(), &file.text), &file.path);
         let diff = ours.unified_diff().header(path, &format!("{path} (rendered)")).to_string();
         diffs.push_str(&diff);
+    }
+    for path in left_over(root)? {
+        let text = found(&root.join(&path))?;
+        let diff = TextDiff::from_lines(text.as_str(), "");
+        let nothing = format!("{path} (no longer rendered)");
+        diffs.push_str(&diff.unified_diff().header(&path, &nothing).to_string());
     }
     Ok(diffs)
 }
@@ -136,6 +170,15 @@ mod tests {
         assert_eq!(write(directory.path(), &USUAL).unwrap().len(), files(&USUAL).unwrap().len());
         assert_eq!(differences(directory.path(), &USUAL).unwrap(), "");
         assert_eq!(write(directory.path(), &USUAL).unwrap(), Vec::<String>::new());
+        // One of an earlier release, and one of the operator's own.
+        let (old, own) = ("alerts/old.rules.yaml", "alerts/own.rules.yaml");
+        let text = format!("{} from the contract's tables.\n", alerts::WRITTEN);
+        std::fs::write(directory.path().join(old), text).unwrap();
+        std::fs::write(directory.path().join(own), "groups: []\n").unwrap();
+        let left = differences(directory.path(), &USUAL).unwrap();
+        assert!(left.contains(old) && !left.contains(own), "{left}");
+        assert_eq!(write(directory.path(), &USUAL).unwrap(), [old]);
+        assert!(!directory.path().join(old).exists() && directory.path().join(own).exists());
         std::fs::write(directory.path().join(&first.path), "old\n").unwrap();
         assert!(differences(directory.path(), &USUAL).unwrap().contains("\n-old\n"));
     }

@@ -34,6 +34,7 @@ pub(super) use disk::{NODE_FREE, NODE_SIZE, node_disks, node_machines};
 use model::RuleFile;
 pub(super) use model::{DOCS_URL, GRAFANA_URL, NODE_JOB};
 pub(crate) use objective::Refused;
+pub(super) use yaml::WRITTEN;
 
 /// The files.
 ///

@@ -9,12 +9,15 @@ use super::super::File;
 use super::case::{Case, CaseFile, Fires, RowsFire, is_of};
 use super::model::{Alert, Group, Record, Rule, RuleFile};
 
+/// How each of these files begins: what begins otherwise is somebody else's.
+pub(in crate::render) const WRITTEN: &str = "# Written by `punctual render`";
+
 /// Columns of a comment or of a folded text.
 const COLUMNS: usize = 96;
 
 pub(super) fn rules(file: &RuleFile) -> File {
     let RuleFile { name, about, groups } = file;
-    let mut out = String::from("# Written by `punctual render` from the contract's tables.\n");
+    let mut out = format!("{WRITTEN} from the contract's tables.\n");
     out += &comment(about, 0);
     out += "\ngroups:\n";
     for Group { name, interval, rules } in groups {
@@ -55,7 +58,7 @@ fn rule(rule: &Rule) -> String {
 pub(super) fn cases(file: &CaseFile, rules: &[RuleFile]) -> File {
     let CaseFile { name, rules: about, interval, evaluation, cases } = file;
     let mut out = format!(
-        "# Written by `punctual render`: for each alert when it fires, and when it must not.\n\
+        "{WRITTEN}: for each alert when it fires, and when it must not.\n\
          # Run by `promtool test rules`.\n\n\
          rule_files:\n  - ../{about}.rules.yaml\nevaluation_interval: {evaluation}\n"
     );

@@ -118,7 +118,8 @@ pub(crate) struct Landed<'a> {
     pub(crate) flight: &'a Flight,
     pub(crate) route: Route,
     pub(crate) took: Duration,
-    pub(crate) objective: Duration,
+    /// Longer than its objective, or its journey was.
+    pub(crate) is_slow: bool,
     pub(crate) ending: Ending,
     /// The outcome's name.
     pub(crate) outcome: &'static str,
@@ -201,11 +202,10 @@ impl OfRoute {
     }
 
     fn offer(&self, landed: &Landed<'_>) -> bool {
-        let is_slow = landed.took > landed.objective;
         let why = match landed.ending {
             Ending::Failed => Why::Failed,
             Ending::Aborted => Why::Aborted,
-            Ending::Good | Ending::Refused if is_slow => Why::Slow,
+            Ending::Good | Ending::Refused if landed.is_slow => Why::Slow,
             Ending::Good => return self.draw(landed),
             Ending::Refused => return false,
         };

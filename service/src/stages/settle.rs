@@ -162,7 +162,7 @@ async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
         drop(in_flight);
         match result {
             Ok(recorded) => {
-                let kept = land(&batch, &scope.done(batch.len()));
+                let kept = land(&shared.app.clock, &batch, &scope.done(batch.len()));
                 observe(shared, shard, &batch, &recorded, &kept, started);
                 return;
             }
@@ -186,8 +186,9 @@ async fn record(shared: &Shared, shard: i16, mut batch: Vec<Completion>) {
 /// A flight that was kept, by when its text was due and when its result was known.
 type Kept = (Timestamp, Timestamp, TraceId);
 
-/// The flights of deliveries end with the commit of their results. Returns those that were kept.
-fn land(batch: &[Completion], done: &Done) -> Vec<Kept> {
+/// The flights of deliveries end with the commit of their results. Slow is what was handed over too
+/// long after it was due, however quick this try was. Returns those that were kept.
+fn land(clock: &Clock, batch: &[Completion], done: &Done) -> Vec<Kept> {
     let mut kept = Vec::new();
     let objective = Duration::from_millis(u64::from(Journey::DueToHandedOver.spec().latency_ms));
     for completion in batch {
@@ -200,7 +201,7 @@ fn land(batch: &[Completion], done: &Done) -> Vec<Kept> {
             flight,
             route: Route::Message,
             took: flight.began().elapsed(),
-            objective,
+            is_slow: since_due(clock, completion.work.due_at, completion.at) > objective,
             ending: answer.outcome.into(),
             outcome: answer.outcome.name(),
             status: answer.http_status.and_then(|s| u16::try_from(s).ok()).unwrap_or(0),
@@ -225,6 +226,11 @@ fn give_up_lost(shared: &Shared, batch: &mut Vec<Completion>, error: &DbError) {
     }
 }
 
+/// How long ago a text was due, in real time.
+fn since_due(clock: &Clock, due_at: Timestamp, at: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(clock.to_real(due_at))).unwrap_or(Duration::ZERO)
+}
+
 fn observe(
     shared: &Shared,
     shard: i16,
@@ -247,8 +253,7 @@ fn observe(
         due_now.ended(due_at, n);
     }
     for &(due_at, sent_at) in &recorded.sent {
-        let took = sent_at.duration_since(clock.to_real(due_at));
-        let took = Duration::try_from(took).unwrap_or(Duration::ZERO);
+        let took = since_due(clock, due_at, sent_at);
         // At most a handful in a second are kept.
         let trace = kept.iter().find(|(due, at, _)| (*due, *at) == (due_at, sent_at));
         obs::journey::record(Journey::DueToHandedOver, took, trace.map(|(_, _, trace)| *trace));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use contract::Endpoint;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use stack::provider::{Faults, Options};
 use tests::practice::FIRST_DUE;
@@ -59,6 +60,35 @@ async fn says_what_the_slow_ones_have_in_common() {
 }
 
 /// A text that the provider refuses is a bad flight too, from its ready lane to its settling.
+/// Seconds after it was due, though it then was claimed and delivered at once.
+#[tokio::test]
+async fn a_text_that_leaves_late_is_slow() {
+    let app = TestApp::with().env("PUNCTUAL_STAGE_GATES", "open").start().await;
+    let release =
+        async |gate| app.put("/admin/stages/release", &json!({ "gate": gate })).send().await;
+    release("held").await.expect(200);
+    let one = app.practice(1).await;
+    one.book(&appointment("a")).await;
+    app.run(at(FIRST_DUE) + SignedDuration::from_mins(1), 1.0).await;
+    until("it has been due for longer than it may be", async || {
+        (app.scrape().await.sum("oldest_pending_seconds", &[]) > 6.0).then_some(())
+    })
+    .await;
+    release("open").await.expect(200);
+    let flight = until("the text's flight is kept", async || {
+        let listed = app.get("/debug/slow?route=message").anonymous().send().await.json(200);
+        listed["flights"].as_array().unwrap().last().cloned()
+    })
+    .await;
+    assert_eq!((&flight["why"], &flight["outcome"]), (&json!("slow"), &json!("sent")), "{flight}");
+    let spans = flight["spans"].as_array().unwrap();
+    let waited =
+        spans.iter().find(|s| (&s["kind"], &s["name"]) == (&json!("wait"), &json!("release")));
+    assert!(waited.is_some(), "{flight}");
+    app.idle().await;
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn texts_have_flights() {
     let refuses = |options| Options {

@@ -18,7 +18,7 @@ fn land(route: &OfRoute, id: u128, ms: u64, outcome: RequestOutcome) {
         flight: &flight,
         route: Route::Message,
         took: Duration::from_millis(ms),
-        objective: Duration::from_millis(100),
+        is_slow: ms > 100,
         ending: outcome.into(),
         outcome: outcome.name(),
         status: 200,

@@ -16,7 +16,7 @@ use super::verdict::{Head, MemberNow, Now, Receipt, Verdict, judge, why};
 use crate::db::{DbError, Tx, weeks};
 use crate::obs;
 use crate::obs::exemplar::TraceId;
-use crate::obs::flight::Flight;
+use crate::obs::flight::{Flight, What};
 use crate::obs::request::BatchScope;
 use crate::phone::Phone;
 use crate::plan::opens_after;
@@ -250,7 +250,7 @@ fn sort(
             |m: &MemberNow| seen.held.contains(&(head.message_id, m.appointment_id.clone()));
         let ending = match (judge(&head, holds, now), to) {
             (Verdict::Send, Some(to)) => {
-                let flight = Arc::new(flight(shared, lease));
+                let flight = Arc::new(flight(shared, lease, &head));
                 let route = (sender(practice)?, to);
                 let settings = Arc::clone(&practice.newest);
                 let is_late = leaves_on_another_day(&head, &settings, domain_now);
@@ -321,12 +321,22 @@ fn work(shared: &Shared, head: &Head, token: i64, lease_until: Timestamp) -> Wor
     }
 }
 
-/// A text's flight begins when its lane is ready.
-fn flight(shared: &Shared, lease: &Lease) -> Flight {
-    let waited = shared.app.clock.real_now().duration_since(lease.ready_at);
-    let (now, waited) = (Instant::now(), Duration::try_from(waited).unwrap_or_default());
-    let trace = TraceId::from_random(rand::random());
-    Flight::new(trace, now.checked_sub(waited).unwrap_or(now))
+/// A text's flight begins when it is due, and that of another try when its lane is ready.
+fn flight(shared: &Shared, lease: &Lease, head: &Head) -> Flight {
+    let clock = &shared.app.clock;
+    let (now, real_now) = (Instant::now(), clock.real_now());
+    let instant = |at: Timestamp| {
+        let ago = Duration::try_from(real_now.duration_since(at)).unwrap_or_default();
+        now.checked_sub(ago).unwrap_or(now)
+    };
+    let ready = instant(lease.ready_at);
+    let due =
+        if head.attempts == 0 { instant(clock.to_real(head.due_at)).min(ready) } else { ready };
+    let flight = Flight::new(TraceId::from_random(rand::random()), due);
+    if due < ready {
+        flight.between(What::Wait(Stage::Release), due, ready, 0);
+    }
+    flight
 }
 
 fn job(

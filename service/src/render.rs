@@ -73,8 +73,10 @@ pub(crate) fn files(links: &Links) -> Result<Vec<File>, RenderError> {
 /// # Errors
 /// A row that can't be rendered, or the first file that could not be read or written.
 pub(crate) fn write(root: &Path, links: &Links) -> Result<Vec<String>, RenderError> {
+    let files = files(links)?;
+    let left = left_over(root, &files);
     let mut written = Vec::new();
-    for file in files(links)? {
+    for file in files {
         let path = root.join(&file.path);
         let failed = |source| RenderError::File { path: path.clone(), source };
         if found(&path)? == file.text {
@@ -86,7 +88,7 @@ pub(crate) fn write(root: &Path, links: &Links) -> Result<Vec<String>, RenderErr
         std::fs::write(&path, &file.text).map_err(failed)?;
         written.push(file.path);
     }
-    for path in left_over(root)? {
+    for path in left {
         let whole = root.join(&path);
         std::fs::remove_file(&whole).map_err(|source| RenderError::File { path: whole, source })?;
         written.push(path);
@@ -96,9 +98,8 @@ pub(crate) fn write(root: &Path, links: &Links) -> Result<Vec<String>, RenderErr
 
 /// Files beside the derived ones that say that they are written by this, and that no row makes any
 /// more: whoever loads a whole folder would go on loading them.
-fn left_over(root: &Path) -> Result<Vec<String>, RenderError> {
-    let links = Links::default();
-    let ours: BTreeSet<String> = files(&links)?.into_iter().map(|file| file.path).collect();
+fn left_over(root: &Path, files: &[File]) -> Vec<String> {
+    let ours: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let folders: BTreeSet<&str> =
         ours.iter().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
     let mut left = Vec::new();
@@ -107,13 +108,13 @@ fn left_over(root: &Path) -> Result<Vec<String>, RenderError> {
         for entry in entries.flatten().filter(|entry| entry.path().is_file()) {
             let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
             let text = std::fs::read(entry.path()).unwrap_or_default();
-            if !ours.contains(&path) && text.starts_with(alerts::WRITTEN.as_bytes()) {
+            if !ours.contains(path.as_str()) && text.starts_with(alerts::WRITTEN.as_bytes()) {
                 left.push(path);
             }
         }
     }
     left.sort_unstable();
-    Ok(left)
+    left
 }
 
 /// How the files under a directory differ from what they should be, as unified diffs. Empty where
@@ -122,14 +123,16 @@ fn left_over(root: &Path) -> Result<Vec<String>, RenderError> {
 /// # Errors
 /// A row that can't be rendered, or the first file that could not be read.
 pub(crate) fn differences(root: &Path, links: &Links) -> Result<String, RenderError> {
+    let files = files(links)?;
+    let left = left_over(root, &files);
     let mut diffs = String::new();
-    for file in files(links)? {
+    for file in files {
         let found = found(&root.join(&file.path))?;
         let (ours, path) = (TextDiff::from_lines(found.as_str(), &file.text), &file.path);
         let diff = ours.unified_diff().header(path, &format!("{path} (rendered)")).to_string();
         diffs.push_str(&diff);
     }
-    for path in left_over(root)? {
+    for path in left {
         let text = found(&root.join(&path))?;
         let diff = TextDiff::from_lines(text.as_str(), "");
         let nothing = format!("{path} (no longer rendered)");

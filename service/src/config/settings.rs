@@ -191,7 +191,7 @@ pub(crate) fn all() -> Vec<Setting> {
         name: Cow::Owned(format!("{LIMIT_PREFIX}{}", limit.name())),
         default: Cow::Owned(limit.spec().default.to_string()),
         unit: limit.spec().unit,
-        help: Cow::Owned(format!("{} Why: {}.", one_line(limit.help()), limit.spec().reason)),
+        help: Cow::Owned(format!("{} Why: {}.", limit.help(), limit.spec().reason)),
         form: u64::FORM,
         is_secret: false,
         within: Some((limit.spec().least, limit.spec().most)),

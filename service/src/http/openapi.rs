@@ -180,7 +180,7 @@ fn document() -> Value {
 
 fn operation(endpoint: Endpoint, schemas: &mut SchemaGenerator) -> Value {
     let spec = endpoint.spec();
-    let help = endpoint.help().split_whitespace().collect::<Vec<_>>().join(" ");
+    let help = endpoint.help();
     let summary = help.split_inclusive(". ").next().unwrap_or_default().trim();
     let shapes = shapes(endpoint, schemas);
     let mut operation = json!({
@@ -307,12 +307,8 @@ const fn success(status: u16) -> &'static str {
 
 fn refused(status: u16) -> Value {
     let codes = Code::ALL.iter().filter(|code| code.status() == status);
-    let lines: Vec<String> = codes
-        .map(|code| {
-            let help = code.help().split_whitespace().collect::<Vec<_>>().join(" ");
-            format!("`{}`: {help}", code.name())
-        })
-        .collect();
+    let lines: Vec<String> =
+        codes.map(|code| format!("`{}`: {}", code.name(), code.help())).collect();
     let problem = json!({ "$ref": "#/components/schemas/Problem" });
     let mut response = json!({
         "description": lines.join("\n\n"),

@@ -15,7 +15,7 @@ const TOP: usize = 10;
 /// A process's pool, as it is named over its line.
 const IN_PROCESS: &str = "{{instance}} {{pool}}";
 const HELD: &[&str] = &["job", "instance", "pool", "holder"];
-/// Of all processes together: each pool gives up for six kinds of reasons.
+/// Of all processes together: each pool gives up waits of three kinds.
 const TIMEOUT: &[&str] = &["job", "pool", "kind"];
 
 const QUERY: &[&str] = &["db_query_name"];

@@ -73,7 +73,7 @@ impl Panel {
         Self {
             kind,
             title: title.into(),
-            description: description.into().trim().replace('\n', " "),
+            description: description.into(),
             targets: Vec::new(),
             steps: PLAIN,
             links: Vec::new(),

@@ -62,6 +62,14 @@ impl Scrape {
         self.all(name, labels).next().is_some()
     }
 
+    /// Whether a label has a value in a family, or in any.
+    pub fn shows(&self, name: Option<&str>, label: &str, value: &str) -> bool {
+        self.0.iter().any(|sample| {
+            name.is_none_or(|name| sample.name == name)
+                && sample.labels.get(label).is_some_and(|found| found == value)
+        })
+    }
+
     /// Names of all families, once each.
     pub fn names(&self) -> std::collections::BTreeSet<&str> {
         self.0.iter().map(|sample| sample.name.as_str()).collect()

@@ -69,7 +69,7 @@ async fn every_query_shows_something_under_load() {
         scrape.has("replica_lag_seconds", &[]).then_some(scrape)
     })
     .await;
-    rules::check_names(&scrape.names());
+    rules::check(&scrape);
     // What can exist was there at zero, or its first event is one that no rate shows.
     let known = before_any_work().await;
     let late: Vec<_> = series(&scrape).difference(&known).cloned().collect();

@@ -18,6 +18,8 @@ pub(super) struct Selected {
     pub(super) name: String,
     /// Labels and the values or patterns that they must match.
     pub(super) matchers: Vec<(String, String)>,
+    /// Labels and the values, spelt out, that they must or must not have.
+    pub(super) values: Vec<(String, String)>,
     /// The window, of a range.
     pub(super) range: Option<Duration>,
     /// The function whose argument it is.
@@ -48,6 +50,7 @@ fn walk(expr: &Expr, function: Option<&str>, found: &mut Vec<Selected>) {
         found.push(Selected {
             name: name(selector),
             matchers: matchers(&selector.matchers),
+            values: values(&selector.matchers),
             range,
             function: function.map(str::to_owned),
         });
@@ -84,6 +87,17 @@ fn matchers(all: &Matchers) -> Vec<(String, String)> {
     kept.map(|one| (one.name.clone(), one.value.clone())).collect()
 }
 
+/// Those of a list are one pattern; other patterns are of no value in particular.
+fn values(all: &Matchers) -> Vec<(String, String)> {
+    let is_plain =
+        |one: &&str| !one.is_empty() && one.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let each = all.matchers.iter().flat_map(|one| {
+        let values = one.value.split('|').filter(is_plain);
+        values.map(|value| (one.name.clone(), value.to_owned()))
+    });
+    each.filter(|(label, _)| label != "__name__").collect()
+}
+
 #[test]
 fn selectors_are_found_wherever_they_are() {
     let one = r#"topk(3, sum by (a) (rate(x_total{job=~"$job"}[5m])))"#;
@@ -94,5 +108,12 @@ fn selectors_are_found_wherever_they_are() {
     assert_eq!(found[0].function.as_deref(), Some("rate"));
     assert_eq!(found[0].range, Some(Duration::from_secs(300)));
     assert_eq!(found[0].matchers, [("job".to_owned(), "$job".to_owned())]);
+    let parsed = Parsed::read(r#"x{a="1",b=~"2|3_",c=~".+",d!="4",e!~"5|6",f!=""}"#).unwrap();
+    let values: Vec<String> = parsed.selectors()[0]
+        .values
+        .iter()
+        .map(|(label, value)| format!("{label}{value}"))
+        .collect();
+    assert_eq!(values, ["a1", "b2", "b3_", "d4", "e5", "e6"]);
     assert!(Parsed::read("sum(").is_err());
 }

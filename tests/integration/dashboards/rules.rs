@@ -1,18 +1,22 @@
-//! Names in use against names that are emitted, in both directions, over dashboards and alerts; and
-//! where the alerts' texts lead.
+//! Names in use against names that are emitted, in both directions, over dashboards and alerts; the
+//! values that they ask for against those that labels have; and where the alerts' texts lead.
 //!
 //! Never here: whether an alert fires when it should (promtool's own tests).
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use tests::metrics::Scrape;
 
-use super::file::{dashboards, list, root, text};
-use super::promql::Parsed;
+use super::file::{TIME_ON_SCREEN, dashboards, list, root, text};
+use super::promql::{Parsed, Selected};
 use crate::alerts::OF_NODE_EXPORTER;
 
 /// Series that Prometheus makes itself.
 pub(super) const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
+
+/// Labels that come with the place where a process was found.
+const OF_TARGETS: [&str; 2] = ["job", "instance"];
 
 /// Families that no panel and no rule needs, with the reason.
 const UNUSED: &[(&str, &str)] = &[
@@ -53,15 +57,17 @@ pub(super) fn recorded() -> BTreeSet<String> {
     names.filter(|name| !name.is_empty()).collect()
 }
 
-/// The names that queries of dashboards and rules select, with where.
-fn used() -> Vec<(String, String)> {
+/// What queries of dashboards and rules select, with where.
+fn used() -> Vec<(Selected, String)> {
     let mut used = Vec::new();
     let mut take = |place: &str, expr: &str| {
         let parsed = Parsed::read(expr).unwrap_or_else(|error| panic!("{place}: {error}: {expr}"));
-        used.extend(parsed.names().into_iter().map(|name| (name, place.to_owned())));
+        used.extend(parsed.selectors().into_iter().map(|one| (one, place.to_owned())));
     };
     for board in dashboards() {
-        let substituted = |expr: &str| board.substituted(expr, "1m");
+        // What is chosen on the page stays a variable: it is no value in particular.
+        let substituted =
+            |expr: &str| expr.replace("$__rate_interval", "1m").replace("$__range", TIME_ON_SCREEN);
         for query in board.queries() {
             take(&query.place, &substituted(&query.expr));
         }
@@ -87,19 +93,47 @@ pub(super) fn selector_of(query: &str) -> Option<&str> {
     inside.rsplit_once(", ").map(|(selector, _)| selector)
 }
 
-/// Compares with the names that a process emits.
-pub(super) fn check_names(emitted: &BTreeSet<&str>) {
-    let recorded = recorded();
+/// Compares with what a process emits.
+pub(super) fn check(scrape: &Scrape) {
     let used = used();
+    check_names(&scrape.names(), &used);
+    let recorded = recorded();
+    let spelt_wrong: Vec<_> = used.iter().filter_map(|one| lacks(scrape, &recorded, one)).collect();
+    assert!(spelt_wrong.is_empty(), "no series has it: {spelt_wrong:#?}");
+}
+
+/// A value that a selector spells out and that none of its series has, or of the service's where
+/// rules make them.
+fn lacks(
+    scrape: &Scrape,
+    recorded: &BTreeSet<String>,
+    (selected, place): &(Selected, String),
+) -> Option<String> {
+    let name = &selected.name;
+    let is_emitted = scrape.has(name, &[]);
+    if !is_emitted && !recorded.contains(name) {
+        return None;
+    }
+    let of = if is_emitted { Some(&**name) } else { None };
+    let is_known = |(label, value): &&(String, String)| {
+        OF_TARGETS.contains(&&**label) || scrape.shows(of, label, value)
+    };
+    let (label, value) = selected.values.iter().find(|one| !is_known(one))?;
+    Some(format!("{place}: {name}: {label}=\"{value}\""))
+}
+
+fn check_names(emitted: &BTreeSet<&str>, used: &[(Selected, String)]) {
+    let recorded = recorded();
     let missing: Vec<_> = used
         .iter()
-        .filter(|(name, _)| !emitted.contains(name.as_str()))
-        .filter(|(name, _)| !recorded.contains(name) && !OF_PROMETHEUS.contains(&name.as_str()))
+        .map(|(selected, place)| (selected.name.as_str(), place))
+        .filter(|(name, _)| !emitted.contains(name))
+        .filter(|(name, _)| !recorded.contains(*name) && !OF_PROMETHEUS.contains(name))
         .filter(|(name, _)| OF_NODE_EXPORTER.iter().all(|(foreign, _)| foreign != name))
         .collect();
     assert!(missing.is_empty(), "shown or watched, but emitted by nothing: {missing:#?}");
 
-    let families: BTreeSet<&str> = used.iter().map(|(name, _)| family(name)).collect();
+    let families: BTreeSet<&str> = used.iter().map(|(one, _)| family(&one.name)).collect();
     let excepted: BTreeSet<&str> = UNUSED.iter().map(|(name, _)| *name).collect();
     let unused: Vec<&str> = emitted
         .iter()

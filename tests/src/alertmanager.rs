@@ -6,7 +6,6 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
 use serde_json::Value;
 use stack::{Process, ProcessSpec, RunDir, ports};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -90,8 +89,6 @@ pub struct Notification {
     pub path: String,
     /// What it says.
     pub body: Value,
-    /// When it came.
-    pub at: Timestamp,
 }
 
 /// A webhook that takes everything down.
@@ -167,5 +164,5 @@ fn whole(bytes: &[u8]) -> Option<(Notification, usize)> {
     let end = head_end + length.unwrap_or(0);
     let body = bytes.get(head_end..end)?;
     let body = serde_json::from_slice(body).unwrap_or_default();
-    Some((Notification { path, body, at: Timestamp::now() }, end))
+    Some((Notification { path, body }, end))
 }

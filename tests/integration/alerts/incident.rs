@@ -1,18 +1,23 @@
 //! An incident made on purpose, from the service to the person who is told: the real service, a
 //! real Prometheus that scrapes it, a real Alertmanager, and a webhook.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
 use serde_json::Value;
 use stack::RunDir;
 use tests::alertmanager::Notification;
 use tests::exhausted::{self, Exhausted};
+use tests::wait::until_within;
 use tests::{Alertmanager, Ending, Prometheus, PrometheusConfig, Receiver, until};
 
-use super::quick::{EVERY, HOLD, WAIT, fires, quick_routing, quick_rules};
+use super::quick::{BEATS, EVERY, HOLD, WAIT, fires, firing, quick_routing, quick_rules};
 
 /// From the round that finds the first caller waiting to the notification. Rounds, as a machine
 /// that is busy makes fewer of them; five times as many for what is busy beside Prometheus.
 const TOLD_WITHIN_ROUNDS: f64 = (5 * (HOLD + WAIT) / EVERY) as f64;
+
+/// From the last caller who waits to its end: what looks back on it, and how long it is kept.
+const OVER_WITHIN: Duration = Duration::from_secs(120);
 
 const EXHAUSTED: &str = "PunctualPoolExhausted";
 
@@ -68,23 +73,19 @@ async fn until_the_symptom_is_muted(prometheus: &Prometheus, alertmanager: &Aler
     .await;
 }
 
-/// Waits until people are told that the alert has ended, and returns what they were told until it
-/// did: from then on it mutes nothing, and what follows may be told before its end is.
-async fn told_until_it_ended(receiver: &Receiver) -> Vec<Notification> {
-    let end_in = |one: &Notification| -> Option<Timestamp> {
-        let has_ended = |alert: &&Value| {
-            alert["labels"]["alertname"] == EXHAUSTED && alert["status"] == "resolved"
-        };
-        let alert = one.body["alerts"].as_array().unwrap().iter().find(has_ended)?;
-        Some(alert["endsAt"].as_str().unwrap().parse().unwrap())
-    };
-    until("its end is told", async || {
-        let mut told = receiver.at_any(&PEOPLE);
-        let end = told.iter().find_map(end_in)?;
-        told.retain(|one| one.at < end);
-        Some(told)
+/// Waits until people are told that it is over, and returns all that they were told: whatever
+/// looks back on it has ended by then, or would have been told with it.
+async fn told_until_it_is_over(prometheus: &Prometheus, receiver: &Receiver) -> Vec<Notification> {
+    until_within(OVER_WITHIN, "its end is told", async || {
+        let told = receiver.at_any(&PEOPLE);
+        told.iter().any(|one| one.body["status"] == "resolved").then_some(())
     })
-    .await
+    .await;
+    let budgets = firing("PunctualAvailabilityBudgetBurn", ",severity=\"critical\"");
+    assert_eq!(prometheus.query(&budgets).await.unwrap(), [], "they outlive what explains them");
+    let beats = receiver.at("/watchdog").len() + BEATS;
+    until("as many beats", async || (receiver.at("/watchdog").len() >= beats).then_some(())).await;
+    receiver.at_any(&PEOPLE)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,17 +113,17 @@ async fn an_exhausted_pool_is_one_notification_that_names_it() {
     assert_eq!(so_far.len(), 1, "{so_far:#?}");
 
     exhausted.end().await;
-    // Whatever else was to be told of it, or again, has been by then.
-    let told = told_until_it_ended(&receiver).await;
-    assert_eq!(told.len(), 1, "{told:#?}");
-    assert_eq!(told[0].path, "/pages");
-    judge(&told[0].body);
+    let told = told_until_it_is_over(&prometheus, &receiver).await;
+    let [page, end] = &*told else { panic!("{told:#?}") };
+    assert_eq!((&*page.path, &*end.path), ("/pages", "/pages"));
+    judge(&page.body, "firing");
+    judge(&end.body, "resolved");
     app.finish_as(Ending { errors: exhausted::ERRORS, ..Ending::default() }).await;
 }
 
 /// It names the pool and where it is, says it in words, and leads on.
-fn judge(page: &Value) {
-    assert_eq!(page["status"], "firing", "{page:#}");
+fn judge(page: &Value, status: &str) {
+    assert_eq!(page["status"], status, "{page:#}");
     let alerts = page["alerts"].as_array().unwrap();
     assert_eq!(alerts.len(), 1, "{page:#}");
     let (labels, texts) = (&alerts[0]["labels"], &alerts[0]["annotations"]);

@@ -24,12 +24,12 @@ const BAD_EVENTS_MIN: f64 = 5.0;
 pub(super) struct Window {
     long: &'static str,
     hours: u32,
-    short: &'static str,
+    pub(super) short: &'static str,
     pub(super) words: &'static str,
     /// Which share of the budget is gone when the long window has burnt through.
     budget: f64,
     hold: &'static str,
-    is_fast: bool,
+    pub(super) is_fast: bool,
 }
 
 impl Window {
@@ -60,7 +60,7 @@ impl Window {
 /// an hour and 5 % in six page, 10 % in a day or in three make a ticket. Held a minute, as a short
 /// window of five minutes is a few scrapes; the slow ones for as long as their evaluation takes to
 /// be sure of itself.
-const WINDOWS: [Window; 4] = [
+pub(super) const WINDOWS: [Window; 4] = [
     Window {
         long: "1h",
         hours: 1,
@@ -98,6 +98,10 @@ const WINDOWS: [Window; 4] = [
         is_fast: false,
     },
 ];
+
+/// For how long after its cause has ended a budget may still page: the short window of the slowest
+/// that does, and two rounds until it is found to be over.
+pub(super) const PAGES_LOOK_BACK: &str = "35m";
 
 /// Lengths that are recorded, each in the group whose alerts look at it, so that they are of one
 /// instant. Long ones read a day's samples each time, and less often.

@@ -6,6 +6,7 @@
 use contract::tier::Tier;
 use contract::{Family, Limit, Pool};
 
+use super::burn::PAGES_LOOK_BACK;
 use super::model::{Alert, Board, Group, Record, Rule, RuleFile, Severity, lines, one_of};
 use super::{creep, disk};
 
@@ -104,18 +105,21 @@ pub(super) fn pool_exhausted(tier: Tier) -> Option<Alert> {
     let alert = Alert::new("PunctualPoolExhausted", severity, Board::Database)
         .when(expr)
         .hold("1m")
+        .keep(PAGES_LOOK_BACK)
         .tier(tier)
         .watching("pool", pools)
-        .why(
+        .why(format!(
             "Full with somebody waiting at four scrapes in a row, or somebody gave up waiting \
-             (after 2 to 5 s) within each minute: a burst is over sooner.",
-        )
+             (after 2 to 5 s) within each minute: a burst is over sooner. Kept for \
+             {PAGES_LOOK_BACK}: a pool that is full comes and goes, and as long as budgets look \
+             back on it they page for nothing else.",
+        ))
         .says(
             "A pool of database connections is exhausted.",
             "All connections of pool {{ $labels.pool }} at {{ $labels.instance }} are in use, and \
              callers wait for one or have given up waiting. Requests that wait too long are \
              answered 503; stages try again later. Look at who holds the connections before making \
-             the pool larger.",
+             the pool larger. This ends when the pool has been free for 35 minutes.",
         );
     Some(alert)
 }

@@ -3,6 +3,7 @@
 //!
 //! Never here: that it is so (`tests/integration/alerts/incident.rs`).
 
+use super::burn::WINDOWS;
 use super::model::{Alert, Rule, seconds};
 use super::routing::PAGE_WAIT;
 use super::rules;
@@ -39,4 +40,20 @@ fn an_exhausted_pool_is_told_as_soon_as_the_document_says() {
     let text = std::fs::read_to_string(path).unwrap();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains(&stated), "docs/alerts.md does not say: {stated}");
+}
+
+/// Else budgets would page for what is over, as soon as the pool mutes them no more.
+#[test]
+fn an_exhausted_pool_is_kept_for_as_long_as_budgets_that_page_look_back_on_it() {
+    let files = rules().unwrap();
+    let groups = files.iter().flat_map(|file| &file.groups);
+    let burn = groups.filter(|group| group.name.starts_with("punctual_burn"));
+    let round = burn.map(|group| seconds(group.interval)).max().unwrap();
+    let paging = WINDOWS.iter().filter(|window| window.is_fast);
+    let looks_back = paging.map(|window| seconds(window.short)).max().unwrap();
+    for (_, alert) in evaluated("PunctualPoolExhausted") {
+        let kept = seconds(alert.keep.unwrap());
+        assert!(kept > looks_back + 2 * round, "{kept} s");
+        assert!(alert.description.contains(&format!("free for {} minutes", kept / 60)));
+    }
 }

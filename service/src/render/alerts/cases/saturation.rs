@@ -49,9 +49,17 @@ fn pools() -> Vec<Case> {
     let (full, nearly) = ("PunctualPoolExhausted", "PunctualPoolNearlyFull");
     let (row, says) = (Pool::Interactive.name(), exhausted(Pool::Interactive.name()));
     let critical: Labels = &[("slo_tier", "critical")];
+    // Exhausted from its first minute to its sixth.
+    let over = |story: &str, at: &str| {
+        let (used, waiting) = ("2x4 8x20 2x200", "0x4 3x20 0x200");
+        pool(Case::new(full, story, at), row, used, waiting, "0x230")
+    };
     vec![
         pool(Case::new(full, "callers give up", "5m"), row, "2x4 8x20", "0x25", "0x4 0+2x20")
             .fires(critical, POOL, says),
+        // Burn rates look back on it for half an hour: what they tell is known.
+        over("over for half an hour", "37m").fires(critical, POOL, exhausted(row)),
+        over("over for longer than budgets look back", "45m"),
         pool(Case::new(full, "all are in use and nobody waits", "5m"), row, "8x30", "0x30", "0x30"),
         pool(
             Case::new(nearly, "nine in ten are in use all the time", "25m"),
@@ -73,7 +81,8 @@ fn exhausted(pool: &str) -> String {
     format!(
         "All connections of pool {pool} at a:9090 are in use, and callers wait for one or have \
          given up waiting. Requests that wait too long are answered 503; stages try again later. \
-         Look at who holds the connections before making the pool larger."
+         Look at who holds the connections before making the pool larger. This ends when the pool \
+         has been free for 35 minutes."
     )
 }
 

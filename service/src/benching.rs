@@ -149,8 +149,8 @@ impl Scrape {
     }
 
     /// A scrape as it is printed, piece by piece.
-    pub fn print(&self, is_open_metrics: bool, each: impl FnMut(&str)) {
-        crate::obs::render(format(is_open_metrics), each);
+    pub fn print(&self, is_open_metrics: bool, mut each: impl FnMut(&str)) {
+        crate::obs::render(format(is_open_metrics), |piece| each(piece.text));
     }
 
     /// A scrape as it is sent to a scraper that takes it packed.

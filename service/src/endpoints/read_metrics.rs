@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::http::{Problem, Request, Response};
 use crate::obs::{self, Format, Packer};
 
-/// More than a scrape grows by from one time to the next, and what a packed one takes.
-const ROOM: usize = 256 * 1024;
+/// More than a scrape grows by from one time to the next.
+const ROOM: usize = 64 * 1024;
 
 /// Writes the scrape.
 pub(crate) async fn handle(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
@@ -52,16 +52,19 @@ pub(crate) fn plain(format: Format) -> Vec<u8> {
     // It hardly grows: room for all of it, so that none of it is copied again.
     static LENGTH: AtomicUsize = AtomicUsize::new(0);
     let mut text = Vec::with_capacity(LENGTH.load(Ordering::Relaxed) + ROOM);
-    obs::render(format, |piece| text.extend_from_slice(piece.as_bytes()));
+    obs::render(format, |piece| text.extend_from_slice(piece.text.as_bytes()));
     LENGTH.store(text.len(), Ordering::Relaxed);
     text
 }
 
 /// Packed while it is printed.
 pub(crate) fn packed(format: Format) -> Vec<u8> {
-    let mut packer = Packer::with_room(ROOM);
-    obs::render(format, |piece| packer.write(piece.as_bytes()));
-    packer.finish()
+    static LENGTH: AtomicUsize = AtomicUsize::new(0);
+    let mut packer = Packer::with_room(LENGTH.load(Ordering::Relaxed) + ROOM);
+    obs::render(format, |piece| piece.pack(&mut packer));
+    let packed = packer.finish();
+    LENGTH.store(packed.len(), Ordering::Relaxed);
+    packed
 }
 
 #[cfg(test)]

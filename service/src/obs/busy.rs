@@ -25,13 +25,13 @@ const STATEMENTS: usize = 8;
 
 /// Counts in every cell of every histogram, and rings that are full of flights.
 pub(crate) fn fill() {
-    for family in registry::families() {
-        for series in registry::all(family) {
+    for family in registry::histograms() {
+        for series in registry::HISTOGRAMS.all(family) {
             let grid = Grid::of(family);
             let above = grid.bounds().last().map_or(0.0, |last| last * 1.5);
             for bound in grid.bounds().iter().chain([&above]) {
                 let value = (bound * grid.scale()) as u64;
-                series.histogram.record_many(value, rand::random_range(1..1_000_000));
+                series.cell.record_many(value, rand::random_range(1..1_000_000));
             }
         }
     }

@@ -1,5 +1,6 @@
-//! The recorder behind the `metrics` facade: the table's histograms are ours, everything else goes
-//! to the exporter, and no family gets more series than its cap, whatever somebody registers.
+//! The recorder behind the `metrics` facade: the table's histograms are ours, everything else that
+//! comes through it goes to the exporter, and no family gets more series than its cap, whatever
+//! somebody registers.
 //!
 //! Belongs here: where a series goes. Never here: what it is called.
 
@@ -55,7 +56,7 @@ impl Recorder for Facade {
     }
 
     fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
-        if registry::family(name.as_str()).is_none() {
+        if registry::histogram(name.as_str()).is_none() {
             self.exporter.describe_histogram(name, unit, help);
         }
     }

@@ -1,5 +1,6 @@
-//! Handles of counters and gauges, by the rows of the family table: registered once, at zero, with
-//! the labels that the row allows.
+//! Handles of the exporter's counters and gauges, by the rows of the family table: registered once,
+//! at zero, with the labels that the row allows. What the process reads itself, and what has many
+//! series, is `readable`'s.
 //!
 //! Never here: a name; those are the table's.
 

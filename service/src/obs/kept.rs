@@ -5,7 +5,7 @@
 //!
 //! Belongs here: choosing, keeping, finding. Never here: how they are shown (`endpoints::debug_*`).
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -325,15 +325,19 @@ pub(crate) fn sample(route: Route) -> Vec<Kept> {
     rings.sample.iter().chain(&rings.before).cloned().collect()
 }
 
-/// The traces of all that is kept now, in their order: those whose examples lead somewhere.
-pub(crate) fn traces() -> Vec<TraceId> {
-    let mut traces = Vec::with_capacity(Route::COUNT * (BAD_MAX + 2 * SAMPLE_MAX));
+/// Traces by a hash that is fast. Callers may choose theirs; of the few thousand that the rings
+/// hold, the worst that comes of it is cheap.
+pub(crate) type Traces = HashSet<TraceId, foldhash::fast::RandomState>;
+
+/// The traces of all that is kept now: those whose examples lead somewhere.
+pub(crate) fn traces() -> Traces {
+    let room = Route::COUNT * (BAD_MAX + 2 * SAMPLE_MAX);
+    let mut traces = Traces::with_capacity_and_hasher(room, foldhash::fast::RandomState::default());
     for route in &ROUTES {
         let rings = route.rings();
         let all = rings.bad.iter().chain(&rings.sample).chain(&rings.before);
         traces.extend(all.map(|kept| kept.trace));
     }
-    traces.sort_unstable();
     traces
 }
 

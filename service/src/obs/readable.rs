@@ -1,40 +1,18 @@
-//! Counters and gauges that the process reads itself, for its live page. The exporter's handles
-//! can only be written, and a scrape's text is for others to parse: so the number is kept in a cell
-//! of our own, which is all that counting touches, and the exporter is told at each scrape.
+//! Counters and gauges in cells of our own, which is all that counting touches: those that the
+//! process reads itself, for its live page, as the exporter's handles can only be written; and
+//! those that are many, as a scrape prints ours faster than the exporter its own (ADR 9).
 //!
-//! Belongs here: the two cells. Never here: which families have them; each file of `obs` says so
+//! Belongs here: the two handles. Never here: which families have them; each file of `obs` says so
 //! by the type of its handles.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::Family;
-use metrics::{Counter, Gauge};
+use contract::family::Kind;
 
 use super::label::{Pair, Value};
-use super::{family, stripe};
-
-/// What is written, and what the exporter has of it.
-enum Cell {
-    Count(Arc<stripe::Counter>, Counter),
-    Level(Arc<AtomicU64>, Gauge),
-}
-
-static CELLS: Mutex<Vec<Cell>> = Mutex::new(Vec::new());
-
-fn keep(cell: Cell) {
-    CELLS.lock().unwrap_or_else(PoisonError::into_inner).push(cell);
-}
-
-/// Tells the exporter what all cells hold.
-pub(super) fn publish() {
-    for cell in CELLS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        match cell {
-            Cell::Count(count, counter) => counter.absolute(count.get()),
-            Cell::Level(bits, gauge) => gauge.set(f64::from_bits(bits.load(Ordering::Relaxed))),
-        }
-    }
-}
+use super::{registry, stripe};
 
 /// A counter that can be read.
 pub(super) struct Count(Arc<stripe::Counter>);
@@ -45,9 +23,8 @@ impl Count {
         family: Family,
         labels: [Pair<V>; N],
     ) -> Self {
-        let count = Arc::new(stripe::Counter::new());
-        keep(Cell::Count(Arc::clone(&count), family::counter(family, labels)));
-        Self(count)
+        assert!(family.spec().kind == Kind::Counter, "{} is no counter", family.name());
+        Self(registry::COUNTS.make(family, labels, stripe::Counter::new))
     }
 
     pub(super) fn increment(&self, n: u64) {
@@ -70,9 +47,8 @@ impl Level {
         family: Family,
         labels: [Pair<V>; N],
     ) -> Self {
-        let bits = Arc::new(AtomicU64::new(0));
-        keep(Cell::Level(Arc::clone(&bits), family::gauge(family, labels)));
-        Self(bits)
+        assert!(family.spec().kind == Kind::Gauge, "{} is no gauge", family.name());
+        Self(registry::LEVELS.make(family, labels, || AtomicU64::new(0)))
     }
 
     pub(super) fn set(&self, value: f64) {
@@ -101,9 +77,9 @@ impl Level {
 
 #[cfg(test)]
 mod tests {
+    use super::super::family;
     use super::*;
 
-    // Without a recorder the exporter's half does nothing, which is what is wanted here.
     #[test]
     fn what_is_written_is_read() {
         let count = Count::register(Family::StaleCompletions, family::NONE);

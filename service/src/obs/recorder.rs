@@ -6,11 +6,11 @@ use std::time::Duration;
 use contract::Family;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use super::exposition::{self, Format};
+use super::exposition::{self, Format, Piece};
 use super::facade::Facade;
 use super::{
     backlog, buckets, budget, database, exemplar, family, fate, holder, http, journey, kept, law,
-    limit, pool, process, prune, query, readable, route, stage,
+    limit, pool, process, prune, query, route, stage,
 };
 
 static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
@@ -72,9 +72,8 @@ fn handle() -> Option<&'static PrometheusHandle> {
 }
 
 /// Everything, in the format that was asked for, a piece at a time. Nothing before [`install`].
-pub(crate) fn render(format: Format, each: impl FnMut(&str)) {
+pub(crate) fn render(format: Format, each: impl FnMut(Piece<'_>)) {
     process::observe();
-    readable::publish();
     if let Some(handle) = handle() {
         let text = handle.render() + &process::more();
         exposition::print(&text, format, &kept::traces(), each);
@@ -85,7 +84,7 @@ pub(crate) fn render(format: Format, each: impl FnMut(&str)) {
 #[cfg(test)]
 pub(crate) fn rendered(format: Format) -> String {
     let mut text = String::new();
-    render(format, |piece| text.push_str(piece));
+    render(format, |piece| text.push_str(piece.text));
     text
 }
 

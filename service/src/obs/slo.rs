@@ -3,8 +3,7 @@
 
 use contract::Family;
 
-use super::family;
-use super::readable::Count;
+use super::readable::{Count, Level};
 
 /// What is to be counted and against which numbers.
 pub(super) struct Objective {
@@ -44,9 +43,9 @@ impl Slo {
     pub(super) fn register(objective: &Objective) -> Self {
         let &Objective { all, good, label, value, slo, threshold_ms, ratio } = objective;
         let labels = [(label, value), ("slo", slo)];
-        family::gauge(Family::SloObjective, labels).set(ratio);
+        Level::register(Family::SloObjective, labels).set(ratio);
         if let Some(ms) = threshold_ms {
-            family::gauge(Family::SloLatencyThreshold, labels).set(f64::from(ms) / 1e3);
+            Level::register(Family::SloLatencyThreshold, labels).set(f64::from(ms) / 1e3);
         }
         Self { all: Count::register(all, labels), good: Count::register(good, labels) }
     }

@@ -3,8 +3,9 @@
 //!
 //! Here that is known: a line has its begin and its end from the line before, so one copy takes the
 //! end of a line and the begin of the next, whose distance is the line's length. What lies between
-//! is a few digits, or names that were met before. The codes are not fitted to each text but once,
-//! to ours (`fitted`). Any bytes can be packed, others than ours only worse.
+//! is a few digits, or names that were met before. Whoever prints the text may say where it repeats
+//! itself ([`Repeat`]); where nobody does, lines are compared. The codes are not fitted to each
+//! text but once, to ours (`fitted`). Any bytes can be packed, others than ours only worse.
 //!
 //! Belongs here: how text is cut into copies and bytes. Never here: what the text says.
 
@@ -36,6 +37,33 @@ const WORTH_SEARCHING: usize = 20;
 /// Words that are remembered: some hundred names stand in a window.
 const WORDS_LOG2: u32 = 11;
 
+/// Some bytes of a text that stand in it before as well. A hint: where it is wrong, or too far
+/// away, the bytes are packed as any others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Repeat {
+    /// From which byte of the text on.
+    pub(crate) at: usize,
+    /// How many.
+    pub(crate) length: usize,
+    /// And how many bytes before.
+    pub(crate) away: usize,
+    /// What lies between the repetition before and this one is nothing but numbers: there are no
+    /// names to be found in it.
+    pub(crate) is_after_numbers: bool,
+}
+
+impl Repeat {
+    /// Whether a copy may be made of it, behind what is written already.
+    fn holds(&self, text: &[u8], written: usize) -> bool {
+        let Self { at, length, away, .. } = *self;
+        let here = text.get(at..at.saturating_add(length));
+        let there = at.checked_sub(away).map(|before| &text[before.min(text.len())..]);
+        at >= written
+            && (1..=DISTANCE_MAX).contains(&away)
+            && here.zip(there).is_some_and(|(here, there)| there.starts_with(here))
+    }
+}
+
 /// A packer that is fed text piece by piece.
 pub(crate) struct Packer {
     bits: Bits,
@@ -49,10 +77,8 @@ pub(crate) struct Packer {
 impl Packer {
     /// One whose result has room for so many bytes before it is moved.
     pub(crate) fn with_room(room: usize) -> Self {
-        let mut bytes = Vec::with_capacity(room);
-        bytes.extend_from_slice(&HEAD);
-        let mut bits = Bits::after(bytes);
-        code::head().for_each(|coded| bits.put(coded));
+        let mut bits = Bits::after(&HEAD, room);
+        bits.put_all(code::head());
         Self {
             bits,
             sum: crc32fast::Hasher::new(),
@@ -69,6 +95,32 @@ impl Packer {
             self.words.fill(0);
             self.lines(part);
         }
+    }
+
+    /// Packs some more, whose repetitions are known, in the order in which they stand in it.
+    pub(crate) fn write_known(&mut self, text: &[u8], repeats: &[Repeat]) {
+        if text.len() > PART {
+            self.write(text);
+            return;
+        }
+        self.sum.update(text);
+        self.length = self.length.wrapping_add(text.len() as u32);
+        self.words.fill(0);
+        let mut written = 0;
+        for repeat in repeats.iter().filter(|repeat| repeat.length >= WORTH_COPYING) {
+            if !repeat.holds(text, written) {
+                continue;
+            }
+            let Repeat { at, length, away, is_after_numbers } = *repeat;
+            if is_after_numbers {
+                self.bytes(&text[written..at]);
+            } else {
+                self.between(text, written, at);
+            }
+            written = at + length;
+            self.copy(text, at, written, away);
+        }
+        self.between(text, written, text.len());
     }
 
     /// All of it, packed.
@@ -158,11 +210,18 @@ impl Packer {
     /// Text as it is.
     fn bytes(&mut self, bytes: &[u8]) {
         let (fours, rest) = bytes.as_chunks::<4>();
-        for four in fours {
-            let [a, b, c, d] = four.map(|byte| code::of_byte(usize::from(byte)));
-            self.bits.put(a.then(b).then(c).then(d));
+        let of_byte = |byte: u8| code::of_byte(usize::from(byte));
+        let of_four = |four: &[u8; 4]| {
+            let [a, b, c, d] = four.map(of_byte);
+            a.then(b).then(c.then(d))
+        };
+        self.bits.put_all(fours.iter().map(of_four));
+        match *rest {
+            [a] => self.bits.put(of_byte(a)),
+            [a, b] => self.bits.put(of_byte(a).then(of_byte(b))),
+            [a, b, c] => self.bits.put(of_byte(a).then(of_byte(b)).then(of_byte(c))),
+            _ => {}
         }
-        rest.iter().for_each(|&byte| self.bits.put(code::of_byte(usize::from(byte))));
     }
 }
 
@@ -193,7 +252,7 @@ fn end_of_line(text: &[u8], line: usize, differs: usize) -> usize {
 }
 
 /// How many bytes two texts have in common before they differ.
-fn same_begin(a: &[u8], b: &[u8]) -> usize {
+pub(super) fn same_begin(a: &[u8], b: &[u8]) -> usize {
     let mut same = 0;
     for (a, b) in iter::zip(a.as_chunks::<8>().0, b.as_chunks::<8>().0) {
         let differ = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);

@@ -116,8 +116,8 @@ fn a_scrape_returns_and_is_small() {
         let mut packer = Packer::with_room(0);
         let mut text = String::new();
         obs::render(format, |piece| {
-            packer.write(piece.as_bytes());
-            text.push_str(piece);
+            piece.pack(&mut packer);
+            text.push_str(piece.text);
         });
         let packed = packer.finish();
         assert!(unpacked(&packed) == text.as_bytes(), "{format:?}");
@@ -139,11 +139,33 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(word, 0..300).prop_map(|words| words.concat().into_bytes())
 }
 
+/// Most are wrong, some are right by chance.
+fn any_repeat() -> impl Strategy<Value = Repeat> {
+    let few = 0..600_usize;
+    let far = any::<(usize, usize, usize)>();
+    let places = prop_oneof![9 => (few, 0..12_usize, 0..300_usize), 1 => far];
+    (places, any::<bool>()).prop_map(|((at, length, away), is_after_numbers)| Repeat {
+        at,
+        length,
+        away,
+        is_after_numbers,
+    })
+}
+
 proptest! {
     #[test]
     fn any_text_returns(pieces in prop::collection::vec(words(), 0..5)) {
         let packed = packed(pieces.iter().map(Vec::as_slice));
         prop_assert!(unpacked(&packed) == pieces.concat());
+    }
+
+    #[test]
+    fn any_text_returns_whatever_is_said_of_it(
+        text in words(), repeats in prop::collection::vec(any_repeat(), 0..20),
+    ) {
+        let mut packer = Packer::with_room(0);
+        packer.write_known(&text, &repeats);
+        prop_assert!(unpacked(&packer.finish()) == text);
     }
 
     #[test]

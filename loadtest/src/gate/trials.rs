@@ -21,7 +21,7 @@ use crate::report::sheet::{
     Across, Block, Chart, Check, Line, Mark, Outcome, Section, Sheet, Stroke, Table, Unit,
 };
 use crate::report::units::count;
-use crate::run::verdict::Value;
+use crate::run::verdict::{Value, Verdict};
 
 /// The JSON's shape; the number rises when a reader of the old one would go wrong.
 const SCHEMA: &str = "punctual-loadtest-trials/1";
@@ -39,6 +39,8 @@ struct Tally {
     failed: u64,
     /// Judgements that could not tell.
     invalid: u64,
+    /// Why each of these could not, the first reason of each.
+    invalid_because: Vec<String>,
     /// The plan's hash of each duet, in the order in which they were played.
     plan_hashes: Vec<String>,
     /// The middle ratio of the first figure, of each judgement that could tell.
@@ -120,9 +122,10 @@ async fn one(
     let mut duets = Vec::new();
     duets_of(contest, args, seeds, &mut duets, interrupt).await?;
     tally.plan_hashes.extend(duets.iter().map(|duet| duet.plan_hash.clone()));
-    let value = judge(&duets).value;
+    let Verdict { value, reasons } = judge(&duets);
     if value == Value::Invalid {
         tally.invalid += 1;
+        tally.invalid_because.extend(reasons.into_iter().next());
         return Ok(());
     }
     tally.judged += 1;
@@ -167,6 +170,8 @@ fn sheet(document: &Document<'_>) -> Sheet {
         detail: line(tally, *confidence),
         examples: Vec::new(),
     };
+    let mut blocks = vec![Block::Table(table), ratios(tallies)];
+    blocks.extend(because(tallies));
     Sheet {
         title: "loadtest gate --aa".to_owned(),
         verdict: verdict.to_owned(),
@@ -174,9 +179,20 @@ fn sheet(document: &Document<'_>) -> Sheet {
         reasons,
         facts: facts.map(|(name, value)| (name.to_owned(), value.clone())).to_vec(),
         checks: tallies.iter().map(check).collect(),
-        sections: vec![Section::new("Rates", "", vec![Block::Table(table), ratios(tallies)])],
+        sections: vec![Section::new("Rates", "", blocks)],
         foot: format!("{SCHEMA}. The same for machines: trials.json."),
     }
+}
+
+/// Why those that could not tell could not: what to change before they are tried again.
+fn because(tallies: &[Tally]) -> Option<Block> {
+    let mut table = Table::new(&["against", "could not tell, because of"]);
+    for tally in tallies {
+        for why in &tally.invalid_because {
+            table.push(Mark::Bad, vec![tally.against.clone(), why.clone()]);
+        }
+    }
+    tallies.iter().any(|tally| tally.invalid > 0).then_some(Block::Table(table))
 }
 
 /// Each judgement's first figure.
@@ -229,6 +245,8 @@ mod tests {
             against: "itself (main)".to_owned(),
             judged: 300,
             first_red: 6,
+            invalid: 1,
+            invalid_because: vec!["duet 1: 9 of 16 seconds were spoilt by steal".to_owned()],
             plan_hashes: vec!["5f0c".to_owned()],
             ratios: vec![1.0, 1.02, 0.99],
             ..Tally::default()
@@ -254,9 +272,11 @@ mod tests {
         assert_eq!(
             sheet.reasons,
             ["against itself (main): 300 judged, first duet red 6 (2.0 %, 0.7 to 4.3 %), \
-              FAIL 0 (0.0 %, 0.0 to 1.2 %), 0 invalid; middle ratio 1.000"]
+              FAIL 0 (0.0 %, 0.0 to 1.2 %), 1 invalid; middle ratio 1.000"]
         );
-        assert!(page::render(&sheet).unwrap().contains("0 (0.0 %, 0.0 to 1.2 %)"));
+        let page = page::render(&sheet).unwrap();
+        assert!(page.contains("0 (0.0 %, 0.0 to 1.2 %)"));
+        assert!(page.contains("duet 1: 9 of 16 seconds were spoilt by steal"));
     }
 
     #[test]

@@ -152,8 +152,10 @@ pub(super) fn decide(
 
     let Fates { delete, suppress, stopped, kept } =
         fates_of(intents, &appointment, &mut dues, since.revised_at);
-    // Planned as of an earlier instant, what is missing may be too late by now.
-    dues.retain(|due| !has_closed(revision, due, now.domain_now));
+    // Planned as of an earlier instant, what is missing may be too late by now, or it expired when
+    // the appointment began.
+    let has_begun = appointment.starts_at <= now.domain_now;
+    dues.retain(|due| !has_begun && !has_closed(revision, due, now.domain_now));
     let planned = kept + dues.len();
     let mut intent_days: Vec<Date> = intents
         .iter()

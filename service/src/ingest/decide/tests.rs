@@ -1,4 +1,4 @@
-//! Properties of the decision over random histories of one appointment, kept in a small model.
+//! Properties of the decision over random histories of one appointment; `model` holds it.
 
 use jiff::civil::{date, time};
 use jiff::tz::TimeZone;
@@ -6,83 +6,10 @@ use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
 
 use super::*;
-use crate::practice::Rule;
 
-fn revision() -> Revision {
-    let rule = |rule_id, before_days, before_minutes, grouping_minutes| Rule {
-        rule_id,
-        name: String::new(),
-        before_days,
-        before_minutes,
-        grouping_minutes,
-        scatter_seconds: 300,
-        template: String::new(),
-    };
-    Revision {
-        practice_id: 3,
-        revision: 1,
-        timezone: TimeZone::UTC,
-        timezone_name: "UTC".into(),
-        send_from: time(8, 0, 0, 0),
-        send_until: time(20, 0, 0, 0),
-        rules: vec![rule(1, 1, 0, 240), rule(2, 0, 120, 60)],
-    }
-}
+mod model;
 
-/// One appointment and its live intents, as the database would hold them, and the practice's newest
-/// settings.
-struct Model {
-    revision: Revision,
-    known: Option<Known>,
-    live: Vec<Intent>,
-    suppressed: Vec<Intent>,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        let (live, suppressed) = (Vec::new(), Vec::new());
-        Self { revision: revision(), known: None, live, suppressed }
-    }
-}
-
-impl Model {
-    fn apply(&mut self, change: &Change, domain_now: Timestamp) -> Decision {
-        let now = Now { domain_now, horizon: date(2026, 7, 1) };
-        let decision = decide(self.known.as_ref(), change, &self.live, &self.revision, now);
-        self.live.retain(|intent| {
-            !decision.delete.contains(intent)
-                && !decision.suppress.iter().any(|(gone, _)| gone == intent)
-        });
-        self.suppressed.extend(decision.suppress.iter().map(|(intent, _)| *intent));
-        if let Some(store) = &decision.store {
-            self.known = Some(store.clone());
-            for due in &decision.insert {
-                self.live.push(Intent {
-                    due_day: due.local_day,
-                    rule_id: due.rule_id,
-                    plan_version: store.appointment.version,
-                    group_slot: due.group_slot,
-                    phone: store.appointment.phone,
-                    due_at: due.due_at,
-                    starts_at: store.appointment.starts_at,
-                    released: None,
-                });
-            }
-        }
-        decision
-    }
-
-    /// What is due becomes a text, which may or may not have left.
-    fn release(&mut self, domain_now: Timestamp, stoppable: bool) {
-        for (n, intent) in self.live.iter_mut().enumerate() {
-            if intent.due_at <= domain_now && intent.released.is_none() {
-                intent.released = Some(Released { message_id: n as i64, stoppable });
-            } else if let Some(released) = &mut intent.released {
-                released.stoppable &= stoppable;
-            }
-        }
-    }
-}
+use model::{Model, revision};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -181,6 +108,7 @@ proptest! {
             if let Step::Pass { hours, stoppable } = step {
                 now += hours.hours();
                 model.release(now, *stoppable);
+                model.expire(now);
                 continue;
             }
             if let Step::Revise { until_hour } = step {
@@ -223,6 +151,8 @@ proptest! {
             if let Some(was) = was.filter(|was| moves_nothing_of(was, &known.appointment)) {
                 loses_nothing(&was, &waited, &model, &decision, now)?;
             }
+            // Nothing is promised for what has begun.
+            prop_assert!(decision.insert.is_empty() || known.appointment.starts_at > now);
             // Every intent can be found again.
             for intent in model.live.iter().chain(&model.suppressed) {
                 prop_assert!(known.intent_days.contains(&intent.due_day));
@@ -248,6 +178,22 @@ fn a_small_edit_after_the_text_left_sends_no_second_one() {
     // Within the window of the two-hour rule, before its exact time of 12:00.
     let edited = model.apply(&upsert(2), at("2026-05-04T11:59:00Z"));
     assert_eq!((edited.insert.len(), edited.done.planned), (0, 0));
+}
+
+/// It expired with its text and is no longer live; the practice is open for hours yet.
+#[test]
+fn an_edit_after_the_begin_plans_nothing_that_expired() {
+    let mut model = Model::default();
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let upsert = |version| {
+        change(&Step::Upsert { version, start_hours: 14, phone: 1, cancelled: false }).unwrap()
+    };
+    model.apply(&upsert(1), at("2026-05-04T09:00:00Z"));
+    assert_eq!(model.live.len(), 1);
+    model.release(at("2026-05-04T13:00:00Z"), true);
+    model.expire(at("2026-05-04T14:00:00Z"));
+    let edited = model.apply(&upsert(2), at("2026-05-04T14:00:00Z"));
+    assert_eq!((edited.insert, edited.done.planned), (vec![], 0));
 }
 
 #[test]

@@ -108,6 +108,30 @@ fn copies_of_each_length_and_from_each_distance_return() {
     }
 }
 
+/// All of them hold; each overlaps the ones beside it, and some overlap what they repeat.
+#[test]
+fn a_text_returns_where_what_repeats_overlaps() {
+    let line = b"a_name 1\n";
+    let text = line.repeat(5);
+    let mut all = Vec::new();
+    for at in 2 * line.len()..text.len() {
+        for length in [WORTH_COPYING, line.len(), 3 * line.len(), text.len()] {
+            let length = length.min(text.len() - at);
+            let away = [line.len(), 2 * line.len()];
+            all.extend(away.map(|away| Repeat { at, length, away, is_after_numbers: at % 2 == 0 }));
+        }
+    }
+    let returns = |repeats: &[Repeat]| {
+        let mut packer = Packer::with_room(0);
+        packer.write_known(&text, repeats);
+        assert!(unpacked(&packer.finish()) == text, "{repeats:?}");
+    };
+    returns(&all);
+    all.iter().for_each(|one| all.iter().for_each(|other| returns(&[*one, *other])));
+    all.reverse();
+    returns(&all);
+}
+
 /// As the printer makes it, piece by piece.
 #[test]
 fn a_scrape_returns_and_is_small() {

@@ -90,10 +90,10 @@ pub struct SidesArgs {
     #[arg(long, value_name = "PATH", default_value = "/", requires = "base_start",
         value_parser = health)]
     pub(super) health: http::Uri,
-    /// In base's environment alone.
+    /// In base's environment alone. Reports name the variable and don't show its value.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(super) base_env: Vec<(String, String)>,
-    /// In head's environment alone.
+    /// In head's environment alone; reports name it in the same way.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(super) head_env: Vec<(String, String)>,
     /// Where revisions are built and binaries are kept; else in the user's cache.

@@ -83,12 +83,15 @@ impl Contest {
         }
     }
 
-    /// What is compared, as people read it.
+    /// What is compared, as people read it: with the variables that are set for one side alone,
+    /// but not with what they are set to, which may be a secret.
     pub(super) fn names(&self) -> [String; 2] {
-        match self {
-            Self::Own(own) => own.names(),
-            Self::Other(other) => other.commands.names(),
-        }
+        let (names, environment) = match self {
+            Self::Own(own) => (own.names(), &own.environment),
+            Self::Other(other) => (other.commands.names(), &other.commands.environment),
+        };
+        let [base, head] = names;
+        [with_variables(base, &environment[0]), with_variables(head, &environment[1])]
     }
 
     /// What is sent, as people read it.
@@ -126,5 +129,25 @@ impl Contest {
             Self::Own(own) => own.play(round, how, interrupt).await,
             Self::Other(other) => other.play(round, how, interrupt).await,
         }
+    }
+}
+
+fn with_variables(mut name: String, environment: &[(String, String)]) -> String {
+    for (n, (variable, _)) in environment.iter().enumerate() {
+        name.push_str(if n == 0 { ", with " } else { ", " });
+        name.push_str(variable);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_named_and_their_values_kept() {
+        let set = [("KEY", "secret"), ("B", "2")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(with_variables("serve".to_owned(), &set), "serve, with KEY, B");
+        assert_eq!(with_variables("serve".to_owned(), &[]), "serve");
     }
 }

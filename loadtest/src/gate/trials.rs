@@ -29,7 +29,7 @@ const SCHEMA: &str = "punctual-loadtest-trials/1";
 /// How often something was red.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 struct Tally {
-    /// What stood against base.
+    /// What stood against base: itself, or head.
     against: String,
     /// Judgements that could tell.
     judged: u64,
@@ -75,10 +75,10 @@ pub(super) async fn run(
     reports: &ReportDir,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
-    let [base, head] = contest.names();
-    let mut tallies = vec![Tally { against: format!("itself ({base})"), ..Tally::default() }];
+    let against = |what: &str| Tally { against: what.to_owned(), ..Tally::default() };
+    let mut tallies = vec![against("itself")];
     if !contest.is_same() {
-        tallies.push(Tally { against: head, ..Tally::default() });
+        tallies.push(against("head"));
     }
     let confidence = args.duet.confidence / 100.0;
     let mut ended = Ok(());
@@ -242,7 +242,7 @@ mod tests {
 
     fn tallies() -> [Tally; 1] {
         [Tally {
-            against: "itself (main)".to_owned(),
+            against: "itself".to_owned(),
             judged: 300,
             first_red: 6,
             invalid: 1,
@@ -271,7 +271,7 @@ mod tests {
         let sheet = sheet(&document(&tallies, None));
         assert_eq!(
             sheet.reasons,
-            ["against itself (main): 300 judged, first duet red 6 (2.0 %, 0.7 to 4.3 %), \
+            ["against itself: 300 judged, first duet red 6 (2.0 %, 0.7 to 4.3 %), \
               FAIL 0 (0.0 %, 0.0 to 1.2 %), 1 invalid; middle ratio 1.000"]
         );
         let page = page::render(&sheet).unwrap();

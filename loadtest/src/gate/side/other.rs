@@ -51,7 +51,7 @@ pub(super) struct Commands {
     start: [String; 2],
     reset: [Option<String>; 2],
     health: http::Uri,
-    environment: [Vec<(String, String)>; 2],
+    pub(super) environment: [Vec<(String, String)>; 2],
 }
 
 /// A side that runs.

@@ -31,7 +31,7 @@ const REQUESTS_A_TEXT: f64 = 1.2;
 /// Two builds of the reminder service.
 pub(in crate::gate) struct Own {
     builds: [Built; 2],
-    environment: [Vec<(String, String)>; 2],
+    pub(super) environment: [Vec<(String, String)>; 2],
     length: Duration,
     pairs: f64,
 }
